@@ -1,0 +1,47 @@
+"""What is on the wire: protocol numbers, flag bits and the packet the matcher sees."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+ETHERTYPE_IPV4: Final = 0x0800
+ETHERTYPE_IPV6: Final = 0x86DD
+ETHERTYPE_VLAN: Final = 0x8100
+"""IEEE 802.1Q tag protocol identifier."""
+
+TCP: Final = 6
+UDP: Final = 17
+
+FLAG_BITS: Final = {"fin": 0x01, "syn": 0x02, "rst": 0x04, "psh": 0x08, "ack": 0x10, "urg": 0x20}
+"""Bits of the TCP flag byte by the names TCPFlags uses (RFC 9293, section 3.1)."""
+
+EXTENSION_HEADERS: Final = frozenset({0, 43, 44, 51, 60, 135, 139, 140})
+"""IPv6 next-header values that are followed by another header (RFC 7045 and IANA's list).
+
+Hop-by-hop, routing, fragment, authentication, destination options, mobility, HIP, shim6.
+ESP (50) is left out: what follows it is encrypted.
+"""
+
+MAX_EXTENSION_HEADERS: Final = 8
+"""How many extension headers decode walks before it gives a packet up."""
+
+DLT_EN10MB: Final = 1
+DLT_RAW: Final = 12
+LINKTYPE_RAW: Final = 101
+DLT_LINUX_SLL: Final = 113
+DLT_LINUX_SLL2: Final = 276
+
+
+class Packet(NamedTuple):
+    """The five facts that a door can ask about.
+
+    ``source`` and ``destination`` are packed addresses (4 or 16 bytes, network order),
+    ``protocol`` is TCP or UDP, ``port`` the destination port, ``flags`` the TCP flag
+    byte (0 for UDP).
+    """
+
+    source: bytes
+    destination: bytes
+    protocol: int
+    port: int
+    flags: int

@@ -1,0 +1,1 @@
+"""Layer 0: configuration text to values. Standard library only."""

@@ -1,0 +1,1 @@
+"""One outside thing a file. Edges do not import each other."""
