@@ -1,0 +1,126 @@
+"""Sections to doors for one host: inheritance, the one sequence of a door, targets resolved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Any
+
+from knockd_conf import fields, keys, values
+from knockd_conf.errors import Problem, printable, seen
+from knockd_conf.ini import RawSection
+from knockd_conf.model import Door
+from knockd_conf.templates import Lineage
+from knockd_conf.values import Entry
+
+Resolve = Callable[[str], Sequence[str]]
+"""Host name to its addresses in text; OSError or ValueError say why there are none."""
+
+_KINDS = (keys.SEQUENCE.field, keys.ONE_TIME.field)
+
+
+@dataclass(slots=True)
+class Builder:
+    """Makes doors and gathers what is wrong or worth saying on the way."""
+
+    host: str
+    entries: Mapping[tuple[str, int], Sequence[Entry]]
+    """The judged entries of each section, by its path and line."""
+    resolve: Resolve
+    problems: list[Problem] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    _resolved: dict[str, tuple[fields.Address, ...] | str] = field(default_factory=dict)
+
+    def door(self, lineage: Lineage) -> Door | None:
+        """The door, or None when it is not for this host or cannot be made (then a problem says why)."""
+        named = lineage.door
+        section = named.section
+        self._check_name(section, named.name)
+        merged: dict[str, Entry] = {}
+        origin: dict[str, str] = {}
+        for template in reversed(lineage.templates):
+            chosen = self._chosen(template.section)
+            merged |= chosen
+            origin |= dict.fromkeys(chosen, template.name)
+        own = self._chosen(section)
+        merged |= own
+        inherited = tuple((merged[name].key.name, origin[name]) for name in origin if name not in own)
+        if not self._one_sequence(merged, section, named.name):
+            return None
+        ready: dict[str, Any] = {name: entry.value for name, entry in merged.items()}
+        if keys.TARGET.field in merged:
+            ready[keys.TARGET.field] = self._addresses(merged[keys.TARGET.field])
+        ready.setdefault(keys.SEQUENCE.field, ())
+        return Door(
+            name=named.name, path=section.path, line=section.line, inherited=tuple(inherited), **ready
+        )
+
+    def _chosen(self, section: RawSection) -> Mapping[str, Entry]:
+        return values.chosen(self.entries[section.path, section.line], self.host)
+
+    def _check_name(self, section: RawSection, name: str) -> None:
+        try:
+            fields.door_name(name)
+            if name == keys.OPTIONS:
+                raise ValueError("expected another name for a door, got the name of the global section")
+        except ValueError as error:
+            self.problems.append(Problem(section.path, section.line, None, str(error)))
+
+    def _one_sequence(self, merged: dict[str, Entry], section: RawSection, name: str) -> bool:
+        """Leave one of Sequence and One_Time_Sequences in ``merged``; False when there is none."""
+        here = [merged[kind] for kind in _KINDS if kind in merged]
+        if len(here) == 2:
+            self._choose(merged)
+        if here:
+            return True
+        hosts = [key.host for key in section.keys if key.host is not None and _is_sequence(key.name)]
+        if hosts:
+            self.notes.append(
+                f"{section.path}:{section.line}: [{printable(name)}]: not a door on this host "
+                f"({self.host}): its sequence is for {', '.join(dict.fromkeys(hosts))}"
+            )
+        return False
+
+    def _choose(self, merged: dict[str, Entry]) -> None:
+        fixed, one_time = (merged[kind] for kind in _KINDS)
+        ranks = [values.closeness(entry.raw.host, self.host) or 0 for entry in (fixed, one_time)]
+        if ranks[0] == ranks[1] and fixed.raw.line > one_time.raw.line:
+            # 0.8 would knock the fixed sequence once and then go on with the file.
+            message = "expected one of Sequence and One_Time_Sequences, got both"
+            self.problems.append(Problem(fixed.path, fixed.raw.line, fixed.raw.written, message))
+        dropped, kept = (one_time, fixed) if ranks[0] > ranks[1] else (fixed, one_time)
+        del merged[dropped.key.field]
+        where = f"{dropped.path}:{dropped.raw.line}: {dropped.raw.written}"
+        self.notes.append(f"{where}: replaced by {kept.raw.written} in line {kept.raw.line}")
+
+    def _addresses(self, entry: Entry) -> tuple[IPv4Address | IPv6Address, ...]:
+        found: list[IPv4Address | IPv6Address] = []
+        for part in entry.value:
+            if not isinstance(part, str):
+                found.append(part)
+                continue
+            if part not in self._resolved:
+                self._resolved[part] = self._look_up(part)
+            answer = self._resolved[part]
+            if isinstance(answer, str):
+                message = f"expected a host name with an address, got {seen(part)}: {answer}"
+                self.problems.append(Problem(entry.path, entry.raw.line, entry.raw.written, message))
+            else:
+                found += answer
+        return tuple(dict.fromkeys(found))
+
+    def _look_up(self, name: str) -> tuple[fields.Address, ...] | str:
+        """The addresses of ``name``, or the reason why there are none."""
+        try:
+            # A link-local answer comes with its zone; packets carry no zone.
+            found = tuple(ip_address(text.partition("%")[0]) for text in self.resolve(name))
+        except OSError as error:
+            return printable(error.strerror or str(error) or "no reason given")
+        except ValueError as error:
+            return printable(str(error))
+        return found or "it has no address"
+
+
+def _is_sequence(name: str) -> bool:
+    return name.lower() in (keys.SEQUENCE.name.lower(), keys.ONE_TIME.name.lower())

@@ -1,0 +1,179 @@
+"""One parser for each kind of value: text in, value out, ValueError("expected ..., got '...'").
+
+Nothing here resolves a name or touches a file; every message shows what was seen.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable
+from enum import Enum
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Final, NoReturn, TypeVar
+
+from knockd_conf.errors import seen
+from knockd_conf.model import MAX_STEPS, FlagRule, Protocol, Step
+
+FLAG_BITS: Final = {"fin": 0x01, "syn": 0x02, "rst": 0x04, "psh": 0x08, "ack": 0x10, "urg": 0x20}
+"""Bits of the TCP flag byte (RFC 9293, section 3.1)."""
+
+MAX_SECONDS: Final = 2**31 - 1
+MAX_DOOR_NAME: Final = 128
+MAX_INTERFACE_NAME: Final = 15
+"""Bytes: IFNAMSIZ of the Linux kernel without its terminating zero."""
+
+_NUMBER: Final = re.compile(r"[0-9]{1,20}")
+_HOST_LABEL: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
+_BIDI_CONTROLS: Final = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
+
+Address = IPv4Address | IPv6Address
+_E = TypeVar("_E", bound=Enum)
+
+
+def _reject(expected: str, text: str) -> NoReturn:
+    raise ValueError(f"expected {expected}, got {seen(text)}")
+
+
+def sequence(text: str) -> tuple[Step, ...]:
+    """``port[:tcp|udp]`` steps divided by commas, 1 to MAX_STEPS of them, tcp when none is named."""
+    parts = text.split(",")
+    if len(parts) > MAX_STEPS:
+        raise ValueError(f"expected at most {MAX_STEPS} steps, got {len(parts)}")
+    return tuple(_step(part.strip(), text) for part in parts)
+
+
+def _step(part: str, text: str) -> Step:
+    port, colon, name = (piece.strip() for piece in part.partition(":"))
+    if not part:
+        _reject("port[:tcp|udp] between commas", text)
+    if not _NUMBER.fullmatch(port) or int(port) > 65_535:
+        _reject("a port from 0 to 65535", port)
+    if not colon:
+        return Step(int(port))
+    if name.lower() not in ("tcp", "udp"):
+        _reject("tcp or udp", name)
+    return Step(int(port), Protocol[name.upper()])
+
+
+def flag_rule(text: str) -> FlagRule:
+    """Flag names divided by commas: a plain one must be set, one with ``!`` must be clear."""
+    must_set = must_clear = 0
+    for part in text.split(","):
+        word = part.strip()
+        name = word.removeprefix("!").strip().lower()
+        if name not in FLAG_BITS:
+            _reject("fin, syn, rst, psh, ack or urg, each with or without '!'", word)
+        if word.startswith("!"):
+            must_clear |= FLAG_BITS[name]
+        else:
+            must_set |= FLAG_BITS[name]
+    if must_set & must_clear:
+        _reject("each flag either set or clear (no packet has it both ways)", text)
+    return FlagRule(must_set, must_clear)
+
+
+def whole(low: int, high: int, unit: str = "") -> Callable[[str], int]:
+    """A parser for whole numbers from ``low`` to ``high``; ``unit`` is for the message."""
+
+    def parse(text: str) -> int:
+        if not _NUMBER.fullmatch(text) or not low <= int(text) <= high:
+            _reject(f"a whole number{unit} from {low} to {high}", text)
+        return int(text)
+
+    return parse
+
+
+def seconds(text: str) -> float:
+    """Whole seconds, 0 to MAX_SECONDS (0.8 takes whole seconds, 0 included)."""
+    if not _NUMBER.fullmatch(text) or int(text) > MAX_SECONDS:
+        _reject("whole seconds, 0 or more", text)
+    return float(text)
+
+
+def yes_no(text: str) -> bool:
+    """``yes`` or ``no`` in any case."""
+    if text.lower() not in ("yes", "no"):
+        _reject("yes or no", text)
+    return text.lower() == "yes"
+
+
+def word(kind: type[_E]) -> Callable[[str], _E]:
+    """A parser for the values of an enum whose members have lower-case words as values."""
+    words = {str(member.value): member for member in kind}
+
+    def parse(text: str) -> _E:
+        if text.lower() not in words:
+            _reject(" or ".join((", ".join(list(words)[:-1]), list(words)[-1])), text)
+        return words[text.lower()]
+
+    return parse
+
+
+def file_path(text: str) -> str:
+    """A path, as written."""
+    if not text:
+        _reject("a path", text)
+    return text
+
+
+def command(text: str) -> str:
+    """A command line, as written; empty means that nothing is run."""
+    return text
+
+
+def interfaces(text: str) -> tuple[str, ...]:
+    """Interface names divided by commas, or ``auto`` or ``any`` alone; each name once."""
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
+    for name in names:
+        if not _is_interface_name(name):
+            _reject("an interface name (1 to 15 bytes without '/', ':' or white space), auto or any", name)
+    if len(names) > 1:
+        for alone in ("auto", "any"):
+            if alone in names:
+                _reject(f"{alone} alone or a list of names", text)
+    return names
+
+
+def _is_interface_name(name: str) -> bool:
+    # The kernel's own rule, dev_valid_name(); a control character would besides garble log lines.
+    if name in (".", "..") or not 1 <= len(name.encode()) <= MAX_INTERFACE_NAME:
+        return False
+    return name.isprintable() and not any(c in "/:" or c.isspace() for c in name)
+
+
+def targets(text: str) -> tuple[Address | str, ...]:
+    """Addresses and host names divided by commas; names are checked for form only."""
+    return tuple(dict.fromkeys(_target(part.strip()) for part in text.split(",")))
+
+
+def _target(text: str) -> Address | str:
+    try:
+        found = ip_address(text)
+    except ValueError:
+        if not is_host_name(text) or text.rpartition(".")[2].isdigit():
+            _reject("an IPv4 or IPv6 address or a host name", text)
+        return text
+    if isinstance(found, IPv6Address) and found.scope_id is not None:
+        _reject("an address without a zone (packets carry none; say the interface with Interface)", text)
+    return found
+
+
+def is_host_name(text: str) -> bool:
+    """Whether ``text`` has the form of a host name (RFC 1123, underscores allowed)."""
+    return len(text) <= 253 and all(_HOST_LABEL.fullmatch(label) for label in text.split("."))
+
+
+def door_name(text: str) -> str:
+    """A section's name: 1 to MAX_DOOR_NAME bytes, nothing that would garble a log line."""
+    if not text.strip():
+        _reject("a name in the brackets", text)
+    if len(text.encode()) > MAX_DOOR_NAME:
+        raise ValueError(f"expected a name of at most {MAX_DOOR_NAME} bytes, got {len(text.encode())}")
+    if any(_garbles(c) for c in text):
+        _reject("a name without control characters", text)
+    return text
+
+
+def _garbles(c: str) -> bool:
+    return unicodedata.category(c) in ("Cc", "Zl", "Zp") or unicodedata.bidirectional(c) in _BIDI_CONTROLS

@@ -1,0 +1,147 @@
+"""From a path to a Config: read, include, judge, build. All is good, or ConfigError says what is not."""
+
+from __future__ import annotations
+
+import glob
+import os
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from knockd_conf import ini, keys, source, templates, values
+from knockd_conf.doors import Builder, Resolve
+from knockd_conf.errors import ConfigError, Problem, seen
+from knockd_conf.ini import RawKey, RawSection
+from knockd_conf.model import Config, Options
+from knockd_conf.trust import TrustPolicy
+from knockd_conf.values import Entry
+
+MAX_DEPTH: Final = 8
+"""How deep includes may nest: the main file is at depth 0."""
+
+MAX_FILES: Final = 256
+
+
+def system_resolver(name: str) -> Sequence[str]:
+    """The addresses of a host name by the system's resolver. Raises OSError with the resolver's reason."""
+    found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    return tuple(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
+def load(
+    path: str,
+    *,
+    host: str | None = None,
+    trust: TrustPolicy | None = None,
+    resolve: Resolve = system_resolver,
+) -> Config:
+    """The configuration in ``path`` and the files it includes, as it holds on ``host``.
+
+    ``host`` (default: this machine's name) chooses among ``key[host]`` variants; ``trust`` (default:
+    TrustPolicy.current()) says whose files are refused; ``resolve`` looks up host names in Target.
+    Raises ConfigError, and nothing else, with every problem of every file.
+    """
+    reader = _Reader(host or socket.gethostname(), trust or TrustPolicy.current())
+    try:
+        reader.read(str(Path(path).absolute()), ())
+    except OSError as error:
+        raise ConfigError(
+            [Problem(path, None, None, f"expected a working directory, got '{error.strerror}'")]
+        ) from None
+    entries: dict[tuple[str, int], tuple[Entry, ...]] = {}
+    for section in reader.sections:
+        entries[section.path, section.line], problems = values.judge(section)
+        reader.problems += problems
+    doors, problems = templates.arrange([one for one in reader.sections if one.name != keys.OPTIONS])
+    reader.problems += problems
+    builder = Builder(reader.host, entries, resolve, reader.problems, reader.notes)
+    built = tuple(door for door in map(builder.door, doors) if door is not None)
+    if reader.problems:
+        order = {name: index for index, name in enumerate(reader.files)}
+        raise ConfigError(
+            sorted(reader.problems, key=lambda one: (order.get(one.path, len(order)), one.line or 0))
+        )
+    given = [
+        entry for one in reader.sections if one.name == keys.OPTIONS for entry in entries[one.path, one.line]
+    ]
+    chosen = values.chosen([entry for entry in given if entry.key is not keys.INCLUDE], reader.host)
+    options = Options(**{name: entry.value for name, entry in chosen.items()})
+    if not built:
+        reader.notes.append(f"{reader.files[0]}: no door: nothing will ever open")
+    return Config(reader.files[0], options, built, reader.host, tuple(reader.files), tuple(reader.notes))
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Reads files and those they include, in order, and gathers their sections."""
+
+    host: str
+    policy: TrustPolicy
+    files: list[str] = field(default_factory=list)
+    sections: list[RawSection] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    _seen: set[tuple[int, int]] = field(default_factory=set)
+
+    def read(self, path: str, chain: tuple[tuple[int, int], ...], asked: Problem | None = None) -> None:
+        """Read ``path`` and what it includes. ``chain`` holds the files above it, ``asked`` the Include."""
+        found = source.read(path, self.policy)
+        if asked is not None and found.identity in chain:
+            self._report(asked, f"expected files that do not include themselves, got a loop to {seen(path)}")
+            return
+        if found.identity in self._seen:
+            self.notes.append(f"{path}: included more than once, read once")
+            return
+        self.files.append(path)
+        self.problems += found.problems
+        if found.data is None or found.identity is None:
+            return
+        self._seen.add(found.identity)
+        if found.note is not None:
+            self.notes.append(found.note)
+        sections, problems = ini.parse(found.data, path)
+        self.sections += sections
+        self.problems += problems
+        for section in sections:
+            for key in section.keys if section.name == keys.OPTIONS else ():
+                if key.name.lower() == keys.INCLUDE.name.lower() and key.value:
+                    self._include(path, key, (*chain, found.identity))
+
+    def _include(self, path: str, key: RawKey, chain: tuple[tuple[int, int], ...]) -> None:
+        if values.closeness(key.host, self.host) is None or not key.value:
+            return
+        asked = Problem(path, key.line, key.written, "")
+        pattern = str(Path(path).parent / key.value)
+        wild = any(c in key.value for c in "*?[")
+        folder = str(Path(pattern).parent)
+        if wild and not any(c in str(Path(key.value).parent) for c in "*?["):
+            self.problems += source.listing(folder, self.policy)
+        try:
+            # Path.glob takes no absolute pattern.
+            found = sorted(glob.glob(_escaped(path, key.value))) if wild else [pattern]  # noqa: PTH207
+            exists = wild or os.path.lexists(pattern)
+        except (OSError, ValueError):
+            exists = False
+        if not exists:
+            self._report(asked, f"expected a file that exists, got {seen(key.value)}")
+            return
+        if not found:
+            self.notes.append(f"{path}:{key.line}: {key.written}: no file matches {seen(key.value)}")
+        if found and len(chain) > MAX_DEPTH:
+            self._report(asked, f"expected at most {MAX_DEPTH} levels of Include, got one more")
+            return
+        for name in found:
+            if len(self.files) >= MAX_FILES:
+                self._report(asked, f"expected at most {MAX_FILES} files, got more")
+                return
+            self.read(name, chain, asked)
+
+    def _report(self, asked: Problem, message: str) -> None:
+        self.problems.append(Problem(asked.path, asked.line, asked.key, message))
+
+
+def _escaped(path: str, pattern: str) -> str:
+    """``pattern`` below the directory of ``path``, whose own name holds no wildcards."""
+    return str(Path(glob.escape(str(Path(path).parent))) / pattern)

@@ -1,0 +1,122 @@
+"""Which sections are doors, which are templates, and what each door inherits from.
+
+``[child : parent]`` splits at the last colon only when a section of the parent's name without a
+sequence exists. 0.8 rejects such a section, so no file that was valid there changes its meaning.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from knockd_conf import keys
+from knockd_conf.errors import Problem, seen
+from knockd_conf.ini import RawSection
+
+_SEQUENCE_KEYS = frozenset({keys.SEQUENCE.name.lower(), keys.ONE_TIME.name.lower()})
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A section with its name as the log shows it and its template's name, None without one."""
+
+    name: str
+    parent: str | None
+    section: RawSection
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """A door and its templates, nearest first."""
+
+    door: Named
+    templates: tuple[Named, ...]
+
+
+def arrange(sections: Sequence[RawSection]) -> tuple[tuple[Lineage, ...], tuple[Problem, ...]]:
+    """The doors among ``sections`` in order, and what is wrong with doors and templates."""
+    named = _split(sections)
+    wanted = {one.parent for one in named}
+    bare = [one for one in named if not has_sequence(one.section)]
+    templates: dict[str, Named] = {}
+    problems: list[Problem] = []
+    for one in bare:
+        if one.name not in wanted:
+            problems.append(_problem(one, _without_sequence(one)))
+        elif one.name in templates:
+            first = templates[one.name].section
+            problems.append(
+                _problem(
+                    one,
+                    f"expected one template of this name, got a second (first: {first.path}:{first.line})",
+                )
+            )
+        else:
+            templates[one.name] = one
+    problems += _loops(templates)
+    doors = [one for one in named if has_sequence(one.section)]
+    return tuple(Lineage(one, _ancestors(one, templates)) for one in doors), tuple(problems)
+
+
+def has_sequence(section: RawSection) -> bool:
+    """Whether a section says a sequence itself, for whatever host."""
+    return any(key.name.lower() in _SEQUENCE_KEYS for key in section.keys)
+
+
+def _split(sections: Sequence[RawSection]) -> list[Named]:
+    # Assume that every colon divides, then take back those whose parent does not exist. Taking one
+    # back removes a name, so it is repeated until nothing changes.
+    named = [_divided(section) for section in sections]
+    bare = Counter(one.name for one in named if not has_sequence(one.section))
+    changed = True
+    while changed:
+        changed = False
+        for index, one in enumerate(named):
+            if one.parent is not None and not bare[one.parent]:
+                named[index] = Named(one.section.name, None, one.section)
+                bare[one.name] -= not has_sequence(one.section)
+                changed = True
+    return named
+
+
+def _divided(section: RawSection) -> Named:
+    child, colon, parent = section.name.rpartition(":")
+    return Named(child.strip(), parent.strip(), section) if colon else Named(section.name, None, section)
+
+
+def _without_sequence(one: Named) -> str:
+    if one.parent is not None:
+        return (
+            f"expected a Sequence or One_Time_Sequences, got a door without one "
+            f"(its template {seen(one.parent)} has none either)"
+        )
+    return (
+        "expected a Sequence or One_Time_Sequences, got a door without one "
+        "(a template may lack it, but no section names this one as its template)"
+    )
+
+
+def _loops(templates: dict[str, Named]) -> Iterable[Problem]:
+    for one in templates.values():
+        names = [one.name]
+        parent = one.parent
+        while parent in templates and parent not in names:
+            names.append(parent)
+            parent = templates[parent].parent
+        if parent == one.name:
+            loop = " : ".join([*names, one.name])
+            yield _problem(one, f"expected templates that do not inherit from themselves, got {seen(loop)}")
+
+
+def _ancestors(door: Named, templates: dict[str, Named]) -> tuple[Named, ...]:
+    found: list[Named] = []
+    parent = door.parent
+    while parent in templates and templates[parent] not in found:
+        found.append(templates[parent])
+        parent = templates[parent].parent
+    return tuple(found)
+
+
+def _problem(one: Named, message: str) -> Problem:
+    return Problem(one.section.path, one.section.line, f"[{one.name}]", message)

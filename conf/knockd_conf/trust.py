@@ -1,0 +1,96 @@
+"""Whether a file that holds root's commands can be changed by somebody else.
+
+``judge`` is pure; ``TrustPolicy.current`` reads who we are. The rule follows what sshd asks of its files.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from knockd_conf.errors import Problem
+
+_FULL_MAP = ["0", "0", "4294967295"]
+_ESCAPE = "or start with --allow-insecure-config"
+
+
+@dataclass(frozen=True, slots=True)
+class TrustPolicy:
+    """Who may own a configuration (user ids), and whether one that fails is refused.
+
+    ``enforce`` False never refuses: for users who are not root, and ``--allow-insecure-config``.
+    """
+
+    enforce: bool
+    owners: frozenset[int] = field(default=frozenset({0}))
+
+    @classmethod
+    def current(cls, *, allow_insecure: bool = False) -> TrustPolicy:
+        """The policy for this process: root refuses what others can write, everyone else does not."""
+        uid = os.geteuid()
+        return cls(enforce=uid == 0 and not allow_insecure, owners=frozenset({0, uid}) | _outer_root())
+
+
+def _outer_root() -> frozenset[int]:
+    """In a user namespace root's files appear to be owned by the overflow uid (user_namespaces(7))."""
+    try:
+        if Path("/proc/self/uid_map").read_text().split() == _FULL_MAP:
+            return frozenset()
+        return frozenset({int(Path("/proc/sys/kernel/overflowuid").read_text())})
+    except (OSError, ValueError):
+        return frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The path and the ``fstat`` of something that was opened."""
+
+    path: str
+    status: os.stat_result
+
+
+def judge(policy: TrustPolicy, file: Held | None, directories: tuple[Held, ...]) -> tuple[Problem, ...]:
+    """Every reason not to trust ``file`` and the ``directories`` it was found in; none when not enforced."""
+    if not policy.enforce:
+        return ()
+    found: list[Problem] = []
+    for held in (*(() if file is None else (file,)), *directories):
+        what = "directory" if stat.S_ISDIR(held.status.st_mode) else "file"
+        mode = stat.S_IMODE(held.status.st_mode)
+        quoted = shlex.quote(held.path)
+        if held.status.st_uid not in policy.owners:
+            found.append(
+                Problem(
+                    held.path,
+                    None,
+                    None,
+                    f"expected a {what} owned by root, got uid {held.status.st_uid}: "
+                    f"run 'chown root {quoted}' {_ESCAPE}",
+                )
+            )
+        # In a sticky directory others cannot rename or remove root's files.
+        sticky = what == "directory" and mode & stat.S_ISVTX
+        if mode & (stat.S_IWGRP | stat.S_IWOTH) and not sticky:
+            found.append(
+                Problem(
+                    held.path,
+                    None,
+                    None,
+                    f"expected a {what} that only its owner can write, got mode {mode:04o}: "
+                    f"run 'chmod go-w {quoted}' {_ESCAPE}",
+                )
+            )
+    return tuple(found)
+
+
+def exposed(file: Held, directory: Held) -> str | None:
+    """A warning when everybody can read ``file``, which holds the secret sequences."""
+    if file.status.st_mode & stat.S_IROTH and directory.status.st_mode & stat.S_IXOTH:
+        return (
+            f"{file.path}: everybody on this machine can read the sequences: "
+            f"run 'chmod o-r {shlex.quote(file.path)}'"
+        )
+    return None
