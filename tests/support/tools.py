@@ -1,34 +1,18 @@
-"""The programs that the network tests use, each with the Debian package that has it."""
+"""What a network test needs of the machine, asked for in one place: programs, rights, devices."""
 
 from __future__ import annotations
 
 import os
-import shutil
+from typing import NoReturn
 
 import pytest
 
 from tests.support import enter
-
-PACKAGES = {
-    "ip": "iproute2",
-    "nft": "nftables",
-    "iptables": "iptables",
-    "ip6tables": "iptables",
-    "tcpdump": "tcpdump",
-    "/usr/sbin/knockd": "knockd",
-    "/usr/bin/knock": "knockd",
-    "nmap": "nmap",
-    "hping3": "hping3",
-    "nc": "netcat-openbsd",
-    "tcpreplay": "tcpreplay",
-    "busybox": "busybox",
-    "man": "man-db",
-    "setpriv": "util-linux",
-}
+from tests.support.packages import TEST, find
 
 
-def lacking(reason: str) -> None:
-    """Leave the test: skipped on a developer's machine, failed where CI=true (all must run there)."""
+def lacking(reason: str) -> NoReturn:
+    """Leave the test: skipped on somebody's own machine, failed where CI=true (all must run there)."""
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)
@@ -37,12 +21,11 @@ def lacking(reason: str) -> None:
 def need(tool: str, package: str | None = None) -> str:
     """The path of a program a test uses; without it the test is left (see ``lacking``).
 
-    ``package`` is the Debian package to name; by default the one in PACKAGES.
+    ``package`` is the Debian package to name, by default the one in packages.py.
     """
-    path = shutil.which(tool, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+    path = find(tool)
     if path is None:
-        lacking(f"{tool} is missing: apt-get install {package or PACKAGES[tool]}")
-        raise AssertionError("unreachable")
+        lacking(f"{tool} is missing: apt-get install {package or TEST.get(tool, tool)}")
     return path
 
 
@@ -50,7 +33,7 @@ def need_lab() -> None:
     """Leave the test where network namespaces cannot be made."""
     need("ip")
     if not enter.may_build():
-        lacking("needs root or `python -m tests.support.enter` for network namespaces")
+        lacking("network namespaces need root, or: python -m tests.support.enter pytest ...")
 
 
 def need_tun() -> None:

@@ -1,0 +1,71 @@
+# make demo    a knock opens a port, in a lab that leaves nothing behind
+# make test    everything: lint, types, unit, wheel, end to end, beside knockd 0.8
+# make check   what to run before a commit: lint, types, unit tests
+# make clean   back to a clean checkout
+#
+# The first run makes .venv and installs; PYTHON=/path/to/python3.11 chooses another Python.
+
+PYTHON ?= $(firstword $(foreach p,python3 python3.11 python3.12 python3.13 python3.14,\
+	$(shell $(p) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(p))))
+export PATH := $(PATH):/usr/sbin:/sbin
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+export PIP_ROOT_USER_ACTION = ignore
+
+BIN := .venv/bin
+STAMP := .venv/installed
+PYTEST := $(BIN)/python -m pytest -q
+LAB := $(BIN)/python -m tests.support.enter
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint types unit wheel e2e differential packages-demo packages-test clean
+
+help:
+	@sed -n '/^$$/q; s/^# \{0,1\}//p' Makefile
+
+demo: packages-demo $(STAMP)
+	@$(LAB) $(BIN)/python -m tests.demo
+
+# One after the other also with -j: two cores are few, and waiting tests are not to wait for compilers.
+test: packages-test $(STAMP)
+	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory types
+	@$(MAKE) --no-print-directory unit
+	@$(MAKE) --no-print-directory wheel
+	@$(MAKE) --no-print-directory e2e
+	@$(MAKE) --no-print-directory differential
+
+check: lint types unit
+
+lint: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(STAMP)
+	$(BIN)/mypy
+	MYPYPATH=.:bpf:conf $(BIN)/mypy --explicit-package-bases tests
+
+unit: $(STAMP)
+	$(PYTEST) tests/unit tests/property
+
+wheel: $(STAMP)
+	$(BIN)/python -m tests.support.wheel build/wheel
+
+e2e: packages-test $(STAMP)
+	$(LAB) $(PYTEST) tests/e2e
+
+differential: packages-test $(STAMP)
+	$(LAB) $(PYTEST) tests/differential
+
+packages-demo packages-test:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is missing. As root: apt-get install python3" >&2; exit 1; }
+	@PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m tests.support.packages $(@:packages-%=%)
+
+$(STAMP): setup.cfg pyproject.toml | packages-demo
+	@echo "installing into .venv"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --editable '.[test,lint]'
+	@touch $@
+
+clean:
+	rm -rf .venv .tox build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} + -o -name '*.egg-info' -prune -exec rm -rf {} +

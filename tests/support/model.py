@@ -1,0 +1,162 @@
+"""The matching rules once more, slow and obvious: what the engine's matcher is judged by.
+
+Written from the rules alone: one list of attempts per source and door, read from the
+front to the back for every packet, no tables, no look-ups, no bounds, no limits on events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import NamedTuple
+
+from knockd_bpf.wire import TCP, Packet
+from knockd_conf.model import Door, Protocol, Step
+
+
+class Kind(Enum):
+    """What can happen to an attempt."""
+
+    STAGE = "stage"
+    OPEN = "open"
+    SPOILED = "spoiled"
+    EXPIRED = "expired"
+
+
+class Happened(NamedTuple):
+    """One thing that happened; ``stage`` counts the steps done (all of them when it opened)."""
+
+    kind: Kind
+    door: int
+    source: bytes
+    stage: int
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """How far a source has come at a door, and the time of its first packet in seconds."""
+
+    stage: int
+    start: float
+
+
+class Model:
+    """All attempts at all doors. ``late`` is added to every Seq_Timeout, in seconds."""
+
+    def __init__(self, doors: Sequence[Door], *, late: float = 0.0) -> None:
+        self.doors = list(doors)
+        self.sequences = [door.steps for door in doors]
+        self.late = late
+        self.attempts: dict[tuple[int, bytes], list[Attempt]] = {}
+
+    def set_sequence(self, door: int, steps: Iterable[Step]) -> None:
+        """Gives a door another sequence and forgets every attempt at it."""
+        self.sequences[door] = tuple(steps)
+        self.attempts = {key: value for key, value in self.attempts.items() if key[0] != door}
+
+    def concerns(self, door: int, packet: Packet, local: Iterable[bytes]) -> bool:
+        """Whether a packet is one of the door's ports, to a watched address, with fitting flags."""
+        wanted = [address.packed for address in self.doors[door].target] or list(local)
+        rule = self.doors[door].flags
+        if _step(packet) not in self.sequences[door] or packet.destination not in wanted:
+            return False
+        if packet.protocol != TCP or rule is None:
+            return True
+        return packet.flags & rule.must_set == rule.must_set and packet.flags & rule.must_clear == 0
+
+    def feed(self, now: float, local: Iterable[bytes], packet: Packet) -> list[Happened]:
+        """Judges one packet that arrived at ``now`` (seconds)."""
+        happened: list[Happened] = []
+        for door in range(len(self.doors)):
+            if self.concerns(door, packet, local):
+                happened += self._judge(door, now, packet)
+        return happened
+
+    def expire(self, now: float) -> list[Happened]:
+        """Ends what is older than Seq_Timeout; speaks of it when nothing younger is left."""
+        happened: list[Happened] = []
+        for (door, source), before in list(self.attempts.items()):
+            alive = self._young(door, now, before)
+            if not alive:
+                happened.append(Happened(Kind.EXPIRED, door, source, _foremost(before)))
+            self._keep(door, source, alive)
+        return happened
+
+    def soonest_deadline(self) -> float | None:
+        """Until when the attempt that ends first may live; None without attempts."""
+        deadlines = [
+            attempt.start + self._limit(door)
+            for (door, _), attempts in self.attempts.items()
+            for attempt in attempts
+        ]
+        return min(deadlines, default=None)
+
+    def _judge(self, door: int, now: float, packet: Packet) -> list[Happened]:
+        source, step, sequence = packet.source, _step(packet), self.sequences[door]
+        happened: list[Happened] = []
+
+        def report(kind: Kind, stage: int) -> None:
+            happened.append(Happened(kind, door, source, stage))
+
+        before = self.attempts.get((door, source), [])
+        alive = self._young(door, now, before)
+        if before and not alive:
+            report(Kind.EXPIRED, _foremost(before))
+
+        survivors: list[Attempt] = []
+        opened = False
+        for attempt in alive:
+            if step == sequence[attempt.stage]:
+                if attempt.stage + 1 == len(sequence):
+                    opened = True
+                else:
+                    survivors.append(Attempt(attempt.stage + 1, attempt.start))
+            elif step == sequence[attempt.stage - 1]:
+                survivors.append(attempt)
+
+        started: list[Attempt] = []
+        if step == sequence[0]:
+            if len(sequence) == 1:
+                opened = True
+            else:
+                started.append(Attempt(1, now))
+
+        if opened:
+            report(Kind.OPEN, len(sequence))
+        elif _foremost(survivors) > _foremost(alive):
+            report(Kind.STAGE, _foremost(survivors))
+        elif alive and not survivors:
+            report(Kind.SPOILED, _foremost(alive))
+        if started and not survivors and not opened:
+            report(Kind.STAGE, 1)
+
+        self._keep(door, source, _youngest_of_each_stage(survivors + started))
+        return happened
+
+    def _limit(self, door: int) -> float:
+        return self.doors[door].seq_timeout + self.late
+
+    def _young(self, door: int, now: float, attempts: list[Attempt]) -> list[Attempt]:
+        return [attempt for attempt in attempts if now - attempt.start <= self._limit(door)]
+
+    def _keep(self, door: int, source: bytes, attempts: list[Attempt]) -> None:
+        if attempts:
+            self.attempts[door, source] = attempts
+        else:
+            self.attempts.pop((door, source), None)
+
+
+def _step(packet: Packet) -> Step:
+    return Step(packet.port, Protocol(packet.protocol))
+
+
+def _foremost(attempts: list[Attempt]) -> int:
+    return max((attempt.stage for attempt in attempts), default=0)
+
+
+def _youngest_of_each_stage(attempts: list[Attempt]) -> list[Attempt]:
+    youngest: dict[int, Attempt] = {}
+    for attempt in sorted(attempts, key=lambda each: each.start):
+        youngest[attempt.stage] = attempt
+    return list(youngest.values())

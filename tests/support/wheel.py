@@ -1,0 +1,80 @@
+"""Runs the unit tests against the wheel that users install, in a folder where the source is not.
+
+``python -m tests.support.wheel FOLDER`` builds the wheel and unpacks it there; with
+``--installed`` the packages of the running Python are tested (tox has installed the wheel).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = ("knockd", "bpf/knockd_bpf", "conf/knockd_conf")
+KEPT = ("tests", "conf", "bpf", "docs", "setup.cfg", "README.md", "CHANGELOG.md")
+"""What tests read beside the packages: themselves, examples, golden cases, pages."""
+
+NOT_FOR_WHEELS = ("tests/unit/test_layers.py",)
+"""Tests about the source tree itself."""
+
+HIDDEN = """
+import knockd, knockd_bpf, knockd_conf, pathlib, sys
+for module, source in zip((knockd, knockd_bpf, knockd_conf), sys.argv[1:], strict=True):
+    if pathlib.Path(module.__file__).parent == pathlib.Path(source):
+        sys.exit(f"{module.__file__} is the source, not the wheel")
+"""
+"""Ends with an error when the packages that get imported are those of the source tree."""
+
+
+def unpack_wheel(site: Path) -> None:
+    """Build the wheel from a copy of the tree (so that nothing stale gets in) and unpack it into ``site``."""
+    copy = site.with_name("source")
+    ignored = shutil.ignore_patterns(".*", "build", "tests", "__pycache__", "*.egg-info")
+    shutil.copytree(ROOT, copy, ignore=ignored)
+    wheels = site.with_name("wheels")
+    pip = (sys.executable, "-m", "pip", "--quiet")
+    subprocess.run([*pip, "wheel", "--no-deps", "--wheel-dir", wheels, copy], check=True)
+    (wheel,) = wheels.glob("*.whl")
+    subprocess.run([*pip, "install", "--no-deps", "--target", site, wheel], check=True)
+
+
+def copy_tests(folder: Path) -> None:
+    """Copy tests and what they read into ``folder``, without the packages."""
+    ignored = shutil.ignore_patterns("__pycache__", "*.egg-info", "knockd_bpf", "knockd_conf")
+    for name in KEPT:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+        elif (ROOT / name).exists():
+            shutil.copy(ROOT / name, folder / name)
+    for name in NOT_FOR_WHEELS:
+        (folder / name).unlink()
+
+
+def main() -> int:
+    """Build, hide and run; pytest's exit status."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--installed", action="store_true")
+    arguments = parser.parse_args()
+    folder = arguments.folder.resolve()
+    shutil.rmtree(folder, ignore_errors=True)
+    tests = folder / "tree"
+    tests.mkdir(parents=True)
+    environment = dict(os.environ)
+    if not arguments.installed:
+        unpack_wheel(folder / "site")
+        environment["PYTHONPATH"] = str(folder / "site")
+    copy_tests(tests)
+    python = (sys.executable, "-P")
+    sources = [ROOT / source for source in SOURCES]
+    subprocess.run([*python, "-c", HIDDEN, *sources], cwd=tests, env=environment, check=True)
+    command = [*python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/unit"]
+    return subprocess.run(command, cwd=tests, env=environment, check=False).returncode
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
