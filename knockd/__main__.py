@@ -1,0 +1,7 @@
+"""``python -m knockd`` is the daemon."""
+
+import sys
+
+from knockd.cli import main
+
+sys.exit(main())

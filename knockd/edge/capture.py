@@ -1,0 +1,121 @@
+"""Frames off one interface through libpcap. The only file that imports pcapy.
+
+The filter is attached to the capture's socket with SO_ATTACH_FILTER, so a change has no
+deaf window; where the kernel does not take it, libpcap gets the filter as text.
+"""
+
+from __future__ import annotations
+
+import array
+import socket
+import struct
+
+import pcapy
+
+SNAPLEN = 256
+"""Bytes of a frame that decode may look at: Ethernet, IPv6, eight extension headers, TCP."""
+
+BUFFER_BYTES = 2 * 1024 * 1024
+"""Size of the kernel's capture ring."""
+
+_SO_ATTACH_FILTER = 26  # asm-generic/socket.h
+_NO_SUCH_DEVICE, _PERMISSION_DENIED, _INTERFACE_NOT_UP = -5, -8, -9  # pcap/pcap.h
+_PCAP_D_IN = 1
+_META = struct.Struct("=IIII")
+
+
+class CaptureError(Exception):
+    """An interface cannot be captured on."""
+
+
+class NoSuchInterfaceError(CaptureError):
+    """There is no interface of that name."""
+
+
+class NoPermissionError(CaptureError):
+    """The process lacks the right to capture."""
+
+
+class Capture:
+    """An open capture on one interface: inbound frames only, not promiscuous, non-blocking."""
+
+    def __init__(self, interface: str, *, latency: int) -> None:
+        """Opens ``interface``; ``latency`` is the kernel's block timer in milliseconds.
+
+        Raises CaptureError and its kinds.
+        """
+        self.interface = interface
+        try:
+            reader = pcapy.create(interface)
+            reader.set_snaplen(SNAPLEN)
+            reader.set_promisc(0)
+            reader.set_timeout(latency)
+            reader.set_buffer_size(BUFFER_BYTES)
+            status = reader.activate()
+        except pcapy.PcapError as error:
+            raise CaptureError(f"{interface}: {error}") from error
+        if status < 0:
+            raise _activation_error(interface, status)
+        try:
+            reader.setdirection(_PCAP_D_IN)
+            reader.setnonblock(1)
+            self.linktype: int = reader.datalink()
+        except pcapy.PcapError as error:
+            raise CaptureError(f"{interface}: {error}") from error
+        self._reader = reader
+
+    def fileno(self) -> int:
+        """The descriptor to poll."""
+        return int(self._reader.getfd())
+
+    def attach(self, program: bytes, text: str) -> None:
+        """Lets the kernel run ``program`` (struct sock_filter array); ``text`` is the same for libpcap.
+
+        Raises CaptureError when neither is taken; then the old filter stays.
+        """
+        code = array.array("B", program)
+        address, length = code.buffer_info()
+        fprog = struct.pack("@HP", length // 8, address)
+        try:
+            with socket.socket(fileno=socket.dup(self.fileno())) as packet_socket:
+                packet_socket.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, fprog)
+        except OSError as refused:
+            try:
+                self._reader.setfilter(text)
+            except pcapy.PcapError as error:
+                raise CaptureError(
+                    f"{self.interface}: the kernel refused the filter ({refused}), libpcap too ({error})"
+                ) from error
+
+    def read(self, most: int) -> tuple[bytes, bytes]:
+        """Up to ``most`` frames that are there: ``(bytes, records)``, both empty when there are none.
+
+        A record is ``=IIII``: seconds, microseconds, offset, captured length. Raises
+        CaptureError when the interface went down or away.
+        """
+        try:
+            data, records = self._reader.next_batch(most)
+        except pcapy.PcapError as error:
+            raise CaptureError(f"{self.interface}: {error}") from error
+        return data, records
+
+    def drops(self) -> int:
+        """Frames that the kernel dropped since the capture was opened because the ring was full."""
+        return int(self._reader.stats()[1])
+
+    def close(self) -> None:
+        """Closes the capture."""
+        self._reader.close()
+
+
+def _activation_error(interface: str, status: int) -> CaptureError:
+    if status == _NO_SUCH_DEVICE:
+        return NoSuchInterfaceError(interface)
+    if status == _PERMISSION_DENIED:
+        return NoPermissionError(
+            f"{interface}: no right to capture: CAP_NET_RAW is missing. Start knockd as root, or grant it:"
+            " AmbientCapabilities=CAP_NET_RAW in the unit, or --cap-add NET_RAW for a container"
+        )
+    if status == _INTERFACE_NOT_UP:
+        return CaptureError(f"{interface}: the interface is down; bring it up: ip link set {interface} up")
+    return CaptureError(f"{interface}: libpcap could not open it (error {status})")

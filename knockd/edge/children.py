@@ -1,0 +1,86 @@
+"""Forks of this very program: the daemon, the packet process and short name look-ups."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+
+EX_SOFTWARE = 70
+"""Exit status of a child that ended with an exception (sysexits.h)."""
+
+_RESET = (signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD, signal.SIGUSR1, signal.SIGALRM)
+
+
+def fork_child(main: Callable[[], int], keep: Iterable[int]) -> int:
+    """Forks a child that runs ``main`` with no descriptors but ``keep`` and the standard three.
+
+    Returns the child's pid. The child shares the signal wake-up descriptor of a parent that
+    runs asyncio: a SIGTERM meant for the child would stop the parent. So the child forgets
+    it, resets the handlers and ignores SIGINT (Ctrl-C reaches the whole terminal; the parent
+    tells the child what to do).
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, _RESET)
+    pid = os.fork()
+    if pid:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        return pid
+    status = EX_SOFTWARE
+    try:
+        signal.set_wakeup_fd(-1)
+        for number in _RESET:
+            signal.signal(number, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        _close_all_but({0, 1, 2, *keep})
+        status = main()
+    except BaseException:  # noqa: BLE001 - nothing of a child may run on into the parent's code
+        traceback.print_exc()
+    finally:
+        with suppress(OSError, ValueError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(status)
+
+
+def _close_all_but(keep: set[int]) -> None:
+    previous = -1
+    for descriptor in sorted(keep):
+        os.closerange(previous + 1, descriptor)
+        previous = descriptor
+    os.closerange(previous + 1, os.sysconf("SC_OPEN_MAX"))
+
+
+def daemonise() -> int:
+    """Goes into the background; returns a descriptor to report the start on.
+
+    The first parent stays until the daemon writes its exit status (one byte, 0: it runs) to
+    that descriptor, and exits with it; so ``knockd -d && echo up`` tells the truth.
+    """
+    reader, writer = os.pipe()
+    if os.fork():
+        os.close(writer)
+        status = os.read(reader, 1)
+        os._exit(status[0] if status else EX_SOFTWARE)
+    os.close(reader)
+    os.setsid()
+    if os.fork():
+        os._exit(0)
+    os.chdir("/")
+    return writer
+
+
+def report_started(descriptor: int, status: int) -> None:
+    """Tells the waiting first parent how the start went; on success lets the terminal go."""
+    if status == 0:
+        null = os.open(os.devnull, os.O_RDWR)
+        for standard in (0, 1, 2):
+            os.dup2(null, standard)
+        os.close(null)
+    os.write(descriptor, bytes([status]))
+    os.close(descriptor)

@@ -1,0 +1,205 @@
+"""Runs commands. The only file that starts processes of other programs.
+
+At most ``Max_Commands`` of a door run at once, the others wait in order. A command has
+ended when its process has, whoever still holds its output; its output is read as long as
+somebody may write, so that nothing it started is killed by a closed pipe.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import subprocess
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+MAX_WAITING = 1_024
+"""Commands of one door that wait for a free place."""
+
+MAX_OUTPUT_LINES = 5
+MAX_OUTPUT_BYTES = 1_024
+"""How much of a command's output is kept for the log."""
+
+MAX_OPEN_OUTPUTS = 64
+"""Outputs kept open for processes that outlive their command."""
+
+NOT_FOUND, NOT_EXECUTABLE = 127, 126
+"""Exit statuses a shell gives to a command it cannot run."""
+
+_KILL_AFTER = 2.0
+_CHUNK = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command line ready to run; ``words`` when it needs no shell.
+
+    ``group`` is the door whose places it takes, ``places`` how many there are,
+    ``deadline`` seconds until it is killed (0: never).
+    """
+
+    group: object
+    places: int
+    line: str
+    words: Sequence[str] | None
+    environment: Mapping[str, str]
+    deadline: float
+    urgent: bool = False
+    """Runs before those that are not, and is never turned away: it closes a door."""
+
+
+@dataclass(slots=True)
+class _Queue:
+    """The jobs of one door that wait."""
+
+    urgent: deque[_Job] = field(default_factory=deque)
+    other: deque[_Job] = field(default_factory=deque)
+
+    def put(self, job: _Job) -> bool:
+        """Adds a job; False when it is not urgent and there are too many."""
+        if not job.command.urgent and len(self.other) >= MAX_WAITING:
+            return False
+        (self.urgent if job.command.urgent else self.other).append(job)
+        return True
+
+    def take(self) -> _Job | None:
+        """The next job, None when there is none."""
+        waiting = self.urgent or self.other
+        return waiting.popleft() if waiting else None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a command ended: exit status (128 + N after signal N), first output lines, whether killed."""
+
+    status: int
+    output: tuple[str, ...]
+    late: bool
+
+
+@dataclass(slots=True)
+class _Job:
+    command: Command
+    on_start: Callable[[], None]
+    on_end: Callable[[Ended], None]
+    process: subprocess.Popen[bytes] | None = None
+    output: bytearray = field(default_factory=bytearray)
+    timer: asyncio.TimerHandle | None = None
+    late: bool = False
+
+
+class Runner:
+    """Starts commands on an asyncio loop; ``reap`` is to be called on SIGCHLD."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._running: dict[int, _Job] = {}
+        self._busy: dict[object, int] = {}
+        self._waiting: dict[object, _Queue] = {}
+        self._orphans: dict[int, None] = {}
+
+    def run(self, command: Command, on_start: Callable[[], None], on_end: Callable[[Ended], None]) -> bool:
+        """Runs a command now or when its door has a place; False: too many wait already.
+
+        ``on_start`` is called just before it starts, ``on_end`` after it has ended.
+        """
+        job = _Job(command, on_start, on_end)
+        if self._busy.get(command.group, 0) < command.places:
+            self._start(job)
+            return True
+        return self._waiting.setdefault(command.group, _Queue()).put(job)
+
+    def reap(self) -> None:
+        """Collects every command whose process has ended."""
+        for pid, job in list(self._running.items()):
+            assert job.process is not None
+            status = job.process.poll()
+            if status is not None:
+                del self._running[pid]
+                self._finish(job, status if status >= 0 else 128 - status)
+
+    def _start(self, job: _Job) -> None:
+        command = job.command
+        self._busy[command.group] = self._busy.get(command.group, 0) + 1
+        job.on_start()
+        argv: Sequence[str] = ("/bin/sh", "-c", command.line)
+        if command.words is not None and (program := shutil.which(command.words[0])) is not None:
+            argv = (program, *command.words[1:])
+        reader, writer = os.pipe2(os.O_CLOEXEC)
+        os.set_blocking(reader, False)
+        try:
+            job.process = subprocess.Popen(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=writer,
+                stderr=writer,
+                env=command.environment,
+                start_new_session=True,
+            )
+        except OSError as error:
+            os.close(reader)
+            job.output += f"{argv[0]}: {error.strerror}".encode()
+            status = NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE
+            self._loop.call_soon(self._finish, job, status)
+            return
+        finally:
+            os.close(writer)
+        self._running[job.process.pid] = job
+        self._loop.add_reader(reader, self._read, reader, job)
+        if command.deadline > 0:
+            job.timer = self._loop.call_later(command.deadline, self._too_late, job)
+
+    def _read(self, reader: int, job: _Job) -> None:
+        try:
+            data = os.read(reader, _CHUNK)
+        except BlockingIOError:
+            return
+        if not data:
+            self._close_output(reader)
+            return
+        job.output += data[: MAX_OUTPUT_BYTES - len(job.output)]
+        if job.process is not None and job.process.returncode is not None and reader not in self._orphans:
+            # Somebody outlives the command and still writes: read on, but not for ever many of them.
+            self._orphans[reader] = None
+            if len(self._orphans) > MAX_OPEN_OUTPUTS:
+                self._close_output(next(iter(self._orphans)))
+
+    def _close_output(self, reader: int) -> None:
+        self._orphans.pop(reader, None)
+        self._loop.remove_reader(reader)
+        os.close(reader)
+
+    def _too_late(self, job: _Job) -> None:
+        assert job.process is not None
+        if not job.late:
+            job.late = True
+            _signal_group(job.process.pid, signal.SIGTERM)
+            job.timer = self._loop.call_later(_KILL_AFTER, self._too_late, job)
+        else:
+            _signal_group(job.process.pid, signal.SIGKILL)
+
+    def _finish(self, job: _Job, status: int) -> None:
+        if job.timer is not None:
+            job.timer.cancel()
+        group = job.command.group
+        self._busy[group] -= 1
+        if not self._busy[group]:
+            del self._busy[group]
+        if group in self._waiting:
+            following = self._waiting[group].take()
+            if following is None:
+                del self._waiting[group]
+            else:
+                self._start(following)
+        lines = job.output.decode("utf-8", "replace").splitlines()
+        job.on_end(Ended(status, tuple(lines[:MAX_OUTPUT_LINES]), job.late))
+
+
+def _signal_group(pid: int, number: signal.Signals) -> None:
+    # The group is gone when the command and all its children have ended by themselves.
+    with suppress(ProcessLookupError):
+        os.killpg(pid, number)

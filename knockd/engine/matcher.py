@@ -1,0 +1,254 @@
+"""Packets to events: all transitions of all attempts are in this file.
+
+Per source and door there is a set of attempts, each with a stage (steps done) and a start
+(the time of its first packet). A packet concerns a door when its protocol and port are
+one of the door's steps, its destination is watched and its TCP flags fit. Then:
+
+    older than Seq_Timeout        -> expires (judged before the packet)
+    packet is the next step       -> stage + 1; after the last step the door opens
+    packet repeats the last step  -> nothing (retransmissions do not spoil)
+    any other packet              -> spoiled
+    packet is the first step      -> besides, a new attempt at stage 1
+
+Two attempts at one stage are one: the younger stays. When all steps of a sequence differ
+there is never more than one. Events speak of the foremost attempt only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from knockd.engine.attempts import Attempts
+from knockd.engine.events import Event, Expired, Opened, Spoiled, Stage
+from knockd.engine.limits import TokenBucket
+from knockd_bpf.wire import TCP, Packet
+from knockd_conf.model import Door, Step
+
+MAX_ATTEMPTS = 65_536
+MAX_ADVANCED = 4_096
+"""Attempts at stage 2 and beyond: whoever makes one knows two steps."""
+
+SWEEP_PAUSE = 0.05
+"""Seconds between two sweeps at least, plus one second for every full table of first stages."""
+
+_Advanced = tuple[tuple[int, float], ...]
+"""(stage, start) of attempts at stage 2 and beyond, the foremost first."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Concern:
+    """What one port means to one door."""
+
+    door: int
+    tag: bytes
+    flag_mask: int
+    flag_value: int
+    targets: frozenset[bytes]
+    timeout: float
+    last: int
+    """Number of steps of the door."""
+    first: bool
+    """It is the first step."""
+    advances: frozenset[int]
+    """Stages whose next step it is."""
+    repeats: frozenset[int]
+    """Stages whose last accepted step it is."""
+
+
+class Matcher:
+    """Judges packets. Not thread-safe; knows neither clock nor socket.
+
+    ``doors`` in configuration order (their places are the ``door`` of events), ``slack``
+    seconds by which the caller's time may lag behind a packet's arrival. Events that any
+    stranger can cause cost a token of ``strangers``, other failures and stages one of
+    ``knockers``; None means no limit. Openings are never limited.
+    """
+
+    def __init__(
+        self,
+        doors: Sequence[Door],
+        *,
+        max_attempts: int = MAX_ATTEMPTS,
+        slack: float = 0.0,
+        strangers: TokenBucket | None = None,
+        knockers: TokenBucket | None = None,
+    ) -> None:
+        self._doors = tuple(doors)
+        self._sequences: list[tuple[Step, ...]] = [door.steps for door in doors]
+        self._limits = {_tag(i): door.seq_timeout + slack for i, door in enumerate(doors)}
+        self._slack = slack
+        self._strangers = strangers
+        self._knockers = knockers
+        self._first: Attempts[float] = Attempts(max_attempts)
+        self._advanced: Attempts[_Advanced] = Attempts(MAX_ADVANCED)
+        self._max_attempts = max_attempts
+        self._next_expiry: float | None = None
+        self._routes: dict[int, tuple[_Concern, ...]] = {}
+        self._build_routes()
+
+    def set_sequence(self, door: int, steps: Iterable[Step]) -> None:
+        """Gives a door another sequence (none: it matches nothing); its attempts are forgotten."""
+        self._sequences[door] = tuple(steps)
+        tag = _tag(door)
+        for table in (self._first, self._advanced):
+            for key in [key for key, _ in table.items() if key.endswith(tag)]:
+                table.pop(key)
+        self._build_routes()
+
+    def feed(self, packet: Packet, local: frozenset[bytes], now: float) -> Sequence[Event]:
+        """Judges one packet; ``local`` are the addresses of the interface it came in by.
+
+        ``now`` in seconds of a steady clock, never less than at the last call.
+        """
+        source, destination, protocol, port, flags = packet
+        concerns = self._routes.get(protocol << 16 | port)
+        if concerns is None:
+            return ()
+        events: list[Event] = []
+        for concern in concerns:
+            if flags & concern.flag_mask != concern.flag_value:
+                continue
+            if destination not in (concern.targets or local):
+                continue
+            key = source + concern.tag
+            started = self._first.pop(key)
+            ahead = self._advanced.pop(key) if len(self._advanced) else None
+            if started is None and ahead is None:
+                if concern.first:
+                    if concern.last == 1:
+                        events.append(Opened(concern.door, source, destination, 1))
+                    else:
+                        self._start(key, concern, now)
+                        if self._strangers is None or self._strangers.take():
+                            events.append(Stage(concern.door, source, 1))
+                continue
+            self._advance(key, concern, packet, now, started, ahead or (), events)
+        return events
+
+    def expire(self, now: float) -> list[Event]:
+        """Ends every attempt that has grown too old; call it when ``next_expiry`` has come."""
+        if self._next_expiry is None or now < self._next_expiry:
+            return []
+        events: list[Event] = []
+        soonest: float | None = None
+        for key, started in list(self._first.items()):
+            deadline = started + self._limits[key[-2:]]
+            if deadline < now:
+                self._first.pop(key)
+                if self._advanced.get(key) is None:
+                    self._report_expired(key, 1, events)
+            elif soonest is None or deadline < soonest:
+                soonest = deadline
+        for key, ahead in list(self._advanced.items()):
+            limit = self._limits[key[-2:]]
+            alive = tuple(attempt for attempt in ahead if attempt[1] + limit >= now)
+            if len(alive) < len(ahead):
+                self._advanced.pop(key)
+                if alive:
+                    self._advanced.put(key, alive)
+                elif self._first.get(key) is None:
+                    self._report_expired(key, ahead[0][0], events)
+            for _, started in alive:
+                if soonest is None or started + limit < soonest:
+                    soonest = started + limit
+        pause = SWEEP_PAUSE + len(self._first) / self._max_attempts
+        self._next_expiry = None if soonest is None else max(soonest, now) + pause
+        return events
+
+    def next_expiry(self) -> float | None:
+        """When ``expire`` has something to do at the earliest; None: nothing is pending."""
+        return self._next_expiry
+
+    @property
+    def pending(self) -> int:
+        """How many (source, door) entries the tables hold."""
+        return len(self._first) + len(self._advanced)
+
+    @property
+    def evicted(self) -> int:
+        """How many entries have been forgotten for want of room since the start."""
+        return self._first.evicted + self._advanced.evicted
+
+    def _advance(
+        self,
+        key: bytes,
+        concern: _Concern,
+        packet: Packet,
+        now: float,
+        started: float | None,
+        ahead: _Advanced,
+        events: list[Event],
+    ) -> None:
+        """Moves every attempt of one source at one door by one packet."""
+        attempts = ahead if started is None else (*ahead, (1, started))
+        limit = concern.timeout
+        alive = [attempt for attempt in attempts if attempt[1] + limit >= now]
+        if not alive:
+            self._report_expired(key, attempts[0][0], events)
+        after: dict[int, float] = {}
+        opened = False
+        for stage, start in alive:
+            if stage in concern.advances:
+                if stage + 1 == concern.last:
+                    opened = True
+                else:
+                    after[stage + 1] = max(start, after.get(stage + 1, start))
+            elif stage in concern.repeats:
+                after[stage] = max(start, after.get(stage, start))
+        foremost = max(after, default=0)
+        if opened:
+            events.append(Opened(concern.door, packet.source, packet.destination, concern.last))
+        elif foremost > (alive[0][0] if alive else 0):
+            if self._knockers is None or self._knockers.take():
+                events.append(Stage(concern.door, packet.source, foremost))
+        elif alive and not after:
+            self._report(Spoiled(concern.door, packet.source, alive[0][0]), events)
+        if concern.first:
+            self._start(key, concern, now)
+            after.pop(1, None)
+            if not foremost and not opened and (self._strangers is None or self._strangers.take()):
+                events.append(Stage(concern.door, packet.source, 1))
+        elif 1 in after:
+            self._first.put(key, after.pop(1))
+        if after:
+            self._advanced.put(key, tuple(sorted(after.items(), reverse=True)))
+
+    def _start(self, key: bytes, concern: _Concern, now: float) -> None:
+        self._first.put(key, now)
+        deadline = now + concern.timeout
+        if self._next_expiry is None or deadline < self._next_expiry:
+            self._next_expiry = deadline
+
+    def _report_expired(self, key: bytes, stage: int, events: list[Event]) -> None:
+        self._report(Expired(int.from_bytes(key[-2:], "big"), key[:-2], stage), events)
+
+    def _report(self, event: Spoiled | Expired, events: list[Event]) -> None:
+        bucket = self._strangers if event.stage == 1 else self._knockers
+        if bucket is None or bucket.take():
+            events.append(event)
+
+    def _build_routes(self) -> None:
+        routes: dict[int, list[_Concern]] = {}
+        for index, (door, steps) in enumerate(zip(self._doors, self._sequences, strict=True)):
+            for step in dict.fromkeys(steps):
+                rule = door.flags if step.protocol == TCP else None
+                routes.setdefault(step.protocol << 16 | step.port, []).append(
+                    _Concern(
+                        door=index,
+                        tag=_tag(index),
+                        flag_mask=rule.mask if rule else 0,
+                        flag_value=rule.must_set if rule else 0,
+                        targets=frozenset(address.packed for address in door.target),
+                        timeout=door.seq_timeout + self._slack,
+                        last=len(steps),
+                        first=steps[0] == step,
+                        advances=frozenset(k for k in range(1, len(steps)) if steps[k] == step),
+                        repeats=frozenset(k for k in range(1, len(steps)) if steps[k - 1] == step),
+                    )
+                )
+        self._routes = {port: tuple(concerns) for port, concerns in routes.items()}
+
+
+def _tag(door: int) -> bytes:
+    return door.to_bytes(2, "big")

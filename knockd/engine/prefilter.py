@@ -1,0 +1,41 @@
+"""The filter of one interface, from doors, their live sequences and the interface's addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from knockd_bpf.build import build, watch
+from knockd_bpf.fit import Fitted, fit
+from knockd_bpf.layout import layout_for
+from knockd_bpf.render import render
+from knockd_bpf.terms import Term
+from knockd_conf.model import Door, Step
+
+
+@dataclass(frozen=True, slots=True)
+class Prefilter:
+    """What the kernel will run on one interface, and the same as text."""
+
+    term: Term
+    text: str
+    fitted: Fitted
+
+
+def prefilter(
+    doors: Sequence[Door],
+    sequences: Sequence[Sequence[Step]],
+    local: frozenset[bytes] | None,
+    linktype: int,
+    *,
+    ipv6: bool = True,
+) -> Prefilter:
+    """The filter for frames of ``linktype``; ``local`` are the interface's packed addresses.
+
+    ``sequences`` has the live steps of each door (none: the door matches nothing). With
+    ``local`` None there is no address part. Raises ValueError for a link type we cannot read.
+    """
+    watches = [watch(door, steps) for door, steps in zip(doors, sequences, strict=True) if steps]
+    term = build(watches, local, ipv6=ipv6)
+    fitted = fit(term, layout_for(linktype))
+    return Prefilter(term, render(fitted.term), fitted)

@@ -1,0 +1,237 @@
+"""The privileged process: it never sees a packet byte. Link -> leases -> commands, log, signals.
+
+It takes a handful of messages from the packet process and nothing else. Everything happens
+on one asyncio loop; there are no threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import json
+import signal
+import time
+from collections.abc import Callable
+
+from knockd.doorkeeper import Doorkeeper
+from knockd.edge import logs
+from knockd.edge.children import fork_child
+from knockd.edge.link import Kind, Message, View
+from knockd.edge.lookup import Names
+from knockd.edge.pidfile import PidFile
+from knockd.engine.leases import Knock
+from knockd.reporter import Reporter
+from knockd.rotation import Rotation
+from knockd.settings import Settings, listening_on
+from knockd.supervisor import Supervisor
+from knockd.worker import WorkerProcess, start_worker
+from knockd_conf import Config, ConfigError
+
+PATIENCE = 3.0
+"""Seconds that stop commands get when the daemon ends."""
+
+EX_CANTCREAT = 73
+
+OVERLAP = 1.0
+"""Seconds after a change of packet process in which both may have seen one knock."""
+
+_EVENTS = {Kind.STAGE: "stage", Kind.SPOILED: "spoiled", Kind.EXPIRED: "expired"}
+
+
+class Keeper:
+    """One run of the daemon.
+
+    ``started`` is called once: with 0 when the packet process captures, or with an exit
+    status and a reason when it cannot; then the daemon ends with that status.
+    """
+
+    def __init__(self, settings: Settings, config: Config, started: Callable[[int, str], None]) -> None:
+        self._settings = settings
+        self._config = config
+        self._started: Callable[[int, str], None] | None = started
+        self._status = 0
+        self._failure = ""
+        self._overlap: dict[tuple[str, bytes], float] = {}
+        self._pid_file: PidFile | None = None
+
+    def run(self) -> int:
+        """Serves until TERM or INT; returns the exit status."""
+        return asyncio.run(self._main())
+
+    async def _main(self) -> int:
+        self._loop = loop = asyncio.get_running_loop()
+        self._end = asyncio.Event()
+        self._open_log()
+        self._doorkeeper = Doorkeeper(loop, self._reporter, self._config.options.max_leases)
+        if not self._take_pid_file():
+            return self._status
+        self._rotations = {id(self._config): Rotation(self._config, self._reporter)}
+        self._supervisor = Supervisor(loop, self._start_worker, self)
+        loop.add_signal_handler(signal.SIGCHLD, self._child_ended)
+        loop.add_signal_handler(signal.SIGHUP, self._reload)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._end.set)
+        self._supervisor.replace()
+        await self._end.wait()
+        self._supervisor.stop()
+        if self._started is None:
+            self._reporter.say("stopping")
+        if self._pid_file is not None:
+            self._pid_file.remove()
+        still_open = await self._doorkeeper.close(PATIENCE)
+        if still_open:
+            self._reporter.say("still-open", level="error", count=still_open)
+        return self._status
+
+    def _open_log(self) -> None:
+        options = self._config.options
+        self._sinks = logs.Sinks(
+            options.log_file,
+            use_syslog=options.use_syslog,
+            echo=self._settings.verbose,
+            log_format=options.log_format,
+        )
+        log = logs.configure(self._sinks, options.log_format)
+        names = Names(self._loop, fork_child) if self._settings.lookup else None
+        self._reporter = Reporter(log, names)
+
+    def _start_worker(self) -> WorkerProcess:
+        names, view = listening_on(self._config)
+        view = View(view.addresses, self._rotations[id(self._config)].sequences)
+        return start_worker(self._config, names, view, ipv6=self._settings.ipv6, debug=self._settings.debug)
+
+    def _child_ended(self) -> None:
+        self._doorkeeper.runner.reap()
+        self._supervisor.reap()
+
+    # What the supervisor tells.
+
+    def ready(self, worker: WorkerProcess, message: Message) -> None:
+        """The packet process captures."""
+        self._failure = ""
+        if self._started is not None:
+            self._started(0, "")
+            self._started = None
+        self._reporter.say("starting", interface=", ".join(worker.interfaces))
+        for name, share in json.loads(message.text)["widened"].items():
+            if share:
+                self._reporter.say("widened", level="warning", interface=name, share=share)
+
+    def failed(self, status: int, reason: str) -> None:
+        """The packet process cannot capture: at the first start the end, later a reason to try again."""
+        if self._started is not None:
+            self._reporter.say("worker-failed", level="error", reason=reason)
+            self._started(status, reason)
+            self._status = status
+            self._end.set()
+
+    def malformed(self, reason: str) -> None:
+        """The packet process is not to be trusted any more."""
+        self._reporter.say("worker-malformed", level="error", reason=reason)
+
+    def lost(self, reason: str, seconds: float) -> None:
+        """The packet process ended and is replaced; the same reason is told once."""
+        if reason != self._failure and not self._end.is_set():
+            self._reporter.say("worker-lost", level="error", reason=reason, seconds=seconds)
+        self._failure = reason
+
+    def heard(self, worker: WorkerProcess, message: Message) -> None:
+        """One event of the packet process."""
+        kind = message.kind
+        if kind is Kind.PACKET:
+            if self._settings.debug:
+                print(logs.printable(message.text), flush=True)
+        elif kind is Kind.HELD_BACK:
+            self._reporter.say("held-back", level="warning", count=message.count)
+        elif kind is Kind.DROPPED:
+            name = worker.interfaces[message.interface]
+            self._reporter.say("dropped", level="warning", interface=name, count=message.count)
+        elif kind is Kind.OPENED:
+            self._opened(worker, message)
+        elif kind is Kind.STAGE or self._config.options.log_failures or kind is Kind.EXPIRED:
+            door, ip = worker.config.doors[message.door], str(ipaddress.ip_address(message.source))
+            self._reporter.say(_EVENTS[kind], ip=ip, door=door.name, stage=message.stage)
+
+    def _opened(self, worker: WorkerProcess, message: Message) -> None:
+        door = worker.config.doors[message.door]
+        source = ipaddress.ip_address(message.source)
+        key = (door.name, message.source)
+        now = time.monotonic()
+        if self._supervisor.changing:
+            self._overlap[key] = now
+        elif self._overlap:
+            seen = self._overlap.pop(key, None)
+            self._overlap = {key: at for key, at in self._overlap.items() if now - at < OVERLAP}
+            if seen is not None and now - seen < OVERLAP:
+                return  # the packet process before this one has told it already
+        self._reporter.say("stage", ip=str(source), door=door.name, stage=message.stage)
+        self._reporter.say("open", ip=str(source), door=door.name)
+        if door.one_time_file is not None:
+            self._rotate(worker, message.door)
+        self._doorkeeper.open(
+            Knock(
+                door=door,
+                source=str(source),
+                version=source.version,
+                destination=str(ipaddress.ip_address(message.destination)),
+                interface=worker.interfaces[message.interface],
+            )
+        )
+
+    def _rotate(self, worker: WorkerProcess, door: int) -> None:
+        """Strikes a used one-time sequence out before any command runs, and tells the next one."""
+        following = self._rotations[id(worker.config)].opened(door)
+        if worker.config is self._config:
+            self._supervisor.tell(worker, View(sequences=following))
+        else:
+            # A reload is under way: the packet process that is starting may know the used sequence.
+            self._rotations[id(self._config)] = Rotation(self._config, self._reporter)
+            self._supervisor.replace()
+
+    def _take_pid_file(self) -> bool:
+        """Creates the pid file of a daemon; without it two daemons could run and neither be stopped."""
+        path = self._config.options.pid_file
+        if not self._settings.daemon or path is None:
+            return True
+        try:
+            self._pid_file = PidFile(path)
+            self._pid_file.write()
+        except BlockingIOError:
+            reason = "another knockd holds it"
+        except OSError as error:
+            reason = str(error.strerror)
+        else:
+            return True
+        self._reporter.say("pid-file", level="error", path=path, reason=reason)
+        if self._started is not None:
+            self._started(EX_CANTCREAT, f"could not create pid file {path}: {reason}")
+        self._status = EX_CANTCREAT
+        return False
+
+    def _reload(self) -> None:
+        """HUP: all of a good file takes effect, nothing of a bad one."""
+        self._reporter.say("reading", path=self._settings.config_path)
+        try:
+            config = self._settings.load()
+        except ConfigError as error:
+            for problem in error.problems:
+                self._reporter.say("config-problem", level="error", problem=str(problem))
+            self._reporter.say("config-kept", level="error", count=len(error.problems))
+            self._reopen()
+            return
+        changed = config.options != self._config.options
+        self._config = config
+        if changed:
+            self._open_log()
+            self._doorkeeper.reporter = self._reporter
+            self._doorkeeper.limit(config.options.max_leases)
+        self._reopen()
+        current = self._supervisor.current
+        kept = {} if current is None else {id(current.config): self._rotations[id(current.config)]}
+        self._rotations = kept | {id(config): Rotation(config, self._reporter)}
+        self._supervisor.replace()
+
+    def _reopen(self) -> None:
+        if self._sinks.path is not None:
+            self._reporter.say("reopening", path=self._sinks.path)
+            self._sinks.reopen()

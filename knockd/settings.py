@@ -1,0 +1,70 @@
+"""What the command line decides, for the daemon's whole life: it wins over the file at every reload."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from knockd.edge import netlink
+from knockd.edge.link import View
+from knockd.engine.interfaces import choose
+from knockd_conf import Config, ConfigError, Problem, TrustPolicy, load
+from knockd_conf.model import Options
+
+DEFAULT_PID_FILE = "/var/run/knockd.pid"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The command line; all paths are absolute. None: the file or the default decides."""
+
+    config_path: str
+    interfaces: tuple[str, ...] = ()
+    log_file: str | None = None
+    pid_file: str | None = None
+    host: str | None = None
+    daemon: bool = False
+    verbose: bool = False
+    debug: bool = False
+    lookup: bool = False
+    ipv6: bool = True
+    allow_insecure_config: bool = False
+
+    def load(self) -> Config:
+        """Reads the configuration and lays the command line over it. Raises ConfigError."""
+        trust = TrustPolicy.current(allow_insecure=self.allow_insecure_config)
+        config = load(self.config_path, host=self.host, trust=trust)
+        if not config.doors:
+            raise ConfigError([Problem(config.path, None, None, "expected at least one door, got none")])
+        return replace(config, options=self._over(config.options))
+
+    def _over(self, options: Options) -> Options:
+        return replace(
+            options,
+            interface=self.interfaces or options.interface,
+            log_file=self.log_file or options.log_file,
+            pid_file=self.pid_file or options.pid_file or DEFAULT_PID_FILE,
+        )
+
+
+def listening_on(config: Config) -> tuple[tuple[str, ...], View]:
+    """The interfaces to open for a configuration, and the addresses they have now."""
+    there = netlink.interfaces()
+    names = choose(
+        config.options.interface,
+        {name: interface.bridge_port for name, interface in there.items()},
+        netlink.default_route_interfaces(),
+    )
+    return names, View({name: there[name].addresses for name in names if name in there})
+
+
+def missing(names: Sequence[str]) -> str | None:
+    """Why these interfaces cannot all be opened, and which there are; None when all are there."""
+    there = netlink.interfaces()
+    known = ", ".join(there)
+    if not names:
+        return f"no interface has a default route; name one with -i or Interface: {known}"
+    absent = [name for name in names if name not in there]
+    if absent:
+        return f"no interface {', '.join(absent)} here; there are: {known}"
+    return None

@@ -1,0 +1,175 @@
+"""Keeps one packet process alive: starts it, hears it, replaces it when it dies or must change.
+
+A new one is forked beside the old one and takes over when it captures; what the old one
+still had to say is read before its link is closed, and then it ends by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Protocol
+
+from knockd.edge.link import MAX_MESSAGE, Kind, MalformedError, Message, View, decode
+from knockd.worker import WorkerProcess
+
+BACK_OFF = (0.5, 1.0, 2.0, 5.0, 10.0)
+"""Seconds before a packet process is replaced; the last one repeats."""
+
+STEADY = 60.0
+"""Seconds after which a packet process counts as healthy and back-off starts anew."""
+
+_ALWAYS = frozenset({Kind.READY, Kind.FAILED})
+
+
+class Listener(Protocol):
+    """Who hears what happens to the packet process."""
+
+    def ready(self, worker: WorkerProcess, message: Message) -> None:
+        """``worker`` captures and is the one that counts from now on."""
+
+    def failed(self, status: int, reason: str) -> None:
+        """A packet process could not start or go on; ``status`` is from sysexits.h."""
+
+    def malformed(self, reason: str) -> None:
+        """A packet process said something it never may; it has been killed."""
+
+    def lost(self, reason: str, seconds: float) -> None:
+        """The packet process ended; another one is started in ``seconds``."""
+
+    def heard(self, worker: WorkerProcess, message: Message) -> None:
+        """An event."""
+
+
+class Supervisor:
+    """Holds the packet process that counts (``current``) and the one that is starting."""
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, start: Callable[[], WorkerProcess], listener: Listener
+    ) -> None:
+        self._loop = loop
+        self._start = start
+        self._listener = listener
+        self._next: WorkerProcess | None = None
+        self._pids: set[int] = set()
+        self._failure = ""
+        self._deaths = 0
+        self._ready_at = 0.0
+        self._retry: asyncio.TimerHandle | None = None
+        self.current: WorkerProcess | None = None
+
+    @property
+    def changing(self) -> bool:
+        """Whether a packet process is starting."""
+        return self._next is not None
+
+    def replace(self) -> None:
+        """Starts a packet process that takes over as soon as it captures."""
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
+        if self._next is not None:
+            self._dismiss(self._next)
+        self._next = self._start()
+        self._pids.add(self._next.pid)
+        self._loop.add_reader(self._next.link, self._read, self._next)
+
+    def tell(self, worker: WorkerProcess, view: View) -> None:
+        """Sends a view to a packet process."""
+        try:
+            worker.link.send(view.encode())
+        except BlockingIOError:
+            # It has not read its last views: one that is this far behind is started anew.
+            self._kill(worker, "does not read its link")
+        except ConnectionError:
+            return  # it is gone; its end is read from the link
+
+    def reap(self) -> None:
+        """Collects ended packet processes; call it on SIGCHLD."""
+        for pid in list(self._pids):
+            with suppress(ChildProcessError):
+                if os.waitpid(pid, os.WNOHANG) == (0, 0):
+                    continue
+            self._pids.discard(pid)
+
+    def stop(self) -> None:
+        """Lets every packet process end."""
+        if self._retry is not None:
+            self._retry.cancel()
+        for worker in (self.current, self._next):
+            if worker is not None:
+                self._dismiss(worker)
+        self.current = self._next = None
+
+    def _read(self, worker: WorkerProcess) -> None:
+        """Hears everything that a packet process has said."""
+        while True:
+            try:
+                data = worker.link.recv(MAX_MESSAGE)
+            except BlockingIOError:
+                return
+            except ConnectionError:
+                data = b""
+            if not data:
+                self._ended(worker)
+                return
+            try:
+                message = decode(data, len(worker.config.doors), len(worker.interfaces))
+                if (message.kind is Kind.READY) != (worker is self._next and message.kind is not Kind.FAILED):
+                    raise MalformedError(f"{message.kind.name} out of turn")
+            except MalformedError as error:
+                self._listener.malformed(str(error))
+                self._kill(worker, "malformed message")
+                return
+            if message.kind is Kind.FAILED:
+                self._failure = message.text
+                self._listener.failed(message.stage, message.text)
+            elif message.kind is Kind.READY:
+                self._take_over(worker, message)
+            else:
+                self._listener.heard(worker, message)
+
+    def _take_over(self, worker: WorkerProcess, message: Message) -> None:
+        old = self.current
+        if old is not None:
+            self._read(old)
+        if self.current is not None:  # reading it may have shown that it is gone
+            self._dismiss(self.current)
+        self.current, self._next = worker, None
+        self._ready_at = time.monotonic()
+        self._listener.ready(worker, message)
+
+    def _dismiss(self, worker: WorkerProcess) -> None:
+        self._loop.remove_reader(worker.link)
+        worker.link.close()
+
+    def _kill(self, worker: WorkerProcess, reason: str) -> None:
+        self._failure = reason
+        with suppress(ProcessLookupError, PermissionError):  # it also ends when its link closes
+            os.kill(worker.pid, signal.SIGKILL)
+        self._ended(worker)
+
+    def _ended(self, worker: WorkerProcess) -> None:
+        """A packet process is gone by itself: another one is started after a while."""
+        self._dismiss(worker)
+        if worker is self._next:
+            self._next = None
+        else:
+            self.current = None
+            if time.monotonic() - self._ready_at > STEADY:
+                self._deaths = 0
+        if self._retry is not None:
+            return
+        seconds = BACK_OFF[min(self._deaths, len(BACK_OFF) - 1)]
+        self._deaths += 1
+        self._listener.lost(self._failure or "it was killed", seconds)
+        self._failure = ""
+        self._retry = self._loop.call_later(seconds, self._again)
+
+    def _again(self) -> None:
+        self._retry = None
+        self.replace()
