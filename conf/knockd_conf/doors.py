@@ -36,7 +36,6 @@ class Builder:
         """The door, or None when it is not for this host or cannot be made (then a problem says why)."""
         named = lineage.door
         section = named.section
-        self._check_name(section, named.name)
         merged: dict[str, Entry] = {}
         origin: dict[str, str] = {}
         for template in reversed(lineage.templates):
@@ -58,14 +57,6 @@ class Builder:
 
     def _chosen(self, section: RawSection) -> Mapping[str, Entry]:
         return values.chosen(self.entries[section.path, section.line], self.host)
-
-    def _check_name(self, section: RawSection, name: str) -> None:
-        try:
-            fields.door_name(name)
-            if name == keys.OPTIONS:
-                raise ValueError("expected another name for a door, got the name of the global section")
-        except ValueError as error:
-            self.problems.append(Problem(section.path, section.line, None, str(error)))
 
     def _one_sequence(self, merged: dict[str, Entry], section: RawSection, name: str) -> bool:
         """Leave one of Sequence and One_Time_Sequences in ``merged``; False when there is none."""

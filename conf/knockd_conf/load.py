@@ -119,8 +119,7 @@ class _Reader:
         if wild and not any(c in str(Path(key.value).parent) for c in "*?["):
             self.problems += source.listing(folder, self.policy)
         try:
-            # Path.glob takes no absolute pattern.
-            found = sorted(glob.glob(_escaped(path, key.value))) if wild else [pattern]  # noqa: PTH207
+            found = sorted(glob.glob(_escaped(path, key.value))) if wild else [pattern]
             exists = wild or os.path.lexists(pattern)
         except (OSError, ValueError):
             exists = False

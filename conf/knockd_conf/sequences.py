@@ -73,7 +73,7 @@ def read(data: bytes) -> OneTimeFile:
 
 
 def strike(data: bytes, offset: int) -> bytes:
-    """``data`` with the line that begins at byte ``offset`` ended. ValueError when no live line begins there."""
+    """``data`` with the line that begins at byte ``offset`` ended; ValueError when none begins there."""
     starts_line = offset == 0 or data[offset - 1 : offset] == b"\n"
     if not 0 <= offset < len(data) or not starts_line:
         raise ValueError(f"expected the offset of a line, got {offset}")

@@ -53,7 +53,7 @@ def _refused(path: str, message: str) -> Source:
 
 def _read(path: str, policy: TrustPolicy) -> Source:
     descriptor, directories = _open(path)
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         held = Held(path, os.fstat(descriptor))
         if not stat.S_ISREG(held.status.st_mode):
             kind = "directory" if stat.S_ISDIR(held.status.st_mode) else "device, pipe or socket"
@@ -61,7 +61,10 @@ def _read(path: str, policy: TrustPolicy) -> Source:
         problems = judge(policy, held, directories)
         if problems:
             return Source(path, None, problems)
-        data = file.read(MAX_SIZE + 1)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            data = file.read(MAX_SIZE + 1)
+    finally:
+        os.close(descriptor)
     if len(data) > MAX_SIZE:
         return _refused(path, f"expected a file of at most {MAX_SIZE} bytes, got a larger one")
     identity = (held.status.st_dev, held.status.st_ino)

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from knockd_conf import keys
+from knockd_conf import fields, keys
 from knockd_conf.errors import Problem, seen
 from knockd_conf.ini import RawSection
 
@@ -40,7 +40,7 @@ def arrange(sections: Sequence[RawSection]) -> tuple[tuple[Lineage, ...], tuple[
     wanted = {one.parent for one in named}
     bare = [one for one in named if not has_sequence(one.section)]
     templates: dict[str, Named] = {}
-    problems: list[Problem] = []
+    problems = [problem for one in named for problem in _bad_name(one)]
     for one in bare:
         if one.name not in wanted:
             problems.append(_problem(one, _without_sequence(one)))
@@ -83,6 +83,15 @@ def _split(sections: Sequence[RawSection]) -> list[Named]:
 def _divided(section: RawSection) -> Named:
     child, colon, parent = section.name.rpartition(":")
     return Named(child.strip(), parent.strip(), section) if colon else Named(section.name, None, section)
+
+
+def _bad_name(one: Named) -> Iterable[Problem]:
+    try:
+        fields.door_name(one.name)
+        if one.name == keys.OPTIONS:
+            raise ValueError("expected another name for a door, got the name of the global section")
+    except ValueError as error:
+        yield Problem(one.section.path, one.section.line, None, str(error))
 
 
 def _without_sequence(one: Named) -> str:

@@ -1,0 +1,221 @@
+"""Who may have written a configuration that root obeys."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from knockd_conf import ConfigError, TrustPolicy, load
+from knockd_conf.trust import Held, exposed, judge
+
+ROOT = TrustPolicy(enforce=True)
+ESCAPE = "or start with --allow-insecure-config"
+
+
+def held(path: str, mode: int, uid: int = 0) -> Held:
+    """Something opened, with its type, permissions and owner."""
+    return Held(path, os.stat_result((mode, 1, 1, 1, uid, 0, 0, 0, 0, 0)))
+
+
+def file(mode: int, uid: int = 0) -> Held:
+    """A file of these permissions and owner."""
+    return held("/e/k.conf", stat.S_IFREG | mode, uid)
+
+
+def directory(mode: int, uid: int = 0) -> Held:
+    """A directory of these permissions and owner."""
+    return held("/e", stat.S_IFDIR | mode, uid)
+
+
+def told(policy: TrustPolicy, what: Held, where: Held) -> list[str]:
+    """The messages of a judgement."""
+    return [str(one) for one in judge(policy, what, (where,))]
+
+
+def test_good() -> None:
+    """Root's own file in root's own directory is trusted."""
+    assert told(ROOT, file(0o600), directory(0o755)) == []
+
+
+@pytest.mark.parametrize("mode", [0o620, 0o602, 0o666])
+def test_writable_file(mode: int) -> None:
+    """A file that its group or others can write is refused, with the command that mends it."""
+    assert [
+        f"/e/k.conf: expected a file that only its owner can write, got mode 0{mode:o}: "
+        f"run 'chmod go-w /e/k.conf' {ESCAPE}"
+    ] == told(ROOT, file(mode), directory(0o755))
+
+
+def test_writable_directory() -> None:
+    """So is a file in a directory that others can write: they could put another in its place."""
+    assert [
+        f"/e: expected a directory that only its owner can write, got mode 0775: run 'chmod go-w /e' {ESCAPE}"
+    ] == told(ROOT, file(0o600), directory(0o775))
+
+
+def test_sticky_directory() -> None:
+    """In a sticky directory others cannot touch root's files, so it is trusted."""
+    assert told(ROOT, file(0o600), directory(0o1777)) == []
+
+
+def test_sticky_file() -> None:
+    """The sticky bit of a file excuses nothing."""
+    assert len(told(ROOT, file(0o1666), directory(0o755))) == 1
+
+
+def test_strange_owner() -> None:
+    """A file or a directory of another user is refused: its owner can change it at will."""
+    assert [
+        f"/e/k.conf: expected a file owned by root, got uid 1000: run 'chown root /e/k.conf' {ESCAPE}",
+        f"/e: expected a directory owned by root, got uid 1000: run 'chown root /e' {ESCAPE}",
+    ] == told(ROOT, file(0o600, 1000), directory(0o755, 1000))
+
+
+def test_trusted_owner() -> None:
+    """In a user namespace root's files belong to the overflow uid, which then counts as root."""
+    policy = TrustPolicy(enforce=True, owners=frozenset({0, 65534}))
+    assert told(policy, file(0o600, 65534), directory(0o755, 65534)) == []
+
+
+def test_allowed() -> None:
+    """Nothing is refused when the policy is not enforced."""
+    assert told(TrustPolicy(enforce=False), file(0o666, 1000), directory(0o777)) == []
+
+
+def test_commands_are_quoted() -> None:
+    """A path with a space is quoted in the command that mends it."""
+    [message] = told(ROOT, held("/e/my k.conf", stat.S_IFREG | 0o666), directory(0o755))
+    assert f"run 'chmod go-w '/e/my k.conf'' {ESCAPE}" in message
+
+
+def test_readable_by_all() -> None:
+    """A file that everybody can read earns a warning."""
+    assert exposed(file(0o644), directory(0o755)) == (
+        "/e/k.conf: everybody on this machine can read the sequences: run 'chmod o-r /e/k.conf'"
+    )
+
+
+@pytest.mark.parametrize(("mode", "where"), [(0o640, 0o755), (0o644, 0o750)])
+def test_not_readable_by_all(mode: int, where: int) -> None:
+    """There is no warning when the file or its directory keeps others out."""
+    assert exposed(file(mode), directory(where)) is None
+
+
+@pytest.mark.parametrize(
+    ("uid", "allow", "enforce"), [(0, False, True), (0, True, False), (1000, False, False)]
+)
+def test_current(monkeypatch: pytest.MonkeyPatch, uid: int, allow: bool, enforce: bool) -> None:
+    """Root refuses unless told otherwise; everyone else runs at their own risk."""
+    monkeypatch.setattr(os, "geteuid", lambda: uid)
+    policy = TrustPolicy.current(allow_insecure=allow)
+    assert (enforce, True) == (policy.enforce, {0, uid} <= policy.owners)
+
+
+@pytest.mark.parametrize(
+    ("uid_map", "overflow", "expected"),
+    [
+        ("         0          0 4294967295\n", "65534\n", {0}),
+        ("         0       1000          1\n", "65534\n", {0, 65534}),
+        ("0 0 4294967295\n1 1 1\n", "7\n", {0, 7}),
+        ("0 1000 1\n", "nonsense", {0}),
+        (None, "65534\n", {0}),
+    ],
+)
+def test_user_namespace(
+    monkeypatch: pytest.MonkeyPatch, uid_map: str | None, overflow: str, expected: set[int]
+) -> None:
+    """The overflow uid counts as root exactly in a user namespace; when that cannot be told, it does not."""
+    texts = {"/proc/self/uid_map": uid_map, "/proc/sys/kernel/overflowuid": overflow}
+
+    def read_text(path: Path) -> str:
+        text = texts[str(path)]
+        if text is None:
+            raise FileNotFoundError
+        return text
+
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(Path, "read_text", read_text)
+    assert expected == TrustPolicy.current().owners
+
+
+def own() -> TrustPolicy:
+    """The rule for root, applied to whoever runs the tests."""
+    return TrustPolicy(enforce=True, owners=frozenset({0, os.getuid()}))
+
+
+def write(path: Path, text: str, mode: int = 0o600) -> Path:
+    """A file with these permissions in a directory that only its owner can write."""
+    path.parent.mkdir(exist_ok=True, mode=0o755)
+    path.write_text(text)
+    path.chmod(mode)
+    return path
+
+
+def refused(path: Path) -> list[str]:
+    """The start of each message that a configuration is refused with."""
+    with pytest.raises(ConfigError) as error:
+        load(str(path), trust=own())
+    return [str(one).partition(", got")[0] for one in error.value.problems]
+
+
+def test_untrusted_file_is_not_read(tmp_path: Path) -> None:
+    """Of a file that others can write only that is told: nothing in it is looked at."""
+    path = write(tmp_path / "k.conf", "nonsense", 0o666)
+    assert [f"{path}: expected a file that only its owner can write"] == refused(path)
+
+
+def test_directory_of_the_file(tmp_path: Path) -> None:
+    """The directory of the main file is judged as it is on disk."""
+    path = write(tmp_path / "d/k.conf", "")
+    path.parent.chmod(0o777)
+    assert [f"{path.parent}: expected a directory that only its owner can write"] == refused(path)
+
+
+def test_included_file(tmp_path: Path) -> None:
+    """An included file is judged like the main one, and problems of both come together."""
+    path = write(tmp_path / "k.conf", "[options]\ninclude = i\nlatency = 0\n")
+    included = write(tmp_path / "i", "", 0o660)
+    assert [
+        f"{path}:3: latency: expected a whole number of milliseconds from 1 to 1000",
+        f"{included}: expected a file that only its owner can write",
+    ] == refused(path)
+
+
+def test_searched_directory(tmp_path: Path) -> None:
+    """A directory that is searched for files is judged even when there are none yet."""
+    path = write(tmp_path / "k.conf", "[options]\ninclude = d/*.conf\n")
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d").chmod(0o777)
+    assert [f"{tmp_path}/d: expected a directory that only its owner can write"] == refused(path)
+
+
+def test_directory_behind_a_link(tmp_path: Path) -> None:
+    """A link leads to another directory, and that one is judged too."""
+    path = write(tmp_path / "open/k.conf", "")
+    path.parent.chmod(0o777)
+    link = tmp_path / "k.conf"
+    link.symlink_to("open/k.conf")
+    assert [f"{path.parent}: expected a directory that only its owner can write"] == refused(link)
+
+
+def test_link_in_an_open_directory(tmp_path: Path) -> None:
+    """A link that others could replace is refused however safe its destination is."""
+    path = write(tmp_path / "safe/k.conf", "")
+    (tmp_path / "open").mkdir()
+    link = tmp_path / "open/k.conf"
+    link.symlink_to(path)
+    link.parent.chmod(0o777)
+    assert [f"{link.parent}: expected a directory that only its owner can write"] == refused(link)
+
+
+def test_warning_is_a_note(tmp_path: Path) -> None:
+    """A configuration that everybody can read is used, and a note warns."""
+    tmp_path.chmod(0o755)
+    path = write(tmp_path / "k.conf", "[a]\nsequence=1\n", 0o644)
+    config = load(str(path), trust=own())
+    assert (
+        f"{path}: everybody on this machine can read the sequences: run 'chmod o-r {path}'",
+    ) == config.notes
