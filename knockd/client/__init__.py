@@ -1,1 +1,1 @@
-"""The knock client."""
+"""knock, the port-knock client: a drop-in for that of knockd 0.8."""

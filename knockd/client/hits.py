@@ -1,0 +1,82 @@
+"""What the arguments ``port[:tcp|udp]`` ask for: hits, the single packets of a knock.
+
+Pure: the look-up of service names is an argument. The values are named tuples because
+importing dataclasses would double the time the client takes to start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import IntEnum
+from typing import NamedTuple
+
+MAX_PORT = 65_535
+
+ServiceLookup = Callable[[str, str], int | None]
+"""(service name, protocol name) -> port, or None when there is no such service."""
+
+
+class Transport(IntEnum):
+    """Transport protocol of a hit, by IANA protocol number."""
+
+    TCP = 6
+    UDP = 17
+
+    def __str__(self) -> str:
+        return self.name.lower()
+
+
+class Hit(NamedTuple):
+    """One packet to send. ``label`` is the port as it was typed, which is what ``-v`` prints."""
+
+    label: str
+    port: int
+    transport: Transport
+
+
+def parse_hit(text: str, service: ServiceLookup, *, udp: bool = False) -> Hit:
+    """One argument ``port[:tcp|udp]`` as a hit; the port is 0 to 65535 or a service name.
+
+    TCP when no protocol is named; ``udp`` overrides whatever is named. The protocol's case
+    does not matter. Raises ValueError("port TEXT: expected ..., got ...").
+    """
+    label, colon, name = text.partition(":")
+    transport = _transport(text, name) if colon else Transport.TCP
+    if udp:
+        transport = Transport.UDP
+    return Hit(label, _port(text, label, transport, service), transport)
+
+
+def _transport(text: str, name: str) -> Transport:
+    # 0.8 takes every word but "udp" for tcp, so that a typing error knocks in the wrong protocol.
+    match name.lower():
+        case "tcp":
+            return Transport.TCP
+        case "udp":
+            return Transport.UDP
+    raise ValueError(f"port {text!r}: expected tcp or udp after the colon, got {name!r}")
+
+
+def _port(text: str, label: str, transport: Transport, service: ServiceLookup) -> int:
+    if label.isascii() and label.isdecimal():
+        # 0.8 sends to the number modulo 65536. Long digit strings are not worth converting.
+        if len(label) > 9 or int(label) > MAX_PORT:
+            raise ValueError(f"port {text!r}: expected a number from 0 to {MAX_PORT}, got {label!r}")
+        return int(label)
+    if "," in label:
+        raise ValueError(f"port {text!r}: expected one port an argument, divided by spaces, not commas")
+    port = _service_port(label, transport, service)
+    if port is None:
+        expected = f"a number from 0 to {MAX_PORT} or a service of /etc/services"
+        raise ValueError(f"port {text!r}: expected {expected}, got {label!r}")
+    return port
+
+
+def _service_port(name: str, transport: Transport, service: ServiceLookup) -> int | None:
+    """The port of a service for the hit's own protocol, else for the other one, as in 0.8."""
+    other = Transport.TCP if transport is Transport.UDP else Transport.UDP
+    for protocol in (transport, other):
+        port = service(name, str(protocol))
+        if port is not None:
+            return port
+    return None

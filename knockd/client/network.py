@@ -1,0 +1,120 @@
+"""The network as the client sees it: names to addresses, and one ordinary packet for each hit.
+
+A TCP hit is a connection attempt that is dropped at once, a UDP hit a datagram of one zero
+byte, each from a socket of its own: what knock 0.8 sends.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from typing import NamedTuple
+
+from knockd.client.hits import Hit, Transport
+
+SENT = frozenset({0, errno.EINPROGRESS, errno.ECONNREFUSED})
+"""Results of a non-blocking connect after which a SYN has left (a refusal is an answer to it)."""
+
+_FAMILIES = {None: socket.AF_UNSPEC, 4: socket.AF_INET, 6: socket.AF_INET6}
+
+
+class UnknownHost(Exception):
+    """The host has no address to knock at; the text says why and what to do."""
+
+
+class Unavailable(Exception):
+    """A raw knock cannot be sent from here; the text says what is missing and what to do.
+
+    ``permission`` tells a missing right from a missing package.
+    """
+
+    def __init__(self, message: str, *, permission: bool) -> None:
+        super().__init__(message)
+        self.permission = permission
+
+
+class Destination(NamedTuple):
+    """Where to knock. ``address`` is numeric, ``scope`` the interface index of a link-local one (or 0).
+
+    ``text`` is the address as it is shown, with the interface's name where there is a scope.
+    """
+
+    version: int
+    address: str
+    scope: int
+    text: str
+
+    @property
+    def family(self) -> socket.AddressFamily:
+        """The address family of a socket that can reach it."""
+        return socket.AF_INET6 if self.version == 6 else socket.AF_INET
+
+    def sockaddr(self, port: int) -> tuple[str, int] | tuple[str, int, int, int]:
+        """The address of one of its ports, in the form socket methods take."""
+        if self.version == 6:
+            return (self.address, port, 0, self.scope)
+        return (self.address, port)
+
+
+def service_port(name: str, protocol: str) -> int | None:
+    """The port of a service of this system's list (services(5)), None when it is not there."""
+    if not name.isascii():
+        return None
+    try:
+        return socket.getservbyname(name, protocol)
+    except OSError:
+        return None
+
+
+def resolve(host: str, version: int | None) -> Destination:
+    """The first address of ``host`` in the system's order (RFC 6724), of one IP version or of any.
+
+    One look-up serves all hits: a name with several addresses would otherwise spread the
+    knock over them. Raises UnknownHost.
+    """
+    family = _FAMILIES[version]
+    try:
+        # Bytes spare an ASCII name the import of the IDNA codec.
+        name: str | bytes = host.encode() if host.isascii() else host
+        found = socket.getaddrinfo(name, None, family, socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a valid name"
+        raise UnknownHost(f"host {host!r}: {reason}; {_host_advice(host, version)}") from None
+    kind, _, _, _, sockaddr = found[0]
+    text, _ = socket.getnameinfo(sockaddr, socket.NI_NUMERICHOST | socket.NI_NUMERICSERV)
+    scope = int(sockaddr[3]) if len(sockaddr) == 4 else 0
+    return Destination(6 if kind == socket.AF_INET6 else 4, str(sockaddr[0]), scope, text)
+
+
+def _host_advice(host: str, version: int | None) -> str:
+    if host.startswith("[") and host.endswith("]"):
+        return f"write the address without brackets: {host[1:-1]}"
+    if version is None:
+        return "expected a name that resolves or an IPv4 or IPv6 address"
+    return f"expected a name or address of IPv{version}; leave -{version} out to use any"
+
+
+def send(destination: Destination, hit: Hit) -> None:
+    """Send one ordinary packet and do not wait for an answer. Raises OSError when none has left."""
+    if hit.transport is Transport.UDP:
+        with socket.socket(destination.family, socket.SOCK_DGRAM) as sock:
+            sock.sendto(b"\0", destination.sockaddr(hit.port))
+        return
+    with socket.socket(destination.family, socket.SOCK_STREAM) as sock:
+        # Closing the socket before an answer keeps the kernel from sending the SYN again.
+        sock.setblocking(False)
+        result = sock.connect_ex(destination.sockaddr(hit.port))
+    if result not in SENT:
+        raise OSError(result, os.strerror(result))
+
+
+def advice(error: OSError, destination: Destination) -> str:
+    """What the user can do about a packet that could not be sent; empty when nothing comes to mind."""
+    if destination.scope == 0 and destination.address.startswith("fe80:"):
+        return f"a link-local address needs its interface, as in {destination.address}%eth0"
+    if error.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH):
+        return f"there is no route to it, see: ip route get {destination.address}"
+    if error.errno in (errno.EPERM, errno.EACCES):
+        return "a rule of this machine's own firewall or routing forbids it"
+    return ""
