@@ -1,0 +1,220 @@
+"""The knock command as a whole: output, errors and exit status. Packets go to a list."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+import knockd
+from knockd.client import cli, network, raw_socket
+from knockd.client.hits import Hit
+from knockd.client.knock import Send
+
+Sent = list[tuple[str, str, int]]
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
+    """What would have been sent: (how, transport, port); "flags 0x.." or "plain"."""
+    trace: Sent = []
+
+    def plain(_destination: network.Destination, hit: Hit) -> None:
+        trace.append(("plain", str(hit.transport), hit.port))
+
+    @contextmanager
+    def raw(_destination: network.Destination, flags: int) -> Iterator[Send]:
+        yield lambda hit: trace.append((f"flags {flags:#x}", str(hit.transport), hit.port))
+
+    monkeypatch.setattr(network, "send", plain)
+    monkeypatch.setattr(raw_socket, "raw_sender", raw)
+    monkeypatch.setattr(time, "sleep", lambda seconds: trace.append(("pause", "", round(seconds * 1000))))
+    return trace
+
+
+def test_a_knock_is_silent_and_sends_every_hit(sent: Sent, capfd: pytest.CaptureFixture[str]) -> None:
+    """Without -v nothing is printed, and the status is 0."""
+    assert cli.main(["192.0.2.1", "7000", "8000:udp", "9000"]) == 0
+    assert sent == [("plain", "tcp", 7000), ("plain", "udp", 8000), ("plain", "tcp", 9000)]
+    assert tuple(capfd.readouterr()) == ("", "")
+
+
+def test_verbose_prints_the_lines_of_0_8(sent: Sent, capfd: pytest.CaptureFixture[str]) -> None:
+    """One line a hit, with the address that is knocked at and the port as typed."""
+    cli.main(["-v", "2001:db8:0::1", "7000", "ssh:udp"])
+    assert capfd.readouterr().out == "hitting tcp 2001:db8::1:7000\nhitting udp 2001:db8::1:ssh\n"
+    assert [port for _, _, port in sent] == [7000, 22]
+
+
+def test_the_delay_is_in_milliseconds(sent: Sent) -> None:
+    """-d 20 pauses 20 ms after each hit."""
+    cli.main(["-d", "20", "192.0.2.1", "1", "2"])
+    assert sent == [("plain", "tcp", 1), ("pause", "", 20), ("plain", "tcp", 2), ("pause", "", 20)]
+
+
+def test_flags_concern_tcp_only(sent: Sent) -> None:
+    """TCP hits go through the raw socket with these flags, UDP hits as ever."""
+    cli.main(["--flags", "fin,!ack", "192.0.2.1", "1", "2:udp", "3"])
+    assert sent == [("flags 0x1", "tcp", 1), ("plain", "udp", 2), ("flags 0x1", "tcp", 3)]
+
+
+def test_a_udp_knock_with_flags_needs_no_raw_socket(sent: Sent, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no TCP hit is to be sent, no right is asked for."""
+    monkeypatch.setattr(raw_socket, "raw_sender", None)
+    assert cli.main(["-u", "--flags", "syn", "192.0.2.1", "1"]) == 0
+    assert sent == [("plain", "udp", 1)]
+
+
+def test_the_host_is_resolved_once(sent: Sent, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name with several addresses gets the whole knock at one of them."""
+    asked: list[str] = []
+
+    def resolve(host: str, _version: int | None) -> network.Destination:
+        asked.append(host)
+        return network.Destination(4, "192.0.2.1", 0, "192.0.2.1")
+
+    monkeypatch.setattr(network, "resolve", resolve)
+    cli.main(["host.example", "1", "2", "3"])
+    assert (asked, len(sent)) == (["host.example"], 3)
+
+
+def test_every_bad_port_is_told_and_nothing_is_sent(sent: Sent, capfd: pytest.CaptureFixture[str]) -> None:
+    """All bad ports come at once, with status 65; the good ones are not knocked at."""
+    assert cli.main(["192.0.2.1", "7000", "70000", "80:sctp"]) == os.EX_DATAERR
+    assert sent == []
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert (
+        err == "knock: port '70000': expected a number from 0 to 65535, got '70000'\n"
+        "knock: port '80:sctp': expected tcp or udp after the colon, got 'sctp'\n"
+    )
+
+
+def test_an_unknown_host_is_status_68(sent: Sent, capfd: pytest.CaptureFixture[str]) -> None:
+    """The message is on standard error and names the host."""
+    assert cli.main(["-4", "::1", "7000"]) == os.EX_NOHOST
+    out, err = capfd.readouterr()
+    assert (out, err[: len("knock: host '::1': ")]) == ("", "knock: host '::1': ")
+    assert sent == []
+
+
+def test_wrong_usage_is_status_64(capfd: pytest.CaptureFixture[str]) -> None:
+    """The message, the synopsis and where to find more are on standard error."""
+    assert cli.main(["192.0.2.1"]) == os.EX_USAGE
+    expected = (
+        "knock: expected at least one port after the host, got only '192.0.2.1'\n"
+        "usage: knock [options] <host> <port[:proto]> [port[:proto]] ...\n"
+        "try 'knock --help' for the options\n"
+    )
+    assert ("", expected) == tuple(capfd.readouterr())
+
+
+@pytest.mark.parametrize(("permission", "status"), [(True, os.EX_NOPERM), (False, os.EX_UNAVAILABLE)])
+def test_a_raw_knock_that_cannot_be_made_sends_nothing(
+    permission: bool,
+    status: int,
+    sent: Sent,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """Status 77 for a missing right, 69 for a missing package; the UDP hits stay unsent too."""
+
+    @contextmanager
+    def refuse(_destination: network.Destination, _flags: int) -> Iterator[Send]:
+        raise network.Unavailable("--flags expected more", permission=permission)
+        yield
+
+    monkeypatch.setattr(raw_socket, "raw_sender", refuse)
+    assert status == cli.main(["--flags", "syn", "192.0.2.1", "2:udp", "1"])
+    assert (sent, capfd.readouterr().err) == ([], "knock: --flags expected more\n")
+
+
+def test_a_hit_that_cannot_be_sent_is_told_and_the_status_stays_0(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """As in 0.8 the status is 0, but standard error says which hit failed, why and what to do."""
+
+    def fail(_destination: network.Destination, _hit: Hit) -> None:
+        raise OSError(errno.ENETUNREACH, "Network is unreachable")
+
+    monkeypatch.setattr(network, "send", fail)
+    assert cli.main(["192.0.2.1", "7000", "53:udp"]) == 0
+    reason = "not sent: Network is unreachable; there is no route to it, see: ip route get 192.0.2.1"
+    expected = f"knock: hitting tcp 192.0.2.1:7000: {reason}\nknock: hitting udp 192.0.2.1:53: {reason}\n"
+    assert ("", expected) == tuple(capfd.readouterr())
+
+
+def test_an_interrupt_is_status_130(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C in a long delay ends the command without a traceback."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(network, "resolve", interrupt)
+    assert cli.main(["192.0.2.1", "1"]) == 130
+
+
+def test_the_version_is_shown_in_the_form_of_0_8(capfd: pytest.CaptureFixture[str]) -> None:
+    """``knock`` and the version, on standard output."""
+    assert cli.main(["-V"]) == 0
+    assert (f"knock {knockd.__version__}\n", "") == tuple(capfd.readouterr())
+
+
+def test_help_is_no_error(capfd: pytest.CaptureFixture[str]) -> None:
+    """-h prints the options on standard output, status 0 (0.8: 1)."""
+    assert cli.main(["-h"]) == 0
+    out, err = capfd.readouterr()
+    assert (out[:29], err) == ("usage: knock [options] <host>", "")
+
+
+def test_an_ordinary_knock_loads_neither_impacket_nor_the_daemon() -> None:
+    """What only --flags and the daemon need is not imported, so that a knock starts fast."""
+    code = (
+        "import sys; from knockd.client import cli, network; network.send = print; "
+        "cli.main(['192.0.2.1', '1']); "
+        "print({'impacket', 'structlog', 'pcapy', 'knockd_conf', 'dataclasses'} & set(sys.modules))"
+    )
+    path = os.pathsep.join(sys.path)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONPATH": path}
+    )
+    assert done.stdout.splitlines()[-1] == "set()"
+
+
+def test_a_reader_that_goes_away_does_not_stop_the_knock() -> None:
+    """With standard output closed by the reader, every hit is still sent and the status is 0."""
+    code = (
+        "import os, sys; from knockd.client import cli, network; "
+        "network.send = lambda _, hit: os.write(2, f'{hit.port} '.encode()); "
+        "sys.exit(cli.main(['-v', '192.0.2.1', '1', '2', '3']))"
+    )
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        stdout=write,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        env={"PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    os.close(write)
+    assert (done.stderr, done.returncode) == ("1 2 3 ", 0)
+
+
+def test_the_module_is_the_command() -> None:
+    """``python -m knockd.client`` does what ``knock`` does."""
+    done = subprocess.run(
+        [sys.executable, "-m", "knockd.client", "-V"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert (f"knock {knockd.__version__}\n", 0) == (done.stdout, done.returncode)

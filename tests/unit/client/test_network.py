@@ -1,0 +1,112 @@
+"""Names to addresses, and what to tell the user. No packet is sent here."""
+
+from __future__ import annotations
+
+import errno
+import socket
+
+import pytest
+
+from knockd.client.network import Destination, UnknownHost, advice, resolve, service_port
+
+V4 = Destination(4, "192.0.2.1", 0, "192.0.2.1")
+V6 = Destination(6, "2001:db8::1", 0, "2001:db8::1")
+
+
+@pytest.mark.parametrize(
+    ("host", "version", "destination"),
+    [
+        ("192.0.2.1", None, V4),
+        ("192.0.2.1", 4, V4),
+        ("2001:db8::1", None, V6),
+        ("2001:DB8:0::1", 6, V6),
+        ("127.1", None, Destination(4, "127.0.0.1", 0, "127.0.0.1")),
+    ],
+)
+def test_an_address_is_its_own_destination(host: str, version: int | None, destination: Destination) -> None:
+    """A numeric address needs no name service and is shown in its usual form."""
+    assert destination == resolve(host, version)
+
+
+def test_a_scoped_address_keeps_its_interface() -> None:
+    """The interface of a link-local address is shown by name and used by number."""
+    assert Destination(6, "fe80::1", 1, "fe80::1%lo") == resolve("fe80::1%lo", None)
+
+
+@pytest.mark.parametrize(
+    ("host", "version", "end"),
+    [
+        ("::1", 4, "; expected a name or address of IPv4; leave -4 out to use any"),
+        ("192.0.2.1", 6, "; expected a name or address of IPv6; leave -6 out to use any"),
+        ("", None, "; expected a name that resolves or an IPv4 or IPv6 address"),
+    ],
+)
+def test_a_host_without_an_address_says_what_to_give(host: str, version: int | None, end: str) -> None:
+    """The message names the host, the system's reason and what is expected."""
+    with pytest.raises(UnknownHost) as caught:
+        resolve(host, version)
+    text = str(caught.value)
+    assert (f"host {host!r}: ", end) == (text[: len(f"host {host!r}: ")], text[-len(end) :])
+
+
+def test_the_first_address_of_the_system_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With both families, the order of getaddrinfo (RFC 6724) decides, as in 0.8."""
+    found = [
+        (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("2001:db8::1", 0, 0, 0)),
+        (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", 0)),
+    ]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_: found)
+    assert [resolve("both.example", None), resolve("both.example", 6)] == [V6, V6]
+
+
+@pytest.mark.parametrize("host", ["x" * 70 + "ü", "\udce4", "a..ü"])
+def test_a_name_that_cannot_be_written_in_dns_is_unknown(host: str) -> None:
+    """A label too long, an empty one or stray bytes are an unknown host, not a crash."""
+    with pytest.raises(UnknownHost, match="not a valid name"):
+        resolve(host, None)
+
+
+def test_brackets_are_told_apart_from_a_bad_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An address in brackets gets the address to write instead."""
+
+    def fail(*_: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", fail)
+    with pytest.raises(UnknownHost) as caught:
+        resolve("[2001:db8::1]", None)
+    expected = (
+        "host '[2001:db8::1]': Name or service not known; write the address without brackets: 2001:db8::1"
+    )
+    assert expected == str(caught.value)
+
+
+def test_socket_addresses_have_the_form_of_their_family() -> None:
+    """Two parts for IPv4, four with the interface for IPv6."""
+    scoped = Destination(6, "fe80::1", 3, "fe80::1%eth1")
+    assert [V4.sockaddr(7), scoped.sockaddr(7)] == [("192.0.2.1", 7), ("fe80::1", 7, 0, 3)]
+
+
+@pytest.mark.parametrize("name", ["no-such-service", "sshü", "\udce4", ""])
+def test_an_unknown_service_has_no_port(name: str) -> None:
+    """A name that is not listed, or cannot be, is None."""
+    assert service_port(name, "tcp") is None
+
+
+LINK_LOCAL = Destination(6, "fe80::1", 0, "fe80::1")
+
+
+@pytest.mark.parametrize(
+    ("number", "destination", "expected"),
+    [
+        (errno.ENETUNREACH, V4, "there is no route to it, see: ip route get 192.0.2.1"),
+        (errno.EHOSTUNREACH, V6, "there is no route to it, see: ip route get 2001:db8::1"),
+        (errno.EPERM, V4, "a rule of this machine's own firewall or routing forbids it"),
+        (errno.EACCES, V4, "a rule of this machine's own firewall or routing forbids it"),
+        (errno.EINVAL, LINK_LOCAL, "a link-local address needs its interface, as in fe80::1%eth0"),
+        (errno.EINVAL, V4, ""),
+    ],
+)
+def test_a_failure_comes_with_advice(number: int, destination: Destination, expected: str) -> None:
+    """What the user can do depends on the error and the address."""
+    assert expected == advice(OSError(number, "reason"), destination)
