@@ -1,0 +1,265 @@
+"""The matcher equals the slow obvious model, whatever comes, and keeps the promises made for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import TypeVar
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from knockd.engine.events import Event, Expired, Opened, Spoiled, Stage
+from knockd.engine.matcher import SWEEP_PAUSE, Matcher
+from knockd_bpf.wire import TCP, UDP, Packet
+from knockd_conf.model import Door, FlagRule, Protocol, Step
+from tests.support.model import Happened, Kind, Model
+
+LOCAL = frozenset({ip_address("10.0.0.1").packed, ip_address("fd00::1").packed})
+ROUTED = ip_address("10.0.0.77")
+ELSEWHERE = ip_address("10.0.0.99").packed
+SOURCES = [ip_address(text).packed for text in ("192.0.2.1", "192.0.2.2", "2001:db8::1")]
+T = TypeVar("T")
+SYN, FIN, ACK = 0x02, 0x01, 0x10
+
+SLOWEST_SWEEP = SWEEP_PAUSE + 1.0
+"""Seconds after a deadline by which the timer has come at the latest, with a full table."""
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A packet, ``gap`` seconds after the one before."""
+
+    gap: float
+    packet: Packet
+
+
+@dataclass(frozen=True)
+class Rotation:
+    """A door gets another sequence, ``gap`` seconds after what was before."""
+
+    gap: float
+    door: int
+    steps: tuple[Step, ...]
+
+
+steps = st.builds(
+    Step, st.integers(1, 3), st.sampled_from([Protocol.TCP, Protocol.TCP, Protocol.TCP, Protocol.UDP])
+)
+sequences = st.lists(steps, min_size=1, max_size=5).map(tuple)
+rules = st.sampled_from(
+    [None, FlagRule(SYN, 0), FlagRule(SYN, ACK), FlagRule(0, SYN), FlagRule(FIN | SYN, 0)]
+)
+doors = st.builds(
+    Door,
+    name=st.just("door"),
+    path=st.just("knockd.conf"),
+    line=st.just(1),
+    steps=sequences,
+    seq_timeout=st.sampled_from([0.0, 0.5, 1.0, 2.0, 25.0]),
+    flags=rules,
+    target=st.sampled_from([(), (), (ROUTED,)]),
+)
+gaps = st.sampled_from([0.0, 0.0, 0.0, 0.0, 0.25, 0.5, 1.0, 1.25, 30.0])
+"""Seconds that binary fractions hold exactly: an age equals a timeout when it should."""
+
+
+@st.composite
+def packets(draw: st.DrawFn, watched: list[Door]) -> Packet:
+    """A packet that mostly is some step of some door, to the right address, with fitting flags."""
+    door = draw(st.sampled_from(watched))
+    step = draw(st.one_of(st.sampled_from(door.steps), st.sampled_from(door.steps), steps))
+    destination = draw(
+        st.sampled_from([right_address(door)] * 3 + [*sorted(LOCAL), ROUTED.packed, ELSEWHERE])
+    )
+    flags = draw(st.sampled_from([fitting_flags(door)] * 3 + [0, ACK, SYN | ACK]))
+    return packet_of(draw(st.sampled_from(SOURCES)), destination, step, flags)
+
+
+@st.composite
+def runs(draw: st.DrawFn, watched: list[Door]) -> list[Arrival]:
+    """The steps of one door in order from one source, some of them twice."""
+    door = draw(st.sampled_from(watched))
+    source = draw(st.sampled_from(SOURCES))
+    return [
+        Arrival(draw(gaps), packet_of(source, right_address(door), step, fitting_flags(door)))
+        for step in door.steps
+        for _ in range(draw(st.sampled_from([1, 1, 1, 2])))
+    ]
+
+
+def packet_of(source: bytes, destination: bytes, step: Step, flags: int) -> Packet:
+    """A packet for one step; UDP has no flags."""
+    if step.protocol is Protocol.UDP:
+        return Packet(source, destination, UDP, step.port, 0)
+    return Packet(source, destination, TCP, step.port, flags)
+
+
+def right_address(door: Door) -> bytes:
+    """A destination that the door watches."""
+    return door.target[0].packed if door.target else min(LOCAL)
+
+
+def fitting_flags(door: Door) -> int:
+    """A flag byte that the door accepts."""
+    return door.flags.must_set if door.flags else SYN
+
+
+def singles(watched: list[Door]) -> st.SearchStrategy[list[Arrival]]:
+    """One packet."""
+    return st.builds(Arrival, gaps, packets(watched)).map(lambda arrival: [arrival])
+
+
+def some(chunks: st.SearchStrategy[list[T]], draw: st.DrawFn) -> list[T]:
+    """Few or many chunks, joined."""
+    least = draw(st.sampled_from([0, 15]))
+    return [each for chunk in draw(st.lists(chunks, min_size=least, max_size=25)) for each in chunk]
+
+
+@st.composite
+def traces(draw: st.DrawFn) -> tuple[list[Door], list[Arrival]]:
+    """Doors and packets at them."""
+    watched = draw(st.lists(doors, min_size=1, max_size=4))
+    return watched, some(st.one_of(singles(watched), runs(watched)), draw)
+
+
+@st.composite
+def rotating_traces(draw: st.DrawFn) -> tuple[list[Door], list[Arrival | Rotation]]:
+    """Doors, packets at them and now and then a new sequence for one of them (or none at all)."""
+    watched = draw(st.lists(doors, min_size=1, max_size=3))
+    rotations = st.builds(
+        Rotation, gaps, st.integers(0, len(watched) - 1), st.one_of(sequences, st.just(()), sequences)
+    ).map(lambda rotation: [rotation])
+    return watched, some(st.one_of(singles(watched), runs(watched), rotations), draw)
+
+
+KINDS = {Stage: Kind.STAGE, Opened: Kind.OPEN, Spoiled: Kind.SPOILED, Expired: Kind.EXPIRED}
+
+
+def told(events: Sequence[Event]) -> list[Happened]:
+    """The engine's events in the model's words."""
+    return [Happened(KINDS[type(event)], event.door, event.source, event.stage) for event in events]
+
+
+TWO_AT_ONE_STAGE = (
+    [Door("door", "knockd.conf", 1, (Step(1), Step(1), Step(2)), seq_timeout=1.0)],
+    [
+        Arrival(gap, Packet(SOURCES[0], min(LOCAL), TCP, port, SYN))
+        for gap, port in [(0, 1), (0, 1), (0.5, 1), (0.5, 1), (0.25, 2)]
+    ],
+)
+"""The younger of two attempts that meet at stage 2 is still in time when the last step comes."""
+
+
+@settings(max_examples=150, deadline=None)
+@given(traces())
+@example(TWO_AT_ONE_STAGE)
+def test_every_packet_means_to_the_matcher_what_it_means_to_the_model(
+    trace: tuple[list[Door], list[Arrival]],
+) -> None:
+    """Without a timer, each packet of any trace gives the same events in the same order."""
+    watched, arrivals = trace
+    matcher, model, now = Matcher(watched), Model(watched), 0.0
+    for arrival in arrivals:
+        now += arrival.gap
+        expected = model.feed(now, LOCAL, arrival.packet)
+        assert expected == told(matcher.feed(arrival.packet, LOCAL, now))
+
+
+@settings(max_examples=150, deadline=None)
+@given(rotating_traces())
+def test_timer_and_new_sequences_agree_with_the_model(
+    trace: tuple[list[Door], list[Arrival | Rotation]],
+) -> None:
+    """With the timer called whenever it is due and sequences changing, all events are the model's."""
+    watched, happenings = trace
+    matcher, model, now = Matcher(watched), Model(watched), 0.0
+    for happening in happenings:
+        now += happening.gap
+        due = matcher.next_expiry()
+        if due is not None and due <= now:
+            assert sorted(model.expire(now), key=str) == sorted(told(matcher.expire(now)), key=str)
+        if isinstance(happening, Rotation):
+            model.set_sequence(happening.door, happening.steps)
+            matcher.set_sequence(happening.door, happening.steps)
+        else:
+            expected = model.feed(now, LOCAL, happening.packet)
+            assert expected == told(matcher.feed(happening.packet, LOCAL, now))
+
+
+@settings(max_examples=60, deadline=None)
+@given(traces())
+def test_timer_comes_for_every_attempt(trace: tuple[list[Door], list[Arrival]]) -> None:
+    """While an attempt lives the timer is set for its deadline, or for one sweep's pause after it."""
+    watched, arrivals = trace
+    matcher, model, now, swept = Matcher(watched), Model(watched), 0.0, 0.0
+    for arrival in arrivals:
+        now += arrival.gap
+        due = matcher.next_expiry()
+        if due is not None and due <= now:
+            matcher.expire(now)
+            model.expire(now)
+            swept = now
+        model.feed(now, LOCAL, arrival.packet)
+        matcher.feed(arrival.packet, LOCAL, now)
+        deadline, due = model.soonest_deadline(), matcher.next_expiry()
+        if deadline is not None:
+            assert due is not None
+            assert due <= max(deadline, swept) + SLOWEST_SWEEP
+
+
+@settings(max_examples=60, deadline=None)
+@given(traces())
+def test_nothing_is_left_when_the_timer_has_run_out(trace: tuple[list[Door], list[Arrival]]) -> None:
+    """After the last packet the timer alone ends every attempt, and then asks for nothing more."""
+    watched, arrivals = trace
+    matcher, now = Matcher(watched), 0.0
+    for arrival in arrivals:
+        now += arrival.gap
+        matcher.feed(arrival.packet, LOCAL, now)
+    for _ in range(1000):
+        due = matcher.next_expiry()
+        if due is None:
+            break
+        matcher.expire(due)
+    assert (matcher.next_expiry(), matcher.pending) == (None, 0)
+
+
+@settings(max_examples=150, deadline=None)
+@given(traces())
+def test_packets_that_are_exactly_the_sequence_always_open(trace: tuple[list[Door], list[Arrival]]) -> None:
+    """When a source's last packets at a door are its sequence, in time, the last of them opens it.
+
+    Every opening of knockd 0.8 is of this kind, so none of them is lost.
+    """
+    watched, arrivals = trace
+    matcher, model, now = Matcher(watched), Model(watched), 0.0
+    history: dict[tuple[int, bytes], list[tuple[float, Step]]] = {}
+    for arrival in arrivals:
+        now += arrival.gap
+        packet = arrival.packet
+        opened = {event.door for event in matcher.feed(packet, LOCAL, now) if isinstance(event, Opened)}
+        for index, door in enumerate(watched):
+            if not model.concerns(index, packet, LOCAL):
+                continue
+            seen = history.setdefault((index, packet.source), [])
+            seen.append((now, Step(packet.port, Protocol(packet.protocol))))
+            latest = seen[-len(door.steps) :]
+            if tuple(step for _, step in latest) == door.steps and now - latest[0][0] <= door.seq_timeout:
+                assert index in opened
+
+
+@settings(max_examples=60, deadline=None)
+@given(traces(), st.integers(1, 6))
+def test_a_small_table_forgets_but_never_invents(
+    trace: tuple[list[Door], list[Arrival]], max_attempts: int
+) -> None:
+    """However few attempts the table holds, it opens only what the model opens."""
+    watched, arrivals = trace
+    matcher, model, now = Matcher(watched, max_attempts=max_attempts), Model(watched), 0.0
+    for arrival in arrivals:
+        now += arrival.gap
+        allowed = [each for each in model.feed(now, LOCAL, arrival.packet) if each.kind is Kind.OPEN]
+        events = told(matcher.feed(arrival.packet, LOCAL, now))
+        assert [each for each in events if each.kind is Kind.OPEN and each not in allowed] == []
