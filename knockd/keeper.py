@@ -30,7 +30,7 @@ from knockd_conf import Config, ConfigError
 PATIENCE = 3.0
 """Seconds that stop commands get when the daemon ends."""
 
-EX_CANTCREAT = 73
+EX_SOFTWARE, EX_CANTCREAT = 70, 73
 
 OVERLAP = 1.0
 """Seconds after a change of packet process in which both may have seen one knock."""
@@ -65,7 +65,7 @@ class Keeper:
         self._doorkeeper = Doorkeeper(loop, self._reporter, self._config.options.max_leases)
         if not self._take_pid_file():
             return self._status
-        self._rotations = {id(self._config): Rotation(self._config, self._reporter)}
+        self._rotation = self._previous = Rotation(self._config, self._reporter)
         self._supervisor = Supervisor(loop, self._start_worker, self)
         loop.add_signal_handler(signal.SIGCHLD, self._child_ended)
         loop.add_signal_handler(signal.SIGHUP, self._reload)
@@ -97,7 +97,7 @@ class Keeper:
 
     def _start_worker(self) -> WorkerProcess:
         names, view = listening_on(self._config)
-        view = View(view.addresses, self._rotations[id(self._config)].sequences)
+        view = View(view.addresses, self._rotation.sequences)
         return start_worker(self._config, names, view, ipv6=self._settings.ipv6, debug=self._settings.debug)
 
     def _child_ended(self) -> None:
@@ -131,6 +131,8 @@ class Keeper:
 
     def lost(self, reason: str, seconds: float) -> None:
         """The packet process ended and is replaced; the same reason is told once."""
+        if self._started is not None and not self._end.is_set():
+            self.failed(EX_SOFTWARE, f"the packet process ended before it could listen ({reason})")
         if reason != self._failure and not self._end.is_set():
             self._reporter.say("worker-lost", level="error", reason=reason, seconds=seconds)
         self._failure = reason
@@ -180,12 +182,12 @@ class Keeper:
 
     def _rotate(self, worker: WorkerProcess, door: int) -> None:
         """Strikes a used one-time sequence out before any command runs, and tells the next one."""
-        following = self._rotations[id(worker.config)].opened(door)
         if worker.config is self._config:
-            self._supervisor.tell(worker, View(sequences=following))
+            self._supervisor.tell(worker, View(sequences=self._rotation.opened(door)))
         else:
             # A reload is under way: the packet process that is starting may know the used sequence.
-            self._rotations[id(self._config)] = Rotation(self._config, self._reporter)
+            self._previous.opened(door)
+            self._rotation = Rotation(self._config, self._reporter)
             self._supervisor.replace()
 
     def _take_pid_file(self) -> bool:
@@ -220,15 +222,17 @@ class Keeper:
             self._reopen()
             return
         changed = config.options != self._config.options
+        current = self._supervisor.current
+        if current is not None and current.config is self._config:
+            self._previous = self._rotation  # the packet process that still counts goes by it
         self._config = config
         if changed:
+            self._sinks.close()
             self._open_log()
             self._doorkeeper.reporter = self._reporter
             self._doorkeeper.limit(config.options.max_leases)
         self._reopen()
-        current = self._supervisor.current
-        kept = {} if current is None else {id(current.config): self._rotations[id(current.config)]}
-        self._rotations = kept | {id(config): Rotation(config, self._reporter)}
+        self._rotation = Rotation(config, self._reporter)
         self._supervisor.replace()
 
     def _reopen(self) -> None:

@@ -8,6 +8,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from itertools import pairwise
 
 EX_SOFTWARE = 70
 """Exit status of a child that ended with an exception (sysexits.h)."""
@@ -49,11 +50,10 @@ def fork_child(main: Callable[[], int], keep: Iterable[int]) -> int:
 
 
 def _close_all_but(keep: set[int]) -> None:
-    previous = -1
-    for descriptor in sorted(keep):
-        os.closerange(previous + 1, descriptor)
-        previous = descriptor
-    os.closerange(previous + 1, os.sysconf("SC_OPEN_MAX"))
+    bounds = [-1, *sorted(keep), os.sysconf("SC_OPEN_MAX")]
+    for previous, following in pairwise(bounds):
+        if following - previous > 1:  # os.closerange of an empty range at 0 closes everything
+            os.closerange(previous + 1, following)
 
 
 def daemonise() -> int:

@@ -50,8 +50,6 @@ CLASSIC: Mapping[str, str] = {
     "worker-malformed": "packet process sent a malformed message ({reason}), stopping it",
     "worker-failed": "cannot listen: {reason}",
     "pid-file": "could not create pid file {path}: {reason}",
-    "log-file": "could not write log file {path}: {reason}",
-    "lookups-full": "{count} name look-ups are running, {ip} is logged without its name",
 }
 """Classic text of every event; docs/log-events.md explains each."""
 
@@ -76,9 +74,7 @@ class Sinks:
 
     def reopen(self) -> None:
         """Opens the log file anew: after rotation its old name means another file."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        self.close()
         if self.path is None:
             return
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
@@ -87,6 +83,12 @@ class Sinks:
             self._complained = False
         except OSError as error:
             self._complain(error)
+
+    def close(self) -> None:
+        """Closes the log file; the sinks are not used any more."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
 
     def write(self, line: str) -> None:
         """Writes one line everywhere, with a stamp in the classic file."""
