@@ -61,6 +61,9 @@ _DOOR_KEYS: Final = (
 )
 
 
+ALL_KEYS: Final = (*_OPTION_KEYS, *_DOOR_KEYS)
+
+
 def _table(keys: tuple[Key, ...]) -> dict[str, Key]:
     return {name.lower(): key for key in keys for name in (key.name, *key.aliases)}
 
