@@ -98,7 +98,10 @@ class Keeper:
     def _start_worker(self) -> WorkerProcess:
         names, view = listening_on(self._config)
         view = View(view.addresses, self._rotation.sequences)
-        return start_worker(self._config, names, view, ipv6=self._settings.ipv6, debug=self._settings.debug)
+        settings = self._settings
+        return start_worker(
+            self._config, names, view, ipv6=settings.ipv6, debug=settings.debug, silent=settings.daemon
+        )
 
     def _child_ended(self) -> None:
         self._doorkeeper.runner.reap()

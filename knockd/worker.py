@@ -33,7 +33,7 @@ MAX_UNSENT = 4_096
 DROPS_EVERY = 60.0
 """Seconds between two looks at the kernel's drop counters, while frames arrive."""
 
-EX_SOFTWARE, EX_NOINPUT, EX_NOPERM = 70, 69, 77
+EX_UNAVAILABLE, EX_SOFTWARE, EX_NOPERM = 69, 70, 77
 _RECORD = struct.Struct("=IIII")
 _KINDS = {Stage: Kind.STAGE, Spoiled: Kind.SPOILED, Expired: Kind.EXPIRED}
 
@@ -98,18 +98,18 @@ class Worker:
         """Opens the captures, tells the keeper, and serves until the link closes. Returns the exit status."""
         try:
             self._open()
+            self._serve()
         except NoSuchInterfaceError as error:
-            return self._fail(EX_NOINPUT, f"{error}: there is no such interface")
+            return self._fail(EX_UNAVAILABLE, f"{error}: there is no such interface")
         except NoPermissionError as error:
             return self._fail(EX_NOPERM, str(error))
         except CaptureError as error:
             return self._fail(EX_SOFTWARE, str(error))
-        try:
-            self._serve()
-        except CaptureError as error:
-            return self._fail(EX_SOFTWARE, str(error))
         except ConnectionError:
             return 0  # the keeper is gone
+        except Exception as error:
+            self._fail(EX_SOFTWARE, f"{type(error).__name__}: {error}")
+            raise
         return 0
 
     def _open(self) -> None:
@@ -131,7 +131,7 @@ class Worker:
             self._config.doors, self._sequences, listener.local, capture.linktype, ipv6=self._ipv6
         )
         capture.attach(made.fitted.program.pack(), made.text)
-        return made.fitted.widening
+        return made.fitted.widened
 
     def _fail(self, status: int, reason: str) -> int:
         self._link.setblocking(True)
@@ -274,14 +274,23 @@ class WorkerProcess:
 
 
 def start_worker(
-    config: Config, interfaces: Sequence[str], view: View, *, ipv6: bool = True, debug: bool = False
+    config: Config,
+    interfaces: Sequence[str],
+    view: View,
+    *,
+    ipv6: bool = True,
+    debug: bool = False,
+    silent: bool = False,
 ) -> WorkerProcess:
-    """Forks a packet process; its first message says whether it captures (READY) or why not (FAILED)."""
+    """Forks a packet process; its first message says whether it captures (READY) or why not (FAILED).
+
+    ``silent``: it holds no terminal.
+    """
     ours, theirs = pair()
 
     def main() -> int:
         return Worker(config, interfaces, view, theirs, ipv6=ipv6, debug=debug).run()
 
-    pid = fork_child(main, [theirs.fileno()])
+    pid = fork_child(main, [theirs.fileno()], silent=silent)
     theirs.close()
     return WorkerProcess(pid, ours, config, interfaces)

@@ -12,8 +12,7 @@ import struct
 
 import pcapy
 
-SNAPLEN = 256
-"""Bytes of a frame that decode may look at: Ethernet, IPv6, eight extension headers, TCP."""
+from knockd.engine.prefilter import SNAPLEN
 
 BUFFER_BYTES = 2 * 1024 * 1024
 """Size of the kernel's capture ring."""

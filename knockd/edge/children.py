@@ -16,13 +16,14 @@ EX_SOFTWARE = 70
 _RESET = (signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD, signal.SIGUSR1, signal.SIGALRM)
 
 
-def fork_child(main: Callable[[], int], keep: Iterable[int]) -> int:
+def fork_child(main: Callable[[], int], keep: Iterable[int], *, silent: bool = False) -> int:
     """Forks a child that runs ``main`` with no descriptors but ``keep`` and the standard three.
 
-    Returns the child's pid. The child shares the signal wake-up descriptor of a parent that
-    runs asyncio: a SIGTERM meant for the child would stop the parent. So the child forgets
-    it, resets the handlers and ignores SIGINT (Ctrl-C reaches the whole terminal; the parent
-    tells the child what to do).
+    Returns the child's pid. ``silent``: its standard three are the null device.
+
+    The child shares the signal wake-up descriptor of a parent that runs asyncio: a SIGTERM
+    meant for the child would stop the parent. So the child forgets it, resets the handlers
+    and ignores SIGINT (Ctrl-C reaches the whole terminal; the parent tells the child what to do).
     """
     sys.stdout.flush()
     sys.stderr.flush()
@@ -39,6 +40,8 @@ def fork_child(main: Callable[[], int], keep: Iterable[int]) -> int:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
         _close_all_but({0, 1, 2, *keep})
+        if silent:
+            _let_go_of_terminal()
         status = main()
     except BaseException:  # noqa: BLE001 - nothing of a child may run on into the parent's code
         traceback.print_exc()
@@ -54,6 +57,14 @@ def _close_all_but(keep: set[int]) -> None:
     for previous, following in pairwise(bounds):
         if following - previous > 1:  # os.closerange of an empty range at 0 closes everything
             os.closerange(previous + 1, following)
+
+
+def _let_go_of_terminal() -> None:
+    null = os.open(os.devnull, os.O_RDWR)
+    for standard in (0, 1, 2):
+        os.dup2(null, standard)
+    if null > 2:
+        os.close(null)
 
 
 def daemonise() -> int:
@@ -72,15 +83,13 @@ def daemonise() -> int:
     if os.fork():
         os._exit(0)
     os.chdir("/")
+    _close_all_but({0, 1, 2, writer})
     return writer
 
 
 def report_started(descriptor: int, status: int) -> None:
     """Tells the waiting first parent how the start went; on success lets the terminal go."""
     if status == 0:
-        null = os.open(os.devnull, os.O_RDWR)
-        for standard in (0, 1, 2):
-            os.dup2(null, standard)
-        os.close(null)
+        _let_go_of_terminal()
     os.write(descriptor, bytes([status]))
     os.close(descriptor)

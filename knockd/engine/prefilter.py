@@ -12,6 +12,9 @@ from knockd_bpf.render import render
 from knockd_bpf.terms import Term
 from knockd_conf.model import Door, Step
 
+SNAPLEN = 256
+"""Bytes of a frame that decode may look at: Ethernet, IPv6, eight extension headers, TCP."""
+
 
 @dataclass(frozen=True, slots=True)
 class Prefilter:
@@ -37,5 +40,5 @@ def prefilter(
     """
     watches = [watch(door, steps) for door, steps in zip(doors, sequences, strict=True) if steps]
     term = build(watches, local, ipv6=ipv6)
-    fitted = fit(term, layout_for(linktype))
+    fitted = fit(term, layout_for(linktype), snaplen=SNAPLEN)
     return Prefilter(term, render(fitted.term), fitted)
