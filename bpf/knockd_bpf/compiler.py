@@ -1,0 +1,233 @@
+"""From a term to instructions.
+
+The order of tests is: EtherType, protocol, "does any flag rule fit", port (one binary tree per
+protocol, shared by IPv4 and IPv6) and last, only for ports that match, flags, fragment, addresses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from knockd_bpf import addresses
+from knockd_bpf import instruction as op
+from knockd_bpf.emitter import Emitter
+from knockd_bpf.flags import Branch, Decision, Outcome, bit_name, decide
+from knockd_bpf.instruction import Instruction
+from knockd_bpf.layout import Layout
+from knockd_bpf.segments import NOTHING, Wants, fill, lay
+from knockd_bpf.terms import Destinations, Term, of_version, unite
+from knockd_bpf.wire import EXTENSION_HEADERS, TCP, UDP
+from knockd_conf.model import FlagRule
+
+_IPV4_PROTOCOL_AT: Final = 9
+_IPV6_NEXT_HEADER_AT: Final = 6
+_IPV6_HEADER: Final = 40
+_FLAGS_AT: Final = 13
+_PORT_AT: Final = 2
+_NOWHERE: Final[Destinations] = frozenset()
+_FITS: Final[Outcome] = frozenset({None})
+
+
+def emit(term: Term, layout: Layout, snaplen: int) -> tuple[tuple[Instruction, ...], tuple[str, ...]]:
+    """The instructions for ``term`` on links of ``layout`` and, for each, a few words on what it is for."""
+    return _Compiler(term, layout, snaplen).compile().finish()
+
+
+class _Compiler:
+    """One assembly, from the end of the program to its start.
+
+    Every method that emits returns the place where what it emitted begins.
+    """
+
+    def __init__(self, term: Term, layout: Layout, snaplen: int) -> None:
+        self._term = term
+        self._layout = layout
+        self._emit = Emitter()
+        self._reject = self._emit.ret(0, "not a knock")
+        self._accept = self._emit.ret(snaplen, "may be a knock: hand it up")
+        self._rules = {
+            protocol: frozenset(group.flags for group in term.groups if group.protocol == protocol)
+            for protocol in (TCP, UDP)
+        }
+        self._checks: dict[tuple[Destinations, tuple[int, ...], int], int] = {}
+
+    def compile(self) -> Emitter:
+        """Emit everything."""
+        trees: dict[int, int] = {}
+        starts: dict[tuple[int, int], int] = {}
+        for protocol in (UDP, TCP):
+            if versions := self._versions(protocol):
+                trees[protocol] = self._ports(protocol, versions)
+                if 6 in versions:
+                    starts[6, protocol] = self._ipv6_transport(protocol, trees[protocol])
+        six = self._ipv6(starts)
+        for protocol in (UDP, TCP):
+            if 4 in self._versions(protocol):
+                starts[4, protocol] = self._ipv4_transport(protocol, trees[protocol])
+        four = self._ipv4(starts)
+        if four == six == self._reject:
+            self._emit.ret(0, "nothing is wanted")
+        else:
+            self._family(four, six, self._reject)
+        return self._emit
+
+    def _versions(self, protocol: int) -> tuple[int, ...]:
+        """The IP versions in which a protocol is wanted at all."""
+        return tuple(one for one in (4, 6) if self._term.destinations(one, protocol) != _NOWHERE)
+
+    def _family(self, four: int, six: int, other: int) -> int:
+        """Tell IPv4, IPv6 and the rest apart; with ``other`` equal to ``six``, what is not IPv4 is IPv6."""
+        layout = self._layout
+        at = self._emit.test(op.JEQ_K, layout.ipv6, six, other, "IPv6?")
+        at = self._emit.test(op.JEQ_K, layout.ipv4, four, at, "IPv4?")
+        if layout.mask:
+            at = self._emit.do(op.AND_K, layout.mask, at, "IP version")
+        return self._emit.do(layout.load, layout.offset, at, "EtherType" if not layout.mask else "first byte")
+
+    def _ipv4(self, starts: dict[tuple[int, int], int]) -> int:
+        at = self._protocols(4, starts, self._reject)
+        if at == self._reject:
+            return at
+        return self._emit.do(op.LD_B_ABS, self._layout.network + _IPV4_PROTOCOL_AT, at, "IPv4: protocol")
+
+    def _ipv6(self, starts: dict[tuple[int, int], int]) -> int:
+        """TCP and UDP go to their tests; with extension headers it passes when it is for one of us."""
+        destinations = self._term.destinations(6)
+        if destinations == _NOWHERE:
+            return self._reject
+        ours = self._addresses(destinations, (6,), self._reject)
+        segments: list[tuple[int, int]] = []
+        for header in range(256):
+            place = ours if header in EXTENSION_HEADERS else self._reject
+            if not segments or segments[-1][1] != place:
+                segments.append((header, place))
+        at = self._tree(segments, 256, "extension header")
+        at = self._protocols(6, starts, at)
+        return self._emit.do(
+            op.LD_B_ABS, self._layout.network + _IPV6_NEXT_HEADER_AT, at, "IPv6: next header"
+        )
+
+    def _protocols(self, version: int, starts: dict[tuple[int, int], int], other: int) -> int:
+        at = other
+        for protocol, question in ((UDP, "UDP?"), (TCP, "TCP?")):
+            if start := starts.get((version, protocol)):
+                at = self._emit.test(op.JEQ_K, protocol, start, at, question)
+        return at
+
+    def _ipv4_transport(self, protocol: int, tree: int) -> int:
+        """Set X to the length of the IP header, leave when no flag rule fits, go to the ports."""
+        network = self._layout.network
+        at = self._early(protocol, tree)
+        if at != tree:
+            at = self._emit.do(op.LD_B_IND, network + _FLAGS_AT, at, "TCP flags")
+        return self._emit.do(op.LDX_MSH, network, at, "X = length of the IPv4 header")
+
+    def _ipv6_transport(self, protocol: int, tree: int) -> int:
+        """Leave when no flag rule fits, set X to the length of the IP header, go to the ports."""
+        ports = self._emit.do(op.LDX_IMM, _IPV6_HEADER, tree, "X = length of the IPv6 header")
+        at = self._early(protocol, ports)
+        if at == ports:
+            return at
+        return self._emit.do(op.LD_B_ABS, self._layout.network + _IPV6_HEADER + _FLAGS_AT, at, "TCP flags")
+
+    def _early(self, protocol: int, then: int) -> int:
+        """Reject when the loaded flags fit none of the protocol's rules, so that data packets leave early."""
+        rules = self._rules[protocol]
+        if None in rules:
+            return then
+        return self._flags(
+            decide((rule, None) for rule in rules), lambda outcome: then if outcome else self._reject
+        )
+
+    def _flags(self, decision: Decision, place: Callable[[Outcome], int]) -> int:
+        """Decide on the loaded flag byte; ``place`` says where each outcome goes on."""
+        places: dict[Decision, int] = {}
+
+        def visit(node: Decision) -> int:
+            if node not in places:
+                if isinstance(node, Branch):
+                    clear = visit(node.clear)
+                    where = visit(node.set)
+                    places[node] = self._emit.test(
+                        op.JSET_K, node.bit, where, clear, f"{bit_name(node.bit)} set?"
+                    )
+                else:
+                    places[node] = place(node)
+            return places[node]
+
+        return visit(decision)
+
+    def _ports(self, protocol: int, versions: tuple[int, ...]) -> int:
+        """The tree over all ports; X is the length of the IP header."""
+        laid = lay(self._term, protocol)
+        leaves: dict[Wants, int] = {NOTHING: self._reject}
+        for one in laid:
+            if one.wants not in leaves:
+                leaves[one.wants] = self._leaf(protocol, one.wants, versions)
+        at = self._tree([(first, leaves[wants]) for first, wants in fill(laid)], 65_536, "port")
+        return self._emit.do(op.LD_H_IND, self._layout.network + _PORT_AT, at, "destination port")
+
+    def _tree(self, segments: Sequence[tuple[int, int]], end: int, what: str) -> int:
+        """A binary search for the segment, given as (first value, place), that the loaded value lies in."""
+        emitter = self._emit
+        firsts = [first for first, _ in segments] + [end]
+
+        def visit(low: int, high: int) -> int:
+            if high - low == 1:
+                return segments[low][1]
+            if (
+                high - low == 3
+                and segments[low][1] == segments[high - 1][1]
+                and firsts[low + 1] + 1 == firsts[low + 2]
+            ):
+                value = firsts[low + 1]
+                yes, no = segments[low + 1][1], segments[low][1]
+                return emitter.test(op.JEQ_K, value, yes, no, f"{what} {value}?")
+            middle = (low + high) // 2
+            above = visit(middle, high)
+            below = visit(low, middle)
+            value = firsts[middle]
+            return emitter.test(op.JGE_K, value, above, below, f"{what} {value} or above?")
+
+        return visit(0, len(segments))
+
+    def _leaf(self, protocol: int, wants: Wants, versions: tuple[int, ...]) -> int:
+        """What is left to ask once the port fits: flags unless the early test settled them, addresses."""
+        plain = unite(want.destinations for want in wants if want.flags is None)
+        flagged: dict[FlagRule, Destinations] = {}
+        for rule, destinations in wants:
+            if rule is not None and not _within(destinations, plain):
+                flagged[rule] = unite((flagged.get(rule, _NOWHERE), destinations))
+        at = self._reject
+        if len(set(flagged.values())) == 1 and flagged.keys() == self._rules[protocol]:
+            at = self._addresses(next(iter(flagged.values())), versions, at)
+        elif flagged:
+            at = self._flags(
+                decide(flagged.items()),
+                lambda outcome: self._addresses(unite(outcome), versions, self._reject),
+            )
+            at = self._emit.do(op.LD_B_IND, self._layout.network + _FLAGS_AT, at, "TCP flags")
+        return self._addresses(plain, versions, at)
+
+    def _addresses(self, destinations: Destinations, versions: tuple[int, ...], fail: int) -> int:
+        """Accept a packet of one of the IP ``versions`` to one of the destinations; equal tests are shared."""
+        key = (destinations, versions, fail)
+        if key not in self._checks:
+            network = self._layout.network
+            six = four = fail
+            if 6 in versions:
+                six = addresses.ipv6(self._emit, network, of_version(destinations, 6), self._accept, fail)
+            if 4 in versions:
+                whom = of_version(destinations, 4)
+                four = addresses.ipv4(self._emit, network, whom, self._accept, self._reject, fail)
+            if versions == (4, 6) and four != six:
+                self._checks[key] = self._family(four, six, six)
+            else:
+                self._checks[key] = six if 6 in versions else four
+        return self._checks[key]
+
+
+def _within(some: Destinations, all_of: Destinations) -> bool:
+    """Whether every destination of ``some`` is one of ``all_of``."""
+    return all_of is None or (some is not None and some <= all_of)

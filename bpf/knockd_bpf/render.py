@@ -1,0 +1,79 @@
+"""A term as pcap-filter(7) text, for people, tcpdump and libpcap as referee.
+
+Numbers and keywords only: libpcap takes a misspelt word for a host name and asks the resolver.
+The text holds for every link type.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable
+from ipaddress import ip_address
+from typing import Final
+
+from knockd_bpf.terms import Destinations, Group, Term, of_version
+from knockd_bpf.wire import EXTENSION_HEADERS, TCP
+from knockd_conf.model import FlagRule
+
+REJECT_ALL: Final = "ip[0] & 1 = 2"
+"""Never true; libpcap refuses shorter ways to say so ("expression rejects all packets")."""
+
+_WIDTH: Final = 100
+
+
+def render(term: Term) -> str:
+    """The filter text: one paragraph for each group and IP version, joined by ``or``, lines of about 100."""
+    terms = [
+        _group(group, version)
+        for group in term.groups
+        for version in (4, 6)
+        if of_version(group.destinations, version) != frozenset() and (version == 4 or term.ipv6)
+    ]
+    extended = term.destinations(6)
+    if term.groups and extended != frozenset():
+        headers = _any(f"ip6[6] = {header}" for header in sorted(EXTENSION_HEADERS))
+        terms.append(_all([headers, *_addresses(extended, 6)]))
+    if not terms:
+        return REJECT_ALL
+    return "\nor ".join(
+        textwrap.fill(one, _WIDTH, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
+        for one in terms
+    )
+
+
+def _group(group: Group, version: int) -> str:
+    name = "tcp" if group.protocol == TCP else "udp"
+    parts = ["ip" if version == 4 else f"ip6[6] = {group.protocol}"]
+    if group.flags is not None and group.flags.mask:
+        parts.append(_flags(group.flags, version))
+    parts.append(_any(_ports(name, low, high) for low, high in group.ranges))
+    parts += _addresses(group.destinations, version)
+    return _all(parts)
+
+
+def _flags(rule: FlagRule, version: int) -> str:
+    """``tcp[13]`` never matches IPv6, where the flag byte of a TCP header that comes first is ``ip6[53]``."""
+    return f"{'tcp[13]' if version == 4 else 'ip6[53]'} & {rule.mask} = {rule.must_set}"
+
+
+def _ports(name: str, low: int, high: int) -> str:
+    return f"{name} dst port {low}" if low == high else f"{name} dst portrange {low}-{high}"
+
+
+def _addresses(destinations: Destinations, version: int) -> list[str]:
+    """The address part: a list of one, or empty where every address will do."""
+    ours = of_version(destinations, version)
+    if ours is None:
+        return []
+    name = "ip" if version == 4 else "ip6"
+    return [_any(f"{name} dst host {ip_address(address)}" for address in sorted(ours))]
+
+
+def _any(parts: Iterable[str]) -> str:
+    chosen = list(parts)
+    return chosen[0] if len(chosen) == 1 else f"({' or '.join(chosen)})"
+
+
+def _all(parts: list[str]) -> str:
+    """In parentheses always: ``and`` and ``or`` bind alike in pcap-filter."""
+    return f"({' and '.join(parts)})"

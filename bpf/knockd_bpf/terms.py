@@ -1,0 +1,157 @@
+"""What we want from the wire, as values that can judge a packet.
+
+A Term is the whole wish of one interface, a Group what all doors of one protocol, flag rule
+and set of destinations want together. Nothing here knows frames, text or instructions.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from knockd_bpf.wire import Packet
+from knockd_conf.model import FlagRule
+
+LAST_PORT = 65_535
+
+Destinations = frozenset[bytes] | None
+"""Packed addresses (4 or 16 bytes, network order); None takes every address."""
+
+
+class Want(NamedTuple):
+    """What a packet to a port must meet besides: a TCP flag rule (None: any flags) and a destination."""
+
+    flags: FlagRule | None
+    destinations: Destinations
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Port ranges (inclusive, sorted, merged) of one protocol with one flag rule and one set of destinations.
+
+    ``protocol`` is TCP or UDP; ``flags`` is None for UDP. ``destinations`` None means no address part.
+    """
+
+    protocol: int
+    flags: FlagRule | None
+    ranges: tuple[tuple[int, int], ...]
+    destinations: Destinations
+
+    @property
+    def want(self) -> Want:
+        """The group without its ports."""
+        return Want(self.flags, self.destinations)
+
+    def takes(self, destination: bytes) -> bool:
+        """Whether a packed destination address is one of the group's."""
+        return self.destinations is None or destination in self.destinations
+
+    def covers(self, port: int) -> bool:
+        """Whether a port lies in one of the ranges."""
+        at = bisect_right(self.ranges, (port, LAST_PORT)) - 1
+        return at >= 0 and port <= self.ranges[at][1]
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """All that one interface's doors want: any of ``groups``; with ``ipv6`` False nothing of IPv6."""
+
+    groups: tuple[Group, ...]
+    ipv6: bool
+
+    def accepts(self, packet: Packet, *, extended: bool = False) -> bool:
+        """Whether the packet passes.
+
+        ``extended`` says that it came with IPv6 extension headers: the kernel's filter cannot walk
+        those, so such a packet passes when any group takes its destination, whatever follows.
+        """
+        six = len(packet.destination) == 16
+        if six and not self.ipv6:
+            return False
+        if six and extended:
+            return any(group.takes(packet.destination) for group in self.groups)
+        return any(
+            group.protocol == packet.protocol
+            and group.takes(packet.destination)
+            and group.covers(packet.port)
+            and (group.flags is None or group.flags.accepts(packet.flags))
+            for group in self.groups
+        )
+
+    def destinations(self, version: int, protocol: int | None = None) -> Destinations:
+        """The addresses of one IP version (4 or 6) that any group takes; of one protocol's groups if given.
+
+        None is every address; the empty set means that no packet of this version passes.
+        """
+        if version == 6 and not self.ipv6:
+            return frozenset()
+        chosen = [one for one in self.groups if protocol in {None, one.protocol}]
+        return of_version(unite(group.destinations for group in chosen), version)
+
+
+def arrange(groups: Iterable[Group]) -> tuple[Group, ...]:
+    """The groups sorted: TCP first, then those without flag rule, then those without addresses.
+
+    The text is printed and the program tests in this order, so that both treat a truncated frame
+    alike: a filter ends, rejecting, at the first byte it looks for beyond the frame.
+    """
+
+    def key(group: Group) -> tuple[int, bool, bool, int, int, list[bytes], tuple[tuple[int, int], ...]]:
+        flags = group.flags or FlagRule(0, 0)
+        addresses = sorted(group.destinations or ())
+        known = group.destinations is not None
+        return (
+            group.protocol,
+            group.flags is not None,
+            known,
+            flags.must_set,
+            flags.must_clear,
+            addresses,
+            group.ranges,
+        )
+
+    return tuple(sorted(groups, key=key))
+
+
+def of_version(destinations: Destinations, version: int) -> Destinations:
+    """The addresses of one IP version (4 or 6) among ``destinations``."""
+    length = 16 if version == 6 else 4
+    return None if destinations is None else frozenset(one for one in destinations if len(one) == length)
+
+
+def unite(many: Iterable[Destinations]) -> Destinations:
+    """All destinations of ``many`` together: None as soon as one of them is None."""
+    united: set[bytes] = set()
+    for one in many:
+        if one is None:
+            return None
+        united |= one
+    return frozenset(united)
+
+
+def merge_ports(ports: Iterable[int]) -> tuple[tuple[int, int], ...]:
+    """Single ports as sorted inclusive ranges; neighbours share a range."""
+    ranges: list[tuple[int, int]] = []
+    low = high = -2
+    for port in sorted(ports):
+        if port > high + 1:
+            if high >= 0:
+                ranges.append((low, high))
+            low = port
+        high = port
+    if high >= 0:
+        ranges.append((low, high))
+    return tuple(ranges)
+
+
+def merge_ranges(ranges: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """Inclusive ranges sorted, with those that touch or overlap made one."""
+    merged: list[tuple[int, int]] = []
+    for low, high in sorted(ranges):
+        if merged and low <= merged[-1][1] + 1:
+            merged[-1] = (merged[-1][0], max(high, merged[-1][1]))
+        else:
+            merged.append((low, high))
+    return tuple(merged)
