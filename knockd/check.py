@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from knockd_bpf.wire import FLAG_BITS
+from knockd_bpf.wire import FLAG_BITS, flag_names
 from knockd_conf import Config, Door, Protocol, Step
 
 _FIREWALLS = re.compile(r"\b(iptables|ip6tables|nft|ufw|ipset)\b")
@@ -29,21 +29,12 @@ def describe(door: Door, live: Sequence[Step] | None) -> Iterator[str]:
         kinds = " and ".join(dict.fromkeys(str(step.protocol) for step in steps))
         what = f"{len(steps)} step{'s' if len(steps) != 1 else ''} ({kinds}) within {door.seq_timeout:g} s"
     if door.flags is not None:
-        what += f", tcpflags {flag_names(door)}"
+        what += f", tcpflags {flag_names(door.flags)}"
     if door.target:
         what += f", target {', '.join(str(address) for address in door.target)}"
     yield f"door {door.name} (line {door.line}): {what}"
     for key, template in door.inherited:
         yield f"  {key} inherited from [{template}]"
-
-
-def flag_names(door: Door) -> str:
-    """The door's TCPFlags as the configuration writes them."""
-    rule = door.flags
-    if rule is None:
-        return "any"
-    names = [name for name, bit in FLAG_BITS.items() if rule.must_set & bit]
-    return ",".join(names + [f"!{name}" for name, bit in FLAG_BITS.items() if rule.must_clear & bit])
 
 
 def surprises(config: Config) -> Iterator[str]:
@@ -65,7 +56,7 @@ def surprises(config: Config) -> Iterator[str]:
 def _of_door(door: Door) -> Iterator[str]:
     tcp = not door.steps or any(step.protocol is Protocol.TCP for step in door.steps)
     if door.flags is not None and tcp and not door.flags.accepts(FLAG_BITS["syn"]):
-        names = flag_names(door)
+        names = flag_names(door.flags)
         yield (
             f"{door.name}: tcpflags {names} fits no packet of an ordinary client (it sends a bare syn);"
             f" only knock --flags {names} opens this door"

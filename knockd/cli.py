@@ -75,9 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return EX_CONFIG
     if arguments.dry_run:
-        from knockd.dryrun import print_filters
-
-        return print_filters(settings, config, as_json=arguments.format == "json")
+        return _dry_run(settings, config, as_json=arguments.format == "json")
     if arguments.check:
         return _check(settings, config)
     for note in config.notes:
@@ -89,19 +87,32 @@ def _names(interface: str | None) -> tuple[str, ...]:
     return tuple(name.strip() for name in (interface or "").split(",") if name.strip())
 
 
+def _dry_run(settings: Settings, config: Config, *, as_json: bool) -> int:
+    from knockd.dryrun import as_json_text, as_text, filters, live_sequences
+
+    live, notes = live_sequences(config)
+    names, _ = listening_on(config)
+    absent = missing(names)
+    for note in (*notes, *([absent] if absent else [])):
+        print(f"knockd: {note}", file=sys.stderr)
+    made = filters(config, names or ("(none)",), live, ipv6=settings.ipv6)
+    print(as_json_text(made) if as_json else as_text(made))
+    return EX_OK
+
+
 def _check(settings: Settings, config: Config) -> int:
     from knockd.check import describe, surprises
-    from knockd.dryrun import filter_lengths, live_sequences
+    from knockd.dryrun import filters, live_sequences
 
     print(f"{config.path}: good, {len(config.doors)} door{'s' if len(config.doors) != 1 else ''}")
-    live = live_sequences(config)
+    live, notes = live_sequences(config)
     for door, steps in zip(config.doors, live, strict=True):
         for line in describe(door, steps or None):
             print(f"  {line}")
-    names, view = listening_on(config)
-    for line in filter_lengths(settings, config, names, view, live):
-        print(f"  {line}")
-    for note in (*config.notes, *surprises(config)):
+    names, _ = listening_on(config)
+    for one in filters(config, names, live, ipv6=settings.ipv6):
+        print(f"  {one.interface}: filter of {len(one.prefilter.fitted.program)} instructions")
+    for note in (*config.notes, *notes, *surprises(config)):
         print(f"  warning: {note}")
     absent = missing(names)
     if absent is not None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from knockd_conf.model import FlagRule
+
 ETHERTYPE_IPV4: Final = 0x0800
 ETHERTYPE_IPV6: Final = 0x86DD
 ETHERTYPE_VLAN: Final = 0x8100
@@ -30,6 +32,12 @@ DLT_RAW: Final = 12
 LINKTYPE_RAW: Final = 101
 DLT_LINUX_SLL: Final = 113
 DLT_LINUX_SLL2: Final = 276
+
+
+def flag_names(rule: FlagRule) -> str:
+    """A flag rule as TCPFlags writes it: ``syn,!ack``."""
+    must = [name for name, bit in FLAG_BITS.items() if rule.must_set & bit]
+    return ",".join(must + [f"!{name}" for name, bit in FLAG_BITS.items() if rule.must_clear & bit])
 
 
 class Packet(NamedTuple):

@@ -12,7 +12,13 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-ARPHRD_ETHER, ARPHRD_PPP, ARPHRD_LOOPBACK, ARPHRD_NONE = 1, 512, 772, 65534
+from knockd_bpf.wire import DLT_EN10MB, DLT_LINUX_SLL, DLT_RAW
+
+_ETHERNET = frozenset({1, 772})
+"""ARPHRD numbers of Ethernet and loopback (linux/if_arp.h)."""
+
+_RAW_IP = frozenset({519, 768, 769, 776, 778, 823, 65534})
+"""Raw IP, IPIP, IPv6 and SIT tunnels, GRE over IPv4 and IPv6, and devices without link header (tun)."""
 
 _RTM_NEWLINK, _RTM_GETLINK = 16, 18
 _RTM_NEWADDR, _RTM_GETADDR = 20, 22
@@ -45,6 +51,13 @@ class Interface:
     up: bool
     bridge_port: bool
     addresses: frozenset[bytes]
+
+    @property
+    def linktype(self) -> int:
+        """The DLT that libpcap will give frames of this interface; what it does not know it cooks."""
+        if self.kind in _ETHERNET:
+            return DLT_EN10MB
+        return DLT_RAW if self.kind in _RAW_IP else DLT_LINUX_SLL
 
 
 def interfaces() -> dict[str, Interface]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from knockd_bpf.build import build, watch
 from knockd_bpf.fit import Fitted, fit
-from knockd_bpf.layout import layout_for
+from knockd_bpf.layout import Layout, layout_for
 from knockd_bpf.render import render
 from knockd_bpf.terms import Term
 from knockd_conf.model import Door, Step
@@ -23,6 +23,7 @@ class Prefilter:
     term: Term
     text: str
     fitted: Fitted
+    layout: Layout
 
 
 def prefilter(
@@ -40,5 +41,6 @@ def prefilter(
     """
     watches = [watch(door, steps) for door, steps in zip(doors, sequences, strict=True) if steps]
     term = build(watches, local, ipv6=ipv6)
-    fitted = fit(term, layout_for(linktype), snaplen=SNAPLEN)
-    return Prefilter(term, render(fitted.term), fitted)
+    layout = layout_for(linktype)
+    fitted = fit(term, layout, snaplen=SNAPLEN)
+    return Prefilter(term, render(fitted.term), fitted, layout)
