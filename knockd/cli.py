@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 import knockd
-from knockd.settings import Settings, listening_on, missing
+from knockd.keeper.settings import Settings, listening_on, missing
 from knockd_conf import Config, ConfigError
 
 EX_OK, EX_USAGE, EX_UNAVAILABLE, EX_CONFIG = 0, 64, 69, 78
@@ -128,7 +128,7 @@ def _serve(settings: Settings, config: Config) -> int:
         print(f"knockd: {absent}", file=sys.stderr)
         return EX_UNAVAILABLE
     from knockd.edge.children import daemonise, report_started
-    from knockd.keeper import Keeper
+    from knockd.keeper.keeper import Keeper
 
     waiting = daemonise() if settings.daemon else None
 

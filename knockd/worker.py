@@ -11,11 +11,12 @@ import select
 import socket
 import struct
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from knockd.edge.capture import Capture, CaptureError, NoPermissionError, NoSuchInterfaceError
 from knockd.edge.children import fork_child
+from knockd.edge.debug import packet_printer
 from knockd.edge.link import MAX_MESSAGE, Kind, Message, View, pair
 from knockd.engine.decode import Decoder, decoder_for
 from knockd.engine.events import Event, Expired, Opened, Spoiled, Stage
@@ -36,16 +37,6 @@ DROPS_EVERY = 60.0
 EX_UNAVAILABLE, EX_SOFTWARE, EX_NOPERM = 69, 70, 77
 _RECORD = struct.Struct("=IIII")
 _KINDS = {Stage: Kind.STAGE, Spoiled: Kind.SPOILED, Expired: Kind.EXPIRED}
-
-
-PacketLine = Callable[[int, bytes, int], str]
-
-
-def _packet_line() -> PacketLine:
-    """impacket is only imported where -D asks for it."""
-    from knockd.engine.debug import packet_line
-
-    return packet_line
 
 
 @dataclass(slots=True)
@@ -74,7 +65,7 @@ class Worker:
         self._config = config
         self._interfaces = interfaces
         self._ipv6 = ipv6
-        self._packet_line = _packet_line() if debug else None
+        self._packet_line = packet_printer() if debug else None
         self._link = link
         self._strangers = TokenBucket()
         self._knockers = TokenBucket()

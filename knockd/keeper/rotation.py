@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from knockd.edge.state import read_one_time, strike_one_time
-from knockd.reporter import Reporter
+from knockd.keeper.reporter import Reporter
 from knockd_conf.model import Config, Step
 from knockd_conf.sequences import OneTimeFile
 

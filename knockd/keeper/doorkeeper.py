@@ -11,7 +11,7 @@ from contextlib import suppress
 from knockd.edge.runner import Command, Ended, Runner
 from knockd.engine.commands import MAX_COMMAND, environment, expand, words
 from knockd.engine.leases import RETRIES, Knock, Leases, Refused, Run
-from knockd.reporter import Reporter
+from knockd.keeper.reporter import Reporter
 
 STOP_DEADLINE = 60.0
 """Seconds a stop command may take."""

@@ -13,17 +13,17 @@ import signal
 import time
 from collections.abc import Callable
 
-from knockd.doorkeeper import Doorkeeper
 from knockd.edge import logs
 from knockd.edge.children import fork_child
 from knockd.edge.link import Kind, Message, View
 from knockd.edge.lookup import Names
 from knockd.edge.pidfile import PidFile
 from knockd.engine.leases import Knock
-from knockd.reporter import Reporter
-from knockd.rotation import Rotation
-from knockd.settings import Settings, listening_on
-from knockd.supervisor import Supervisor
+from knockd.keeper.doorkeeper import Doorkeeper
+from knockd.keeper.reporter import Reporter
+from knockd.keeper.rotation import Rotation
+from knockd.keeper.settings import Settings, listening_on
+from knockd.keeper.supervisor import Supervisor
 from knockd.worker import WorkerProcess, start_worker
 from knockd_conf import Config, ConfigError
 
