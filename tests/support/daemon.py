@@ -108,7 +108,7 @@ class Daemon:
             if sum(text in line for line in lines) >= times:
                 return lines
             if ended is not None:
-                raise AssertionError(f"ended with {ended} before {text!r}\n{self._evidence()}")
+                raise AssertionError(f"ended with {ended} before {text!r}")
             return None
 
         try:

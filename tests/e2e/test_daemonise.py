@@ -1,0 +1,146 @@
+"""``-d``: a real daemon with a locked pid file and nothing inherited."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import Pair
+from tests.support.daemon import OURS, environment
+from tests.support.doors import CLIENT, SERVER, config, door
+from tests.support.services import send_knock
+from tests.support.waiting import wait_until
+
+
+@pytest.fixture
+def argv(tmp_path: Path) -> list[str]:
+    """A command line for the daemon; config, pid file and log are in the test's directory."""
+    path = tmp_path / "knockd.conf"
+    path.write_text(config(door("secret", "700,800,900")))
+    path.chmod(0o600)
+    files = ("-c", str(path), "-p", str(tmp_path / "pid"), "-g", str(tmp_path / "log"))
+    return [*OURS, "-d", "-i", "eth0", *files]
+
+
+def begin(
+    pair: Pair, argv: Sequence[str], cwd: Path | None = None, pass_fds: Sequence[int] = ()
+) -> subprocess.CompletedProcess[str]:
+    """Start the daemon on the server; what its first process ended with."""
+    command = [*pair.server.exec_prefix, *argv]
+    return subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+        cwd=cwd,
+        pass_fds=pass_fds,
+        env=environment(),
+    )
+
+
+def daemon_pid(tmp_path: Path) -> int:
+    """The process that the pid file names."""
+    return int((tmp_path / "pid").read_text())
+
+
+def is_gone(pid: int) -> bool:
+    """Whether a process has ended (collected by its parent or not)."""
+    try:
+        return Path("/proc", str(pid), "stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+def end(pid: int) -> None:
+    """Stop the daemon and wait for its end."""
+    os.kill(pid, signal.SIGTERM)
+    wait_until(lambda: is_gone(pid), 10, f"process {pid} ends")
+
+
+def test_the_command_returns_when_the_daemon_listens(pair: Pair, argv: list[str], tmp_path: Path) -> None:
+    """Status 0 means: the pid file is there and a knock opens, without any waiting."""
+    done = begin(pair, argv)
+    assert (0, "") == (done.returncode, done.stderr)
+    send_knock(pair.client, SERVER[4], "700", "800", "900")
+    wait_until(lambda: f"{CLIENT[4]}: secret: OPEN SESAME" in (tmp_path / "log").read_text(), 10, "it opens")
+    end(daemon_pid(tmp_path))
+
+
+def test_term_removes_the_pid_file(pair: Pair, argv: list[str], tmp_path: Path) -> None:
+    """After TERM the pid file is gone and the log ends with ``shutting down``."""
+    begin(pair, argv)
+    end(daemon_pid(tmp_path))
+    assert not (tmp_path / "pid").exists()
+    assert (tmp_path / "log").read_text().endswith("] shutting down\n")
+
+
+def test_a_second_daemon_is_refused(pair: Pair, argv: list[str], tmp_path: Path) -> None:
+    """Two daemons cannot share a pid file; the first one goes on."""
+    begin(pair, argv)
+    first = daemon_pid(tmp_path)
+    done = begin(pair, argv)
+    assert done.returncode == 73
+    assert done.stderr == f"knockd: could not create pid file {tmp_path}/pid: another knockd holds it\n"
+    assert first == daemon_pid(tmp_path)
+    end(first)
+
+
+def test_a_pid_file_left_by_a_killed_daemon_is_no_obstacle(
+    pair: Pair, argv: list[str], tmp_path: Path
+) -> None:
+    """The lock went with the process that was killed, so its file is taken over."""
+    begin(pair, argv)
+    first = daemon_pid(tmp_path)
+    os.kill(first, signal.SIGKILL)
+    wait_until(lambda: is_gone(first), 10, "it is killed")
+    assert begin(pair, argv).returncode == 0
+    assert daemon_pid(tmp_path) != first
+    end(daemon_pid(tmp_path))
+
+
+def test_it_keeps_nothing_of_the_terminal_it_was_started_from(
+    pair: Pair, argv: list[str], tmp_path: Path
+) -> None:
+    """Keeper and packet process: a session of their own, / as directory, null input and output."""
+    begin(pair, argv, cwd=Path(__file__).parents[2])
+    pid = daemon_pid(tmp_path)
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    assert len(children) == 1
+    for process in (pid, int(children[0])):
+        assert os.getsid(process) != os.getsid(0)
+        assert os.readlink(f"/proc/{process}/cwd") == "/"
+        assert {os.readlink(f"/proc/{process}/fd/{number}") for number in (0, 1, 2)} == {os.devnull}
+    end(pid)
+
+
+def test_it_closes_descriptors_that_it_inherited(pair: Pair, argv: list[str], tmp_path: Path) -> None:
+    """A file that the starting shell had open is not held open for the daemon's whole life."""
+    stray = tmp_path / "stray"
+    with stray.open("w") as held:
+        begin(pair, argv, pass_fds=(held.fileno(),))
+    pid = daemon_pid(tmp_path)
+    (child,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    opened = {
+        os.readlink(entry) for process in (pid, child) for entry in Path(f"/proc/{process}/fd").iterdir()
+    }
+    assert str(tmp_path / "log") in opened
+    assert str(stray) not in opened
+    end(pid)
+
+
+def test_a_daemon_that_cannot_start_says_so_before_the_command_returns(
+    pair: Pair, argv: list[str], tmp_path: Path
+) -> None:
+    """A pid file in a directory that is not there: the reason on standard error, a status, no daemon."""
+    argv[argv.index("-p") + 1] = str(tmp_path / "missing" / "pid")
+    done = begin(pair, argv)
+    assert done.returncode == 73
+    message = f"could not create pid file {tmp_path}/missing/pid: No such file or directory"
+    assert done.stderr == f"knockd: {message}\n"
+    assert message in (tmp_path / "log").read_text()
