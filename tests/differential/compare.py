@@ -1,0 +1,259 @@
+"""Runs one world against knockd 0.8 and ours side by side and compares, packet by packet.
+
+Every packet of a world has a source port of its own. Both daemons run with -D and print a
+line a packet, and an opening right after the packet that caused it: that is how it is
+known which packet opened.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from pathlib import Path
+
+from knockd_bpf.wire import Packet
+from knockd_conf.model import Door
+from tests.support.daemon import OURS, PEER, Daemon
+from tests.support.frames import ethernet, packet
+from tests.support.lab import Host, Lab
+from tests.support.model import Kind, Model
+from tests.support.traces import LOCAL, SERVER4, SERVER6, World, make_world
+from tests.support.waiting import wait_until
+
+TRACES_PER_WORLD = 25
+FIRST_PORT = 1_000
+"""Source port of a world's first packet."""
+
+PROBE = ip_address("198.19.255.254")
+PACKET = re.compile(r"^\S+ \S+: (?:tcp|udp): (?P<source>\S+):(?P<port>\d+) -> \S+:\d+ \d+ bytes$")
+OPENING = re.compile(r"^(?P<source>\S+): (?P<door>\S+): OPEN SESAME$")
+
+TOLERANCE = 0.08
+"""Seconds by which an attempt's age is uncertain; verdicts that hang on them are not compared."""
+
+BURST, REST = 40, 0.02
+"""After so many packets without a pause, so many seconds of rest: neither daemon's ring overflows."""
+
+Opening = tuple[int, str]
+"""(number of the packet that opened, name of the door)."""
+
+
+@dataclass
+class Tally:
+    """What a comparison found. All of ``exceptions``, ``mismatches`` and ``unseen`` must stay empty."""
+
+    traces: int = 0
+    packets: int = 0
+    peer_openings: int = 0
+    openings: int = 0
+    close: int = 0
+    """Traces not compared with the model: an age was within TOLERANCE of a Seq_Timeout."""
+    exceptions: list[str] = field(default_factory=list)
+    """0.8 opened and ours did not, at that packet."""
+    mismatches: list[str] = field(default_factory=list)
+    """Ours and the written rules disagree."""
+    unseen: list[str] = field(default_factory=list)
+    """A packet that concerns a door was not shown by one of the two."""
+
+    def add(self, other: Tally) -> None:
+        """Adds the findings of another world."""
+        for name, value in vars(other).items():
+            setattr(self, name, getattr(self, name) + value)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.traces} traces, {self.packets} packets: 0.8 opened {self.peer_openings} times,"
+            f" ours {self.openings}; {len(self.exceptions)} exceptions, {len(self.mismatches)} mismatches"
+            f" with the rules, {len(self.unseen)} packets unseen, {self.close} traces too close to call"
+        )
+
+
+@dataclass(frozen=True)
+class Wire:
+    """Two joined hosts: the one that listens and the one that knocks."""
+
+    server: Host
+    client: Host
+
+
+@contextmanager
+def wire() -> Iterator[Wire]:
+    """A lab with a server that has the addresses of a world, and a client."""
+    with Lab() as lab:
+        server, client = lab.host("server"), lab.host("client")
+        lab.link(server, "eth0", client, "eth0", (f"{SERVER4}/24", f"{SERVER6}/64"))
+        yield Wire(server, client)
+
+
+def worlds(traces: int) -> Iterator[World]:
+    """Worlds with so many traces together; every fourth is a slow one."""
+    for number, first in enumerate(range(0, traces, TRACES_PER_WORLD)):
+        yield make_world(number, min(TRACES_PER_WORLD, traces - first), slow=number % 4 == 3)
+
+
+def compare(on: Wire, world: World, directory: Path) -> Tally:
+    """Plays a world to both daemons. ``directory`` is an empty one for their files."""
+    with ExitStack() as stack:
+        both = []
+        for name, program in (("peer", ("stdbuf", "-oL", *PEER)), ("ours", OURS)):
+            files = directory / name
+            files.mkdir()
+            daemon = Daemon(on.server, world.config(), files, "-D", program=program)
+            both.append(stack.enter_context(daemon))
+        sender = Sender(on, world)
+        stack.enter_context(sender.socket)
+        sender.probe_until_seen(both)
+        sent = sender.play()
+        sender.probe_until_seen(both)
+        outputs = [daemon.output() for daemon in both]
+        ended = [daemon.process.poll() for daemon in both]
+    assert ended == [None, None], f"a daemon ended on its own: {ended}\n{outputs}"
+    return judge(world, sent, *map(read, outputs))
+
+
+class Sender:
+    """Sends the packets of a world from the client's link layer."""
+
+    def __init__(self, on: Wire, world: World) -> None:
+        self._world = world
+        self._macs = on.server.mac("eth0"), on.client.mac("eth0")
+        self.socket = on.client.socket(socket.AF_PACKET, socket.SOCK_RAW)
+        self.socket.bind(("eth0", 0))
+        self._probe_port = 0
+
+    def play(self) -> list[float]:
+        """Sends everything at its time; when each packet was sent (seconds, steady clock)."""
+        frames = [self._frame(shot.packet, FIRST_PORT + i) for i, shot in enumerate(self._world.shots)]
+        sent: list[float] = []
+        start = time.monotonic()
+        for number, (shot, frame) in enumerate(zip(self._world.shots, frames, strict=True)):
+            wait = start + shot.at - time.monotonic()
+            if wait > 0 or number % BURST == 0:
+                time.sleep(max(wait, REST if number % BURST == 0 else 0))
+            sent.append(time.monotonic())
+            self.socket.send(frame)
+        return sent
+
+    def probe_until_seen(self, daemons: Sequence[Daemon]) -> None:
+        """Sends a first step from a source of its own until every daemon has shown one of them."""
+        door = next(door for door in self._world.doors)
+        step = door.steps[0]
+        target = door.target[0] if door.target else SERVER4
+        flags = door.flags.must_set if door.flags else 0
+        first = self._probe_port
+
+        def seen() -> bool:
+            self._probe_port += 1
+            knock = Packet(PROBE.packed, target.packed, int(step.protocol), step.port, flags)
+            self.socket.send(self._frame(knock, self._probe_port))
+            time.sleep(0.05)
+            return all(
+                any(source == str(PROBE) and port > first for source, port in shown(daemon.output()))
+                for daemon in daemons
+            )
+
+        wait_until(seen, 10.0, "both daemons show a probe")
+
+    def _frame(self, what: Packet, source_port: int) -> bytes:
+        source, destination = ip_address(what.source), ip_address(what.destination)
+        return ethernet(
+            *self._macs,
+            packet(
+                str(source),
+                str(destination),
+                what.port,
+                what.protocol,
+                flags=what.flags,
+                source_port=source_port,
+            ),
+        )
+
+
+def shown(output: str) -> list[tuple[str, int]]:
+    """Source and source port of every packet line of a daemon's output."""
+    return [(m["source"], int(m["port"])) for m in map(PACKET.match, output.splitlines()) if m]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a daemon printed: numbers of the packets it saw, in order, and its openings."""
+
+    seen: tuple[int, ...]
+    openings: frozenset[Opening]
+
+
+def read(output: str) -> Report:
+    """Reads a daemon's output. Raises AssertionError when an opening names another source than its packet."""
+    seen: list[int] = []
+    openings: set[Opening] = set()
+    current: tuple[str, int] | None = None
+    for line in output.splitlines():
+        if match := PACKET.match(line):
+            current = match["source"], int(match["port"])
+            if current[0] != str(PROBE):
+                seen.append(current[1] - FIRST_PORT)
+        elif match := OPENING.match(line):
+            assert current is not None, line
+            assert current[0] == match["source"], f"{line!r} after a packet of {current[0]}"
+            if current[0] != str(PROBE):
+                openings.add((current[1] - FIRST_PORT, match["door"]))
+    return Report(tuple(seen), frozenset(openings))
+
+
+def by_the_rules(world: World, sent: Sequence[float], late: float) -> frozenset[Opening]:
+    """The openings that the written rules give for packets sent at these times."""
+    model = Model(world.doors, late=late)
+    return frozenset(
+        (number, world.doors[happened.door].name)
+        for number, (shot, now) in enumerate(zip(world.shots, sent, strict=True))
+        for happened in model.feed(now, LOCAL, shot.packet)
+        if happened.kind is Kind.OPEN
+    )
+
+
+def judge(world: World, sent: Sequence[float], peer: Report, ours: Report) -> Tally:
+    """Compares what both daemons did with each other and with the rules."""
+    rules = by_the_rules(world, sent, 0.0)
+    unsure = {
+        world.shots[number].trace
+        for late in (-TOLERANCE, TOLERANCE)
+        for number, _ in rules ^ by_the_rules(world, sent, late)
+    }
+    tally = Tally(
+        traces=len({shot.trace for shot in world.shots}),
+        packets=len(world.shots),
+        peer_openings=len(peer.openings),
+        openings=len(ours.openings),
+        close=len(unsure),
+    )
+    for number, name in sorted(peer.openings - ours.openings):
+        tally.exceptions.append(f"0.8 alone opened {describe(world, number, name)}")
+    for number, name in sorted(rules ^ ours.openings):
+        if world.shots[number].trace not in unsure:
+            who = "the rules" if (number, name) in rules else "ours"
+            tally.mismatches.append(f"{who} alone opened {describe(world, number, name)}")
+    model = Model(world.doors)
+    for number, shot in enumerate(world.shots):
+        if any(model.concerns(door, shot.packet, LOCAL) for door in range(len(world.doors))):
+            for who, report in (("0.8", peer), ("ours", ours)):
+                if number not in report.seen:
+                    tally.unseen.append(f"{who} did not show packet {number} of world {world.seed}")
+    return tally
+
+
+def describe(world: World, number: int, name: str) -> str:
+    """What is needed to follow one opening: the door and all that its source had sent by then."""
+    door: Door = next(door for door in world.doors if door.name == name)
+    source = world.shots[number].packet.source
+    lines = [f"{name} at packet {number} of world {world.seed} ({door.steps}, {door.flags}, {door.target}):"]
+    lines += [
+        f"  {i} at {shot.at:.2f}: {shot.packet}"
+        for i, shot in enumerate(world.shots[: number + 1])
+        if shot.packet.source == source
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,60 @@
+"""Debian's knockd 0.8 and ours listen side by side: whatever opens a door under 0.8 opens it under ours.
+
+KNOCKD_TRACES says how many random traces are played (100 by default).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.differential.compare import Tally, Wire, compare, wire, worlds
+from tests.support.daemon import PEER
+from tests.support.tools import need, need_lab
+from tests.support.traces import World
+
+TRACES = int(os.environ.get("KNOCKD_TRACES", "100"))
+
+pytestmark = pytest.mark.differential
+
+
+@pytest.fixture(scope="module")
+def joined() -> Iterator[Wire]:
+    """Two joined hosts for all worlds."""
+    need_lab()
+    need(PEER[0])
+    need("stdbuf", "coreutils")
+    with wire() as hosts:
+        yield hosts
+
+
+@pytest.fixture(scope="module")
+def total() -> Iterator[Tally]:
+    """The findings of all worlds together, printed at the end."""
+    tally = Tally()
+    yield tally
+    print(f"\n{tally}")
+
+
+@pytest.mark.parametrize("world", worlds(TRACES), ids=lambda world: f"seed{world.seed}")
+def test_openings_of_peer_are_ours_and_ours_are_the_rules(
+    world: World, joined: Wire, total: Tally, tmp_path: Path
+) -> None:
+    """Each opening of 0.8 is one of ours at the same packet, and ours are those of the written rules."""
+    tally = compare(joined, world, tmp_path)
+    total.add(tally)
+    assert tally.exceptions == []
+    assert tally.mismatches == []
+    assert tally.unseen == []
+
+
+def test_traces_make_doors_open(total: Tally) -> None:
+    """The comparison is not empty: both daemons opened doors, and few traces were too close to call."""
+    if total.traces == 0:
+        pytest.skip("no world was played")
+    assert total.peer_openings > total.traces / 4
+    assert total.openings >= total.peer_openings
+    assert total.close <= total.traces / 20
