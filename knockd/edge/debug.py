@@ -48,4 +48,10 @@ def packet_printer() -> PacketLine:
             name, ports = "udp", (transport.get_uh_sport(), transport.get_uh_dport())
         return f"{stamp}: {name}: {source}:{ports[0]} -> {destination}:{ports[1]} {offset + total} bytes"
 
-    return packet_line
+    def total_line(linktype: int, frame: bytes, seconds: int) -> str:
+        try:
+            return packet_line(linktype, frame, seconds)
+        except Exception as error:  # noqa: BLE001 - a general decoder on a hostile packet: only the line may suffer
+            return f"{len(frame)} bytes that impacket cannot read ({type(error).__name__})"
+
+    return total_line
