@@ -39,7 +39,7 @@ def total() -> Iterator[Tally]:
     print(f"\n{tally}")
 
 
-@pytest.mark.parametrize("world", worlds(TRACES), ids=lambda world: f"seed{world.seed}")
+@pytest.mark.parametrize("world", list(worlds(TRACES)), ids=lambda world: f"seed{world.seed}")
 def test_openings_of_peer_are_ours_and_ours_are_the_rules(
     world: World, joined: Wire, total: Tally, tmp_path: Path
 ) -> None:
