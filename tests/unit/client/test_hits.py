@@ -83,3 +83,9 @@ def test_a_bad_protocol_is_wrong_with_udp_too() -> None:
     """-u overrides a protocol, it does not excuse a typing error."""
     with pytest.raises(ValueError, match="expected tcp or udp"):
         parse_hit("7000:upd", service, udp=True)
+
+
+def test_an_endless_number_is_just_a_bad_port() -> None:
+    """Python refuses to convert more than 4300 digits; the user still reads what was expected."""
+    with pytest.raises(ValueError, match="expected a number from 0 to 65535"):
+        parse_hit("9" * 5000, service)
