@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from knockd_bpf.terms import Destinations, Group, Term, arrange, merge_ports
-from knockd_bpf.wire import TCP
+from knockd_bpf.wire import TCP, UDP
 from knockd_conf.model import Door, FlagRule, Step
 
 
@@ -24,7 +24,7 @@ class Watch:
 
 
 def watch(door: Door, steps: Sequence[Step], guards: Iterable[tuple[int, int]] = ()) -> Watch:
-    """What ``door`` wants while ``steps`` is its live sequence, and ``guards``: more (protocol, port) pairs."""
+    """What ``door`` wants while ``steps`` is its live sequence; ``guards``: more (protocol, port) pairs."""
     ports = {(int(step.protocol), step.port) for step in steps}
     ports.update(guards)
     return Watch(frozenset(ports), door.flags, frozenset(one.packed for one in door.target))
@@ -44,9 +44,11 @@ def build(watches: Iterable[Watch], local: frozenset[bytes] | None, *, ipv6: boo
             destinations = frozenset(address for address in destinations if len(address) == 4)
         if destinations is not None and not destinations:
             continue
-        for protocol, port in one.ports:
-            flags = one.flags if protocol == TCP and one.flags and one.flags.mask else None
-            ports.setdefault((protocol, flags, destinations), set()).add(port)
+        for protocol in (TCP, UDP):
+            wanted = {port for of, port in one.ports if of == protocol}
+            if wanted:
+                flags = one.flags if protocol == TCP and one.flags and one.flags.mask else None
+                ports.setdefault((protocol, flags, destinations), set()).update(wanted)
     groups = (
         Group(protocol, flags, merge_ports(wanted), destinations)
         for (protocol, flags, destinations), wanted in ports.items()

@@ -15,8 +15,8 @@ from knockd_bpf.emitter import Emitter
 from knockd_bpf.flags import Branch, Decision, Outcome, bit_name, decide
 from knockd_bpf.instruction import Instruction
 from knockd_bpf.layout import Layout
-from knockd_bpf.segments import NOTHING, Wants, fill, lay
-from knockd_bpf.terms import Destinations, Term, of_version, unite
+from knockd_bpf.segments import NOTHING, Laid, Wants, fill, wanted
+from knockd_bpf.terms import Destinations, of_version, unite
 from knockd_bpf.wire import EXTENSION_HEADERS, TCP, UDP
 from knockd_conf.model import FlagRule
 
@@ -26,12 +26,13 @@ _IPV6_HEADER: Final = 40
 _FLAGS_AT: Final = 13
 _PORT_AT: Final = 2
 _NOWHERE: Final[Destinations] = frozenset()
-_FITS: Final[Outcome] = frozenset({None})
 
 
-def emit(term: Term, layout: Layout, snaplen: int) -> tuple[tuple[Instruction, ...], tuple[str, ...]]:
-    """The instructions for ``term`` on links of ``layout`` and, for each, a few words on what it is for."""
-    return _Compiler(term, layout, snaplen).compile().finish()
+def emit(
+    laid: Laid, layout: Layout, snaplen: int, *, ipv6: bool
+) -> tuple[tuple[Instruction, ...], tuple[str, ...]]:
+    """The instructions for wanted ports on links of ``layout``, and a comment for each (see Program)."""
+    return _Compiler(laid, layout, snaplen, ipv6).compile().finish()
 
 
 class _Compiler:
@@ -40,16 +41,14 @@ class _Compiler:
     Every method that emits returns the place where what it emitted begins.
     """
 
-    def __init__(self, term: Term, layout: Layout, snaplen: int) -> None:
-        self._term = term
+    def __init__(self, laid: Laid, layout: Layout, snaplen: int, ipv6: bool) -> None:
+        self._laid = laid
         self._layout = layout
+        self._ipv6_too = ipv6
         self._emit = Emitter()
         self._reject = self._emit.ret(0, "not a knock")
         self._accept = self._emit.ret(snaplen, "may be a knock: hand it up")
-        self._rules = {
-            protocol: frozenset(group.flags for group in term.groups if group.protocol == protocol)
-            for protocol in (TCP, UDP)
-        }
+        self._wants = {protocol: wanted(ranges) for protocol, ranges in laid.items()}
         self._checks: dict[tuple[Destinations, tuple[int, ...], int], int] = {}
 
     def compile(self) -> Emitter:
@@ -74,7 +73,13 @@ class _Compiler:
 
     def _versions(self, protocol: int) -> tuple[int, ...]:
         """The IP versions in which a protocol is wanted at all."""
-        return tuple(one for one in (4, 6) if self._term.destinations(one, protocol) != _NOWHERE)
+        return tuple(one for one in (4, 6) if self._destinations(one, self._wants[protocol]) != _NOWHERE)
+
+    def _destinations(self, version: int, wants: Wants) -> Destinations:
+        """The addresses of an IP version that any of ``wants`` takes."""
+        if version == 6 and not self._ipv6_too:
+            return _NOWHERE
+        return of_version(unite(want.destinations for want in wants), version)
 
     def _family(self, four: int, six: int, other: int) -> int:
         """Tell IPv4, IPv6 and the rest apart; with ``other`` equal to ``six``, what is not IPv4 is IPv6."""
@@ -93,7 +98,7 @@ class _Compiler:
 
     def _ipv6(self, starts: dict[tuple[int, int], int]) -> int:
         """TCP and UDP go to their tests; with extension headers it passes when it is for one of us."""
-        destinations = self._term.destinations(6)
+        destinations = self._destinations(6, NOTHING.union(*self._wants.values()))
         if destinations == _NOWHERE:
             return self._reject
         ours = self._addresses(destinations, (6,), self._reject)
@@ -133,12 +138,11 @@ class _Compiler:
 
     def _early(self, protocol: int, then: int) -> int:
         """Reject when the loaded flags fit none of the protocol's rules, so that data packets leave early."""
-        rules = self._rules[protocol]
+        rules = {want.flags for want in self._wants[protocol]}
         if None in rules:
             return then
-        return self._flags(
-            decide((rule, None) for rule in rules), lambda outcome: then if outcome else self._reject
-        )
+        fits = decide((rule, None) for rule in rules)
+        return self._flags(fits, lambda outcome: then if outcome else self._reject)
 
     def _flags(self, decision: Decision, place: Callable[[Outcome], int]) -> int:
         """Decide on the loaded flag byte; ``place`` says where each outcome goes on."""
@@ -160,35 +164,31 @@ class _Compiler:
 
     def _ports(self, protocol: int, versions: tuple[int, ...]) -> int:
         """The tree over all ports; X is the length of the IP header."""
-        laid = lay(self._term, protocol)
+        segments = fill(self._laid[protocol])
         leaves: dict[Wants, int] = {NOTHING: self._reject}
-        for one in laid:
-            if one.wants not in leaves:
-                leaves[one.wants] = self._leaf(protocol, one.wants, versions)
-        at = self._tree([(first, leaves[wants]) for first, wants in fill(laid)], 65_536, "port")
+        for _, wants in segments:
+            if wants not in leaves:
+                leaves[wants] = self._leaf(protocol, wants, versions)
+        at = self._tree([(first, leaves[wants]) for first, wants in segments], 65_536, "port")
         return self._emit.do(op.LD_H_IND, self._layout.network + _PORT_AT, at, "destination port")
 
     def _tree(self, segments: Sequence[tuple[int, int]], end: int, what: str) -> int:
         """A binary search for the segment, given as (first value, place), that the loaded value lies in."""
         emitter = self._emit
         firsts = [first for first, _ in segments] + [end]
+        places = [place for _, place in segments]
+        equal, above_it = f"{what} {{k}}?", f"{what} {{k}} or above?"
 
         def visit(low: int, high: int) -> int:
             if high - low == 1:
-                return segments[low][1]
-            if (
-                high - low == 3
-                and segments[low][1] == segments[high - 1][1]
-                and firsts[low + 1] + 1 == firsts[low + 2]
-            ):
-                value = firsts[low + 1]
-                yes, no = segments[low + 1][1], segments[low][1]
-                return emitter.test(op.JEQ_K, value, yes, no, f"{what} {value}?")
+                return places[low]
+            single = high - low == 3 and firsts[low + 1] + 1 == firsts[low + 2]
+            if single and places[low] == places[low + 2]:
+                return emitter.test(op.JEQ_K, firsts[low + 1], places[low + 1], places[low], equal)
             middle = (low + high) // 2
             above = visit(middle, high)
             below = visit(low, middle)
-            value = firsts[middle]
-            return emitter.test(op.JGE_K, value, above, below, f"{what} {value} or above?")
+            return emitter.test(op.JGE_K, firsts[middle], above, below, above_it)
 
         return visit(0, len(segments))
 
@@ -200,7 +200,9 @@ class _Compiler:
             if rule is not None and not _within(destinations, plain):
                 flagged[rule] = unite((flagged.get(rule, _NOWHERE), destinations))
         at = self._reject
-        if len(set(flagged.values())) == 1 and flagged.keys() == self._rules[protocol]:
+        if len(set(flagged.values())) == 1 and flagged.keys() == {
+            want.flags for want in self._wants[protocol]
+        }:
             at = self._addresses(next(iter(flagged.values())), versions, at)
         elif flagged:
             at = self._flags(
@@ -211,7 +213,7 @@ class _Compiler:
         return self._addresses(plain, versions, at)
 
     def _addresses(self, destinations: Destinations, versions: tuple[int, ...], fail: int) -> int:
-        """Accept a packet of one of the IP ``versions`` to one of the destinations; equal tests are shared."""
+        """Accept a packet of one of the IP ``versions`` to a destination of ours; equal tests are shared."""
         key = (destinations, versions, fail)
         if key not in self._checks:
             network = self._layout.network

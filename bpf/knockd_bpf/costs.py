@@ -43,7 +43,7 @@ def costs(program: Program, term: Term, layout: Layout) -> Costs:
 
     One port stands for each gap between wanted ranges: all ports of a gap take one way.
     """
-    laid = lay(term, TCP)
+    laid = lay(term)[TCP]
     strange = [first for first, wants in fill(laid) if wants == NOTHING]
 
     def worst(version: int, flags: int) -> int | None:

@@ -43,8 +43,9 @@ class Instruction(NamedTuple):
     k: int
 
 
-_ANCILLARY_NAMES: Final = tuple(
-    "proto type ifidx nla nlan mark queue hatype rxhash cpu xor_x vlan_tci vlanp poff random vlan_tpid".split()
+_ANCILLARY_NAMES: Final = (
+    *("proto", "type", "ifidx", "nla", "nlan", "mark", "queue", "hatype"),
+    *("rxhash", "cpu", "xor_x", "vlan_tci", "vlanp", "poff", "random", "vlan_tpid"),
 )
 """What libpcap's bpf_image prints for ancillary offset 0, 4, 8, ..."""
 

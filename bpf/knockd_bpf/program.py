@@ -9,6 +9,7 @@ from typing import Final
 from knockd_bpf.compiler import emit
 from knockd_bpf.instruction import Instruction, image
 from knockd_bpf.layout import Layout
+from knockd_bpf.segments import Laid, lay
 from knockd_bpf.terms import Term
 
 SNAPLEN: Final = 262_144
@@ -17,10 +18,19 @@ SNAPLEN: Final = 262_144
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A classic BPF program: its instructions and, for each, a few words on what it is for."""
+    """A classic BPF program: its instructions and, for each, a few words on what it is for.
+
+    ``reasons`` are those words, with ``{k}`` where the operand belongs (filling it in only when
+    somebody reads it makes compiling faster).
+    """
 
     instructions: tuple[Instruction, ...]
-    comments: tuple[str, ...]
+    reasons: tuple[str, ...]
+
+    @property
+    def comments(self) -> tuple[str, ...]:
+        """What each instruction is for."""
+        return tuple(why.format(k=one.k) for one, why in zip(self.instructions, self.reasons, strict=True))
 
     def __len__(self) -> int:
         return len(self.instructions)
@@ -48,5 +58,9 @@ def assemble(term: Term, layout: Layout, *, snaplen: int = SNAPLEN) -> Program:
 
     An accepted packet gets the verdict ``snaplen`` (bytes to keep), every other 0.
     """
-    instructions, comments = emit(term, layout, snaplen)
-    return Program(instructions, comments)
+    return assemble_laid(lay(term), layout, snaplen, ipv6=term.ipv6)
+
+
+def assemble_laid(laid: Laid, layout: Layout, snaplen: int, *, ipv6: bool) -> Program:
+    """The same for ports that are already laid out."""
+    return Program(*emit(laid, layout, snaplen, ipv6=ipv6))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from knockd_bpf.terms import LAST_PORT, Group, Term, Want, merge_ranges
+from knockd_bpf.terms import LAST_PORT, Group, Term, Want, arrange, merge_ranges
+from knockd_bpf.wire import TCP, UDP
 
 Wants = frozenset[Want]
 """Everything that is wanted of packets to a port; a packet passes when it meets one of them."""
@@ -21,29 +22,45 @@ class PortRange(NamedTuple):
     wants: Wants
 
 
-def lay(term: Term, protocol: int) -> list[PortRange]:
-    """The wanted ports of one protocol, sorted, disjoint; neighbours differ in their wants."""
-    wanted: dict[Want, list[tuple[int, int]]] = {}
-    for group in term.groups:
-        if group.protocol == protocol:
-            wanted.setdefault(group.want, []).extend(group.ranges)
+Laid = dict[int, list[PortRange]]
+"""The wanted ports of TCP and of UDP: sorted, disjoint; neighbours that touch differ in their wants."""
+
+
+def lay(term: Term) -> Laid:
+    """The wanted ports of a term."""
+    return {
+        protocol: _lay([group for group in term.groups if group.protocol == protocol])
+        for protocol in (TCP, UDP)
+    }
+
+
+def _lay(groups: Sequence[Group]) -> list[PortRange]:
+    if len(groups) == 1:
+        only = frozenset({groups[0].want})
+        return [PortRange(low, high, only) for low, high in groups[0].ranges]
+    ports: dict[Want, list[tuple[int, int]]] = {}
+    for group in groups:
+        ports.setdefault(group.want, []).extend(group.ranges)
     opening: dict[int, set[Want]] = {}
     closing: dict[int, set[Want]] = {}
-    for want, ranges in wanted.items():
+    for want, ranges in ports.items():
         for low, high in merge_ranges(ranges):
             opening.setdefault(low, set()).add(want)
             closing.setdefault(high + 1, set()).add(want)
     laid: list[PortRange] = []
     current = NOTHING
     start = 0
-    known: dict[Wants, Wants] = {}
     for edge in sorted(opening.keys() | closing.keys()):
         if current:
             laid.append(PortRange(start, edge - 1, current))
         current = current.difference(closing.get(edge, ())).union(opening.get(edge, ()))
-        current = known.setdefault(current, current)
         start = edge
     return laid
+
+
+def wanted(ranges: Iterable[PortRange]) -> Wants:
+    """Everything that is wanted of any of the ranges."""
+    return NOTHING.union(*{one.wants for one in ranges})
 
 
 def fill(ranges: Iterable[PortRange]) -> list[tuple[int, Wants]]:
@@ -60,12 +77,15 @@ def fill(ranges: Iterable[PortRange]) -> list[tuple[int, Wants]]:
     return segments
 
 
-def gather(protocol: int, ranges: Iterable[PortRange]) -> list[Group]:
-    """The groups that lie so: the inverse of ``lay``."""
-    wanted: dict[Want, list[tuple[int, int]]] = {}
-    for low, high, wants in ranges:
-        for want in wants:
-            wanted.setdefault(want, []).append((low, high))
-    return [
-        Group(protocol, want.flags, merge_ranges(ports), want.destinations) for want, ports in wanted.items()
-    ]
+def gather(laid: Laid, *, ipv6: bool) -> Term:
+    """The term that lies so: the inverse of ``lay``."""
+    ports: dict[tuple[int, Want], list[tuple[int, int]]] = {}
+    for protocol, ranges in laid.items():
+        for low, high, wants in ranges:
+            for want in wants:
+                ports.setdefault((protocol, want), []).append((low, high))
+    groups = (
+        Group(protocol, want.flags, merge_ranges(spans), want.destinations)
+        for (protocol, want), spans in ports.items()
+    )
+    return Term(arrange(groups), ipv6)
