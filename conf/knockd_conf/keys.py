@@ -41,6 +41,7 @@ _OPTION_KEYS: Final = (
     Key("Log_Failures", "log_failures", fields.yes_no),
     Key("Max_Attempts", "max_attempts", fields.whole(1_024, 1_048_576)),
     Key("Max_Leases", "max_leases", fields.whole(1, 65_536)),
+    Key("Guard_Ports", "guard_ports", fields.guard_ports),
     INCLUDE,
 )
 
@@ -58,6 +59,7 @@ _DOOR_KEYS: Final = (
     Key("Reknock", "reknock", fields.word(Reknock)),
     Key("Command_Deadline", "command_deadline", fields.seconds),
     Key("Max_Commands", "max_commands", fields.whole(1, 256)),
+    Key("Guard_Ports", "guard_ports", fields.guard_ports),
 )
 
 

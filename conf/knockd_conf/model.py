@@ -72,6 +72,14 @@ class LogFormat(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class GuardPorts:
+    """Guard_Ports: chosen by us (``auto``), or just ``ports`` (none of them: no guards)."""
+
+    auto: bool = True
+    ports: tuple[Step, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Door:
     """One section of the file: the sequence to knock and the commands to run.
 
@@ -98,6 +106,8 @@ class Door:
     reknock: Reknock = Reknock.RENEW
     command_deadline: float = 0.0
     max_commands: int = 8
+    guard_ports: GuardPorts | None = None
+    """None: what ``[options]`` says."""
     inherited: tuple[tuple[str, str], ...] = ()
     """(key, template name) of every key that came from a template."""
 
@@ -131,6 +141,7 @@ class Options:
     log_failures: bool = True
     max_attempts: int = 65_536
     max_leases: int = 1_024
+    guard_ports: GuardPorts = GuardPorts()
 
 
 @dataclass(frozen=True, slots=True)

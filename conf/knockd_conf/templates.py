@@ -9,12 +9,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from knockd_conf import fields, keys
 from knockd_conf.errors import Problem, seen
 from knockd_conf.ini import RawSection
 
-_SEQUENCE_KEYS = frozenset({keys.SEQUENCE.name.lower(), keys.ONE_TIME.name.lower()})
+MAX_TEMPLATES: Final = 32
+"""How many templates a door inherits from, each the parent of the one before."""
+
+_SEQUENCE_KEYS: Final = frozenset({keys.SEQUENCE.name.lower(), keys.ONE_TIME.name.lower()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,7 @@ def arrange(sections: Sequence[RawSection]) -> tuple[tuple[Lineage, ...], tuple[
             )
         else:
             templates[one.name] = one
-    problems += _loops(templates)
+    problems += _bad_chains(templates)
     doors = [one for one in named if has_sequence(one.section)]
     return tuple(Lineage(one, _ancestors(one, templates)) for one in doors), tuple(problems)
 
@@ -65,18 +69,23 @@ def has_sequence(section: RawSection) -> bool:
 
 
 def _split(sections: Sequence[RawSection]) -> list[Named]:
-    # Assume that every colon divides, then take back those whose parent does not exist. Taking one
-    # back removes a name, so it is repeated until nothing changes.
+    # Assume that every colon divides, then take back those whose parent does not exist. Each one
+    # taken back may remove the last section of a name, on which others rely.
     named = [_divided(section) for section in sections]
     bare = Counter(one.name for one in named if not has_sequence(one.section))
-    changed = True
-    while changed:
-        changed = False
-        for index, one in enumerate(named):
-            if one.parent is not None and not bare[one.parent]:
-                named[index] = Named(one.section.name, None, one.section)
-                bare[one.name] -= not has_sequence(one.section)
-                changed = True
+    heirs: dict[str, list[int]] = {}
+    for index, one in enumerate(named):
+        if one.parent is not None:
+            heirs.setdefault(one.parent, []).append(index)
+    missing = [name for name in heirs if not bare[name]]
+    while missing:
+        for index in heirs[missing.pop()]:
+            one = named[index]
+            named[index] = Named(one.section.name, None, one.section)
+            if not has_sequence(one.section):
+                bare[one.name] -= 1
+                if not bare[one.name] and one.name in heirs:
+                    missing.append(one.name)
     return named
 
 
@@ -106,22 +115,24 @@ def _without_sequence(one: Named) -> str:
     )
 
 
-def _loops(templates: dict[str, Named]) -> Iterable[Problem]:
+def _bad_chains(templates: dict[str, Named]) -> Iterable[Problem]:
     for one in templates.values():
         names = [one.name]
         parent = one.parent
-        while parent in templates and parent not in names:
+        while parent in templates and parent not in names and len(names) <= MAX_TEMPLATES:
             names.append(parent)
             parent = templates[parent].parent
         if parent == one.name:
             loop = " : ".join([*names, one.name])
             yield _problem(one, f"expected templates that do not inherit from themselves, got {seen(loop)}")
+        elif len(names) > MAX_TEMPLATES:
+            yield _problem(one, f"expected at most {MAX_TEMPLATES} templates above each other, got more")
 
 
 def _ancestors(door: Named, templates: dict[str, Named]) -> tuple[Named, ...]:
     found: list[Named] = []
     parent = door.parent
-    while parent in templates and templates[parent] not in found:
+    while parent in templates and len(found) < MAX_TEMPLATES:
         found.append(templates[parent])
         parent = templates[parent].parent
     return tuple(found)

@@ -83,6 +83,30 @@ def test_loop(problems: Problems) -> None:
     ] == problems(text)
 
 
+def chain(templates: int) -> str:
+    """A door below so many templates."""
+    lines = [f"[t{level} : t{level + 1}]" for level in range(1, templates)]
+    return "\n".join(["[d : t1]", "sequence=1", *lines, f"[t{templates}]", "timeout=5"])
+
+
+def test_highest_tower(load_text: Load) -> None:
+    """A door may stand below 32 templates."""
+    assert load_text(chain(32)).doors[0].seq_timeout == 5.0
+
+
+def test_too_high_a_tower(problems: Problems) -> None:
+    """More templates above each other are refused: the message stands at the lowest."""
+    assert problems(chain(33)) == [
+        "knockd.conf:3: [t1]: expected at most 32 templates above each other, got more"
+    ]
+
+
+def test_many_colons(problems: Problems) -> None:
+    """A long row of sections that rely on each other and at last on nothing is judged without delay."""
+    text = "".join(f"[a{number} : a{number + 1}]\n" for number in range(20_000))
+    assert len(problems(text)) == 20_000
+
+
 def test_template_of_itself(problems: Problems) -> None:
     """A section that names itself is a loop."""
     assert problems("[a : a]\ntimeout = 1\n") == [
