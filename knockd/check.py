@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from knockd.engine.guards import Guards, opened_by_scan
 from knockd_bpf.wire import FLAG_BITS, flag_names
 from knockd_conf import Config, Door, Protocol, Step
 
@@ -53,6 +54,13 @@ def surprises(config: Config) -> Iterator[str]:
                     yield f"{door.name}: its sequence is that of {other.name} too: knocking opens both"
 
 
+def scans(config: Config, live: Sequence[Sequence[Step]], guards: Sequence[Guards]) -> Iterator[str]:
+    """One sentence for every door that an ordered scan of all ports would open."""
+    for door, steps, guard in zip(config.doors, live, guards, strict=True):
+        for order in opened_by_scan(steps, guard.ports) if steps else ():
+            yield f"{door.name}: a port scan in {order} order opens it: no guard port comes first"
+
+
 def _of_door(door: Door) -> Iterator[str]:
     tcp = not door.steps or any(step.protocol is Protocol.TCP for step in door.steps)
     if door.flags is not None and tcp and not door.flags.accepts(FLAG_BITS["syn"]):
@@ -75,8 +83,6 @@ def _of_door(door: Door) -> Iterator[str]:
             )
     if door.start_command is None and door.start_command_6 is None:
         yield f"{door.name}: there is no start_command: opening it does nothing"
-    if len(door.steps) == 1:
-        yield f"{door.name}: one step opens it: any port scan does"
     for key, command in (
         ("start_command", door.start_command),
         ("start_command_6", door.start_command_6),

@@ -88,31 +88,34 @@ def _names(interface: str | None) -> tuple[str, ...]:
 
 
 def _dry_run(settings: Settings, config: Config, *, as_json: bool) -> int:
-    from knockd.dryrun import as_json_text, as_text, filters, live_sequences
+    from knockd.dryrun import as_json_text, as_text, filters, guards_now, live_sequences
 
     live, notes = live_sequences(config)
     names, _ = listening_on(config)
     absent = missing(names)
     for note in (*notes, *([absent] if absent else [])):
         print(f"knockd: {note}", file=sys.stderr)
-    made = filters(config, names or ("(none)",), live, ipv6=settings.ipv6)
-    print(as_json_text(made) if as_json else as_text(made))
+    guards = guards_now(config, live)
+    made = filters(config, names or ("(none)",), live, guards, ipv6=settings.ipv6)
+    print(as_json_text(made) if as_json else as_text(made, config, guards))
     return EX_OK
 
 
 def _check(settings: Settings, config: Config) -> int:
-    from knockd.check import describe, surprises
-    from knockd.dryrun import filters, live_sequences
+    from knockd.check import describe, scans, surprises
+    from knockd.dryrun import filters, guard_line, guards_now, live_sequences
 
     print(f"{config.path}: good, {len(config.doors)} door{'s' if len(config.doors) != 1 else ''}")
     live, notes = live_sequences(config)
-    for door, steps in zip(config.doors, live, strict=True):
+    guards = guards_now(config, live)
+    for door, steps, guard in zip(config.doors, live, guards, strict=True):
         for line in describe(door, steps or None):
             print(f"  {line}")
+        print(f"    guards: {guard_line(guard)}")
     names, _ = listening_on(config)
-    for one in filters(config, names, live, ipv6=settings.ipv6):
+    for one in filters(config, names, live, guards, ipv6=settings.ipv6):
         print(f"  {one.interface}: filter of {len(one.prefilter.fitted.program)} instructions")
-    for note in (*config.notes, *notes, *surprises(config)):
+    for note in (*config.notes, *notes, *surprises(config), *scans(config, live, guards)):
         print(f"  warning: {note}")
     absent = missing(names)
     if absent is not None:

@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from knockd.edge import netlink
+from knockd.edge.sockets import listening_ports
 from knockd.edge.state import read_one_time
+from knockd.engine.guards import Guards, guards_of
 from knockd.engine.prefilter import Prefilter, prefilter
 from knockd_bpf.costs import Costs, costs
 from knockd_bpf.terms import Group
@@ -54,7 +56,14 @@ def live_sequences(config: Config) -> tuple[Sequences, list[str]]:
     return tuple(live), notes
 
 
-def filters(config: Config, names: Sequence[str], live: Sequences, *, ipv6: bool) -> list[InterfaceFilter]:
+def guards_now(config: Config, live: Sequences) -> tuple[Guards, ...]:
+    """The guards of every door as this host's sockets are now."""
+    return guards_of(config.doors, live, config.options.guard_ports, listening_ports())
+
+
+def filters(
+    config: Config, names: Sequence[str], live: Sequences, guards: Sequence[Guards], *, ipv6: bool
+) -> list[InterfaceFilter]:
     """The filter of each interface of ``names`` as this machine's addresses are now."""
     there = netlink.interfaces()
     made = []
@@ -62,14 +71,24 @@ def filters(config: Config, names: Sequence[str], live: Sequences, *, ipv6: bool
         found = there.get(name)
         linktype = found.linktype if found else DLT_EN10MB
         local = found.addresses if found else None
-        one = prefilter(config.doors, live, local, linktype, ipv6=ipv6)
+        one = prefilter(config.doors, live, guards, local, linktype, ipv6=ipv6)
         made.append(InterfaceFilter(name, linktype, found is not None, one))
     return made
 
 
-def as_text(made: Sequence[InterfaceFilter]) -> str:
+def as_text(made: Sequence[InterfaceFilter], config: Config, guards: Sequence[Guards]) -> str:
     """For people."""
-    return "\n\n".join("\n".join(_lines(one)) for one in made)
+    guarded = [
+        f"guards of {door.name}: {guard_line(one)}" for door, one in zip(config.doors, guards, strict=True)
+    ]
+    return "\n\n".join("\n".join(lines) for lines in (*map(_lines, made), guarded))
+
+
+def guard_line(guards: Guards) -> str:
+    """The guards of a door, and what was left out and why."""
+    line = ", ".join(str(port) for port in guards.ports) or "none"
+    left_out = [f"{port} {reason}" for port, reason in (guards.left_out or {}).items()]
+    return line + (f"; left out: {', '.join(left_out)}" if left_out else "")
 
 
 def _lines(one: InterfaceFilter) -> list[str]:

@@ -19,7 +19,8 @@ from knockd.edge.children import fork_child
 from knockd.edge.debug import packet_printer
 from knockd.edge.link import MAX_MESSAGE, Kind, Message, View, pair
 from knockd.engine.decode import Decoder, decoder_for
-from knockd.engine.events import Event, Expired, Opened, Spoiled, Stage
+from knockd.engine.events import Event, Expired, Guarded, Opened, Spoiled, Stage
+from knockd.engine.guards import Guards, guards_of
 from knockd.engine.limits import TokenBucket
 from knockd.engine.matcher import Matcher
 from knockd.engine.prefilter import prefilter
@@ -31,12 +32,15 @@ BATCH = 1_024
 MAX_UNSENT = 4_096
 """Openings kept while the keeper does not read; more are counted as held back."""
 
+MAX_LAG = 10.0
+"""Seconds for which a packet's own time stamp is believed to lie in the past."""
+
 DROPS_EVERY = 60.0
-"""Seconds between two looks at the kernel's drop counters, while frames arrive."""
+"""Seconds from a frame to a look at the kernel's drop counters; none while nothing arrives."""
 
 EX_UNAVAILABLE, EX_SOFTWARE, EX_NOPERM = 69, 70, 77
 _RECORD = struct.Struct("=IIII")
-_KINDS = {Stage: Kind.STAGE, Spoiled: Kind.SPOILED, Expired: Kind.EXPIRED}
+_KINDS = {Stage: Kind.STAGE, Spoiled: Kind.SPOILED, Expired: Kind.EXPIRED, Guarded: Kind.GUARDED}
 
 
 @dataclass(slots=True)
@@ -59,6 +63,7 @@ class Worker:
         view: View,
         link: socket.socket,
         *,
+        listening: frozenset[Step] = frozenset(),
         ipv6: bool = True,
         debug: bool = False,
     ) -> None:
@@ -69,21 +74,28 @@ class Worker:
         self._link = link
         self._strangers = TokenBucket()
         self._knockers = TokenBucket()
-        latency = config.options.latency
+        # A packet may wait a timer period in the ring, and the next one none.
+        self._slack = 2 * config.options.latency / 1000
+        self._judged = 0.0
         self._matcher = Matcher(
             config.doors,
             max_attempts=config.options.max_attempts,
-            slack=2 * latency / 1000,  # a packet may wait one timer period in the ring, and the next one none
+            slack=self._slack,
             strangers=self._strangers,
             knockers=self._knockers,
         )
         self._sequences: list[tuple[Step, ...]] = [door.steps for door in config.doors]
         self._addresses: Mapping[str, frozenset[bytes]] = view.addresses
-        self._take_sequences(view)
+        self._listening = listening
+        self._guards: tuple[Guards, ...] = ()
+        for door, steps in view.sequences.items():
+            self._sequences[door] = steps
+            self._matcher.set_sequence(door, steps)
+        self._choose_guards()
         self._listeners: list[_Listener] = []
         self._unsent: dict[tuple[int, bytes], bytes] = {}
         self._lost = 0
-        self._next_drops = 0.0
+        self._next_drops: float | None = None
 
     def run(self) -> int:
         """Opens the captures, tells the keeper, and serves until the link closes. Returns the exit status."""
@@ -119,7 +131,12 @@ class Worker:
         """Gives the kernel the filter of what we want now; returns the share of ports it is too wide."""
         capture = listener.capture
         made = prefilter(
-            self._config.doors, self._sequences, listener.local, capture.linktype, ipv6=self._ipv6
+            self._config.doors,
+            self._sequences,
+            self._guards,
+            listener.local,
+            capture.linktype,
+            ipv6=self._ipv6,
         )
         capture.attach(made.fitted.program.pack(), made.text)
         return made.fitted.widened
@@ -141,27 +158,43 @@ class Worker:
             now = time.monotonic()
             self._strangers.refill(now)
             self._knockers.refill(now)
+            drained = True
             for descriptor, what in ready:
                 if descriptor != link:
-                    self._read(*listeners[descriptor], now)
+                    drained &= self._read(*listeners[descriptor], now)
                 elif what & (select.POLLIN | select.POLLHUP) and not self._take_view():
                     return
-            for event in self._matcher.expire(now):
-                self._tell(event, 0)
+            if drained:  # else the packet that saves an attempt may still be in the ring
+                for event in self._matcher.expire(now):
+                    self._tell(event, 0)
             self._flush()
+            self._judged = now
+            if ready and self._next_drops is None:
+                self._next_drops = now + DROPS_EVERY
+            elif self._next_drops is not None and now >= self._next_drops:
+                self._next_drops = None
+                self._count_drops()
 
     def _timeout(self) -> int | None:
         """Milliseconds until something has to be done without a packet; None: nothing."""
-        pending = self._matcher.next_expiry()
+        times = [self._matcher.next_expiry(), self._next_drops]
         if self._strangers.holds_back or self._knockers.holds_back:
-            soon = time.monotonic() + 1.0
-            pending = soon if pending is None else min(pending, soon)
+            times.append(time.monotonic() + 1.0)
+        pending = min((at for at in times if at is not None), default=None)
         return None if pending is None else max(0, int((pending - time.monotonic()) * 1000) + 1)
 
-    def _read(self, number: int, listener: _Listener, now: float) -> None:
+    def _read(self, number: int, listener: _Listener, now: float) -> bool:
+        """Judges one batch; False when there may be more."""
         data, records = listener.capture.read(BATCH)
         decoder, feed, local = listener.decoder, self._matcher.feed, listener.local
-        for seconds, _, offset, length in _RECORD.iter_unpack(records):
+        steady = time.monotonic() - time.time()
+        arrived, late = now, False
+        if records:
+            seconds, microseconds, _, _ = _RECORD.unpack_from(records)
+            late = not 0 <= now - seconds - microseconds / 1e6 - steady <= self._slack
+        for seconds, microseconds, offset, length in _RECORD.iter_unpack(records):
+            if late:
+                arrived = self._arrival(seconds + microseconds / 1e6 + steady, now)
             packet = decoder(data, offset, offset + length)
             if packet is None or (not self._ipv6 and len(packet.source) == 16):
                 continue
@@ -169,10 +202,21 @@ class Worker:
                 self._show(
                     self._packet_line(listener.capture.linktype, data[offset : offset + length], seconds)
                 )
-            for event in feed(packet, local, now):
+            for event in feed(packet, local, arrived):
                 self._tell(event, number)
-        if now >= self._next_drops:
-            self._next_drops = now + DROPS_EVERY
+        return len(records) < BATCH * _RECORD.size
+
+    def _arrival(self, stamp: float, now: float) -> float:
+        """When a packet came, for we may have been held up since; never before what was judged already.
+
+        ``stamp`` is the kernel's, moved to our steady clock; one that a jump of the wall clock
+        has made useless counts as now.
+        """
+        return max(stamp, self._judged) if 0 <= now - stamp <= MAX_LAG else now
+
+    def _count_drops(self) -> None:
+        """Tells how many frames the kernel dropped since the last count."""
+        for number, listener in enumerate(self._listeners):
             dropped = listener.capture.drops()
             if dropped != listener.drops:
                 self._send(Message(Kind.DROPPED, interface=number, count=dropped - listener.drops).encode())
@@ -197,7 +241,8 @@ class Worker:
             ).encode()
             if self._config.doors[event.door].one_time_file is not None:
                 # Until the keeper has sent its next sequence such a door matches nothing.
-                self._set_sequence(event.door, ())
+                self._sequences[event.door] = ()
+                self._matcher.set_sequence(event.door, ())
             if self._unsent or not self._send(message):
                 if len(self._unsent) < MAX_UNSENT:
                     self._unsent[event.door, event.source] = message
@@ -233,10 +278,10 @@ class Worker:
         if not data:
             return False
         view = View.decode(data)
-        before = list(self._sequences)
         self._addresses = {**self._addresses, **view.addresses}
-        live = dict(enumerate(before)) | dict(view.sequences)
-        self._sequences = [live[door] for door in range(len(before))]
+        for door, steps in view.sequences.items():
+            self._sequences[door] = steps
+        self._choose_guards()
         for name, listener in zip(self._interfaces, self._listeners, strict=True):
             listener.local = self._addresses.get(name, frozenset())
             self._attach(listener)
@@ -245,13 +290,12 @@ class Worker:
             self._matcher.set_sequence(door, steps)
         return True
 
-    def _take_sequences(self, view: View) -> None:
-        for door, steps in view.sequences.items():
-            self._set_sequence(door, steps)
-
-    def _set_sequence(self, door: int, steps: tuple[Step, ...]) -> None:
-        self._sequences[door] = steps
-        self._matcher.set_sequence(door, steps)
+    def _choose_guards(self) -> None:
+        """Guards follow the live sequences: no port that is a knock today may be a guard."""
+        self._guards = guards_of(
+            self._config.doors, self._sequences, self._config.options.guard_ports, self._listening
+        )
+        self._matcher.set_guards(guard.ports for guard in self._guards)
 
 
 @dataclass(slots=True)
@@ -269,18 +313,20 @@ def start_worker(
     interfaces: Sequence[str],
     view: View,
     *,
+    listening: frozenset[Step] = frozenset(),
     ipv6: bool = True,
     debug: bool = False,
     silent: bool = False,
 ) -> WorkerProcess:
     """Forks a packet process; its first message says whether it captures (READY) or why not (FAILED).
 
-    ``silent``: it holds no terminal.
+    ``listening`` are ports with a socket on this host, for the choice of guards; ``silent``: it
+    holds no terminal.
     """
     ours, theirs = pair()
 
     def main() -> int:
-        return Worker(config, interfaces, view, theirs, ipv6=ipv6, debug=debug).run()
+        return Worker(config, interfaces, view, theirs, listening=listening, ipv6=ipv6, debug=debug).run()
 
     pid = fork_child(main, [theirs.fileno()], silent=silent)
     theirs.close()

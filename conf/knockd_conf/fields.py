@@ -13,7 +13,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final, NoReturn, TypeVar
 
 from knockd_conf.errors import seen
-from knockd_conf.model import MAX_STEPS, FlagRule, Protocol, Step
+from knockd_conf.model import MAX_STEPS, FlagRule, GuardPorts, Protocol, Step
 
 FLAG_BITS: Final = {"fin": 0x01, "syn": 0x02, "rst": 0x04, "psh": 0x08, "ack": 0x10, "urg": 0x20}
 """Bits of the TCP flag byte (RFC 9293, section 3.1)."""
@@ -54,6 +54,16 @@ def _step(part: str, text: str) -> Step:
     if name.lower() not in ("tcp", "udp"):
         _reject("tcp or udp", name)
     return Step(int(port), Protocol[name.upper()])
+
+
+def guard_ports(text: str) -> GuardPorts:
+    """``auto``, ``none``, or ``port[:tcp|udp]`` divided by commas."""
+    word = text.strip().lower()
+    if word in ("auto", "none"):
+        return GuardPorts(auto=word == "auto")
+    if not word[:1].isdigit():
+        _reject("auto, none or a list of ports", text)
+    return GuardPorts(auto=False, ports=tuple(dict.fromkeys(sequence(text))))
 
 
 def flag_rule(text: str) -> FlagRule:

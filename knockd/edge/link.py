@@ -38,6 +38,7 @@ class Kind(IntEnum):
     READY = 7
     FAILED = 8
     PACKET = 9
+    GUARDED = 10
 
 
 @dataclass(frozen=True, slots=True)

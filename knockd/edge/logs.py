@@ -26,6 +26,7 @@ CLASSIC: Mapping[str, str] = {
     "open": "{who}: {door}: OPEN SESAME",
     "expired": "{who}: {door}: sequence timeout (stage {stage})",
     "spoiled": "{who}: {door}: wrong knock, starting over (stage {stage})",
+    "guarded": "{who}: {door}: guard port, ignored for {seconds:g} seconds",
     "command": "{door}: running command: {command}",
     "command-failed": "{door}: command returned non-zero status code ({status})",
     "command-output": "{door}: command said: {line}",

@@ -45,4 +45,12 @@ class Expired(NamedTuple):
     stage: int
 
 
-Event = Stage | Opened | Spoiled | Expired
+class Guarded(NamedTuple):
+    """A source touched a guard port: its attempt is dropped and it is ignored at the door for a while."""
+
+    door: int
+    source: bytes
+    stage: int
+
+
+Event = Stage | Opened | Spoiled | Expired | Guarded

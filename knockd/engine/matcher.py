@@ -9,6 +9,7 @@ one of the door's steps, its destination is watched and its TCP flags fit. Then:
     packet repeats the last step  -> nothing (retransmissions do not spoil)
     any other packet              -> spoiled
     packet is the first step      -> besides, a new attempt at stage 1
+    packet is a guard port        -> every attempt is dropped, none is started for Seq_Timeout
 
 Two attempts at one stage are one: the younger stays. When all steps of a sequence differ
 there is never more than one. Events speak of the foremost attempt only.
@@ -17,12 +18,12 @@ there is never more than one. Events speak of the foremost attempt only.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from knockd.engine.attempts import Attempts
-from knockd.engine.events import Event, Expired, Opened, Spoiled, Stage
+from knockd.engine.events import Event, Expired, Guarded, Opened, Spoiled, Stage
 from knockd.engine.limits import TokenBucket
-from knockd_bpf.wire import TCP, Packet
+from knockd.engine.routes import Concern, routes, tag_of
+from knockd_bpf.wire import Packet
 from knockd_conf.model import Door, Step
 
 MAX_ATTEMPTS = 65_536
@@ -34,26 +35,6 @@ SWEEP_PAUSE = 0.05
 
 _Advanced = tuple[tuple[int, float], ...]
 """(stage, start) of attempts at stage 2 and beyond, the foremost first."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Concern:
-    """What one port means to one door."""
-
-    door: int
-    tag: bytes
-    flag_mask: int
-    flag_value: int
-    targets: frozenset[bytes]
-    timeout: float
-    last: int
-    """Number of steps of the door."""
-    first: bool
-    """It is the first step."""
-    advances: frozenset[int]
-    """Stages whose next step it is."""
-    repeats: frozenset[int]
-    """Stages whose last accepted step it is."""
 
 
 class Matcher:
@@ -76,7 +57,7 @@ class Matcher:
     ) -> None:
         self._doors = tuple(doors)
         self._sequences: list[tuple[Step, ...]] = [door.steps for door in doors]
-        self._limits = {_tag(i): door.seq_timeout + slack for i, door in enumerate(doors)}
+        self._limits = {tag_of(i): door.seq_timeout + slack for i, door in enumerate(doors)}
         self._slack = slack
         self._strangers = strangers
         self._knockers = knockers
@@ -84,17 +65,23 @@ class Matcher:
         self._advanced: Attempts[_Advanced] = Attempts(MAX_ADVANCED)
         self._max_attempts = max_attempts
         self._next_expiry: float | None = None
-        self._routes: dict[int, tuple[_Concern, ...]] = {}
-        self._build_routes()
+        self._ignored: Attempts[float] = Attempts(max_attempts)
+        self._guards: tuple[tuple[Step, ...], ...] = ((),) * len(self._doors)
+        self._routes = routes(self._doors, self._sequences, self._guards, self._slack)
+
+    def set_guards(self, guards: Iterable[Iterable[Step]]) -> None:
+        """Gives every door its guard ports; whom a door ignores now it goes on to ignore."""
+        self._guards = tuple(tuple(ports) for ports in guards)
+        self._routes = routes(self._doors, self._sequences, self._guards, self._slack)
 
     def set_sequence(self, door: int, steps: Iterable[Step]) -> None:
         """Gives a door another sequence (none: it matches nothing); its attempts are forgotten."""
         self._sequences[door] = tuple(steps)
-        tag = _tag(door)
+        tag = tag_of(door)
         for table in (self._first, self._advanced):
             for key in [key for key, _ in table.items() if key.endswith(tag)]:
                 table.pop(key)
-        self._build_routes()
+        self._routes = routes(self._doors, self._sequences, self._guards, self._slack)
 
     def feed(self, packet: Packet, local: frozenset[bytes], now: float) -> Sequence[Event]:
         """Judges one packet; ``local`` are the addresses of the interface it came in by.
@@ -112,6 +99,11 @@ class Matcher:
             if destination not in (concern.targets or local):
                 continue
             key = source + concern.tag
+            if concern.guard:
+                self._guard(key, concern, now, events)
+                continue
+            if len(self._ignored) and (until := self._ignored.get(key)) is not None and now < until:
+                continue
             started = self._first.pop(key)
             ahead = self._advanced.pop(key) if len(self._advanced) else None
             if started is None and ahead is None:
@@ -173,7 +165,7 @@ class Matcher:
     def _advance(
         self,
         key: bytes,
-        concern: _Concern,
+        concern: Concern,
         packet: Packet,
         now: float,
         started: float | None,
@@ -214,7 +206,17 @@ class Matcher:
         if after:
             self._advanced.put(key, tuple(sorted(after.items(), reverse=True)))
 
-    def _start(self, key: bytes, concern: _Concern, now: float) -> None:
+    def _guard(self, key: bytes, concern: Concern, now: float, events: list[Event]) -> None:
+        """A source touched a guard port of a door."""
+        started, ahead = self._first.pop(key), self._advanced.pop(key)
+        before = self._ignored.pop(key)
+        self._ignored.put(key, now + concern.timeout)
+        if before is None or before <= now:
+            stage = ahead[0][0] if ahead else int(started is not None)
+            if self._strangers is None or self._strangers.take():
+                events.append(Guarded(concern.door, key[:-2], stage))
+
+    def _start(self, key: bytes, concern: Concern, now: float) -> None:
         self._first.put(key, now)
         deadline = now + concern.timeout
         if self._next_expiry is None or deadline < self._next_expiry:
@@ -227,28 +229,3 @@ class Matcher:
         bucket = self._strangers if event.stage == 1 else self._knockers
         if bucket is None or bucket.take():
             events.append(event)
-
-    def _build_routes(self) -> None:
-        routes: dict[int, list[_Concern]] = {}
-        for index, (door, steps) in enumerate(zip(self._doors, self._sequences, strict=True)):
-            for step in dict.fromkeys(steps):
-                rule = door.flags if step.protocol == TCP else None
-                routes.setdefault(step.protocol << 16 | step.port, []).append(
-                    _Concern(
-                        door=index,
-                        tag=_tag(index),
-                        flag_mask=rule.mask if rule else 0,
-                        flag_value=rule.must_set if rule else 0,
-                        targets=frozenset(address.packed for address in door.target),
-                        timeout=door.seq_timeout + self._slack,
-                        last=len(steps),
-                        first=steps[0] == step,
-                        advances=frozenset(k for k in range(1, len(steps)) if steps[k] == step),
-                        repeats=frozenset(k for k in range(1, len(steps)) if steps[k - 1] == step),
-                    )
-                )
-        self._routes = {port: tuple(concerns) for port, concerns in routes.items()}
-
-
-def _tag(door: int) -> bytes:
-    return door.to_bytes(2, "big")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from knockd.engine.guards import Guards
 from knockd_bpf.build import build, watch
 from knockd_bpf.fit import Fitted, fit
 from knockd_bpf.layout import Layout, layout_for
@@ -29,6 +30,7 @@ class Prefilter:
 def prefilter(
     doors: Sequence[Door],
     sequences: Sequence[Sequence[Step]],
+    guards: Sequence[Guards],
     local: frozenset[bytes] | None,
     linktype: int,
     *,
@@ -36,10 +38,14 @@ def prefilter(
 ) -> Prefilter:
     """The filter for frames of ``linktype``; ``local`` are the interface's packed addresses.
 
-    ``sequences`` has the live steps of each door (none: the door matches nothing). With
-    ``local`` None there is no address part. Raises ValueError for a link type we cannot read.
+    ``sequences`` has the live steps of each door (none: the door matches nothing), ``guards`` its
+    guards. With ``local`` None there is no address part. Raises ValueError for a link type we cannot read.
     """
-    watches = [watch(door, steps) for door, steps in zip(doors, sequences, strict=True) if steps]
+    watches = [
+        watch(door, steps, ((int(port.protocol), port.port) for port in guard.ports))
+        for door, steps, guard in zip(doors, sequences, guards, strict=True)
+        if steps
+    ]
     term = build(watches, local, ipv6=ipv6)
     layout = layout_for(linktype)
     fitted = fit(term, layout, snaplen=SNAPLEN)

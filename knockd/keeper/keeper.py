@@ -12,12 +12,14 @@ import json
 import signal
 import time
 from collections.abc import Callable
+from typing import Any
 
 from knockd.edge import logs
 from knockd.edge.children import fork_child
 from knockd.edge.link import Kind, Message, View
 from knockd.edge.lookup import Names
 from knockd.edge.pidfile import PidFile
+from knockd.edge.sockets import listening_ports
 from knockd.engine.leases import Knock
 from knockd.keeper.doorkeeper import Doorkeeper
 from knockd.keeper.reporter import Reporter
@@ -35,7 +37,7 @@ EX_SOFTWARE, EX_CANTCREAT = 70, 73
 OVERLAP = 1.0
 """Seconds after a change of packet process in which both may have seen one knock."""
 
-_EVENTS = {Kind.STAGE: "stage", Kind.SPOILED: "spoiled", Kind.EXPIRED: "expired"}
+_EVENTS = {Kind.STAGE: "stage", Kind.SPOILED: "spoiled", Kind.EXPIRED: "expired", Kind.GUARDED: "guarded"}
 
 
 class Keeper:
@@ -100,7 +102,13 @@ class Keeper:
         view = View(view.addresses, self._rotation.sequences)
         settings = self._settings
         return start_worker(
-            self._config, names, view, ipv6=settings.ipv6, debug=settings.debug, silent=settings.daemon
+            self._config,
+            names,
+            view,
+            listening=listening_ports(),
+            ipv6=settings.ipv6,
+            debug=settings.debug,
+            silent=settings.daemon,
         )
 
     def _child_ended(self) -> None:
@@ -155,7 +163,10 @@ class Keeper:
             self._opened(worker, message)
         elif kind is Kind.STAGE or self._config.options.log_failures or kind is Kind.EXPIRED:
             door, ip = worker.config.doors[message.door], str(ipaddress.ip_address(message.source))
-            self._reporter.say(_EVENTS[kind], ip=ip, door=door.name, stage=message.stage)
+            fields: dict[str, Any] = {"ip": ip, "door": door.name, "stage": message.stage}
+            if kind is Kind.GUARDED:
+                fields["seconds"] = door.seq_timeout
+            self._reporter.say(_EVENTS[kind], **fields)
 
     def _opened(self, worker: WorkerProcess, message: Message) -> None:
         door = worker.config.doors[message.door]
