@@ -63,7 +63,7 @@ packages-demo packages-test:
 $(STAMP): setup.cfg pyproject.toml | packages-demo
 	@echo "installing into .venv"
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/pip install --quiet --editable '.[test,lint]'
+	@$(BIN)/pip install -qq --editable '.[test,lint]'
 	@touch $@
 
 clean:

@@ -36,7 +36,7 @@ def unpack_wheel(site: Path) -> None:
     ignored = shutil.ignore_patterns(".*", "build", "tests", "__pycache__", "*.egg-info")
     shutil.copytree(ROOT, copy, ignore=ignored)
     wheels = site.with_name("wheels")
-    pip = (sys.executable, "-m", "pip", "--quiet")
+    pip = (sys.executable, "-m", "pip", "-qq")
     subprocess.run([*pip, "wheel", "--no-deps", "--wheel-dir", wheels, copy], check=True)
     (wheel,) = wheels.glob("*.whl")
     subprocess.run([*pip, "install", "--no-deps", "--target", site, wheel], check=True)
