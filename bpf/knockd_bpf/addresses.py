@@ -41,6 +41,10 @@ def ipv6(emit: Emitter, network: int, destinations: Destinations, accept: int, f
     return _words(emit, network + _IPV6_DESTINATION_AT, sorted(destinations), 0, accept, fail)
 
 
+def _name(addresses: list[bytes]) -> str:
+    return str(ip_address(addresses[0])) if len(addresses) == 1 else f"one of {len(addresses)}"
+
+
 def _words(emit: Emitter, start: int, addresses: Iterable[bytes], word: int, accept: int, fail: int) -> int:
     """Compare 32-bit word number ``word`` and those after it; addresses with one prefix share its test."""
     alike: dict[bytes, list[bytes]] = {}
@@ -51,6 +55,5 @@ def _words(emit: Emitter, start: int, addresses: Iterable[bytes], word: int, acc
     at = fail
     for value, rest in sorted(alike.items(), reverse=True):
         then = accept if word == 3 else _words(emit, start, rest, word + 1, accept, fail)
-        names = ", ".join(str(ip_address(address)) for address in rest)
-        at = emit.test(op.JEQ_K, int.from_bytes(value, "big"), then, at, f"to {names}? word {word + 1} of 4")
+        at = emit.test(op.JEQ_K, int.from_bytes(value, "big"), then, at, f"to {_name(rest)}? word {word + 1}")
     return emit.do(op.LD_W_ABS, start + 4 * word, at, f"IPv6: destination, word {word + 1} of 4")

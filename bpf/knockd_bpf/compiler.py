@@ -49,6 +49,7 @@ class _Compiler:
         self._reject = self._emit.ret(0, "not a knock")
         self._accept = self._emit.ret(snaplen, "may be a knock: hand it up")
         self._wants = {protocol: wanted(ranges) for protocol, ranges in laid.items()}
+        self._rules = {of: {want.flags for want in wants} for of, wants in self._wants.items()}
         self._checks: dict[tuple[Destinations, tuple[int, ...], int], int] = {}
 
     def compile(self) -> Emitter:
@@ -101,7 +102,7 @@ class _Compiler:
         destinations = self._destinations(6, NOTHING.union(*self._wants.values()))
         if destinations == _NOWHERE:
             return self._reject
-        ours = self._addresses(destinations, (6,), self._reject)
+        ours = self._ipv6_addresses(destinations, self._reject)
         segments: list[tuple[int, int]] = []
         for header in range(256):
             place = ours if header in EXTENSION_HEADERS else self._reject
@@ -138,7 +139,7 @@ class _Compiler:
 
     def _early(self, protocol: int, then: int) -> int:
         """Reject when the loaded flags fit none of the protocol's rules, so that data packets leave early."""
-        rules = {want.flags for want in self._wants[protocol]}
+        rules = self._rules[protocol]
         if None in rules:
             return then
         fits = decide((rule, None) for rule in rules)
@@ -200,9 +201,7 @@ class _Compiler:
             if rule is not None and not _within(destinations, plain):
                 flagged[rule] = unite((flagged.get(rule, _NOWHERE), destinations))
         at = self._reject
-        if len(set(flagged.values())) == 1 and flagged.keys() == {
-            want.flags for want in self._wants[protocol]
-        }:
+        if len(set(flagged.values())) == 1 and flagged.keys() == self._rules[protocol]:
             at = self._addresses(next(iter(flagged.values())), versions, at)
         elif flagged:
             at = self._flags(
@@ -219,7 +218,7 @@ class _Compiler:
             network = self._layout.network
             six = four = fail
             if 6 in versions:
-                six = addresses.ipv6(self._emit, network, of_version(destinations, 6), self._accept, fail)
+                six = self._ipv6_addresses(of_version(destinations, 6), fail)
             if 4 in versions:
                 whom = of_version(destinations, 4)
                 four = addresses.ipv4(self._emit, network, whom, self._accept, self._reject, fail)
@@ -227,6 +226,13 @@ class _Compiler:
                 self._checks[key] = self._family(four, six, six)
             else:
                 self._checks[key] = six if 6 in versions else four
+        return self._checks[key]
+
+    def _ipv6_addresses(self, destinations: Destinations, fail: int) -> int:
+        key = (destinations, (6,), fail)
+        if key not in self._checks:
+            network = self._layout.network
+            self._checks[key] = addresses.ipv6(self._emit, network, destinations, self._accept, fail)
         return self._checks[key]
 
 

@@ -15,7 +15,7 @@ from typing import Final
 from knockd_bpf.instruction import MAX_INSTRUCTIONS
 from knockd_bpf.layout import Layout
 from knockd_bpf.program import SNAPLEN, Program, assemble_laid
-from knockd_bpf.segments import Laid, PortRange, gather, lay
+from knockd_bpf.segments import Laid, PortRange, gather, lay, wanted
 from knockd_bpf.terms import Term, arrange, unite
 from knockd_bpf.wire import TCP, UDP
 
@@ -63,14 +63,15 @@ def fit(term: Term, layout: Layout, limit: int = MAX_INSTRUCTIONS, *, snaplen: i
     if limit < SMALLEST_LIMIT:
         raise ValueError(f"limit: expected at least {SMALLEST_LIMIT} instructions, got {limit}")
     laid = lay(term)
-    if _fewest_tests(laid) <= limit:
+    if _at_least(laid) <= limit:
         program = assemble_laid(laid, layout, snaplen, ipv6=term.ipv6)
         if len(program) <= limit:
             return Fitted(program, term, 0.0, Addresses.EXACT)
     for addresses, wider in _candidates(term, laid):
         merged = wider
         fixed = _fixed(wider, layout, ipv6=term.ipv6)
-        if fixed > limit // 2 and addresses is not Addresses.DROPPED:
+        tight = fixed + _PER_RANGE * sum(map(len, wider.values())) > limit
+        if tight and fixed > limit // 2 and addresses is not Addresses.DROPPED:
             continue
         fewest = sum(bool(ranges) for ranges in wider.values())
         room = (limit - limit // _COPIES - fixed) // _PER_RANGE
@@ -87,12 +88,13 @@ def fit(term: Term, layout: Layout, limit: int = MAX_INSTRUCTIONS, *, snaplen: i
     raise AssertionError(f"no program for this term has {limit} instructions")
 
 
-def _fewest_tests(laid: Laid) -> int:
-    """A lower bound for the tests of the port trees: enough to see that a term is far too long.
+def _at_least(laid: Laid) -> int:
+    """A lower bound for the instructions: enough to see that a term is far too long.
 
-    One test a boundary, but a single port between two alike neighbours may be settled by one test.
+    One test a boundary, but a single port between two alike neighbours may be settled by one test;
+    and a load, a test and a jump at least for each set of addresses.
     """
-    tests = 0
+    tests = 3 * len({want.destinations for ranges in laid.values() for want in wanted(ranges)})
     for ranges in laid.values():
         boundaries = len(ranges)
         boundaries += sum(low.high + 1 < high.low for low, high in pairwise(ranges))

@@ -58,9 +58,3 @@ def _decide(pending: frozenset[tuple[int, int, Destinations]]) -> Decision:
 def bit_name(bit: int) -> str:
     """The name that TCPFlags uses for a bit, or the bit in hexadecimal."""
     return next((name for name, value in FLAG_BITS.items() if value == bit), f"{bit:#04x}")
-
-
-def rule_name(rule: FlagRule) -> str:
-    """The rule as TCPFlags writes it: ``syn,!ack``."""
-    bits = [bit for bit in (1 << at for at in range(8)) if bit & rule.mask]
-    return ",".join(("" if bit & rule.must_set else "!") + bit_name(bit) for bit in bits)
