@@ -196,7 +196,7 @@ class Worker:
             if late:
                 arrived = self._arrival(seconds + microseconds / 1e6 + steady, now)
             packet = decoder(data, offset, offset + length)
-            if packet is None or (not self._ipv6 and len(packet.source) == 16):
+            if packet is None or (not self._ipv6 and len(packet[0]) == 16):
                 continue
             if self._packet_line is not None:
                 self._show(

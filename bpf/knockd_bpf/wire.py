@@ -40,6 +40,10 @@ def flag_names(rule: FlagRule) -> str:
     return ",".join(must + [f"!{name}" for name, bit in FLAG_BITS.items() if rule.must_clear & bit])
 
 
+PacketFields = tuple[bytes, bytes, int, int, int]
+"""The fields of a Packet in its order, without its names: a plain tuple is made six times faster."""
+
+
 class Packet(NamedTuple):
     """The five facts that a door can ask about.
 

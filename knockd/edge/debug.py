@@ -25,10 +25,12 @@ def packet_printer() -> PacketLine:
     def packet_line(linktype: int, frame: bytes, seconds: int) -> str:
         stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
         offset = _LINK_HEADER.get(linktype, 0)
-        if linktype == DLT_EN10MB and frame[12:14] == b"\x81\x00":
-            offset += 4
+        if linktype in (DLT_EN10MB, DLT_LINUX_SLL) and frame[offset - 2 : offset] == b"\x81\x00":
+            offset += 4  # a priority tag
         network = frame[offset:]
         if network[0] >> 4 == 4:
+            # Without its options: one of length 0 keeps impacket's reader of them busy for ever.
+            network = b"\x45" + network[1:20] + network[(network[0] & 0x0F) * 4 :]
             ip = ImpactDecoder.IPDecoder().decode(network)
             total, source, destination = ip.get_ip_len(), ip.get_ip_src(), ip.get_ip_dst()
         else:

@@ -14,12 +14,16 @@ V = TypeVar("V")
 
 
 class Attempts(Generic[V]):
-    """Key (source and door) to value, at most ``bound`` entries; the oldest are forgotten first."""
+    """Key (source and door) to value, at most ``bound`` entries; the oldest are forgotten first.
 
-    __slots__ = ("_half", "evicted", "old", "young")
+    ``young`` and ``old`` are there for the matcher's inner loop: it looks into them without a
+    call, adds to ``young`` only below ``half`` entries and calls ``put`` otherwise.
+    """
+
+    __slots__ = ("evicted", "half", "old", "young")
 
     def __init__(self, bound: int) -> None:
-        self._half = max(1, bound // 2)
+        self.half = max(1, bound // 2)
         self.young: dict[bytes, V] = {}
         self.old: dict[bytes, V] = {}
         self.evicted = 0
@@ -39,7 +43,7 @@ class Attempts(Generic[V]):
 
     def put(self, key: bytes, value: V) -> None:
         """Adds an entry that is not in the table as the youngest."""
-        if len(self.young) >= self._half:
+        if len(self.young) >= self.half:
             self.evicted += len(self.old)
             self.old = self.young
             self.young = {}

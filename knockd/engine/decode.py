@@ -24,9 +24,10 @@ from knockd_bpf.wire import (
     TCP,
     UDP,
     Packet,
+    PacketFields,
 )
 
-Decoder = Callable[[bytes, int, int], Packet | None]
+Decoder = Callable[[bytes, int, int], PacketFields | None]
 """Reads the frame that lies at ``buffer[start:end]``: ``(buffer, start, end)``."""
 
 _IPV4 = Struct(">BxHxxHxBxx4s4s")  # version and header length, total length, fragment, protocol, addresses
@@ -34,6 +35,7 @@ _IPV6 = Struct(">BxxxHBx16s16s")  # version, payload length, next header, addres
 _TCP = Struct(">xxH9xB")  # destination port, flag byte
 _U16 = Struct(">H")
 _ETHERNET_IPV4_TCP = Struct(">12xHBxHxxHxBxx4s4sxxH9xB")
+_ETHERNET_IPV6_TCP = Struct(">18xHBx16s16sxxH9xB")
 
 _FRAGMENT_OFFSET = 0x1FFF
 _HEADER_LENGTH = {TCP: 20, UDP: 8}
@@ -56,25 +58,45 @@ def decoder_for(linktype: int) -> Decoder | None:
 def decode(linktype: int, frame: bytes) -> Packet | None:
     """The packet in one frame, None when it is nothing that a door could ask for."""
     decoder = decoder_for(linktype)
-    return decoder(frame, 0, len(frame)) if decoder else None
+    fields = decoder(frame, 0, len(frame)) if decoder else None
+    return Packet(*fields) if fields else None
 
 
-def _ethernet(buffer: bytes, start: int, end: int) -> Packet | None:
-    if end - start >= _ETHERNET_IPV4_TCP.size:
-        # The common case in one read: IPv4 without options, TCP, whole, first fragment.
-        ethertype, version, total, fragment, protocol, source, destination, port, flags = (
-            _ETHERNET_IPV4_TCP.unpack_from(buffer, start)
+def _ethernet(
+    buffer: bytes,
+    start: int,
+    end: int,
+    ipv4_tcp: Callable[[bytes, int], tuple[int, int, int, int, int, bytes, bytes, int, int]] = (
+        _ETHERNET_IPV4_TCP.unpack_from
+    ),
+) -> PacketFields | None:
+    # The common case in one read: untagged, IPv4 without options, TCP, whole, first fragment.
+    # Whatever is not plainly that goes the long way.
+    if end - start >= 48:
+        ethertype, version, total, fragment, protocol, source, destination, port, flags = ipv4_tcp(
+            buffer, start
         )
-        if ethertype == ETHERTYPE_IPV4 and version == 0x45 and protocol == TCP:
-            if total < 40 or fragment & _FRAGMENT_OFFSET or not _is_host(source):
-                return None
-            return Packet(source, destination, TCP, port, flags)
+        if ethertype == ETHERTYPE_IPV4:
+            if (
+                protocol == TCP
+                and version == 0x45
+                and total >= 40
+                and not fragment & _FRAGMENT_OFFSET
+                and 0 < source[0] < 224
+            ):
+                return source, destination, TCP, port, flags
+        elif ethertype == ETHERTYPE_IPV6 and end - start >= 68:
+            payload, following, source, destination, port, flags = _ETHERNET_IPV6_TCP.unpack_from(
+                buffer, start
+            )
+            if following == TCP and payload >= 20 and version >> 4 == 6 and 0 < source[0] < 255:
+                return source, destination, TCP, port, flags
     elif end - start < 14:
         return None
     return _tagged(buffer, start + 12, end)
 
 
-def _tagged(buffer: bytes, at: int, end: int) -> Packet | None:
+def _tagged(buffer: bytes, at: int, end: int) -> PacketFields | None:
     """``at`` is where the EtherType stands; a tag of VLAN 0 only carries a priority."""
     (ethertype,) = _U16.unpack_from(buffer, at)
     if ethertype == ETHERTYPE_VLAN:
@@ -89,13 +111,13 @@ def _tagged(buffer: bytes, at: int, end: int) -> Packet | None:
     return None
 
 
-def _cooked(buffer: bytes, start: int, end: int) -> Packet | None:
+def _cooked(buffer: bytes, start: int, end: int) -> PacketFields | None:
     if end - start < 16 or _U16.unpack_from(buffer, start)[0] == _OUTGOING:
         return None
     return _tagged(buffer, start + 14, end)
 
 
-def _cooked2(buffer: bytes, start: int, end: int) -> Packet | None:
+def _cooked2(buffer: bytes, start: int, end: int) -> PacketFields | None:
     if end - start < 20 or buffer[start + 10] == _OUTGOING:
         return None
     (ethertype,) = _U16.unpack_from(buffer, start)
@@ -106,7 +128,7 @@ def _cooked2(buffer: bytes, start: int, end: int) -> Packet | None:
     return None
 
 
-def _network(buffer: bytes, start: int, end: int) -> Packet | None:
+def _network(buffer: bytes, start: int, end: int) -> PacketFields | None:
     if end <= start:
         return None
     version = buffer[start] >> 4
@@ -115,7 +137,7 @@ def _network(buffer: bytes, start: int, end: int) -> Packet | None:
     return _ipv6(buffer, start, end) if version == 6 else None
 
 
-def _ipv4(buffer: bytes, start: int, end: int) -> Packet | None:
+def _ipv4(buffer: bytes, start: int, end: int) -> PacketFields | None:
     if end - start < 20:
         return None
     version, total, fragment, protocol, source, destination = _IPV4.unpack_from(buffer, start)
@@ -133,7 +155,7 @@ def _is_host(source: bytes) -> bool:
     return first != 0 and (first < 224 or (first >= 240 and source != b"\xff\xff\xff\xff"))
 
 
-def _ipv6(buffer: bytes, start: int, end: int) -> Packet | None:
+def _ipv6(buffer: bytes, start: int, end: int) -> PacketFields | None:
     if end - start < 40:
         return None
     version, payload, protocol, source, destination = _IPV6.unpack_from(buffer, start)
@@ -162,17 +184,15 @@ def _ipv6(buffer: bytes, start: int, end: int) -> Packet | None:
 
 def _transport(
     buffer: bytes, at: int, end: int, length: int, protocol: int, source: bytes, destination: bytes
-) -> Packet | None:
+) -> PacketFields | None:
     """``length`` is what the IP header promises from ``at`` on, ``end`` where the captured bytes end."""
     if protocol not in _HEADER_LENGTH or length < _HEADER_LENGTH[protocol]:
         return None
     if protocol == UDP:
-        return (
-            Packet(source, destination, UDP, _U16.unpack_from(buffer, at + 2)[0], 0)
-            if end - at >= 8
-            else None
-        )
+        if end - at < 8:
+            return None
+        return source, destination, UDP, _U16.unpack_from(buffer, at + 2)[0], 0
     if end - at < 14:
         return None
     port, flags = _TCP.unpack_from(buffer, at)
-    return Packet(source, destination, TCP, port, flags)
+    return source, destination, TCP, port, flags

@@ -9,17 +9,18 @@ RATE = 20.0
 class TokenBucket:
     """After a burst of ``burst`` events, ``rate`` a second; the others are counted.
 
-    ``refill`` is called once a batch, ``take`` once an event.
+    ``refill`` is called once a batch, ``take`` once an event. ``tokens`` and ``held`` are there
+    for the matcher's inner loop: below one token it adds to ``held`` without a call.
     """
 
-    __slots__ = ("_burst", "_held", "_last", "_rate", "tokens")
+    __slots__ = ("_burst", "_last", "_rate", "held", "tokens")
 
     def __init__(self, burst: int = BURST, rate: float = RATE) -> None:
         self._burst = burst
         self._rate = rate
         self.tokens: float = burst
         self._last: float | None = None
-        self._held = 0
+        self.held = 0
 
     def refill(self, now: float) -> None:
         """Adds what has come since the last call; ``now`` in seconds of a steady clock."""
@@ -32,17 +33,17 @@ class TokenBucket:
         if self.tokens >= 1:
             self.tokens -= 1
             return True
-        self._held += 1
+        self.held += 1
         return False
 
     @property
     def holds_back(self) -> bool:
         """Whether events were held back that nobody has been told of yet."""
-        return self._held > 0
+        return self.held > 0
 
     def take_held(self) -> int:
         """How many were held back since the last call, once events may pass again (else 0)."""
-        if not self._held or self.tokens < 1:
+        if not self.held or self.tokens < 1:
             return 0
-        held, self._held = self._held, 0
+        held, self.held = self.held, 0
         return held

@@ -23,7 +23,7 @@ from knockd.engine.attempts import Attempts
 from knockd.engine.events import Event, Expired, Guarded, Opened, Spoiled, Stage
 from knockd.engine.limits import TokenBucket
 from knockd.engine.routes import Concern, routes, tag_of
-from knockd_bpf.wire import Packet
+from knockd_bpf.wire import PacketFields
 from knockd_conf.model import Door, Step
 
 MAX_ATTEMPTS = 65_536
@@ -32,6 +32,8 @@ MAX_ADVANCED = 4_096
 
 SWEEP_PAUSE = 0.05
 """Seconds between two sweeps at least, plus one second for every full table of first stages."""
+
+INFINITY = float("inf")
 
 _Advanced = tuple[tuple[int, float], ...]
 """(stage, start) of attempts at stage 2 and beyond, the foremost first."""
@@ -83,16 +85,18 @@ class Matcher:
                 table.pop(key)
         self._routes = routes(self._doors, self._sequences, self._guards, self._slack)
 
-    def feed(self, packet: Packet, local: frozenset[bytes], now: float) -> Sequence[Event]:
+    def feed(self, packet: PacketFields, local: frozenset[bytes], now: float) -> Sequence[Event]:
         """Judges one packet; ``local`` are the addresses of the interface it came in by.
 
-        ``now`` in seconds of a steady clock, never less than at the last call.
+        ``now`` in seconds of a steady clock, never less than at the last call. This is the
+        inner loop of a flood: the way of a strange source's first knock makes no call.
         """
         source, destination, protocol, port, flags = packet
         concerns = self._routes.get(protocol << 16 | port)
         if concerns is None:
             return ()
         events: list[Event] = []
+        first, ahead_of, ignored, strangers = self._first, self._advanced, self._ignored, self._strangers
         for concern in concerns:
             if flags & concern.flag_mask != concern.flag_value:
                 continue
@@ -102,20 +106,28 @@ class Matcher:
             if concern.guard:
                 self._guard(key, concern, now, events)
                 continue
-            if len(self._ignored) and (until := self._ignored.get(key)) is not None and now < until:
+            if (ignored.young or ignored.old) and now < (ignored.get(key) or -INFINITY) + concern.timeout:
                 continue
-            started = self._first.pop(key)
-            ahead = self._advanced.pop(key) if len(self._advanced) else None
-            if started is None and ahead is None:
-                if concern.first:
-                    if concern.last == 1:
-                        events.append(Opened(concern.door, source, destination, 1))
-                    else:
-                        self._start(key, concern, now)
-                        if self._strangers is None or self._strangers.take():
-                            events.append(Stage(concern.door, source, 1))
-                continue
-            self._advance(key, concern, packet, now, started, ahead or (), events)
+            started = first.young.pop(key, None)
+            if started is None and first.old:
+                started = first.old.pop(key, None)
+            ahead = ahead_of.pop(key) if ahead_of.young or ahead_of.old else None
+            if started is not None or ahead is not None:
+                self._advance(key, concern, packet, now, started, ahead or (), events)
+            elif concern.first:
+                if concern.last == 1:
+                    events.append(Opened(concern.door, source, destination, 1))
+                    continue
+                if len(first.young) < first.half:
+                    first.young[key] = now
+                else:
+                    first.put(key, now)
+                if self._next_expiry is None or now + concern.timeout < self._next_expiry:
+                    self._next_expiry = now + concern.timeout
+                if strangers is not None and strangers.tokens < 1:
+                    strangers.held += 1
+                elif strangers is None or strangers.take():
+                    events.append(Stage(concern.door, source, 1))
         return events
 
     def expire(self, now: float) -> list[Event]:
@@ -123,17 +135,18 @@ class Matcher:
         if self._next_expiry is None or now < self._next_expiry:
             return []
         events: list[Event] = []
+        limits = self._limits
         soonest: float | None = None
-        for key, started in list(self._first.items()):
-            deadline = started + self._limits[key[-2:]]
-            if deadline < now:
-                self._first.pop(key)
+        for table in (self._first.old, self._first.young):
+            for key in [key for key, started in table.items() if started + limits[key[-2:]] < now]:
+                del table[key]
                 if self._advanced.get(key) is None:
                     self._report_expired(key, 1, events)
-            elif soonest is None or deadline < soonest:
+            deadline = min((started + limits[key[-2:]] for key, started in table.items()), default=None)
+            if deadline is not None and (soonest is None or deadline < soonest):
                 soonest = deadline
         for key, ahead in list(self._advanced.items()):
-            limit = self._limits[key[-2:]]
+            limit = limits[key[-2:]]
             alive = tuple(attempt for attempt in ahead if attempt[1] + limit >= now)
             if len(alive) < len(ahead):
                 self._advanced.pop(key)
@@ -166,7 +179,7 @@ class Matcher:
         self,
         key: bytes,
         concern: Concern,
-        packet: Packet,
+        packet: PacketFields,
         now: float,
         started: float | None,
         ahead: _Advanced,
@@ -190,17 +203,17 @@ class Matcher:
                 after[stage] = max(start, after.get(stage, start))
         foremost = max(after, default=0)
         if opened:
-            events.append(Opened(concern.door, packet.source, packet.destination, concern.last))
+            events.append(Opened(concern.door, packet[0], packet[1], concern.last))
         elif foremost > (alive[0][0] if alive else 0):
             if self._knockers is None or self._knockers.take():
-                events.append(Stage(concern.door, packet.source, foremost))
+                events.append(Stage(concern.door, packet[0], foremost))
         elif alive and not after:
-            self._report(Spoiled(concern.door, packet.source, alive[0][0]), events)
+            self._report(Spoiled(concern.door, packet[0], alive[0][0]), events)
         if concern.first:
             self._start(key, concern, now)
             after.pop(1, None)
             if not foremost and not opened and (self._strangers is None or self._strangers.take()):
-                events.append(Stage(concern.door, packet.source, 1))
+                events.append(Stage(concern.door, packet[0], 1))
         elif 1 in after:
             self._first.put(key, after.pop(1))
         if after:
@@ -208,13 +221,20 @@ class Matcher:
 
     def _guard(self, key: bytes, concern: Concern, now: float, events: list[Event]) -> None:
         """A source touched a guard port of a door."""
-        started, ahead = self._first.pop(key), self._advanced.pop(key)
-        before = self._ignored.pop(key)
-        self._ignored.put(key, now + concern.timeout)
-        if before is None or before <= now:
+        ignored, strangers = self._ignored, self._strangers
+        started = self._first.pop(key)
+        ahead = self._advanced.pop(key) if self._advanced.young or self._advanced.old else None
+        before = ignored.young.pop(key, None)
+        if before is None and ignored.old:
+            before = ignored.old.pop(key, None)
+        ignored.put(key, now)
+        if before is not None and now < before + concern.timeout:
+            return
+        if strangers is not None and strangers.tokens < 1:
+            strangers.held += 1
+        elif strangers is None or strangers.take():
             stage = ahead[0][0] if ahead else int(started is not None)
-            if self._strangers is None or self._strangers.take():
-                events.append(Guarded(concern.door, key[:-2], stage))
+            events.append(Guarded(concern.door, key[:-2], stage))
 
     def _start(self, key: bytes, concern: Concern, now: float) -> None:
         self._first.put(key, now)
