@@ -35,7 +35,7 @@ class Emitter:
     def do(self, code: int, k: int, then: int, comment: str) -> int:
         """One instruction that is no jump, going on at ``then``."""
         if then != len(self._code) - 1:
-            self._jump(then)
+            self._jump(then, "go on there")
         return self._add((code, 0, 0, k), comment)
 
     def test(self, code: int, k: int, yes: int, no: int, comment: str) -> int:
@@ -56,12 +56,14 @@ class Emitter:
             return near
         target = self._code[place]
         returns = target[0] == op.RET_K
-        near = self._add(target, self._comments[place]) if returns else self._jump(place)
+        near = (
+            self._add(target, self._comments[place]) if returns else self._jump(place, "too far for a test")
+        )
         self._near[place] = near
         return near
 
-    def _jump(self, place: int) -> int:
-        return self._add((op.JA, 0, 0, len(self._code) - place - 1), "too far for a conditional jump")
+    def _jump(self, place: int, comment: str) -> int:
+        return self._add((op.JA, 0, 0, len(self._code) - place - 1), comment)
 
     def _add(self, instruction: tuple[int, int, int, int], comment: str) -> int:
         self._code.append(instruction)

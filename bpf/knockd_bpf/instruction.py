@@ -98,12 +98,17 @@ def image(instruction: Instruction, at: int) -> str:
     Raises KeyError for a code that classic BPF does not have.
     """
     code, jt, jf, k = instruction
-    signed = k - (1 << 32) if k >> 31 else k
+    signed = _signed(k)
     special = (k - ANCILLARY) // 4
     aside = 0 <= special < len(_ANCILLARY_NAMES) and k % 4 == 0
     offset = _ANCILLARY_NAMES[special] if aside else signed
-    written = _NAMES[code].format(k=k, d=signed, at=offset, to=at + 1 + k)
+    written = _NAMES[code].format(k=k, d=signed, at=offset, to=_signed(at + 1 + k))
     name, _, operand = written.partition(" ")
     if code & 0x07 == 0x05 and code != JA:
         return f"({at:03d}) {name:<8s} {operand:<16s} jt {at + 1 + jt}\tjf {at + 1 + jf}"
     return f"({at:03d}) {name:<8s} {operand}"
+
+
+def _signed(number: int) -> int:
+    """A number as C prints it with %d: its low 32 bits, signed."""
+    return ((number + (1 << 31)) & 0xFFFFFFFF) - (1 << 31)

@@ -6,6 +6,7 @@ The text holds for every link type.
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterable
 from ipaddress import ip_address
@@ -35,10 +36,16 @@ def render(term: Term) -> str:
         terms.append(_all([headers, *_addresses(extended, 6)]))
     if not terms:
         return REJECT_ALL
-    return "\nor ".join(
-        textwrap.fill(one, _WIDTH, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
-        for one in terms
+    return "\nor ".join(map(_wrap, terms))
+
+
+def _wrap(text: str) -> str:
+    """Lines that begin with ``and`` or ``or`` and break nowhere else."""
+    glued = re.sub(" (?!and |or )", "\0", text)
+    lines = textwrap.wrap(
+        glued, _WIDTH, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
     )
+    return "\n".join(lines).replace("\0", " ")
 
 
 def _group(group: Group, version: int) -> str:

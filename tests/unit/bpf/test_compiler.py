@@ -1,0 +1,157 @@
+"""The program's shape: what is tested, what is not, and that every jump reaches."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from knockd_bpf import instruction as op
+from knockd_bpf.build import Watch, build
+from knockd_bpf.layout import COOKED, ETHERNET, RAW, Layout
+from knockd_bpf.program import Program, assemble
+from knockd_bpf.terms import Group, Term
+from knockd_bpf.vm import run
+from knockd_bpf.wire import EXTENSION_HEADERS, TCP, UDP
+from knockd_conf.model import FlagRule
+from tests.support.headers import ipv4, ipv6, tcp, udp
+from tests.support.kernel import loads
+
+OURS4, OURS6 = bytes([10, 0, 0, 1]), bytes.fromhex("fd000000000000000000000000000001")
+OURS = frozenset({OURS4, OURS6})
+SYN, FIN = FlagRule(2, 0), FlagRule(1, 0)
+LAYOUTS = pytest.mark.parametrize("layout", [ETHERNET, RAW, COOKED], ids=lambda one: one.name)
+PORTS = ((7000, 7000), (8000, 8002))
+
+
+def term(protocol: int = TCP, flags: FlagRule | None = SYN, *, ipv6: bool = True) -> Term:
+    """A term of one group for our addresses."""
+    return Term((Group(protocol, flags, PORTS, OURS if ipv6 else frozenset({OURS4})),), ipv6)
+
+
+def passes(program: Program, layout: Layout, packet: bytes) -> bool:
+    """Whether a packet passes on a link of ``layout``."""
+    return run(program.instructions, *layout.wrap(packet)).verdict > 0
+
+
+@LAYOUTS
+@pytest.mark.parametrize("build_packet", [ipv4, ipv6], ids=["ipv4", "ipv6"])
+@pytest.mark.parametrize(
+    ("transport", "protocol", "verdict"),
+    [
+        (tcp(7000), TCP, True),
+        (tcp(8001), TCP, True),
+        (tcp(8003), TCP, False),
+        (tcp(7000, 0x10), TCP, False),
+        (udp(7000), UDP, False),
+    ],
+    ids=["port", "port in range", "other port", "other flags", "other protocol"],
+)
+def test_verdicts(layout: Layout, build_packet, transport: bytes, protocol: int, verdict: bool) -> None:  # type: ignore[no-untyped-def]
+    """On every link and in both versions the wanted ports pass, and nothing else."""
+    assert verdict is passes(assemble(term(), layout), layout, build_packet(transport, protocol))
+
+
+@LAYOUTS
+def test_snaplen(layout: Layout) -> None:
+    """The verdict on an accepted packet is how much of it to keep."""
+    program = assemble(term(), layout, snaplen=96)
+    assert run(program.instructions, *layout.wrap(ipv4(tcp(7000)))).verdict == 96
+
+
+@LAYOUTS
+def test_nothing_is_wanted(layout: Layout) -> None:
+    """An empty term rejects in one instruction."""
+    assert run(assemble(Term((), ipv6=True), layout).instructions, *layout.wrap(ipv4(tcp(7000)))) == (0, 1)
+
+
+@LAYOUTS
+@pytest.mark.parametrize("header", sorted(EXTENSION_HEADERS))
+def test_extension_headers(layout: Layout, header: int) -> None:
+    """Every extension header lets a packet to us pass."""
+    assert passes(assemble(term(), layout), layout, ipv6(tcp(1), header))
+
+
+@LAYOUTS
+def test_no_other_next_header_passes(layout: Layout) -> None:
+    """Of 256 next headers only those of extensions and the wanted protocol pass."""
+    program = assemble(term(), layout)
+    passing = {number for number in range(256) if passes(program, layout, ipv6(tcp(7000), number))}
+    assert EXTENSION_HEADERS | {TCP} == passing
+
+
+@LAYOUTS
+def test_ipv4_only_knows_no_ipv6(layout: Layout) -> None:
+    """Where no IPv6 is wanted its packets leave before their next header is read."""
+    program = assemble(term(ipv6=False), layout)
+    assert run(program.instructions, *layout.wrap(ipv6(tcp(7000), 0))).steps <= 4
+
+
+def test_no_tcp_leaves_at_the_protocol() -> None:
+    """Where no TCP is wanted a TCP packet leaves at the protocol field."""
+    program = assemble(term(UDP, None), ETHERNET)
+    assert run(program.instructions, *ETHERNET.wrap(ipv4(tcp(7000)))).steps == 5
+
+
+def test_versions_share_one_tree() -> None:
+    """IPv4 and IPv6 load the port in the same instruction."""
+    program = assemble(term(), ETHERNET)
+    assert sum(one.code == op.LD_H_IND for one in program.instructions) == 1
+
+
+def test_alike_doors_need_no_second_look_at_flags() -> None:
+    """With one flag rule the flag byte is read once for each IP version, whatever the number of ports."""
+    program = assemble(term(), ETHERNET)
+    assert sum(why == "TCP flags" for why in program.comments) == 2
+
+
+def test_no_rule_no_flags() -> None:
+    """A door without a flag rule never reads the flag byte."""
+    assert "TCP flags" not in assemble(term(flags=None), ETHERNET).comments
+
+
+def test_two_rules() -> None:
+    """A port of one rule does not pass with the flags of another."""
+    two = Term((Group(TCP, FIN, ((1, 1),), OURS), Group(TCP, SYN, ((2, 2),), OURS)), ipv6=True)
+    program = assemble(two, ETHERNET)
+    verdicts = [passes(program, ETHERNET, ipv4(tcp(port, flags))) for port in (1, 2) for flags in (1, 2, 16)]
+    assert verdicts == [True, False, False, False, True, False]
+
+
+def test_two_destinations() -> None:
+    """A port of one destination does not pass for another."""
+    routed = frozenset({bytes([10, 0, 0, 2])})
+    two = Term((Group(TCP, SYN, ((1, 1),), OURS), Group(TCP, SYN, ((1, 2),), routed)), ipv6=True)
+    program = assemble(two, ETHERNET)
+    addresses = ("10.0.0.1", "10.0.0.2", "10.0.0.3")
+    verdicts = [
+        passes(program, ETHERNET, ipv4(tcp(port), destination=one)) for port in (1, 2) for one in addresses
+    ]
+    assert verdicts == [True, True, False, False, True, False]
+
+
+def test_every_instruction_has_a_comment() -> None:
+    """Each instruction says what it is for."""
+    program = assemble(term(), ETHERNET)
+    assert len(program) == len(program.comments)
+    assert all(program.comments)
+
+
+@LAYOUTS
+@pytest.mark.parametrize("number", [1, 100, 1500])
+def test_the_kernel_takes_every_size(layout: Layout, number: int) -> None:
+    """Small and large trees pass the kernel's checker."""
+    draw = random.Random(number)
+    ports = frozenset((draw.choice((TCP, UDP)), draw.randrange(65_536)) for _ in range(number))
+    assert loads(assemble(build([Watch(ports, SYN, frozenset())], OURS), layout))
+
+
+def test_long_jumps_lead_where_short_ones_would() -> None:
+    """In a tree far beyond 8-bit jumps exactly the wanted ports pass."""
+    draw = random.Random(8)
+    wanted = frozenset(draw.sample(range(65_536), 1500))
+    program = assemble(
+        build([Watch(frozenset((TCP, one) for one in wanted), SYN, frozenset())], OURS), ETHERNET
+    )
+    probed = sorted({*wanted, *(one + 1 for one in wanted if one < 65_535), 0, 65_535})
+    assert [one in wanted for one in probed] == [passes(program, ETHERNET, ipv4(tcp(one))) for one in probed]

@@ -1,0 +1,95 @@
+"""What the filter costs for packets that are no knock stays within its bounds, however many doors."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from knockd_bpf.build import Watch, build
+from knockd_bpf.costs import Costs, costs
+from knockd_bpf.fit import fit
+from knockd_bpf.layout import COOKED, ETHERNET, RAW, Layout
+from knockd_bpf.terms import Group, Term
+from knockd_bpf.wire import TCP, UDP
+from knockd_conf.model import FlagRule
+
+OURS = frozenset({bytes([192, 0, 2, 1]), bytes(15) + b"\1", b"\xfe\x80" + bytes(13) + b"\1"})
+SYN = FlagRule(2, 0)
+
+
+def doors(number: int, seed: int = 1) -> list[Watch]:
+    """Doors of three random ports with both neighbours of each as guards."""
+    draw = random.Random(seed)
+    steps = [[draw.randrange(1, 65_535) for _ in range(3)] for _ in range(number)]
+    return [
+        Watch(frozenset((TCP, one) for port in ports for one in (port - 1, port, port + 1)), SYN, frozenset())
+        for ports in steps
+    ]
+
+
+def mixed(number: int) -> list[Watch]:
+    """The same doors with UDP ones, several flag rules and a target among them."""
+    rules = (SYN, FlagRule(2, 0x10), FlagRule(1, 0))
+    plain = [Watch(one.ports, rules[at % 3], frozenset()) for at, one in enumerate(doors(number))]
+    udp = frozenset((UDP, port) for watch in doors(number // 2, 2) for _, port in watch.ports)
+    target = frozenset({bytes([198, 51, 100, 7])})
+    return [*plain, Watch(udp, None, frozenset()), Watch(doors(1, 3)[0].ports, SYN, target)]
+
+
+def of(watches: list[Watch], layout: Layout = ETHERNET) -> Costs:
+    """The costs of doors on a link."""
+    fitted = fit(build(watches, OURS), layout)
+    return costs(fitted.program, fitted.term, layout)
+
+
+@pytest.mark.parametrize("layout", [ETHERNET, RAW, COOKED], ids=lambda one: one.name)
+@pytest.mark.parametrize("number", [1, 2, 10, 50, 200, 1000])
+def test_bounds(number: int, layout: Layout) -> None:
+    """Data costs at most 10 (IPv6: 9) instructions, a SYN to a strange port at most 12 + 2 log2(ranges)."""
+    found = of(doors(number), layout)
+    assert found.data_ipv4 is not None
+    assert found.data_ipv6 is not None
+    assert found.syn_ipv4 is not None
+    assert found.syn_ipv6 is not None
+    assert found.data_ipv4 <= 10
+    assert found.data_ipv6 <= 9
+    assert max(found.syn_ipv4, found.syn_ipv6) <= found.syn_bound
+
+
+@pytest.mark.parametrize("number", [2, 10, 50, 200, 1000])
+def test_bounds_of_mixed_doors(number: int) -> None:
+    """UDP doors, several flag rules and a target cost at most four instructions more."""
+    found = of(mixed(number))
+    assert found.data_ipv4 is not None
+    assert found.data_ipv6 is not None
+    assert found.syn_ipv4 is not None
+    assert found.syn_ipv6 is not None
+    assert found.data_ipv4 <= 14
+    assert found.data_ipv6 <= 13
+    assert max(found.syn_ipv4, found.syn_ipv6) <= found.syn_bound + 4
+
+
+def test_ethernet_in_numbers() -> None:
+    """One door of one port: eight instructions for data, ten or eleven for a strange SYN."""
+    watches = [Watch(frozenset({(TCP, 7000)}), SYN, frozenset())]
+    assert Costs(data_ipv4=8, data_ipv6=8, syn_ipv4=10, syn_ipv6=11, ranges=1) == of(watches)
+
+
+def test_without_a_flag_rule_data_costs_what_a_syn_costs() -> None:
+    """Where a door takes any flags, data packets go through the ports too."""
+    found = of([Watch(frozenset({(TCP, 7000)}), None, frozenset())])
+    assert (found.syn_ipv4, found.syn_ipv6) == (found.data_ipv4, found.data_ipv6)
+
+
+def test_no_strange_port() -> None:
+    """Where every port is wanted no packet is strange."""
+    term = Term((Group(TCP, SYN, ((0, 65_535),), OURS),), ipv6=True)
+    found = costs(fit(term, ETHERNET).program, term, ETHERNET)
+    assert Costs(None, None, None, None, 1) == found
+
+
+@pytest.mark.parametrize(("ranges", "bound"), [(0, 12), (1, 12), (8, 18), (1024, 32)])
+def test_syn_bound(ranges: int, bound: float) -> None:
+    """The bound grows by two for each doubling of the ranges."""
+    assert bound == Costs(None, None, None, None, ranges).syn_bound

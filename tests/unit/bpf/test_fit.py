@@ -1,0 +1,168 @@
+"""Programs are made to fit, by wider terms that still accept all that was wanted."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+import pytest
+
+from knockd_bpf.build import Watch, build
+from knockd_bpf.fit import SMALLEST_LIMIT, Addresses, fit
+from knockd_bpf.instruction import MAX_INSTRUCTIONS
+from knockd_bpf.layout import COOKED, ETHERNET, RAW, Layout
+from knockd_bpf.program import assemble
+from knockd_bpf.terms import Group, Term
+from knockd_bpf.wire import TCP, UDP
+from knockd_conf.model import FlagRule
+from tests.support.kernel import loads
+
+OURS4 = bytes([192, 0, 2, 1])
+OURS = frozenset({OURS4, bytes(15) + b"\1"})
+SYN, FIN = FlagRule(2, 0), FlagRule(1, 0)
+
+
+def ranges(*ports: int | tuple[int, int]) -> tuple[tuple[int, int], ...]:
+    """Ports and ranges of ports, as ranges."""
+    return tuple((one, one) if isinstance(one, int) else one for one in ports)
+
+
+def scattered(number: int, steps: int, protocol: int = TCP, flags: FlagRule | None = SYN) -> list[Watch]:
+    """Doors of random ports."""
+    draw = random.Random(number)
+    return [
+        Watch(frozenset((protocol, draw.randrange(65_536)) for _ in range(steps)), flags, frozenset())
+        for _ in range(number)
+    ]
+
+
+def targets(number: int) -> list[Watch]:
+    """Doors that each look at a host of their own."""
+    draw = random.Random(number)
+    return [
+        Watch(
+            frozenset((TCP, draw.randrange(65_536)) for _ in range(2)),
+            SYN,
+            frozenset({draw.randbytes(4), draw.randbytes(16)}),
+        )
+        for _ in range(number)
+    ]
+
+
+def contained(inner: Term, outer: Term) -> Iterator[bool]:
+    """For each range of each group of ``inner``: whether a group of ``outer`` has all of it."""
+    for group in inner.groups:
+        for low, high in group.ranges:
+            yield any(
+                wide.protocol == group.protocol
+                and wide.flags == group.flags
+                and (wide.destinations is None or group.destinations <= wide.destinations)
+                and any(first <= low and high <= last for first, last in wide.ranges)
+                for wide in outer.groups
+                if group.destinations is not None
+            )
+
+
+def test_what_fits_is_left_alone() -> None:
+    """A term that fits is compiled as it is."""
+    term = build(scattered(10, 3), OURS)
+    fitted = fit(term, ETHERNET)
+    assert (assemble(term, ETHERNET), term, 0.0, Addresses.EXACT) == (
+        fitted.program,
+        fitted.term,
+        fitted.widened,
+        fitted.addresses,
+    )
+
+
+@pytest.mark.parametrize("layout", [ETHERNET, RAW, COOKED], ids=lambda one: one.name)
+def test_a_thousand_doors_of_32_steps(layout: Layout) -> None:
+    """32,000 random ports fit, with all that was wanted, less than all ports, and the kernel's consent."""
+    term = build(scattered(1000, 32), OURS)
+    fitted = fit(term, layout)
+    assert len(fitted.program) <= MAX_INSTRUCTIONS
+    assert all(contained(term, fitted.term))
+    assert 0 < fitted.widened < 0.6
+    assert Addresses.EXACT is fitted.addresses
+    assert loads(fitted.program)
+
+
+@pytest.mark.parametrize("limit", [4096, 2500, 1245, 600, 200, SMALLEST_LIMIT])
+def test_limits(limit: int) -> None:
+    """Whatever the limit, the program keeps to it and uses most of it."""
+    term = build([*scattered(500, 3), *scattered(400, 3, UDP, None)], OURS)
+    fitted = fit(term, ETHERNET, limit)
+    assert 0.8 * limit < len(fitted.program) <= limit
+    assert all(contained(term, fitted.term))
+
+
+def test_nearest_ranges_go_first() -> None:
+    """The ranges with the smallest gap between them are merged before others."""
+    far = ranges(*range(100, 60_000, 1000))
+    near = ranges(60_100, 60_102, 60_104, 60_106)
+    term = Term((Group(TCP, SYN, far + near, OURS),), ipv6=True)
+    fitted = fit(term, ETHERNET, len(assemble(term, ETHERNET)) - 1)
+    assert 0 < fitted.widened * 65_536 <= 3
+
+
+def test_widened_is_the_share_of_all_ports() -> None:
+    """Ports that pass without being wanted are counted once, whichever protocol lets them pass."""
+    groups = tuple(Group(protocol, None, ranges(*range(0, 400, 2)), None) for protocol in (TCP, UDP))
+    fitted = fit(Term(groups, ipv6=True), ETHERNET, SMALLEST_LIMIT)
+    unwanted = {
+        port
+        for group in fitted.term.groups
+        for low, high in group.ranges
+        for port in range(low, high + 1)
+        if port % 2 or port >= 400
+    }
+    assert len(unwanted) / 65_536 == fitted.widened
+
+
+def test_merging_keeps_flag_rules_apart_where_it_can() -> None:
+    """Ranges of one rule are merged before ranges of different rules."""
+    one = ranges(*range(1000, 1400, 4))
+    other = ranges(*range(40_000, 40_400, 4))
+    term = Term((Group(TCP, FIN, one, OURS), Group(TCP, SYN, other, OURS)), ipv6=True)
+    fitted = fit(term, ETHERNET, 200)
+    assert [group.flags for group in fitted.term.groups] == [FIN, SYN]
+    assert all(high < 40_000 for _, high in fitted.term.groups[0].ranges)
+
+
+def test_many_targets_are_pooled() -> None:
+    """Where every port has an address of its own and that is too much, all ports share all addresses."""
+    term = build(targets(60), OURS)
+    fitted = fit(term, ETHERNET, 1200)
+    assert Addresses.POOLED is fitted.addresses
+    assert all(contained(term, fitted.term))
+
+
+def test_too_many_targets_are_dropped() -> None:
+    """Where even that is too much, there is no address part."""
+    term = build(targets(400), OURS)
+    fitted = fit(term, ETHERNET, 2500)
+    assert Addresses.DROPPED is fitted.addresses
+    assert {None} == {group.destinations for group in fitted.term.groups}
+    assert all(contained(term, fitted.term))
+
+
+def test_the_worst_term_in_the_smallest_limit() -> None:
+    """Every flag rule at once, both protocols, many addresses: still a program."""
+    draw = random.Random(5)
+    rules = [FlagRule(must, draw.randrange(64) & ~must) for must in range(64)]
+    watches = [
+        Watch(
+            frozenset((protocol, draw.randrange(65_536)) for protocol in (TCP, UDP)),
+            rule,
+            frozenset({draw.randbytes(4), draw.randbytes(16)}),
+        )
+        for rule in rules
+    ]
+    for layout in (ETHERNET, RAW, COOKED):
+        assert len(fit(build(watches, OURS), layout, SMALLEST_LIMIT).program) <= SMALLEST_LIMIT
+
+
+def test_too_small_a_limit() -> None:
+    """A limit in which nothing fits for certain is refused."""
+    with pytest.raises(ValueError, match="expected at least 128 instructions, got 127"):
+        fit(Term((), ipv6=True), ETHERNET, 127)

@@ -1,0 +1,96 @@
+"""The filter text: what it says, and that libpcap takes it."""
+
+from __future__ import annotations
+
+import pcapy
+import pytest
+
+from knockd_bpf.render import REJECT_ALL, render
+from knockd_bpf.terms import Destinations, Group, Term
+from knockd_bpf.wire import DLT_EN10MB, DLT_LINUX_SLL, DLT_RAW, TCP, UDP
+from knockd_conf.model import FlagRule
+
+OURS4, OURS6 = b"\x0a\0\0\1", b"\xfd" + bytes(14) + b"\1"
+HEADERS = (
+    "(ip6[6] = 0 or ip6[6] = 43 or ip6[6] = 44 or ip6[6] = 51 or ip6[6] = 60 or ip6[6] = 135"
+    " or ip6[6] = 139 or ip6[6] = 140)"
+)
+
+
+def text(
+    flags: FlagRule | None = None,
+    destinations: Destinations = frozenset({OURS4}),
+    ranges: tuple[tuple[int, int], ...] = ((7000, 7000),),
+    protocol: int = TCP,
+    *,
+    ipv6: bool = True,
+) -> str:
+    """The text of one group, on one line."""
+    return " ".join(render(Term((Group(protocol, flags, ranges, destinations),), ipv6)).split())
+
+
+def test_ipv4() -> None:
+    """A group of IPv4 addresses says port and destination."""
+    assert text() == "(ip and tcp dst port 7000 and ip dst host 10.0.0.1)"
+
+
+def test_ranges() -> None:
+    """A range of ports is one portrange."""
+    wanted = "(ip and (udp dst port 1 or udp dst portrange 5-9) and ip dst host 10.0.0.1)"
+    assert wanted == text(ranges=((1, 1), (5, 9)), protocol=UDP)
+
+
+def test_flags() -> None:
+    """A flag rule masks the bits it looks at."""
+    assert (
+        text(FlagRule(0x02, 0x10))
+        == "(ip and tcp[13] & 18 = 2 and tcp dst port 7000 and ip dst host 10.0.0.1)"
+    )
+
+
+def test_ipv6() -> None:
+    """IPv6 has its own flag byte, and extension headers are let through."""
+    wanted = (
+        "(ip6[6] = 6 and ip6[53] & 2 = 2 and tcp dst port 7000 and ip6 dst host fd00::1) or "
+        f"({HEADERS} and ip6 dst host fd00::1)"
+    )
+    assert wanted == text(FlagRule(0x02, 0), frozenset({OURS6}))
+
+
+def test_no_address_part() -> None:
+    """Without addresses both versions are named and nothing else."""
+    wanted = f"(ip and tcp dst port 7000) or (ip6[6] = 6 and tcp dst port 7000) or ({HEADERS})"
+    assert wanted == text(destinations=None)
+
+
+def test_no_ipv6() -> None:
+    """With IPv6 off it does not appear."""
+    assert text(destinations=None, ipv6=False) == "(ip and tcp dst port 7000)"
+
+
+def test_nothing() -> None:
+    """An empty term is a text that is never true."""
+    assert render(Term((), ipv6=True)) == REJECT_ALL
+
+
+def test_lines() -> None:
+    """Long texts are broken before ``and`` and ``or`` and keep to 100 columns."""
+    ranges = tuple((port, port) for port in range(1000, 1200, 2))
+    lines = render(Term((Group(TCP, None, ranges, None),), ipv6=False)).splitlines()
+    assert all(len(line) <= 100 for line in lines)
+    assert {"or"} == {line.split()[0] for line in lines[1:]}
+
+
+@pytest.mark.parametrize("linktype", [DLT_EN10MB, DLT_RAW, DLT_LINUX_SLL])
+@pytest.mark.parametrize(
+    "term",
+    [
+        Term((), ipv6=True),
+        Term((Group(TCP, FlagRule(1, 2), ((0, 65_535),), None),), ipv6=True),
+        Term((Group(UDP, None, ((1, 2), (4, 4)), frozenset({OURS4, OURS6})),), ipv6=True),
+    ],
+)
+def test_libpcap_takes_it(linktype: int, term: Term) -> None:
+    """The text compiles for every link type, and its program is not empty."""
+    compiled = pcapy.compile(linktype, 65_535, render(term), 1, 0)
+    assert compiled.get_bpf()
