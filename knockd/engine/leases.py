@@ -136,7 +136,8 @@ class Leases:
         runs = []
         for lease in self._leases.values():
             if lease.deadline is not None and lease.deadline <= now:
-                runs.append(self._stop(lease, State.STOPPING, expired=lease.state is State.OPEN))
+                expired = lease.state is State.OPEN and not self.closing
+                runs.append(self._stop(lease, State.STOPPING, expired=expired))
         return runs
 
     def next_deadline(self) -> float | None:

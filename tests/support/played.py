@@ -1,0 +1,54 @@
+"""Doors and packets in a few letters, and a matcher that is played traces: for tests of the rules."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from ipaddress import ip_address
+
+from knockd.engine.events import Event
+from knockd.engine.matcher import Matcher
+from knockd_bpf.wire import FLAG_BITS, TCP, UDP, Packet
+from knockd_conf.model import Door, Protocol, Step
+
+ALICE, BOB, CAROL = (ip_address(f"192.0.2.{n}").packed for n in (1, 2, 3))
+OURS = ip_address("10.0.0.1").packed
+LOCAL = frozenset({OURS})
+SYN = FLAG_BITS["syn"]
+
+
+def steps(text: str) -> tuple[Step, ...]:
+    """``"1 2u 3"`` to steps: TCP, or UDP with a ``u``."""
+    return tuple(
+        Step(int(word.removesuffix("u")), Protocol.UDP if word.endswith("u") else Protocol.TCP)
+        for word in text.split()
+    )
+
+
+def door(sequence: str, name: str = "door", **values: object) -> Door:
+    """A door with a sequence and whatever else a test is about."""
+    made = Door(name=name, path="/etc/knockd.conf", line=1, steps=steps(sequence))
+    return replace(made, **values)  # type: ignore[arg-type]
+
+
+def packet(
+    word: str, source: bytes = ALICE, *, destination: bytes = OURS, flags: int | None = None
+) -> Packet:
+    """``"7"`` to a packet to TCP port 7 (a bare SYN), ``"7u"`` to UDP port 7."""
+    (step,) = steps(word)
+    if step.protocol is Protocol.UDP:
+        return Packet(source, destination, UDP, step.port, 0)
+    return Packet(source, destination, TCP, step.port, SYN if flags is None else flags)
+
+
+def play(matcher: Matcher, trace: str, source: bytes = ALICE, *, now: float = 100.0) -> list[str]:
+    """Feeds a matcher one packet a word, all at ``now``, and says in words what happened."""
+    return told([event for word in trace.split() for event in matcher.feed(packet(word, source), LOCAL, now)])
+
+
+def told(events: Sequence[Event]) -> list[str]:
+    """Events in words: ``stage 2``; doors other than the first one have their place in front."""
+    return [
+        f"{f'{event.door}: ' if event.door else ''}{type(event).__name__.lower()} {event.stage}"
+        for event in events
+    ]
