@@ -130,6 +130,9 @@ def _serve(settings: Settings, config: Config) -> int:
     if absent is not None:
         print(f"knockd: {absent}", file=sys.stderr)
         return EX_UNAVAILABLE
+    from knockd.slim import without_tls
+
+    without_tls()
     from knockd.edge.children import daemonise, report_started
     from knockd.keeper.keeper import Keeper
 

@@ -6,7 +6,6 @@ When the link closes it ends.
 
 from __future__ import annotations
 
-import json
 import select
 import socket
 import struct
@@ -14,7 +13,13 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from knockd.edge.capture import Capture, CaptureError, NoPermissionError, NoSuchInterfaceError
+from knockd.edge.capture import (
+    Capture,
+    CaptureError,
+    FilterTooLongError,
+    NoPermissionError,
+    NoSuchInterfaceError,
+)
 from knockd.edge.children import fork_child
 from knockd.edge.debug import packet_printer
 from knockd.edge.link import MAX_MESSAGE, Kind, Message, View, pair
@@ -24,6 +29,8 @@ from knockd.engine.guards import Guards, guards_of
 from knockd.engine.limits import TokenBucket
 from knockd.engine.matcher import Matcher
 from knockd.engine.prefilter import prefilter
+from knockd_bpf.fit import SMALLEST_LIMIT
+from knockd_bpf.instruction import MAX_INSTRUCTIONS
 from knockd_conf.model import Config, Step
 
 BATCH = 1_024
@@ -50,6 +57,12 @@ class _Listener:
     capture: Capture
     decoder: Decoder
     local: frozenset[bytes]
+    limit: int = MAX_INSTRUCTIONS
+    """Instructions that the kernel has been seen to have room for."""
+    widened: float = 0.0
+    """Share of all ports that pass the filter without being wanted."""
+    told: int = 0
+    """What the keeper knows of that, in millionths."""
     drops: int = 0
 
 
@@ -116,30 +129,50 @@ class Worker:
         return 0
 
     def _open(self) -> None:
-        widened = {}
+        options = self._config.options
         for name in self._interfaces:
-            capture = Capture(name, latency=self._config.options.latency)
+            capture = Capture(name, latency=options.latency, buffer=options.buffer * 1024)
             decoder = decoder_for(capture.linktype)
             if decoder is None:
                 raise CaptureError(f"{name}: link type {capture.linktype} is none that knockd can read")
-            listener = _Listener(capture, decoder, self._addresses.get(name, frozenset()))
-            self._listeners.append(listener)
-            widened[name] = self._attach(listener)
-        self._link.send(Message(Kind.READY, text=json.dumps({"widened": widened})).encode())
+            self._listeners.append(_Listener(capture, decoder, self._addresses.get(name, frozenset())))
+            self._attach(self._listeners[-1])
+        self._link.send(Message(Kind.READY).encode())
+        for number, listener in enumerate(self._listeners):
+            self._tell_widened(number, listener)
+            ring = listener.capture.ring() // 1024
+            if ring < options.buffer:
+                self._send(Message(Kind.SMALL_RING, interface=number, count=ring).encode())
 
-    def _attach(self, listener: _Listener) -> float:
-        """Gives the kernel the filter of what we want now; returns the share of ports it is too wide."""
+    def _attach(self, listener: _Listener) -> None:
+        """Gives the kernel the filter of what we want now, a wider one where it has no room for that."""
         capture = listener.capture
-        made = prefilter(
-            self._config.doors,
-            self._sequences,
-            self._guards,
-            listener.local,
-            capture.linktype,
-            ipv6=self._ipv6,
-        )
-        capture.attach(made.fitted.program.pack(), made.text)
-        return made.fitted.widened
+        while True:
+            made = prefilter(
+                self._config.doors,
+                self._sequences,
+                self._guards,
+                listener.local,
+                capture.linktype,
+                ipv6=self._ipv6,
+                limit=listener.limit,
+            )
+            program = made.fitted.program
+            try:
+                capture.attach(program.pack(), made.text)
+            except FilterTooLongError:
+                if len(program) <= SMALLEST_LIMIT:
+                    raise
+                listener.limit = max(SMALLEST_LIMIT, len(program) * 7 // 8)
+            else:
+                listener.widened = made.fitted.widened
+                return
+
+    def _tell_widened(self, number: int, listener: _Listener) -> None:
+        millionths = round(listener.widened * 1e6)
+        if millionths != listener.told:
+            listener.told = millionths
+            self._send(Message(Kind.WIDENED, interface=number, count=millionths).encode())
 
     def _fail(self, status: int, reason: str) -> int:
         self._link.setblocking(True)
@@ -282,9 +315,10 @@ class Worker:
         for door, steps in view.sequences.items():
             self._sequences[door] = steps
         self._choose_guards()
-        for name, listener in zip(self._interfaces, self._listeners, strict=True):
-            listener.local = self._addresses.get(name, frozenset())
+        for number, listener in enumerate(self._listeners):
+            listener.local = self._addresses.get(self._interfaces[number], frozenset())
             self._attach(listener)
+            self._tell_widened(number, listener)
         # The filter is there before the matcher asks for the new ports.
         for door, steps in view.sequences.items():
             self._matcher.set_sequence(door, steps)

@@ -37,6 +37,7 @@ _OPTION_KEYS: Final = (
     Key("PidFile", "pid_file", fields.file_path),
     Key("Interface", "interface", fields.interfaces),
     Key("Latency", "latency", fields.whole(1, 1_000, " of milliseconds")),
+    Key("Buffer", "buffer", fields.whole(64, 1_048_576, " of KiB")),
     Key("LogFormat", "log_format", fields.word(LogFormat)),
     Key("Log_Failures", "log_failures", fields.yes_no),
     Key("Max_Attempts", "max_attempts", fields.whole(1_024, 1_048_576)),

@@ -129,7 +129,7 @@ def _pick(plain: str | None, six: str | None, version: int) -> str | None:
 class Options:
     """The ``[options]`` section. ``interface`` holds names, or ``("auto",)`` or ``("any",)``.
 
-    ``interface`` is empty when the file names none. ``latency`` is in milliseconds.
+    ``interface`` is empty when the file names none. ``latency`` is in milliseconds, ``buffer`` in KiB.
     """
 
     use_syslog: bool = False
@@ -137,6 +137,7 @@ class Options:
     pid_file: str | None = None
     interface: tuple[str, ...] = ()
     latency: int = 10
+    buffer: int = 2_048
     log_format: LogFormat = LogFormat.CLASSIC
     log_failures: bool = True
     max_attempts: int = 65_536

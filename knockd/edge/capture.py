@@ -7,18 +7,21 @@ deaf window; where the kernel does not take it, libpcap gets the filter as text.
 from __future__ import annotations
 
 import array
+import errno
+import os
 import socket
 import struct
+from typing import Any
 
 import pcapy
 
 from knockd.engine.prefilter import SNAPLEN
 
-BUFFER_BYTES = 2 * 1024 * 1024
-"""Size of the kernel's capture ring."""
+SMALLEST_BUFFER = 64 * 1024
+"""Bytes of the smallest ring that is tried."""
 
 _SO_ATTACH_FILTER = 26  # asm-generic/socket.h
-_NO_SUCH_DEVICE, _PERMISSION_DENIED, _INTERFACE_NOT_UP = -5, -8, -9  # pcap/pcap.h
+_ERROR, _NO_SUCH_DEVICE, _PERMISSION_DENIED, _INTERFACE_NOT_UP = -1, -5, -8, -9  # pcap/pcap.h
 _PCAP_D_IN = 1
 _META = struct.Struct("=IIII")
 
@@ -35,24 +38,24 @@ class NoPermissionError(CaptureError):
     """The process lacks the right to capture."""
 
 
+class FilterTooLongError(CaptureError):
+    """The kernel has no room for a filter of this length."""
+
+
 class Capture:
     """An open capture on one interface: inbound frames only, not promiscuous, non-blocking."""
 
-    def __init__(self, interface: str, *, latency: int) -> None:
+    def __init__(self, interface: str, *, latency: int, buffer: int) -> None:
         """Opens ``interface``; ``latency`` is the kernel's block timer in milliseconds.
 
-        Raises CaptureError and its kinds.
+        ``buffer`` is the size of the capture ring in bytes; where memory is short, half of it
+        is tried, and so on. Raises CaptureError and its kinds.
         """
         self.interface = interface
-        try:
-            reader = pcapy.create(interface)
-            reader.set_snaplen(SNAPLEN)
-            reader.set_promisc(0)
-            reader.set_timeout(latency)
-            reader.set_buffer_size(BUFFER_BYTES)
-            status = reader.activate()
-        except pcapy.PcapError as error:
-            raise CaptureError(f"{interface}: {error}") from error
+        reader, status = _activate(interface, latency, buffer)
+        while status == _ERROR and buffer > SMALLEST_BUFFER:
+            buffer //= 2
+            reader, status = _activate(interface, latency, buffer)
         if status < 0:
             raise _activation_error(interface, status)
         try:
@@ -70,7 +73,8 @@ class Capture:
     def attach(self, program: bytes, text: str) -> None:
         """Lets the kernel run ``program`` (struct sock_filter array); ``text`` is the same for libpcap.
 
-        Raises CaptureError when neither is taken; then the old filter stays.
+        Raises FilterTooLongError when there is no room for it (net.core.optmem_max), CaptureError
+        when neither is taken; the old filter stays then.
         """
         code = array.array("B", program)
         address, length = code.buffer_info()
@@ -79,6 +83,10 @@ class Capture:
             with socket.socket(fileno=socket.dup(self.fileno())) as packet_socket:
                 packet_socket.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, fprog)
         except OSError as refused:
+            if refused.errno == errno.ENOMEM:
+                raise FilterTooLongError(
+                    f"{self.interface}: no room for {length // 8} instructions"
+                ) from refused
             try:
                 self._reader.setfilter(text)
             except pcapy.PcapError as error:
@@ -98,6 +106,16 @@ class Capture:
             raise CaptureError(f"{self.interface}: {error}") from error
         return data, records
 
+    def ring(self) -> int:
+        """Bytes of the capture ring that the kernel gave (libpcap asks for less and less by itself)."""
+        inode = os.fstat(self.fileno()).st_ino
+        with open("/proc/self/maps", encoding="utf-8", errors="replace") as maps:
+            for line in maps:
+                if line.endswith(f"socket:[{inode}]\n"):
+                    low, high = (int(bound, 16) for bound in line.split(maxsplit=1)[0].split("-"))
+                    return high - low
+        return 0
+
     def drops(self) -> int:
         """Frames that the kernel dropped since the capture was opened because the ring was full."""
         return int(self._reader.stats()[1])
@@ -105,6 +123,19 @@ class Capture:
     def close(self) -> None:
         """Closes the capture."""
         self._reader.close()
+
+
+def _activate(interface: str, latency: int, buffer: int) -> tuple[Any, int]:
+    """A libpcap handle and what its activation returned (0 or more: it works)."""
+    try:
+        reader = pcapy.create(interface)
+        reader.set_snaplen(SNAPLEN)
+        reader.set_promisc(0)
+        reader.set_timeout(latency)
+        reader.set_buffer_size(buffer)
+        return reader, reader.activate()
+    except pcapy.PcapError as error:
+        raise CaptureError(f"{interface}: {error}") from error
 
 
 def _activation_error(interface: str, status: int) -> CaptureError:

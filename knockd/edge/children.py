@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -28,6 +29,9 @@ def fork_child(main: Callable[[], int], keep: Iterable[int], *, silent: bool = F
     sys.stdout.flush()
     sys.stderr.flush()
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, _RESET)
+    # What is there now is shared with the child as long as no collection touches it.
+    gc.collect()
+    gc.freeze()
     pid = os.fork()
     if pid:
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)

@@ -39,6 +39,11 @@ class Kind(IntEnum):
     FAILED = 8
     PACKET = 9
     GUARDED = 10
+    WIDENED = 11
+    SMALL_RING = 12
+
+
+_COUNTS = frozenset({Kind.HELD_BACK, Kind.DROPPED, Kind.WIDENED, Kind.SMALL_RING})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +51,9 @@ class Message:
     """One event on the link.
 
     ``door`` and ``interface`` are places in the configuration and in the list of captures,
-    ``count`` is a number of lines held back or frames dropped, ``text`` belongs to READY
-    (JSON), to FAILED (exit status in ``stage``, what happened in ``text``) and to PACKET (a
-    line about one packet, for -D).
+    ``count`` is a number of lines held back or frames dropped, the millionths of all ports that
+    a filter is too wide, or the KiB of a ring; ``text`` belongs to FAILED (exit status in
+    ``stage``, what happened in ``text``) and to PACKET (a line about one packet, for -D).
     """
 
     kind: Kind
@@ -87,11 +92,13 @@ def decode(data: bytes, doors: int, interfaces: int) -> Message:
         message = text.decode()
     except ValueError as error:
         raise MalformedError(str(error)) from error
-    if kind in {Kind.READY, Kind.FAILED, Kind.PACKET}:
+    if kind in {Kind.FAILED, Kind.PACKET}:
         return Message(kind, stage=stage, text=message)
     if text:
         raise MalformedError(f"{len(data)} bytes")
-    if kind in {Kind.HELD_BACK, Kind.DROPPED}:
+    if kind is Kind.READY:
+        return Message(kind)
+    if kind in _COUNTS:
         return Message(kind, count=count, interface=_within(interface, interfaces, "interface"))
     if version not in {4, 6}:
         raise MalformedError(f"IP version {version}")

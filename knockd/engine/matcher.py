@@ -33,8 +33,6 @@ MAX_ADVANCED = 4_096
 SWEEP_PAUSE = 0.05
 """Seconds between two sweeps at least, plus one second for every full table of first stages."""
 
-INFINITY = float("inf")
-
 _Advanced = tuple[tuple[int, float], ...]
 """(stage, start) of attempts at stage 2 and beyond, the foremost first."""
 
@@ -67,7 +65,7 @@ class Matcher:
         self._advanced: Attempts[_Advanced] = Attempts(MAX_ADVANCED)
         self._max_attempts = max_attempts
         self._next_expiry: float | None = None
-        self._ignored: Attempts[float] = Attempts(max_attempts)
+        self._ignored: Attempts[float] = Attempts(max_attempts // 4)
         self._guards: tuple[tuple[Step, ...], ...] = ((),) * len(self._doors)
         self._routes = routes(self._doors, self._sequences, self._guards, self._slack)
 
@@ -106,7 +104,11 @@ class Matcher:
             if concern.guard:
                 self._guard(key, concern, now, events)
                 continue
-            if (ignored.young or ignored.old) and now < (ignored.get(key) or -INFINITY) + concern.timeout:
+            if (
+                (ignored.young or ignored.old)
+                and (touched := ignored.get(key)) is not None
+                and now < touched + concern.timeout
+            ):
                 continue
             started = first.young.pop(key, None)
             if started is None and first.old:
@@ -230,10 +232,15 @@ class Matcher:
         ignored.put(key, now)
         if before is not None and now < before + concern.timeout:
             return
+        stage = 0
+        if started is not None or ahead is not None:
+            attempts = (ahead or ()) if started is None else (*(ahead or ()), (1, started))
+            stage = next((stage for stage, start in attempts if start + concern.timeout >= now), 0)
+            if not stage:
+                self._report_expired(key, attempts[0][0], events)
         if strangers is not None and strangers.tokens < 1:
             strangers.held += 1
         elif strangers is None or strangers.take():
-            stage = ahead[0][0] if ahead else int(started is not None)
             events.append(Guarded(concern.door, key[:-2], stage))
 
     def _start(self, key: bytes, concern: Concern, now: float) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from knockd.engine.guards import Guards
 from knockd_bpf.build import build, watch
 from knockd_bpf.fit import Fitted, fit
+from knockd_bpf.instruction import MAX_INSTRUCTIONS
 from knockd_bpf.layout import Layout, layout_for
 from knockd_bpf.render import render
 from knockd_bpf.terms import Term
@@ -35,11 +36,13 @@ def prefilter(
     linktype: int,
     *,
     ipv6: bool = True,
+    limit: int = MAX_INSTRUCTIONS,
 ) -> Prefilter:
     """The filter for frames of ``linktype``; ``local`` are the interface's packed addresses.
 
     ``sequences`` has the live steps of each door (none: the door matches nothing), ``guards`` its
-    guards. With ``local`` None there is no address part. Raises ValueError for a link type we cannot read.
+    guards. With ``local`` None there is no address part. The program has at most ``limit``
+    instructions. Raises ValueError for a link type we cannot read.
     """
     watches = [
         watch(door, steps, ((int(port.protocol), port.port) for port in guard.ports))
@@ -48,5 +51,5 @@ def prefilter(
     ]
     term = build(watches, local, ipv6=ipv6)
     layout = layout_for(linktype)
-    fitted = fit(term, layout, snaplen=SNAPLEN)
+    fitted = fit(term, layout, limit, snaplen=SNAPLEN)
     return Prefilter(term, render(fitted.term), fitted, layout)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-import json
 import signal
 import time
 from collections.abc import Callable
@@ -38,6 +37,11 @@ OVERLAP = 1.0
 """Seconds after a change of packet process in which both may have seen one knock."""
 
 _EVENTS = {Kind.STAGE: "stage", Kind.SPOILED: "spoiled", Kind.EXPIRED: "expired", Kind.GUARDED: "guarded"}
+_FIGURES = {
+    Kind.DROPPED: ("dropped", "count", 1),
+    Kind.WIDENED: ("widened", "share", 1e-6),
+    Kind.SMALL_RING: ("small-ring", "kib", 1),
+}
 
 
 class Keeper:
@@ -117,16 +121,13 @@ class Keeper:
 
     # What the supervisor tells.
 
-    def ready(self, worker: WorkerProcess, message: Message) -> None:
+    def ready(self, worker: WorkerProcess) -> None:
         """The packet process captures."""
         self._failure = ""
         if self._started is not None:
             self._started(0, "")
             self._started = None
         self._reporter.say("starting", interface=", ".join(worker.interfaces))
-        for name, share in json.loads(message.text)["widened"].items():
-            if share:
-                self._reporter.say("widened", level="warning", interface=name, share=share)
 
     def failed(self, status: int, reason: str) -> None:
         """The packet process cannot capture: at the first start the end, later a reason to try again."""
@@ -156,9 +157,10 @@ class Keeper:
                 print(logs.printable(message.text), flush=True)
         elif kind is Kind.HELD_BACK:
             self._reporter.say("held-back", level="warning", count=message.count)
-        elif kind is Kind.DROPPED:
+        elif kind in _FIGURES:
+            event, field, unit = _FIGURES[kind]
             name = worker.interfaces[message.interface]
-            self._reporter.say("dropped", level="warning", interface=name, count=message.count)
+            self._reporter.say(event, level="warning", interface=name, **{field: message.count * unit})
         elif kind is Kind.OPENED:
             self._opened(worker, message)
         elif kind is Kind.STAGE or self._config.options.log_failures or kind is Kind.EXPIRED:

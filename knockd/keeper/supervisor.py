@@ -29,7 +29,7 @@ _ALWAYS = frozenset({Kind.READY, Kind.FAILED})
 class Listener(Protocol):
     """Who hears what happens to the packet process."""
 
-    def ready(self, worker: WorkerProcess, message: Message) -> None:
+    def ready(self, worker: WorkerProcess) -> None:
         """``worker`` captures and is the one that counts from now on."""
 
     def failed(self, status: int, reason: str) -> None:
@@ -129,11 +129,11 @@ class Supervisor:
                 self._failure = message.text
                 self._listener.failed(message.stage, message.text)
             elif message.kind is Kind.READY:
-                self._take_over(worker, message)
+                self._take_over(worker)
             else:
                 self._listener.heard(worker, message)
 
-    def _take_over(self, worker: WorkerProcess, message: Message) -> None:
+    def _take_over(self, worker: WorkerProcess) -> None:
         old = self.current
         if old is not None:
             self._read(old)
@@ -141,7 +141,7 @@ class Supervisor:
             self._dismiss(self.current)
         self.current, self._next = worker, None
         self._ready_at = time.monotonic()
-        self._listener.ready(worker, message)
+        self._listener.ready(worker)
 
     def _dismiss(self, worker: WorkerProcess) -> None:
         self._loop.remove_reader(worker.link)
