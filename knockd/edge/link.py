@@ -16,8 +16,11 @@ from typing import Any
 
 from knockd_conf.model import Protocol, Step
 
-MAX_MESSAGE = 1 << 18
+MAX_MESSAGE = 1 << 19
 """Bytes of the longest message: a view with 1,000 doors of 32 steps fits."""
+
+MAX_TEXT = 4_096
+"""Bytes of the longest text that the packet process may send."""
 
 _EVENT = struct.Struct("=BBHHHQ16s16s")
 
@@ -78,7 +81,8 @@ class Message:
             self.source,
             self.destination,
         )
-        return head + self.text.encode("utf-8", "replace")[: MAX_MESSAGE - _EVENT.size]
+        text = self.text.encode("utf-8", "replace")[:MAX_TEXT]
+        return head + text.decode("utf-8", "ignore").encode()  # a character that was cut in two is left out
 
 
 def decode(data: bytes, doors: int, interfaces: int) -> Message:
@@ -87,6 +91,8 @@ def decode(data: bytes, doors: int, interfaces: int) -> Message:
         raise MalformedError(f"{len(data)} bytes")
     number, version, door, stage, interface, count, source, destination = _EVENT.unpack_from(data)
     text = data[_EVENT.size :]
+    if len(text) > MAX_TEXT:
+        raise MalformedError(f"{len(data)} bytes")
     try:
         kind = Kind(number)
         message = text.decode()
@@ -136,7 +142,7 @@ class View:
         sequences = {
             str(d): [(s.port, int(s.protocol)) for s in steps] for d, steps in self.sequences.items()
         }
-        return json.dumps({"addresses": addresses, "sequences": sequences}).encode()
+        return json.dumps({"addresses": addresses, "sequences": sequences}, separators=(",", ":")).encode()
 
     @staticmethod
     def decode(data: bytes) -> View:
