@@ -77,8 +77,21 @@ class Case:
 class Referee:
     """A filter text as libpcap compiles it, judging whole frames as they are captured."""
 
-    def __init__(self, text: str, linktype: int) -> None:
-        self._compiled = pcapy.compile(linktype, SNAPLEN, text, 1, 0)
+    def __init__(self, text: str, linktype: int, *, optimise: bool = True) -> None:
+        self._compiled = pcapy.compile(linktype, SNAPLEN, text, int(optimise), 0)
+
+    @classmethod
+    def of(cls, text: str, linktype: int, *, optimise: bool) -> Referee | None:
+        """The same, or None for a text that libpcap refuses ("expression rejects all packets")."""
+        try:
+            return cls(text, linktype, optimise=optimise)
+        except pcapy.PcapError:
+            return None
+
+    @property
+    def rows(self) -> list[tuple[int, int, int, int]]:
+        """The program that libpcap made."""
+        return list(self._compiled.get_bpf())
 
     def passes(self, frame: bytes) -> bool:
         """libpcap's verdict, by its own interpreter."""
