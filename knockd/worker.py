@@ -220,32 +220,33 @@ class Worker:
         """Judges one batch; False when there may be more."""
         data, records = listener.capture.read(BATCH)
         decoder, feed, local = listener.decoder, self._matcher.feed, listener.local
+        show, ipv6 = self._packet_line, self._ipv6
         steady = time.monotonic() - time.time()
         arrived, late = now, False
         if records:
             seconds, microseconds, _, _ = _RECORD.unpack_from(records)
             late = not 0 <= now - seconds - microseconds / 1e6 - steady <= self._slack
         for seconds, microseconds, offset, length in _RECORD.iter_unpack(records):
-            if late:
-                arrived = self._arrival(seconds + microseconds / 1e6 + steady, now)
             packet = decoder(data, offset, offset + length)
-            if packet is None or (not self._ipv6 and len(packet[0]) == 16):
+            if packet is None or (not ipv6 and len(packet[0]) == 16):
                 continue
-            if self._packet_line is not None:
-                self._show(
-                    self._packet_line(listener.capture.linktype, data[offset : offset + length], seconds)
-                )
+            if late:
+                arrived = self._arrival(seconds + microseconds / 1e6 + steady, arrived, now)
+            if show is not None:
+                self._show(show(listener.capture.linktype, data[offset : offset + length], seconds))
             for event in feed(packet, local, arrived):
                 self._tell(event, number)
         return len(records) < BATCH * _RECORD.size
 
-    def _arrival(self, stamp: float, now: float) -> float:
+    def _arrival(self, stamp: float, before: float, now: float) -> float:
         """When a packet came, for we may have been held up since; never before what was judged already.
 
         ``stamp`` is the kernel's, moved to our steady clock; one that a jump of the wall clock
-        has made useless counts as now.
+        has made useless counts as now. ``before`` is the packet's before it: within a millisecond
+        both share one number, for the tables keep it.
         """
-        return max(stamp, self._judged) if 0 <= now - stamp <= MAX_LAG else now
+        arrived = max(stamp, self._judged) if 0 <= now - stamp <= MAX_LAG else now
+        return before if abs(arrived - before) < 0.001 else arrived
 
     def _count_drops(self) -> None:
         """Tells how many frames the kernel dropped since the last count."""

@@ -55,9 +55,9 @@ def test_every_option(load_text: Load) -> None:
     """Every key of [options] fills its field."""
     config = load_text(
         "[options]\nUseSyslog = yes\nLogFile = /l\nPidFile = /p\nInterface = eth0 ,ppp0,eth0\nLatency = 1\n"
-        "LogFormat = JSON\nLog_Failures = no\nMax_Attempts = 1024\nMax_Leases = 1\n"
+        "Buffer = 64\nLogFormat = JSON\nLog_Failures = no\nMax_Attempts = 1024\nMax_Leases = 1\n"
     )
-    expected = Options(True, "/l", "/p", ("eth0", "ppp0"), 1, LogFormat.JSON, False, 1024, 1)
+    expected = Options(True, "/l", "/p", ("eth0", "ppp0"), 1, 64, LogFormat.JSON, False, 1024, 1)
     assert expected == config.options
 
 
