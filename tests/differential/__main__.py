@@ -1,4 +1,7 @@
-"""``python -m tests.differential [TRACES]``: plays random traces to 0.8 and ours and prints the figures."""
+"""``python -m tests.differential [TRACES [guarded]]``: plays traces to 0.8 and ours and prints the figures.
+
+Ours has no guard ports, or with ``guarded`` those that it chooses itself.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ def main(argv: list[str]) -> int:
     """Plays so many traces (1,000 by default). Returns 1 when anything differed."""
     total = Tally()
     with wire() as hosts:
-        for world in worlds(int(argv[0]) if argv else 1_000):
+        for world in worlds(int(argv[0]) if argv else 1_000, guarded=argv[1:] == ["guarded"]):
             with tempfile.TemporaryDirectory() as directory:
                 tally = compare(hosts, world, Path(directory))
             total.add(tally)

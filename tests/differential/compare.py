@@ -2,7 +2,7 @@
 
 Every packet of a world has a source port of its own. Both daemons run with -D and print a
 line a packet, and an opening right after the packet that caused it: that is how it is
-known which packet opened.
+known which packet opened. 0.8 has no guard ports: whoever touches one is judged by the rules alone.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from knockd_bpf.wire import Packet
-from knockd_conf.model import Door
+from knockd_conf.model import Door, Step
 from tests.support.daemon import OURS, PEER, Daemon
 from tests.support.frames import ethernet, packet
 from tests.support.lab import Host, Lab
-from tests.support.model import Kind, Model
+from tests.support.model import Kind, Model, neighbours
 from tests.support.traces import LOCAL, SERVER4, SERVER6, World, make_world
 from tests.support.waiting import wait_until
 
@@ -39,6 +39,9 @@ TOLERANCE = 0.08
 BURST, REST = 40, 0.02
 """After so many packets without a pause, so many seconds of rest: neither daemon's ring overflows."""
 
+Guards = Sequence[frozenset[Step]]
+"""The guard ports of each door of a world; empty: ours runs without guards."""
+
 Opening = tuple[int, str]
 """(number of the packet that opened, name of the door)."""
 
@@ -53,8 +56,12 @@ class Tally:
     openings: int = 0
     close: int = 0
     """Traces not compared with the model: an age was within TOLERANCE of a Seq_Timeout."""
+    guard_hits: int = 0
+    """Packets that touched a guard of some door."""
+    guarded: int = 0
+    """Openings of 0.8 for a source that had touched a guard of the door before."""
     exceptions: list[str] = field(default_factory=list)
-    """0.8 opened and ours did not, at that packet."""
+    """0.8 opened and ours did not, at that packet, though the source had touched no guard."""
     mismatches: list[str] = field(default_factory=list)
     """Ours and the written rules disagree."""
     unseen: list[str] = field(default_factory=list)
@@ -69,7 +76,8 @@ class Tally:
         return (
             f"{self.traces} traces, {self.packets} packets: 0.8 opened {self.peer_openings} times,"
             f" ours {self.openings}; {len(self.exceptions)} exceptions, {len(self.mismatches)} mismatches"
-            f" with the rules, {len(self.unseen)} packets unseen, {self.close} traces too close to call"
+            f" with the rules, {len(self.unseen)} packets unseen, {self.close} traces too close to call;"
+            f" {self.guard_hits} packets touched a guard, {self.guarded} openings of 0.8 came after one"
         )
 
 
@@ -90,20 +98,23 @@ def wire() -> Iterator[Wire]:
         yield Wire(server, client)
 
 
-def worlds(traces: int) -> Iterator[World]:
+def worlds(traces: int, *, guarded: bool = False) -> Iterator[World]:
     """Worlds with so many traces together; every fourth is a slow one."""
     for number, first in enumerate(range(0, traces, TRACES_PER_WORLD)):
-        yield make_world(number, min(TRACES_PER_WORLD, traces - first), slow=number % 4 == 3)
+        size = min(TRACES_PER_WORLD, traces - first)
+        yield make_world(number, size, slow=number % 4 == 3, guarded=guarded)
 
 
 def compare(on: Wire, world: World, directory: Path) -> Tally:
     """Plays a world to both daemons. ``directory`` is an empty one for their files."""
+    peer = ("stdbuf", "-oL", *PEER), world.config()
+    ours = OURS, world.config("auto" if world.guarded else "none")
     with ExitStack() as stack:
         both = []
-        for name, program in (("peer", ("stdbuf", "-oL", *PEER)), ("ours", OURS)):
+        for name, (program, config) in {"peer": peer, "ours": ours}.items():
             files = directory / name
             files.mkdir()
-            daemon = Daemon(on.server, world.config(), files, "-D", program=program)
+            daemon = Daemon(on.server, config, files, "-D", program=program)
             both.append(stack.enter_context(daemon))
         sender = Sender(on, world)
         stack.enter_context(sender.socket)
@@ -113,7 +124,8 @@ def compare(on: Wire, world: World, directory: Path) -> Tally:
         outputs = [daemon.output() for daemon in both]
         ended = [daemon.process.poll() for daemon in both]
     assert ended == [None, None], f"a daemon ended on its own: {ended}\n{outputs}"
-    return judge(world, sent, *map(read, outputs))
+    assert "packet process ended" not in outputs[1], outputs[1]
+    return judge(world, sent, read(outputs[0]), read(outputs[1]))
 
 
 class Sender:
@@ -205,9 +217,9 @@ def read(output: str) -> Report:
     return Report(tuple(seen), frozenset(openings))
 
 
-def by_the_rules(world: World, sent: Sequence[float], late: float) -> frozenset[Opening]:
+def by_the_rules(world: World, sent: Sequence[float], guards: Guards, late: float) -> frozenset[Opening]:
     """The openings that the written rules give for packets sent at these times."""
-    model = Model(world.doors, late=late)
+    model = Model(world.doors, guards, late=late)
     return frozenset(
         (number, world.doors[happened.door].name)
         for number, (shot, now) in enumerate(zip(world.shots, sent, strict=True))
@@ -218,32 +230,60 @@ def by_the_rules(world: World, sent: Sequence[float], late: float) -> frozenset[
 
 def judge(world: World, sent: Sequence[float], peer: Report, ours: Report) -> Tally:
     """Compares what both daemons did with each other and with the rules."""
-    rules = by_the_rules(world, sent, 0.0)
+    guards = neighbours(world.doors) if world.guarded else ()
+    rules = by_the_rules(world, sent, guards, 0.0)
     unsure = {
         world.shots[number].trace
         for late in (-TOLERANCE, TOLERANCE)
-        for number, _ in rules ^ by_the_rules(world, sent, late)
+        for number, _ in rules ^ by_the_rules(world, sent, guards, late)
     }
+    touched = guard_hits(world, guards)
     tally = Tally(
         traces=len({shot.trace for shot in world.shots}),
         packets=len(world.shots),
         peer_openings=len(peer.openings),
         openings=len(ours.openings),
         close=len(unsure),
+        guard_hits=len({number for number, _ in touched}),
     )
-    for number, name in sorted(peer.openings - ours.openings):
-        tally.exceptions.append(f"0.8 alone opened {describe(world, number, name)}")
+    for number, name in sorted(peer.openings):
+        source = world.shots[number].packet.source
+        if any(
+            of == name and hit < number and world.shots[hit].packet.source == source for hit, of in touched
+        ):
+            tally.guarded += 1
+        elif (number, name) not in ours.openings:
+            tally.exceptions.append(f"0.8 alone opened {describe(world, number, name)}")
     for number, name in sorted(rules ^ ours.openings):
         if world.shots[number].trace not in unsure:
             who = "the rules" if (number, name) in rules else "ours"
             tally.mismatches.append(f"{who} alone opened {describe(world, number, name)}")
-    model = Model(world.doors)
-    for number, shot in enumerate(world.shots):
-        if any(model.concerns(door, shot.packet, LOCAL) for door in range(len(world.doors))):
-            for who, report in (("0.8", peer), ("ours", ours)):
-                if number not in report.seen:
-                    tally.unseen.append(f"{who} did not show packet {number} of world {world.seed}")
+    tally.unseen += unseen(world, "0.8", peer, ())
+    tally.unseen += unseen(world, "ours", ours, guards)
     return tally
+
+
+def guard_hits(world: World, guards: Guards) -> frozenset[Opening]:
+    """(number of the packet, name of the door) of all packets that touch a guard."""
+    model = Model(world.doors, guards)
+    return frozenset(
+        (number, door.name)
+        for number, shot in enumerate(world.shots)
+        for index, door in enumerate(world.doors)
+        if model.touches(index, shot.packet, LOCAL)
+    )
+
+
+def unseen(world: World, who: str, report: Report, guards: Guards) -> Iterator[str]:
+    """One line for each packet that means something to a door and was not shown."""
+    model = Model(world.doors, guards)
+    for number, shot in enumerate(world.shots):
+        matters = any(
+            model.concerns(door, shot.packet, LOCAL) or model.touches(door, shot.packet, LOCAL)
+            for door in range(len(world.doors))
+        )
+        if matters and number not in report.seen:
+            yield f"{who} did not show packet {number} of world {world.seed}"
 
 
 def describe(world: World, number: int, name: str) -> str:

@@ -1,6 +1,7 @@
 """Debian's knockd 0.8 and ours listen side by side: whatever opens a door under 0.8 opens it under ours.
 
-KNOCKD_TRACES says how many random traces are played (100 by default).
+KNOCKD_TRACES says how many random traces are played (100 by default) without guard ports; half
+as many are played with them.
 """
 
 from __future__ import annotations
@@ -33,10 +34,18 @@ def joined() -> Iterator[Wire]:
 
 @pytest.fixture(scope="module")
 def total() -> Iterator[Tally]:
-    """The findings of all worlds together, printed at the end."""
+    """The findings of all worlds without guards together, printed at the end."""
     tally = Tally()
     yield tally
     print(f"\n{tally}")
+
+
+@pytest.fixture(scope="module")
+def guarded_total() -> Iterator[Tally]:
+    """The findings of all worlds with guards together, printed at the end."""
+    tally = Tally()
+    yield tally
+    print(f"\nwith guards: {tally}")
 
 
 @pytest.mark.parametrize("world", list(worlds(TRACES)), ids=lambda world: f"seed{world.seed}")
@@ -58,3 +67,26 @@ def test_traces_make_doors_open(total: Tally) -> None:
     assert total.peer_openings > total.traces / 4
     assert total.openings >= total.peer_openings
     assert total.close <= total.traces / 20
+
+
+@pytest.mark.parametrize(
+    "world", list(worlds(TRACES // 2, guarded=True)), ids=lambda world: f"guarded-seed{world.seed}"
+)
+def test_guards_change_nothing_for_who_touches_none(
+    world: World, joined: Wire, guarded_total: Tally, tmp_path: Path
+) -> None:
+    """With guards each opening of 0.8 is still ours unless its source touched one; ours are the rules."""
+    tally = compare(joined, world, tmp_path)
+    guarded_total.add(tally)
+    assert tally.exceptions == []
+    assert tally.mismatches == []
+    assert tally.unseen == []
+
+
+def test_traces_touch_guards(guarded_total: Tally) -> None:
+    """The comparison with guards is not empty: some touched one, most did not and opened doors."""
+    if guarded_total.traces == 0:
+        pytest.skip("no world was played")
+    assert guarded_total.guard_hits > guarded_total.traces / 10
+    assert guarded_total.openings > guarded_total.traces / 4
+    assert guarded_total.close <= guarded_total.traces / 20

@@ -10,7 +10,7 @@ from typing import TypeVar
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from knockd.engine.events import Event, Expired, Opened, Spoiled, Stage
+from knockd.engine.events import Event, Expired, Guarded, Opened, Spoiled, Stage
 from knockd.engine.matcher import SWEEP_PAUSE, Matcher
 from knockd_bpf.wire import TCP, UDP, Packet
 from knockd_conf.model import Door, FlagRule, Protocol, Step
@@ -37,17 +37,25 @@ class Arrival:
 
 @dataclass(frozen=True)
 class Rotation:
-    """A door gets another sequence, ``gap`` seconds after what was before."""
+    """A door gets another sequence and other guards, ``gap`` seconds after what was before."""
 
     gap: float
     door: int
     steps: tuple[Step, ...]
+    guards: frozenset[Step]
+
+
+Guards = list[frozenset[Step]]
+"""The guard ports of each door."""
 
 
 steps = st.builds(
     Step, st.integers(1, 3), st.sampled_from([Protocol.TCP, Protocol.TCP, Protocol.TCP, Protocol.UDP])
 )
 sequences = st.lists(steps, min_size=1, max_size=5).map(tuple)
+guards = st.builds(Step, st.integers(3, 5), st.sampled_from([Protocol.TCP, Protocol.TCP, Protocol.UDP]))
+"""Port 3 may be a step too."""
+
 rules = st.sampled_from(
     [None, FlagRule(SYN, 0), FlagRule(SYN, ACK), FlagRule(0, SYN), FlagRule(FIN | SYN, 0)]
 )
@@ -69,7 +77,8 @@ gaps = st.sampled_from([0.0, 0.0, 0.0, 0.0, 0.25, 0.5, 1.0, 1.25, 30.0])
 def packets(draw: st.DrawFn, watched: list[Door]) -> Packet:
     """A packet that mostly is some step of some door, to the right address, with fitting flags."""
     door = draw(st.sampled_from(watched))
-    step = draw(st.one_of(st.sampled_from(door.steps), st.sampled_from(door.steps), steps))
+    known = st.sampled_from(door.steps)
+    step = draw(st.one_of(known, known, known, known, steps, steps, guards))
     destination = draw(
         st.sampled_from([right_address(door)] * 3 + [*sorted(LOCAL), ROUTED.packed, ELSEWHERE])
     )
@@ -118,6 +127,19 @@ def some(chunks: st.SearchStrategy[list[T]], draw: st.DrawFn) -> list[T]:
 
 
 @st.composite
+def guards_of(draw: st.DrawFn, watched: list[Door]) -> Guards:
+    """Guards for each door, often none."""
+    return [draw(st.one_of(st.just(frozenset()), st.frozensets(guards, max_size=3))) for _ in watched]
+
+
+@st.composite
+def guarded_traces(draw: st.DrawFn) -> tuple[list[Door], Guards, list[Arrival]]:
+    """Doors, their guards and packets at them."""
+    watched, arrivals = draw(traces())
+    return watched, draw(guards_of(watched)), arrivals
+
+
+@st.composite
 def traces(draw: st.DrawFn) -> tuple[list[Door], list[Arrival]]:
     """Doors and packets at them."""
     watched = draw(st.lists(doors, min_size=1, max_size=4))
@@ -125,16 +147,34 @@ def traces(draw: st.DrawFn) -> tuple[list[Door], list[Arrival]]:
 
 
 @st.composite
-def rotating_traces(draw: st.DrawFn) -> tuple[list[Door], list[Arrival | Rotation]]:
+def rotating_traces(draw: st.DrawFn) -> tuple[list[Door], Guards, list[Arrival | Rotation]]:
     """Doors, packets at them and now and then a new sequence for one of them (or none at all)."""
     watched = draw(st.lists(doors, min_size=1, max_size=3))
     rotations = st.builds(
-        Rotation, gaps, st.integers(0, len(watched) - 1), st.one_of(sequences, st.just(()), sequences)
+        Rotation,
+        gaps,
+        st.integers(0, len(watched) - 1),
+        st.one_of(sequences, st.just(()), sequences),
+        st.frozensets(guards, max_size=3),
     ).map(lambda rotation: [rotation])
-    return watched, some(st.one_of(singles(watched), runs(watched), rotations), draw)
+    happenings: list[Arrival | Rotation] = some(st.one_of(singles(watched), runs(watched), rotations), draw)
+    return watched, draw(guards_of(watched)), happenings
 
 
-KINDS = {Stage: Kind.STAGE, Opened: Kind.OPEN, Spoiled: Kind.SPOILED, Expired: Kind.EXPIRED}
+def guarded_matcher(watched: list[Door], guards: Guards, slack: float = 0.0) -> Matcher:
+    """A matcher with guards."""
+    matcher = Matcher(watched, slack=slack)
+    matcher.set_guards(guards)
+    return matcher
+
+
+KINDS = {
+    Stage: Kind.STAGE,
+    Opened: Kind.OPEN,
+    Spoiled: Kind.SPOILED,
+    Expired: Kind.EXPIRED,
+    Guarded: Kind.GUARDED,
+}
 
 
 def told(events: Sequence[Event]) -> list[Happened]:
@@ -144,6 +184,7 @@ def told(events: Sequence[Event]) -> list[Happened]:
 
 TWO_AT_ONE_STAGE = (
     [Door("door", "knockd.conf", 1, (Step(1), Step(1), Step(2)), seq_timeout=1.0)],
+    [frozenset[Step]()],
     [
         Arrival(gap, Packet(SOURCES[0], min(LOCAL), TCP, port, SYN))
         for gap, port in [(0, 1), (0, 1), (0.5, 1), (0.5, 1), (0.25, 2)]
@@ -152,15 +193,27 @@ TWO_AT_ONE_STAGE = (
 """The younger of two attempts that meet at stage 2 is still in time when the last step comes."""
 
 
+GUARD_AFTER_THE_DEADLINE = (
+    [Door("door", "knockd.conf", 1, (Step(1), Step(2)), seq_timeout=1.0)],
+    [frozenset([Step(3)])],
+    [
+        Arrival(gap, Packet(SOURCES[0], min(LOCAL), TCP, port, SYN))
+        for gap, port in [(0, 1), (1.25, 3), (0, 1), (1, 1), (1, 2)]
+    ],
+)
+"""An attempt has expired when its source touches a guard; exactly Seq_Timeout later the next may start."""
+
+
 @settings(max_examples=150, deadline=None)
-@given(traces())
-@example(TWO_AT_ONE_STAGE)
+@given(guarded_traces(), st.sampled_from([0.0, 0.25]))
+@example(TWO_AT_ONE_STAGE, 0.0)
+@example(GUARD_AFTER_THE_DEADLINE, 0.0)
 def test_every_packet_means_to_the_matcher_what_it_means_to_the_model(
-    trace: tuple[list[Door], list[Arrival]],
+    trace: tuple[list[Door], Guards, list[Arrival]], slack: float
 ) -> None:
     """Without a timer, each packet of any trace gives the same events in the same order."""
-    watched, arrivals = trace
-    matcher, model, now = Matcher(watched), Model(watched), 0.0
+    watched, guards, arrivals = trace
+    matcher, model, now = guarded_matcher(watched, guards, slack), Model(watched, guards, late=slack), 0.0
     for arrival in arrivals:
         now += arrival.gap
         expected = model.feed(now, LOCAL, arrival.packet)
@@ -170,11 +223,11 @@ def test_every_packet_means_to_the_matcher_what_it_means_to_the_model(
 @settings(max_examples=150, deadline=None)
 @given(rotating_traces())
 def test_timer_and_new_sequences_agree_with_the_model(
-    trace: tuple[list[Door], list[Arrival | Rotation]],
+    trace: tuple[list[Door], Guards, list[Arrival | Rotation]],
 ) -> None:
-    """With the timer called whenever it is due and sequences changing, all events are the model's."""
-    watched, happenings = trace
-    matcher, model, now = Matcher(watched), Model(watched), 0.0
+    """With the timer called when due and sequences and guards changing, all events are the model's."""
+    watched, guards, happenings = trace
+    matcher, model, now = guarded_matcher(watched, guards), Model(watched, guards), 0.0
     for happening in happenings:
         now += happening.gap
         due = matcher.next_expiry()
@@ -183,17 +236,19 @@ def test_timer_and_new_sequences_agree_with_the_model(
         if isinstance(happening, Rotation):
             model.set_sequence(happening.door, happening.steps)
             matcher.set_sequence(happening.door, happening.steps)
+            model.guards[happening.door] = happening.guards
+            matcher.set_guards(model.guards)
         else:
             expected = model.feed(now, LOCAL, happening.packet)
             assert expected == told(matcher.feed(happening.packet, LOCAL, now))
 
 
 @settings(max_examples=60, deadline=None)
-@given(traces())
-def test_timer_comes_for_every_attempt(trace: tuple[list[Door], list[Arrival]]) -> None:
+@given(guarded_traces())
+def test_timer_comes_for_every_attempt(trace: tuple[list[Door], Guards, list[Arrival]]) -> None:
     """While an attempt lives the timer is set for its deadline, or for one sweep's pause after it."""
-    watched, arrivals = trace
-    matcher, model, now, swept = Matcher(watched), Model(watched), 0.0, 0.0
+    watched, guards, arrivals = trace
+    matcher, model, now, swept = guarded_matcher(watched, guards), Model(watched, guards), 0.0, 0.0
     for arrival in arrivals:
         now += arrival.gap
         due = matcher.next_expiry()
@@ -210,11 +265,11 @@ def test_timer_comes_for_every_attempt(trace: tuple[list[Door], list[Arrival]]) 
 
 
 @settings(max_examples=60, deadline=None)
-@given(traces())
-def test_nothing_is_left_when_the_timer_has_run_out(trace: tuple[list[Door], list[Arrival]]) -> None:
+@given(guarded_traces())
+def test_nothing_is_left_when_the_timer_has_run_out(trace: tuple[list[Door], Guards, list[Arrival]]) -> None:
     """After the last packet the timer alone ends every attempt, and then asks for nothing more."""
-    watched, arrivals = trace
-    matcher, now = Matcher(watched), 0.0
+    watched, guards, arrivals = trace
+    matcher, now = guarded_matcher(watched, guards), 0.0
     for arrival in arrivals:
         now += arrival.gap
         matcher.feed(arrival.packet, LOCAL, now)
@@ -231,7 +286,7 @@ def test_nothing_is_left_when_the_timer_has_run_out(trace: tuple[list[Door], lis
 def test_packets_that_are_exactly_the_sequence_always_open(trace: tuple[list[Door], list[Arrival]]) -> None:
     """When a source's last packets at a door are its sequence, in time, the last of them opens it.
 
-    Every opening of knockd 0.8 is of this kind, so none of them is lost.
+    Every opening of knockd 0.8 is of this kind, so none of them is lost without guards.
     """
     watched, arrivals = trace
     matcher, model, now = Matcher(watched), Model(watched), 0.0

@@ -22,10 +22,11 @@ class Kind(Enum):
     OPEN = "open"
     SPOILED = "spoiled"
     EXPIRED = "expired"
+    GUARDED = "guarded"
 
 
 class Happened(NamedTuple):
-    """One thing that happened; ``stage`` counts the steps done (all of them when it opened)."""
+    """One thing that happened; ``stage`` counts the steps done (all when it opened, 0: no attempt)."""
 
     kind: Kind
     door: int
@@ -42,13 +43,21 @@ class Attempt:
 
 
 class Model:
-    """All attempts at all doors. ``late`` is added to every Seq_Timeout, in seconds."""
+    """All attempts at all doors, and who touched a guard when.
 
-    def __init__(self, doors: Sequence[Door], *, late: float = 0.0) -> None:
+    ``guards`` are the guard ports of each door (without them: none), ``late`` is added to
+    every Seq_Timeout, in seconds.
+    """
+
+    def __init__(
+        self, doors: Sequence[Door], guards: Sequence[Iterable[Step]] = (), *, late: float = 0.0
+    ) -> None:
         self.doors = list(doors)
         self.sequences = [door.steps for door in doors]
+        self.guards = [frozenset(ports) for ports in guards] or [frozenset[Step]()] * len(self.doors)
         self.late = late
         self.attempts: dict[tuple[int, bytes], list[Attempt]] = {}
+        self.touched: dict[tuple[int, bytes], float] = {}
 
     def set_sequence(self, door: int, steps: Iterable[Step]) -> None:
         """Gives a door another sequence and forgets every attempt at it."""
@@ -56,10 +65,18 @@ class Model:
         self.attempts = {key: value for key, value in self.attempts.items() if key[0] != door}
 
     def concerns(self, door: int, packet: Packet, local: Iterable[bytes]) -> bool:
-        """Whether a packet is one of the door's ports, to a watched address, with fitting flags."""
+        """Whether a packet is one of the door's steps, to a watched address, with fitting flags."""
+        return _step(packet) in self.sequences[door] and self._fits(door, packet, local)
+
+    def touches(self, door: int, packet: Packet, local: Iterable[bytes]) -> bool:
+        """Whether a packet is one of the door's guards; a step is none, a door without steps has none."""
+        ports = self.guards[door] - set(self.sequences[door]) if self.sequences[door] else ()
+        return _step(packet) in ports and self._fits(door, packet, local)
+
+    def _fits(self, door: int, packet: Packet, local: Iterable[bytes]) -> bool:
         wanted = [address.packed for address in self.doors[door].target] or list(local)
         rule = self.doors[door].flags
-        if _step(packet) not in self.sequences[door] or packet.destination not in wanted:
+        if packet.destination not in wanted:
             return False
         if packet.protocol != TCP or rule is None:
             return True
@@ -69,7 +86,9 @@ class Model:
         """Judges one packet that arrived at ``now`` (seconds)."""
         happened: list[Happened] = []
         for door in range(len(self.doors)):
-            if self.concerns(door, packet, local):
+            if self.touches(door, packet, local):
+                happened += self._guard(door, now, packet.source)
+            elif self.concerns(door, packet, local) and not self.ignored(door, now, packet.source):
                 happened += self._judge(door, now, packet)
         return happened
 
@@ -91,6 +110,23 @@ class Model:
             for attempt in attempts
         ]
         return min(deadlines, default=None)
+
+    def ignored(self, door: int, now: float, source: bytes) -> bool:
+        """Whether a source touched a guard of the door less than Seq_Timeout ago."""
+        touched = self.touched.get((door, source))
+        return touched is not None and now - touched < self._limit(door)
+
+    def _guard(self, door: int, now: float, source: bytes) -> list[Happened]:
+        happened: list[Happened] = []
+        before = self.attempts.get((door, source), [])
+        alive = self._young(door, now, before)
+        if before and not alive:
+            happened.append(Happened(Kind.EXPIRED, door, source, _foremost(before)))
+        if not self.ignored(door, now, source):
+            happened.append(Happened(Kind.GUARDED, door, source, _foremost(alive)))
+        self._keep(door, source, [])
+        self.touched[door, source] = now
+        return happened
 
     def _judge(self, door: int, now: float, packet: Packet) -> list[Happened]:
         source, step, sequence = packet.source, _step(packet), self.sequences[door]
@@ -145,6 +181,21 @@ class Model:
             self.attempts[door, source] = attempts
         else:
             self.attempts.pop((door, source), None)
+
+
+def neighbours(doors: Sequence[Door]) -> list[frozenset[Step]]:
+    """The guards of ``Guard_Ports = auto`` on a host without services: ports beside every step."""
+    knocks = {step for door in doors for step in door.steps}
+    return [
+        frozenset(
+            Step(port, step.protocol)
+            for step in door.steps
+            for port in (step.port - 1, step.port + 1)
+            if 1 <= port <= 65_535
+        )
+        - knocks
+        for door in doors
+    ]
 
 
 def _step(packet: Packet) -> Step:

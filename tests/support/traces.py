@@ -7,6 +7,7 @@ well, badly and in each other's way. The same seed always gives the same world.
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
@@ -31,6 +32,8 @@ RULES = {
 }
 
 LONG = 25.0
+FAULTS = ("repeat", "repeat", "own", "other", "flags", "strange", "away", "drop", "swap")
+
 PAUSE = 0.45
 """Seconds; sums of it stay at least 0.1 s away from the whole seconds of a short Seq_Timeout up to 3."""
 
@@ -51,25 +54,33 @@ class World:
     seed: int
     doors: tuple[Door, ...]
     shots: tuple[Shot, ...]
+    guarded: bool
 
-    def config(self) -> str:
-        """The doors as a configuration file without commands."""
-        return "[options]\n" + "".join(_section(door) for door in self.doors)
+    def config(self, guard_ports: str | None = None) -> str:
+        """The doors as a configuration file without commands; 0.8 knows no Guard_Ports."""
+        options = "[options]\n" + (f"Guard_Ports = {guard_ports}\n" if guard_ports else "")
+        return options + "".join(_section(door) for door in self.doors)
 
 
-def make_world(seed: int, traces: int, *, slow: bool) -> World:
-    """A world of ``traces`` traces. In a slow one sources pause and short Seq_Timeouts run out."""
+def make_world(seed: int, traces: int, *, slow: bool, guarded: bool = False) -> World:
+    """A world of ``traces`` traces. In a slow one sources pause and short Seq_Timeouts run out.
+
+    In a guarded one there is room for guards between the knock ports, and some sources touch them.
+    """
     choose = random.Random(seed)
-    doors = tuple(_door(choose, index, slow) for index in range(choose.randint(2, 6)))
+    ports = range(7000, 7020, 2) if guarded else range(7000, 7010)
+    doors = tuple(_door(choose, index, ports, slow) for index in range(choose.randint(2, 6)))
+    faults = (*FAULTS, "beside", "beside") if guarded else FAULTS
     shots: list[Shot] = []
     for first in range(0, traces, 4):
-        together = [_trace(choose, doors, number, slow) for number in range(first, min(first + 4, traces))]
+        numbers = range(first, min(first + 4, traces))
+        together = [_trace(choose, doors, faults, number, slow) for number in numbers]
         if slow:
             start = choose.uniform(0.0, 1.5)
             shots += [replace(shot, at=shot.at + start) for trace in together for shot in trace]
         else:
             shots += _shuffled_together(choose, together)
-    return World(seed, doors, tuple(sorted(shots, key=lambda shot: shot.at)))
+    return World(seed, doors, tuple(sorted(shots, key=lambda shot: shot.at)), guarded)
 
 
 def fitting_flags(choose: random.Random, door: Door) -> int:
@@ -98,15 +109,15 @@ def _section(door: Door) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _door(choose: random.Random, index: int, slow: bool) -> Door:
+def _door(choose: random.Random, index: int, known: Sequence[int], slow: bool) -> Door:
     length = choose.choice([1, 2, 2, 3, 3, 3, 4, 5, 8])
-    ports = choose.sample(range(7000, 7010), choose.choice([2, 3, length, length + 1]))
+    ports = choose.sample(known, choose.choice([2, 3, length, length + 1]))
     steps = tuple(
         Step(choose.choice(ports), choose.choice([Protocol.TCP, Protocol.TCP, Protocol.TCP, Protocol.UDP]))
         for _ in range(length)
     )
     if choose.random() < 0.5:  # the common kind: no port twice
-        distinct = choose.sample(range(7000, 7010), length)
+        distinct = choose.sample(known, length)
         steps = tuple(Step(port, step.protocol) for port, step in zip(distinct, steps, strict=True))
     return Door(
         name=f"door{index}",
@@ -119,13 +130,17 @@ def _door(choose: random.Random, index: int, slow: bool) -> Door:
     )
 
 
-def _trace(choose: random.Random, doors: tuple[Door, ...], number: int, slow: bool) -> list[Shot]:
+def _trace(
+    choose: random.Random, doors: tuple[Door, ...], faults: Sequence[str], number: int, slow: bool
+) -> list[Shot]:
     """One to three sources at once; no other trace has the same ones."""
     streams: list[list[Shot]] = []
     for index in range(choose.choice([1, 1, 2, 3])):
         base = ip_address("198.18.0.0") if choose.random() < 0.7 else ip_address("2001:db8::")
         source = base + 4 * number + index + 1
-        stream = [packet for _ in range(choose.randint(1, 4)) for packet in _knock(choose, doors, source)]
+        stream = [
+            packet for _ in range(choose.randint(1, 4)) for packet in _knock(choose, doors, faults, source)
+        ]
         at, shots = 0.0, []
         for packet in stream:
             if slow and at < 10 * PAUSE:
@@ -135,7 +150,9 @@ def _trace(choose: random.Random, doors: tuple[Door, ...], number: int, slow: bo
     return [shot for stream in streams for shot in stream] if slow else _shuffled_together(choose, streams)
 
 
-def _knock(choose: random.Random, doors: tuple[Door, ...], source: Address) -> list[Packet]:
+def _knock(
+    choose: random.Random, doors: tuple[Door, ...], faults: Sequence[str], source: Address
+) -> list[Packet]:
     """A knock at one door, often right, otherwise with one to three faults."""
     door = choose.choice(doors)
     packets = [packet_for(choose, door, step, source) for step in door.steps]
@@ -143,7 +160,7 @@ def _knock(choose: random.Random, doors: tuple[Door, ...], source: Address) -> l
         return packets
     for _ in range(choose.randint(1, 3)):
         at = choose.randrange(len(packets) + 1)
-        match choose.choice(["repeat", "repeat", "own", "other", "flags", "strange", "away", "drop", "swap"]):
+        match choose.choice(faults):
             case "repeat" if at < len(packets):
                 packets.insert(at, packets[at])
             case "own":
@@ -157,6 +174,10 @@ def _knock(choose: random.Random, doors: tuple[Door, ...], source: Address) -> l
                 protocol, flags = choose.choice([(TCP, FLAG_BITS["syn"]), (UDP, 0)])
                 port = choose.randrange(6990, 7020)
                 packets.insert(at, Packet(source.packed, _server(source).packed, protocol, port, flags))
+            case "beside":
+                step = choose.choice(door.steps)
+                beside = replace(step, port=step.port + choose.choice([-1, 1]))
+                packets.insert(at, packet_for(choose, door, beside, source))
             case "away" if at < len(packets) and source.version == 4:
                 away = choose.choice([ELSEWHERE, ROUTED, SERVER4])
                 packets.insert(at, packets[at]._replace(destination=away.packed))
