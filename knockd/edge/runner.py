@@ -8,6 +8,7 @@ somebody may write, so that nothing it started is killed by a closed pipe.
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import shutil
 import signal
@@ -87,6 +88,8 @@ class _Job:
     on_start: Callable[[], None]
     on_end: Callable[[Ended], None]
     process: subprocess.Popen[bytes] | None = None
+    reader: int | None = None
+    """Where its output is read, as long as somebody may write."""
     output: bytearray = field(default_factory=bytearray)
     timer: asyncio.TimerHandle | None = None
     late: bool = False
@@ -100,7 +103,7 @@ class Runner:
         self._running: dict[int, _Job] = {}
         self._busy: dict[object, int] = {}
         self._waiting: dict[object, _Queue] = {}
-        self._orphans: dict[int, None] = {}
+        self._orphans: dict[int, _Job] = {}
 
     def run(self, command: Command, on_start: Callable[[], None], on_end: Callable[[Ended], None]) -> bool:
         """Runs a command now or when its door has a place; False: too many wait already.
@@ -120,58 +123,62 @@ class Runner:
             status = job.process.poll()
             if status is not None:
                 del self._running[pid]
+                self._read_rest(job)
                 self._finish(job, status if status >= 0 else 128 - status)
 
     def _start(self, job: _Job) -> None:
         command = job.command
         self._busy[command.group] = self._busy.get(command.group, 0) + 1
         job.on_start()
-        argv: Sequence[str] = ("/bin/sh", "-c", command.line)
+        shell = ("/bin/sh", "-c", command.line)
+        argv: Sequence[str] = shell
         if command.words is not None and (program := shutil.which(command.words[0])) is not None:
             argv = (program, *command.words[1:])
-        reader, writer = os.pipe2(os.O_CLOEXEC)
-        os.set_blocking(reader, False)
         try:
-            job.process = subprocess.Popen(
-                argv,
-                stdin=subprocess.DEVNULL,
-                stdout=writer,
-                stderr=writer,
-                env=command.environment,
-                start_new_session=True,
-            )
+            try:
+                job.process, job.reader = _spawn(argv, command.environment)
+            except OSError as error:
+                if error.errno != errno.ENOEXEC:
+                    raise
+                # A script without "#!" line: a shell reads it itself.
+                job.process, job.reader = _spawn(shell, command.environment)
         except OSError as error:
-            os.close(reader)
             job.output += f"{argv[0]}: {error.strerror}".encode()
             status = NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE
             self._loop.call_soon(self._finish, job, status)
             return
-        finally:
-            os.close(writer)
         self._running[job.process.pid] = job
-        self._loop.add_reader(reader, self._read, reader, job)
+        self._loop.add_reader(job.reader, self._read, job)
         if command.deadline > 0:
             job.timer = self._loop.call_later(command.deadline, self._too_late, job)
 
-    def _read(self, reader: int, job: _Job) -> None:
+    def _read(self, job: _Job) -> None:
+        if job.reader is None:
+            return
         try:
-            data = os.read(reader, _CHUNK)
+            data = os.read(job.reader, _CHUNK)
         except BlockingIOError:
             return
-        if not data:
-            self._close_output(reader)
-            return
         job.output += data[: MAX_OUTPUT_BYTES - len(job.output)]
-        if job.process is not None and job.process.returncode is not None and reader not in self._orphans:
-            # Somebody outlives the command and still writes: read on, but not for ever many of them.
-            self._orphans[reader] = None
-            if len(self._orphans) > MAX_OPEN_OUTPUTS:
-                self._close_output(next(iter(self._orphans)))
+        if not data:
+            self._close_output(job)
 
-    def _close_output(self, reader: int) -> None:
-        self._orphans.pop(reader, None)
-        self._loop.remove_reader(reader)
-        os.close(reader)
+    def _read_rest(self, job: _Job) -> None:
+        """Reads what an ended command said last; who outlives it may write on, up to a bound."""
+        self._read(job)  # all that a pipe holds
+        self._read(job)  # and its end
+        if job.reader is None:
+            return
+        self._orphans[job.reader] = job
+        if len(self._orphans) > MAX_OPEN_OUTPUTS:
+            self._close_output(next(iter(self._orphans.values())))
+
+    def _close_output(self, job: _Job) -> None:
+        assert job.reader is not None
+        self._orphans.pop(job.reader, None)
+        self._loop.remove_reader(job.reader)
+        os.close(job.reader)
+        job.reader = None
 
     def _too_late(self, job: _Job) -> None:
         assert job.process is not None
@@ -197,6 +204,27 @@ class Runner:
                 self._start(following)
         lines = job.output.decode("utf-8", "replace").splitlines()
         job.on_end(Ended(status, tuple(lines[:MAX_OUTPUT_LINES]), job.late))
+
+
+def _spawn(argv: Sequence[str], environment: Mapping[str, str]) -> tuple[subprocess.Popen[bytes], int]:
+    """Starts a process; returns it and the descriptor to read its output from. Raises OSError."""
+    reader, writer = os.pipe2(os.O_CLOEXEC)
+    try:
+        process = subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=writer,
+            stderr=writer,
+            env=environment,
+            start_new_session=True,
+        )
+    except OSError:
+        os.close(reader)
+        raise
+    finally:
+        os.close(writer)
+    os.set_blocking(reader, False)
+    return process, reader
 
 
 def _signal_group(pid: int, number: signal.Signals) -> None:

@@ -1,0 +1,69 @@
+"""A runner on its own event loop, for tests that run real commands one after the other."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+
+from knockd.edge.runner import Command, Ended, Runner
+from knockd.engine.commands import words
+
+PATIENCE = 20.0
+"""Seconds after which a test is given up."""
+
+
+class Desk:
+    """Takes commands, and says in ``started`` and ``ended`` what became of them."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.runner = Runner(self.loop)
+        self.loop.add_signal_handler(signal.SIGCHLD, self.runner.reap)
+        self.started: list[str] = []
+        self.ended: list[tuple[str, Ended]] = []
+
+    def close(self) -> None:
+        """The loop is not used any more."""
+        self.loop.remove_signal_handler(signal.SIGCHLD)
+        self.loop.close()
+
+    def run(
+        self,
+        line: str,
+        *,
+        group: object = "door",
+        places: int = 8,
+        deadline: float = 0.0,
+        urgent: bool = False,
+        environment: dict[str, str] | None = None,
+    ) -> bool:
+        """Hands a command in; whether it was taken."""
+        command = Command(
+            group=group,
+            places=places,
+            line=line,
+            words=words(line),
+            environment=dict(os.environ) if environment is None else environment,
+            deadline=deadline,
+            urgent=urgent,
+        )
+        return self.runner.run(
+            command, lambda: self.started.append(line), lambda ended: self.ended.append((line, ended))
+        )
+
+    def wait(self, count: int = 1) -> list[Ended]:
+        """How the first ``count`` commands that end have ended."""
+        self.until(lambda: len(self.ended) >= count)
+        return [ended for _, ended in self.ended[:count]]
+
+    def until(self, true: Callable[[], object]) -> None:
+        """Lets the loop run until something is true."""
+
+        async def watch() -> None:
+            async with asyncio.timeout(PATIENCE):
+                while not true():
+                    await asyncio.sleep(0.001)
+
+        self.loop.run_until_complete(watch())

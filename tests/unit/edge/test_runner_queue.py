@@ -1,0 +1,92 @@
+"""Which command runs when: places of a door, order, urgency, and that nothing is left behind."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from knockd.edge import runner
+from tests.support.desk import Desk
+
+
+def test_order(desk: Desk) -> None:
+    """Commands that wait for a place of their door run in the order they came in."""
+    lines = [f"echo {number}" for number in range(5)]
+    for line in lines:
+        desk.run(line, places=1)
+    desk.wait(5)
+    assert (desk.started, [line for line, _ in desk.ended]) == (lines, lines)
+
+
+def test_one_at_a_time(desk: Desk, tmp_path: Path) -> None:
+    """With one place a command starts after the one before has ended."""
+    mark = tmp_path / "mark"
+    for _ in range(4):
+        desk.run(f"test ! -e {mark} && touch {mark} && rm {mark}", places=1)
+    assert [ended.status for ended in desk.wait(4)] == [0, 0, 0, 0]
+
+
+def test_several_at_a_time(desk: Desk, tmp_path: Path) -> None:
+    """With two places two commands run side by side: each waits for what the other says."""
+    there, back = tmp_path / "there", tmp_path / "back"
+    os.mkfifo(there)
+    os.mkfifo(back)
+    desk.run(f"echo 1 >{there}; read x <{back}", places=2)
+    desk.run(f"read x <{there}; echo 2 >{back}", places=2)
+    assert [ended.status for ended in desk.wait(2)] == [0, 0]
+
+
+def test_urgent_first(desk: Desk) -> None:
+    """Among those that wait the urgent ones run first: closing a door comes before opening it."""
+    for line, urgent in [("echo a", False), ("echo b", False), ("echo c", True), ("echo d", True)]:
+        desk.run(line, places=1, urgent=urgent)
+    desk.wait(4)
+    assert desk.started == ["echo a", "echo c", "echo d", "echo b"]
+
+
+def test_doors_do_not_wait_for_each_other(desk: Desk) -> None:
+    """A command that hangs takes a place of its own door only."""
+    desk.run("sleep 60", group="slow", places=1, deadline=0.3)
+    desk.run("true", group="quick", places=1)
+    desk.wait()
+    assert desk.ended[0][0] == "true"
+    desk.wait(2)
+
+
+def test_too_many_wait(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When too many wait a command is turned away, but never an urgent one."""
+    monkeypatch.setattr(runner, "MAX_WAITING", 2)
+    taken = [desk.run("true", places=1) for _ in range(5)]
+    urgent = [desk.run("true", places=1, urgent=True) for _ in range(5)]
+    desk.wait(8)
+    assert (taken, urgent) == ([True, True, True, False, False], [True] * 5)
+
+
+def test_nothing_is_started_twice(desk: Desk) -> None:
+    """Each command starts once and ends once."""
+    lines = [f"echo {number}" for number in range(30)]
+    for number, line in enumerate(lines):
+        desk.run(line, group=number % 3, places=2)
+    desk.wait(30)
+    assert (sorted(desk.started), sorted(line for line, _ in desk.ended)) == (sorted(lines), sorted(lines))
+
+
+def test_a_failed_start_gives_its_place_back(desk: Desk) -> None:
+    """A command that cannot be executed does not keep its place."""
+    for _ in range(3):
+        desk.run("/dev/null", places=1)
+    desk.run("true", places=1)
+    assert [ended.status for ended in desk.wait(4)] == [126, 126, 126, 0]
+
+
+def test_no_zombies(desk: Desk) -> None:
+    """300 commands leave no process behind, and no descriptor."""
+    before = len(os.listdir("/proc/self/fd"))
+    for number in range(300):
+        desk.run("true", group=number % 10)
+    desk.wait(300)
+    desk.until(lambda: len(os.listdir("/proc/self/fd")) == before)
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
