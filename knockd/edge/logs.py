@@ -95,7 +95,7 @@ class Sinks:
     def write(self, line: str) -> None:
         """Writes one line everywhere, with a stamp in the classic file."""
         if self._echo:
-            print(line, flush=True)
+            self._print(line)
         if self._syslog:
             syslog.syslog(syslog.LOG_NOTICE, line)
         if self.path is None:
@@ -111,6 +111,13 @@ class Sinks:
             self._complained = False
         except OSError as error:
             self._complain(error)
+
+    def _print(self, line: str) -> None:
+        encoding = sys.stdout.encoding or "utf-8"
+        try:
+            print(line.encode(encoding, "backslashreplace").decode(encoding), flush=True)
+        except OSError:
+            self._echo = False  # nobody reads it any more
 
     def _complain(self, error: OSError) -> None:
         if not self._complained:
