@@ -28,7 +28,7 @@ def describe(door: Door, live: Sequence[Step] | None) -> Iterator[str]:
         what = "disabled: no usable line in its one time sequences file"
     else:
         kinds = " and ".join(dict.fromkeys(str(step.protocol) for step in steps))
-        what = f"{len(steps)} step{'s' if len(steps) != 1 else ''} ({kinds}) within {door.seq_timeout:g} s"
+        what = f"{len(steps)} step{'s' if len(steps) != 1 else ''} ({kinds}) within {door.seq_timeout:.0f} s"
     if door.flags is not None:
         what += f", tcpflags {flag_names(door.flags)}"
     if door.target:
@@ -58,7 +58,10 @@ def scans(config: Config, live: Sequence[Sequence[Step]], guards: Sequence[Guard
     """One sentence for every door that an ordered scan of all ports would open."""
     for door, steps, guard in zip(config.doors, live, guards, strict=True):
         for order in opened_by_scan(steps, guard.ports) if steps else ():
-            yield f"{door.name}: a port scan in {order} order opens it: no guard port comes first"
+            yield (
+                f"{door.name}: a port scan in {order} order opens it:"
+                " no guard port is close before or between its steps"
+            )
 
 
 def _of_door(door: Door) -> Iterator[str]:

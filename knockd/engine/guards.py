@@ -6,7 +6,7 @@ of all ports passes k steps and G guards with probability G!/(G+k)!.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -16,6 +16,9 @@ TARGET_SERVICES = frozenset({22, 80, 443})
 """What a routed host may well serve; we cannot see its sockets."""
 
 LAST_PORT = 65_535
+
+REACH = 8
+"""How far from a step a guard may be where nearer ports cannot be one: an interleaved door has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,41 +49,47 @@ def guards_of(
 def _guards(
     door: Door, steps: Sequence[Step], wanted: GuardPorts, knocks: set[Step], listening: frozenset[Step]
 ) -> Guards:
-    ports: list[Step] = []
+    ports: dict[Step, None] = {}
     left_out: dict[Step, str] = {}
-    for step in dict.fromkeys(_neighbours(steps)) if wanted.auto else wanted.ports:
-        if step in knocks:
-            left_out[step] = "is a knock port"
-        elif wanted.auto and not door.target and step in listening:
-            left_out[step] = "has a listening socket"
-        elif wanted.auto and door.target and step.port in TARGET_SERVICES:
-            left_out[step] = "may be a service of the target"
-        else:
-            ports.append(step)
+    for nearest_first in _beside(steps) if wanted.auto else ([port] for port in wanted.ports):
+        for port in nearest_first:
+            if port in knocks:
+                left_out[port] = "is a knock port"
+            elif wanted.auto and not door.target and port in listening:
+                left_out[port] = "has a listening socket"
+            elif wanted.auto and door.target and port.port in TARGET_SERVICES:
+                left_out[port] = "may be a service of the target"
+            else:
+                ports[port] = None
+                break
     return Guards(tuple(ports), left_out)
 
 
-def _neighbours(steps: Iterable[Step]) -> Iterable[Step]:
-    for step in steps:
-        for port in (step.port - 1, step.port + 1):
-            if 1 <= port <= LAST_PORT:  # nobody scans port 0
-                yield Step(port, step.protocol)
+def _beside(steps: Iterable[Step]) -> Iterator[Iterator[Step]]:
+    """The ports below and those above every step, the nearest first."""
+    for step in dict.fromkeys(steps):
+        below = range(step.port - 1, max(step.port - 1 - REACH, 0), -1)  # nobody scans port 0
+        above = range(step.port + 1, min(step.port + 1 + REACH, LAST_PORT + 1))
+        for ports in (below, above):
+            yield (Step(port, step.protocol) for port in ports)
 
 
 def opened_by_scan(steps: Sequence[Step], guards: Sequence[Step]) -> tuple[str, ...]:
     """Which ordered scans of all ports would open a door: ``ascending``, ``descending``.
 
-    A scan of one protocol cannot open a door that asks for both.
+    A scan of one protocol cannot open a door that asks for both. A guard far before the first step
+    does not count: when a slow scan comes from there to the step, its Seq_Timeout is over.
     """
     if len({step.protocol for step in steps}) != 1:
         return ()
     found = []
-    ports = [step.port for step in steps]
     for name, order in (("ascending", 1), ("descending", -1)):
-        in_order = all(order * low < order * high for low, high in pairwise(ports))
-        before = (
-            order * guard.port < order * ports[-1] for guard in guards if guard.protocol == steps[0].protocol
-        )
-        if in_order and not any(before):
+        ports = [order * step.port for step in steps]
+        nearest = ports[0] - max(REACH, ports[-1] - ports[0])
+        in_order = all(low < high for low, high in pairwise(ports))
+        if in_order and not any(
+            nearest <= order * guard.port < ports[-1] and guard.protocol == steps[0].protocol
+            for guard in guards
+        ):
             found.append(name)
     return tuple(found)

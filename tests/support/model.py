@@ -184,18 +184,21 @@ class Model:
 
 
 def neighbours(doors: Sequence[Door]) -> list[frozenset[Step]]:
-    """The guards of ``Guard_Ports = auto`` on a host without services: ports beside every step."""
+    """The guards of ``Guard_Ports = auto`` on a host without services.
+
+    Below and above every step the nearest port, at most 8 away, that no door asks for.
+    """
     knocks = {step for door in doors for step in door.steps}
-    return [
-        frozenset(
-            Step(port, step.protocol)
-            for step in door.steps
-            for port in (step.port - 1, step.port + 1)
-            if 1 <= port <= 65_535
-        )
-        - knocks
-        for door in doors
-    ]
+    found: list[frozenset[Step]] = []
+    for door in doors:
+        ports = set()
+        for step in door.steps:
+            for way in (-1, 1):
+                near = [Step(step.port + way * far, step.protocol) for far in range(1, 9)]
+                free = [port for port in near if 1 <= port.port <= 65_535 and port not in knocks]
+                ports.update(free[:1])
+        found.append(frozenset(ports))
+    return found
 
 
 def _step(packet: Packet) -> Step:
