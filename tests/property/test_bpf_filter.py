@@ -1,4 +1,4 @@
-"""What is wanted passes the term, libpcap's compile of its text and our program; the last two agree always."""
+"""What is wanted passes the term, libpcap's compile of its text and our program; the last two never part."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ def _wires(draw: st.DrawFn) -> Wire:
     else:
         words = draw(st.none() | st.integers(0, 15))
         options = b"\1" * 4 * draw(st.sampled_from((0, 0, 0, 1, 3, 10)))
-        fragment = draw(st.sampled_from((0, 0, 0, 0x4000, 0x2000, 1, 0x1FFF)))
+        fragment = draw(st.sampled_from((0, 0, 0, 0x4000, 0x2000, 1, 0x1000, 0x1FFF)))
         packet = ipv4(
             transport, number, destination=name, options=options, header_words=words, fragment=fragment
         )

@@ -110,6 +110,25 @@ def test_no_rule_no_flags() -> None:
     assert "TCP flags" not in assemble(term(flags=None), ETHERNET).comments
 
 
+def test_a_rule_within_a_door_without_one() -> None:
+    """Where one door takes any flags on a port, another door's rule there is not asked for."""
+    both = Term((Group(TCP, None, PORTS, OURS), Group(TCP, SYN, PORTS, OURS)), ipv6=True)
+    assert "TCP flags" not in assemble(both, ETHERNET).comments
+
+
+@LAYOUTS
+@pytest.mark.parametrize("bit", range(13))
+def test_later_fragments(layout: Layout, bit: int) -> None:
+    """A fragment that does not begin its packet is no knock, whatever its offset."""
+    assert not passes(assemble(term(), layout), layout, ipv4(tcp(7000), fragment=1 << bit))
+
+
+@pytest.mark.parametrize("fragment", [0, 0x2000, 0x4000])
+def test_first_fragments(fragment: int) -> None:
+    """A packet that may not be fragmented passes, and so does the first of its fragments."""
+    assert passes(assemble(term(), ETHERNET), ETHERNET, ipv4(tcp(7000), fragment=fragment))
+
+
 def test_two_rules() -> None:
     """A port of one rule does not pass with the flags of another."""
     two = Term((Group(TCP, FIN, ((1, 1),), OURS), Group(TCP, SYN, ((2, 2),), OURS)), ipv6=True)

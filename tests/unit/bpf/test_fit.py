@@ -129,10 +129,27 @@ def test_merging_keeps_flag_rules_apart_where_it_can() -> None:
     assert all(high < 40_000 for _, high in fitted.term.groups[0].ranges)
 
 
+def test_a_merge_costs_what_it_lets_in() -> None:
+    """Ranges of two rules that touch are dearer than a few unwanted ports between ranges of one rule."""
+    touching = (Group(TCP, FIN, ranges((1000, 1099)), OURS), Group(TCP, SYN, ranges((1100, 1199)), OURS))
+    apart = Group(UDP, None, ranges(*range(2000, 2400, 4)), OURS)
+    fitted = fit(Term((*touching, apart), ipv6=True), ETHERNET, 200)
+    assert touching == fitted.term.groups[:2]
+    assert fitted.widened > 0
+
+
+def test_merged_ranges_want_what_both_wanted() -> None:
+    """Where ranges of different rules must become one, it takes the packets of both."""
+    watches = [*scattered(60, 3, flags=SYN), *scattered(61, 3, flags=FIN)]
+    term = build(watches, OURS)
+    fitted = fit(term, ETHERNET, 150)
+    assert all(contained(term, fitted.term))
+
+
 def test_many_targets_are_pooled() -> None:
     """Where every port has an address of its own and that is too much, all ports share all addresses."""
     term = build(targets(60), OURS)
-    fitted = fit(term, ETHERNET, 1200)
+    fitted = fit(term, ETHERNET, 1000)
     assert Addresses.POOLED is fitted.addresses
     assert all(contained(term, fitted.term))
 
