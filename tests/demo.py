@@ -17,7 +17,7 @@ from pathlib import Path
 
 from tests.support import enter
 from tests.support.daemon import OURS, environment
-from tests.support.lab import Host, Lab
+from tests.support.lab import CommandFailed, Host, Lab
 from tests.support.packages import PATH
 from tests.support.services import BANNER, TcpService, can_connect
 from tests.support.waiting import WaitTimeout, wait_until
@@ -169,6 +169,8 @@ def main() -> int:
     os.environ["PATH"] = PATH
     if not enter.may_build():
         enter.run([sys.executable, "-m", "tests.demo"])
+    # A shell's background job starts with INT ignored; the demo is to be stopped all the same.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, end)
     try:
@@ -176,7 +178,7 @@ def main() -> int:
     except KeyboardInterrupt:
         print("\nstopped; the lab is gone")
         return 130
-    except (RuntimeError, WaitTimeout) as error:
+    except (CommandFailed, OSError, RuntimeError, WaitTimeout) as error:
         print(f"demo failed: {error}", file=sys.stderr)
         return 1
     return 0

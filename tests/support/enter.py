@@ -23,7 +23,9 @@ def wrapped(argv: list[str]) -> list[str]:
     """``argv`` as it has to be started to be able to build a lab."""
     if may_build():
         return argv
-    return ["unshare", "-Urnm", "sh", "-c", PREPARE, "sh", *argv]
+    # Programs that name temporary directories after the user must not take the real root's.
+    name = f"LOGNAME=uid{os.getuid()}"
+    return ["unshare", "-Urnm", "env", name, "sh", "-c", PREPARE, "sh", *argv]
 
 
 def why_not() -> str | None:
