@@ -32,7 +32,11 @@ def fork_child(main: Callable[[], int], keep: Iterable[int], *, silent: bool = F
     # What is there now is shared with the child as long as no collection touches it.
     gc.collect()
     gc.freeze()
-    pid = os.fork()
+    try:
+        pid = os.fork()
+    except OSError:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        raise
     if pid:
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
         return pid

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import socket
 from collections.abc import Callable, Iterable
@@ -18,7 +19,8 @@ TIMEOUT = 3.0
 MAX_NAMES = 256
 """Names remembered."""
 
-_MAX_NAME = 255  # RFC 1035, section 2.3.4
+_HOST_NAME = re.compile(r"[A-Za-z0-9._-]{1,255}")
+"""What may stand in the log; the name comes from whoever owns the address (RFC 1035, section 2.3.4)."""
 
 Fork = Callable[[Callable[[], int], Iterable[int]], int]
 
@@ -46,22 +48,37 @@ class Names:
             self._waiting[address].append(answer)
             return
         self._waiting[address] = [answer]
-        reader, writer = os.pipe2(os.O_CLOEXEC)
-        pid = self._fork(lambda: _resolve(address, writer), [writer])
-        os.close(writer)
+        try:
+            reader, pid = self._start(address)
+        except OSError:  # neither process nor descriptor to be had
+            self._loop.call_soon(self._answer, address, "")
+            return
         timer = self._loop.call_later(TIMEOUT, self._ended, address, reader, pid)
         self._loop.add_reader(reader, self._ended, address, reader, pid, timer)
+
+    def _start(self, address: str) -> tuple[int, int]:
+        reader, writer = os.pipe2(os.O_CLOEXEC)
+        try:
+            return reader, self._fork(lambda: _resolve(address, writer), [writer])
+        except OSError:
+            os.close(reader)
+            raise
+        finally:
+            os.close(writer)
 
     def _ended(self, address: str, reader: int, pid: int, timer: asyncio.TimerHandle | None = None) -> None:
         self._loop.remove_reader(reader)
         name = ""
         if timer is not None:
             timer.cancel()
-            name = os.read(reader, _MAX_NAME).decode("ascii", "replace")
+            name = os.read(reader, 256).decode("ascii", "replace")
         os.close(reader)
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
+        self._answer(address, name)
+
+    def _answer(self, address: str, name: str) -> None:
         while len(self._known) >= MAX_NAMES:
             del self._known[next(iter(self._known))]
         self._known[address] = name
@@ -74,5 +91,6 @@ def _resolve(address: str, writer: int) -> int:
         name = socket.gethostbyaddr(address)[0]
     except OSError:
         name = ""
-    os.write(writer, name.encode("ascii", "replace")[:_MAX_NAME])
+    if _HOST_NAME.fullmatch(name):
+        os.write(writer, name.encode())
     return 0

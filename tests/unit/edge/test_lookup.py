@@ -1,0 +1,190 @@
+"""Names of addresses: asked for in a process of their own, which may take its time."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from knockd.edge import lookup
+from knockd.edge.children import fork_child
+from knockd.edge.lookup import MAX_LOOKUPS, MAX_NAMES, Names
+
+ALICE, BOB = "192.0.2.1", "2001:db8::2"
+
+
+class Asked:
+    """Look-ups on a loop of their own; ``answers`` has what came, in order."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.pids: list[int] = []
+        self.names = Names(self.loop, self._fork)
+        self.answers: list[tuple[str, str]] = []
+
+    def _fork(self, main: Callable[[], int], keep: Any) -> int:
+        self.pids.append(fork_child(main, keep))
+        return self.pids[-1]
+
+    def ask(self, address: str) -> None:
+        """Asks for a name."""
+        self.names.ask(address, lambda name: self.answers.append((address, name)))
+
+    def wait(self, count: int) -> list[tuple[str, str]]:
+        """The answers, as soon as there are ``count``."""
+
+        async def watch() -> None:
+            async with asyncio.timeout(20):
+                while len(self.answers) < count:
+                    await asyncio.sleep(0.001)
+
+        self.loop.run_until_complete(watch())
+        return self.answers
+
+
+@pytest.fixture
+def asked() -> Iterator[Asked]:
+    """Look-ups that have not begun."""
+    made = Asked()
+    yield made
+    made.loop.close()
+
+
+def answers(monkeypatch: pytest.MonkeyPatch, look_up: Callable[[str], str]) -> None:
+    """Lets the system's resolver answer with what ``look_up`` returns or raises."""
+    monkeypatch.setattr(socket, "gethostbyaddr", lambda address: (look_up(address), [], [address]))
+
+
+def nobody(_address: str) -> str:
+    """The resolver's answer when there is no name."""
+    raise socket.herror(1, "Unknown host")
+
+
+def never(_address: str) -> str:
+    """A resolver that does not answer."""
+    signal.pause()
+    return ""
+
+
+def test_name(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The name comes, and is known from then on."""
+    answers(monkeypatch, lambda address: f"host-of-{address.replace(':', '-')}.example")
+    asked.ask(ALICE)
+    asked.ask(BOB)
+    names = {ALICE: "host-of-192.0.2.1.example", BOB: "host-of-2001-db8--2.example"}
+    assert (dict(asked.wait(2)), asked.names.known(ALICE)) == (names, names[ALICE])
+
+
+def test_unknown_yet(asked: Asked) -> None:
+    """What was never asked for is not known."""
+    assert asked.names.known(ALICE) is None
+
+
+def test_no_name(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An address without a name is answered with an empty one, and that is known too."""
+    answers(monkeypatch, nobody)
+    asked.ask(ALICE)
+    assert (asked.wait(1), asked.names.known(ALICE)) == ([(ALICE, "")], "")
+
+
+@pytest.mark.parametrize(
+    "failure", [OSError("no"), UnicodeError("label too long")], ids=["system", "encoding"]
+)
+def test_failing_resolver(
+    asked: Asked, monkeypatch: pytest.MonkeyPatch, failure: Exception, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever the resolver raises, there is no name."""
+
+    def fail(_address: str) -> str:
+        raise failure
+
+    answers(monkeypatch, fail)
+    asked.ask(ALICE)
+    found = asked.wait(1)
+    capfd.readouterr()
+    assert found == [(ALICE, "")]
+
+
+def test_slow_resolver(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the time the address is answered without a name, and the process is ended."""
+    monkeypatch.setattr(lookup, "TIMEOUT", 0.05)
+    answers(monkeypatch, never)
+    asked.ask(ALICE)
+    found = asked.wait(1)
+    with pytest.raises(ProcessLookupError):
+        os.kill(asked.pids[0], 0)
+    assert found == [(ALICE, "")]
+
+
+def test_asked_twice(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One look-up answers everybody who asked for its address."""
+    answers(monkeypatch, lambda _: "alice.example")
+    asked.ask(ALICE)
+    asked.ask(ALICE)
+    assert (asked.wait(2), len(asked.pids)) == ([(ALICE, "alice.example")] * 2, 1)
+
+
+def test_full(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So many look-ups run at once and no more; afterwards there is room again."""
+    answers(monkeypatch, lambda _: "x.example")
+    room = []
+    for number in range(MAX_LOOKUPS):
+        room.append(asked.names.full())
+        asked.ask(f"192.0.2.{number}")
+    full = asked.names.full()
+    asked.wait(MAX_LOOKUPS)
+    assert (room, full, asked.names.full()) == ([False] * MAX_LOOKUPS, True, False)
+
+
+def test_names_are_bounded(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of many names the latest are remembered."""
+    monkeypatch.setattr(lookup, "MAX_NAMES", 2)
+    answers(monkeypatch, lambda _: "x.example")
+    for number in range(4):
+        asked.ask(f"192.0.2.{number}")
+        asked.wait(number + 1)
+    known = [asked.names.known(f"192.0.2.{number}") for number in range(4)]
+    assert (known, MAX_NAMES) == ([None, None, "x.example", "x.example"], 256)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a b", "a): ssh: OPEN SESAME (b", "a\nb", "a\x1bb", "\u00fc.example", "x" * 300],
+    ids=["space", "forged", "line", "escape", "letter", "long"],
+)
+def test_foreign_names(asked: Asked, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """A name that no host can have (RFC 1123: letters, digits, hyphens, dots) is no name."""
+    answers(monkeypatch, lambda _: name)
+    asked.ask(ALICE)
+    assert asked.wait(1) == [(ALICE, "")]
+
+
+def test_nothing_is_left_behind(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look-ups leave no process and no descriptor."""
+    answers(monkeypatch, lambda _: "x.example")
+    before = len(os.listdir("/proc/self/fd"))
+    for number in range(5):
+        asked.ask(f"192.0.2.{number}")
+    asked.wait(5)
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_no_process_to_be_had(monkeypatch: pytest.MonkeyPatch, asked: Asked) -> None:
+    """When no process can be started there is no name, at once, and nothing waits for ever."""
+
+    def refuse() -> int:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    before = len(os.listdir("/proc/self/fd"))
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fork", refuse)
+        asked.ask(ALICE)
+    found = asked.wait(1)
+    assert (found, asked.names.full(), len(os.listdir("/proc/self/fd"))) == ([(ALICE, "")], False, before)
