@@ -1,0 +1,94 @@
+"""The pid file: what is in it, that it is locked, that it goes."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from knockd.edge.pidfile import PidFile
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A pid file that does not exist yet."""
+    return tmp_path / "knockd.pid"
+
+
+def test_content(path: Path) -> None:
+    """The file holds our pid and a line end."""
+    file = PidFile(str(path))
+    file.write()
+    assert path.read_text() == f"{os.getpid()}\n"
+    file.remove()
+
+
+def test_stale_file(path: Path) -> None:
+    """What a daemon that was killed left behind is replaced, however long it was."""
+    path.write_text("1234567890\nand more\n")
+    file = PidFile(str(path))
+    file.write()
+    assert path.read_text() == f"{os.getpid()}\n"
+    file.remove()
+
+
+def test_remove(path: Path) -> None:
+    """At the end the file is gone."""
+    PidFile(str(path)).remove()
+    assert not path.exists()
+
+
+def test_removed_by_somebody_else(path: Path) -> None:
+    """A file that somebody removed meanwhile is no problem at the end."""
+    file = PidFile(str(path))
+    path.unlink()
+    file.remove()
+    assert not path.exists()
+
+
+def test_second_daemon(path: Path) -> None:
+    """A second daemon cannot take the file, and leaves what is in it alone."""
+    file = PidFile(str(path))
+    file.write()
+    with pytest.raises(BlockingIOError):
+        PidFile(str(path))
+    assert path.read_text() == f"{os.getpid()}\n"
+    file.remove()
+
+
+def test_after_the_first_daemon(path: Path) -> None:
+    """When the first daemon has ended the next one takes the file."""
+    PidFile(str(path)).remove()
+    file = PidFile(str(path))
+    file.write()
+    assert path.exists()
+    file.remove()
+
+
+def test_refusals_leak_nothing(path: Path) -> None:
+    """A refused lock leaves no descriptor open."""
+    file = PidFile(str(path))
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(BlockingIOError):
+        PidFile(str(path))
+    assert len(os.listdir("/proc/self/fd")) == before
+    file.remove()
+
+
+def test_link(path: Path, tmp_path: Path) -> None:
+    """A symbolic link is not followed: it could lead root to another's file."""
+    victim = tmp_path / "victim"
+    victim.write_text("precious\n")
+    path.symlink_to(victim)
+    with pytest.raises(OSError, match="symbolic links"):
+        PidFile(str(path))
+    assert victim.read_text() == "precious\n"
+
+
+@pytest.mark.parametrize("kind", ["missing", "directory"])
+def test_impossible(tmp_path: Path, kind: str) -> None:
+    """A path that cannot be a file says why."""
+    where = tmp_path if kind == "directory" else tmp_path / "no" / "such" / "file"
+    with pytest.raises((FileNotFoundError, IsADirectoryError)):
+        PidFile(str(where))

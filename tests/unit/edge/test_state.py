@@ -1,0 +1,159 @@
+"""One-time sequence files on disk: read, struck out in place, and everything they can be instead."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from knockd.edge.state import read_one_time, strike_one_time
+from knockd_conf.sequences import MAX_SIZE, OneTimeFile
+from tests.support.played import steps
+
+TEXT = "# used once each\n1,2,3\n4:udp,5\n"
+FIRST, SECOND = steps("1 2 3"), steps("4u 5")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A file with two sequences."""
+    made = tmp_path / "sequences"
+    made.write_text(TEXT)
+    return made
+
+
+def live(found: OneTimeFile) -> object:
+    """The steps of the live line."""
+    return found.live and found.live.steps
+
+
+def test_read(path: Path) -> None:
+    """The first valid line is live; reading changes nothing."""
+    found = read_one_time(str(path))
+    assert (live(found), found.left, path.read_text()) == (FIRST, 2, TEXT)
+
+
+def test_strike(path: Path) -> None:
+    """The used line's first character becomes a hash, in place, and the next line is live."""
+    inode = path.stat().st_ino
+    found = strike_one_time(str(path), FIRST)
+    expected = "# used once each\n#,2,3\n4:udp,5\n"
+    assert (live(found), path.read_text(), path.stat().st_ino) == (SECOND, expected, inode)
+
+
+def test_strike_the_last(path: Path) -> None:
+    """After the last line there is none."""
+    strike_one_time(str(path), FIRST)
+    assert live(strike_one_time(str(path), SECOND)) is None
+
+
+def test_owner_and_mode_stay(path: Path) -> None:
+    """Striking out leaves owner and mode as they were."""
+    path.chmod(0o640)
+    before = path.stat()
+    strike_one_time(str(path), FIRST)
+    after = path.stat()
+    assert (after.st_mode, after.st_uid, after.st_gid) == (before.st_mode, before.st_uid, before.st_gid)
+
+
+@pytest.mark.parametrize(
+    "now", ["4:udp,5\n", "", "# 1,2,3\n", "1,2\n"], ids=["next", "empty", "struck", "other"]
+)
+def test_changed_meanwhile(path: Path, now: str) -> None:
+    """When the live line is no longer the used sequence nothing is written, and that is said."""
+    path.write_text(now)
+    with pytest.raises(ValueError, match=r"^changed while its sequence was in use$"):
+        strike_one_time(str(path), FIRST)
+    assert path.read_text() == now
+
+
+def test_moved_meanwhile(path: Path) -> None:
+    """A line that was put before the live one does not lead the hash astray."""
+    path.write_text("# another comment\n" + TEXT)
+    strike_one_time(str(path), FIRST)
+    assert path.read_text() == "# another comment\n# used once each\n#,2,3\n4:udp,5\n"
+
+
+def _missing(path: Path) -> None:
+    path.unlink()
+
+
+def _directory(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def _fifo(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def _device(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("/dev/zero")
+
+
+def _strike(path: str) -> OneTimeFile:
+    return strike_one_time(path, FIRST)
+
+
+ATTEMPTS: tuple[Callable[[str], OneTimeFile], ...] = (read_one_time, _strike)
+IMPOSSIBLE = [
+    (_missing, "No such file or directory"),
+    (_directory, "Is a directory"),
+    (_fifo, "is not a regular file"),
+    (_device, "is not a regular file"),
+]
+
+
+@pytest.mark.parametrize(("make", "reason"), IMPOSSIBLE, ids=["missing", "directory", "fifo", "device"])
+def test_impossible(path: Path, make: Callable[[Path], None], reason: str) -> None:
+    """What is no regular file is refused without waiting, and the error says what it is."""
+    make(path)
+    said = []
+    for attempt in ATTEMPTS:
+        with pytest.raises(OSError) as refused:  # noqa: PT011 - the reason is compared below
+            attempt(str(path))
+        said.append(refused.value.strerror)
+    assert said == [reason, reason]
+
+
+@pytest.mark.parametrize("mode", [0o444, 0o222, 0o000], ids=["read-only", "write-only", "closed"])
+def test_no_right(tmp_path: Path, mode: int) -> None:
+    """A file that cannot be read, or could not be struck out later, is refused at once."""
+    tmp_path.chmod(0o755)
+    path = tmp_path / "sequences"
+    path.write_text(TEXT)
+    path.chmod(mode)
+    pid = os.fork()
+    if not pid:
+        status = 1
+        try:
+            os.chdir(tmp_path)
+            if os.geteuid() == 0:
+                os.setresuid(65_534, 65_534, 65_534)
+            read_one_time(path.name)
+        except PermissionError:
+            status = 0
+        finally:
+            os._exit(status)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+def test_too_large(path: Path) -> None:
+    """A file without end is not read to its end: nothing in it is live."""
+    path.write_bytes(b"1,2,3\n" + b"#" * MAX_SIZE)
+    assert live(read_one_time(str(path))) is None
+
+
+def test_nothing_is_left_open(path: Path) -> None:
+    """Neither success nor refusal leaves a descriptor open."""
+    before = len(os.listdir("/proc/self/fd"))
+    read_one_time(str(path))
+    strike_one_time(str(path), FIRST)
+    _fifo(path)
+    with pytest.raises(OSError, match="regular"):
+        read_one_time(str(path))
+    assert len(os.listdir("/proc/self/fd")) == before
