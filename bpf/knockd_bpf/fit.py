@@ -84,7 +84,8 @@ def fit(term: Term, layout: Layout, limit: int = MAX_INSTRUCTIONS, *, snaplen: i
                 return Fitted(program, fitted, _widened(laid, merged), addresses)
             if room == fewest:
                 break
-            room -= max(1, (len(program) - limit) // _PER_RANGE)
+            # A little more than needed, so that the second try is the last but for strange terms.
+            room -= (len(program) - limit) // _PER_RANGE + limit // 512 + 1
     raise AssertionError(f"no program for this term has {limit} instructions")
 
 
