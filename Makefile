@@ -17,7 +17,7 @@ PYTEST := $(BIN)/python -m pytest -q
 LAB := $(BIN)/python -m tests.support.enter
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types unit wheel e2e differential packages-demo packages-test clean
+.PHONY: help demo test check lint types unit property wheel e2e differential packages-demo packages-test clean
 
 help:
 	@sed -n '/^$$/q; s/^# \{0,1\}//p' Makefile
@@ -30,6 +30,7 @@ test: packages-test $(STAMP)
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory types
 	@$(MAKE) --no-print-directory unit
+	@$(MAKE) --no-print-directory property
 	@$(MAKE) --no-print-directory wheel
 	@$(MAKE) --no-print-directory e2e
 	@$(MAKE) --no-print-directory differential
@@ -45,7 +46,10 @@ types: $(STAMP)
 	MYPYPATH=.:bpf:conf $(BIN)/mypy --explicit-package-bases tests
 
 unit: $(STAMP)
-	$(PYTEST) tests/unit tests/property
+	$(PYTEST) tests/unit
+
+property: $(STAMP)
+	$(PYTEST) tests/property
 
 wheel: $(STAMP)
 	$(BIN)/python -m tests.support.wheel build/wheel
