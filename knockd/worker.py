@@ -200,8 +200,8 @@ class Worker:
             if drained:  # else the packet that saves an attempt may still be in the ring
                 for event in self._matcher.expire(now):
                     self._tell(event, 0)
+                self._judged = now
             self._flush()
-            self._judged = now
             if ready and self._next_drops is None:
                 self._next_drops = now + DROPS_EVERY
             elif self._next_drops is not None and now >= self._next_drops:
@@ -236,6 +236,7 @@ class Worker:
                 self._show(show(listener.capture.linktype, data[offset : offset + length], seconds))
             for event in feed(packet, local, arrived):
                 self._tell(event, number)
+        self._judged = max(self._judged, arrived)
         return len(records) < BATCH * _RECORD.size
 
     def _arrival(self, stamp: float, before: float, now: float) -> float:
