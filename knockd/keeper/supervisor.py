@@ -23,7 +23,8 @@ BACK_OFF = (0.5, 1.0, 2.0, 5.0, 10.0)
 STEADY = 60.0
 """Seconds after which a packet process counts as healthy and back-off starts anew."""
 
-_ALWAYS = frozenset({Kind.READY, Kind.FAILED})
+MOST_AT_ONCE = 1_024
+"""Messages read in one go; a packet process that says ever more leaves the others their turn."""
 
 
 class Listener(Protocol):
@@ -69,9 +70,7 @@ class Supervisor:
 
     def replace(self) -> None:
         """Starts a packet process that takes over as soon as it captures."""
-        if self._retry is not None:
-            self._retry.cancel()
-            self._retry = None
+        self._cancel_retry()
         if self._next is not None:
             self._dismiss(self._next)
         self._next = self._start()
@@ -98,16 +97,17 @@ class Supervisor:
 
     def stop(self) -> None:
         """Lets every packet process end."""
-        if self._retry is not None:
-            self._retry.cancel()
+        self._cancel_retry()
         for worker in (self.current, self._next):
             if worker is not None:
                 self._dismiss(worker)
         self.current = self._next = None
 
     def _read(self, worker: WorkerProcess) -> None:
-        """Hears everything that a packet process has said."""
-        while True:
+        """Hears what a packet process has said, as long as it counts: what it says can be its end."""
+        for _ in range(MOST_AT_ONCE):
+            if worker is not self.current and worker is not self._next:
+                return
             try:
                 data = worker.link.recv(MAX_MESSAGE)
             except BlockingIOError:
@@ -137,10 +137,13 @@ class Supervisor:
         old = self.current
         if old is not None:
             self._read(old)
+        if self._next is not worker:
+            return  # what the old one said has called for another one
         if self.current is not None:  # reading it may have shown that it is gone
             self._dismiss(self.current)
         self.current, self._next = worker, None
         self._ready_at = time.monotonic()
+        self._cancel_retry()
         self._listener.ready(worker)
 
     def _dismiss(self, worker: WorkerProcess) -> None:
@@ -169,6 +172,11 @@ class Supervisor:
         self._listener.lost(self._failure or "it was killed", seconds)
         self._failure = ""
         self._retry = self._loop.call_later(seconds, self._again)
+
+    def _cancel_retry(self) -> None:
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
 
     def _again(self) -> None:
         self._retry = None

@@ -1,0 +1,66 @@
+"""An event loop on which time stands still: callbacks run when a test says so."""
+
+from __future__ import annotations
+
+import asyncio
+import select
+import socket
+from collections.abc import Callable
+from typing import Any, cast
+
+
+class Timer:
+    """A callback that waits for ``seconds``."""
+
+    def __init__(self, seconds: float, callback: Callable[[], object]) -> None:
+        self.seconds = seconds
+        self.callback = callback
+        self.cancelled = False
+
+    def cancel(self) -> None:
+        """It is not to run."""
+        self.cancelled = True
+
+
+class StillLoop:
+    """The few methods of an asyncio loop that keepers use; ``loop`` is the same for the type checker."""
+
+    def __init__(self) -> None:
+        self.timers: list[Timer] = []
+        self.readers: dict[int, tuple[Callable[..., object], tuple[Any, ...]]] = {}
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """This loop, where a whole one is asked for."""
+        return cast(asyncio.AbstractEventLoop, self)
+
+    def call_later(self, seconds: float, callback: Callable[..., object], *given: Any) -> Timer:
+        """Notes a timer."""
+        self.timers.append(Timer(seconds, lambda: callback(*given)))
+        return self.timers[-1]
+
+    def add_reader(self, link: socket.socket, callback: Callable[..., object], *given: Any) -> None:
+        """Notes a reader."""
+        self.readers[link.fileno()] = (callback, given)
+
+    def remove_reader(self, link: socket.socket) -> bool:
+        """Forgets a reader."""
+        return self.readers.pop(link.fileno(), None) is not None
+
+    @property
+    def waiting(self) -> list[float]:
+        """Seconds of the timers that are still to run."""
+        return [timer.seconds for timer in self.timers if not timer.cancelled]
+
+    def fire(self) -> None:
+        """Runs the one timer that waits."""
+        (timer,) = (timer for timer in self.timers if not timer.cancelled)
+        timer.cancel()
+        timer.callback()
+
+    def deliver(self) -> None:
+        """Runs the reader of every link on which something came."""
+        for ready in select.select(list(self.readers), [], [], 0)[0]:
+            if ready in self.readers:
+                callback, given = self.readers[ready]
+                callback(*given)

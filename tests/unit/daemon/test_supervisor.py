@@ -1,0 +1,358 @@
+"""The packet process: started, heard, replaced, killed; with links whose other end the test holds."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from knockd.edge.children import fork_child
+from knockd.edge.link import MAX_MESSAGE, Kind, Message, View, pair
+from knockd.keeper.supervisor import BACK_OFF, STEADY, Supervisor
+from knockd.worker import WorkerProcess
+from knockd_conf.model import Config, Options
+from tests.support.played import ALICE, door, steps
+from tests.support.still_loop import StillLoop
+
+CONFIG = Config("/etc/knockd.conf", Options(), (door("1 2"),), "host", ("/etc/knockd.conf",))
+NOBODY = 2**30
+"""A pid that no process has."""
+
+READY = Message(Kind.READY)
+STAGE = Message(Kind.STAGE, stage=1, source=ALICE, destination=bytes(4))
+
+
+class House:
+    """A supervisor, what it was told, and the other ends of its packet processes' links."""
+
+    def __init__(self) -> None:
+        self.loop = StillLoop()
+        self.workers: list[WorkerProcess] = []
+        self.ends: list[socket.socket] = []
+        self.told: list[str] = []
+        self.on_heard: Callable[[], None] = lambda: None
+        self.pid = NOBODY
+        self.supervisor = Supervisor(self.loop.loop, self.start, self)
+
+    def start(self) -> WorkerProcess:
+        """Starts a packet process whose link's other end is ours."""
+        ours, theirs = pair()
+        self.workers.append(WorkerProcess(self.pid, ours, CONFIG, ("eth0",)))
+        self.ends.append(theirs)
+        return self.workers[-1]
+
+    def says(self, number: int, *messages: Message | bytes) -> None:
+        """The packet process ``number`` sends messages, which are then read."""
+        for message in messages:
+            self.ends[number].send(message if isinstance(message, bytes) else message.encode())
+        self.loop.deliver()
+
+    def dies(self, number: int) -> None:
+        """The packet process ``number`` ends."""
+        self.ends[number].close()
+        self.loop.deliver()
+
+    def alive(self, number: int) -> bool:
+        """Whether the link of the packet process ``number`` is open: without it, it would end."""
+        try:
+            return self.ends[number].recv(MAX_MESSAGE) != b""
+        except BlockingIOError:
+            return True
+
+    def running(self) -> list[int]:
+        """Which packet processes have not been let go."""
+        return [number for number, worker in enumerate(self.workers) if worker.link.fileno() >= 0]
+
+    def ready(self, worker: WorkerProcess) -> None:
+        """Notes what the supervisor tells."""
+        self.told.append(f"ready {self._number(worker)}")
+
+    def failed(self, status: int, reason: str) -> None:
+        """Notes what the supervisor tells."""
+        self.told.append(f"failed {status} {reason}")
+
+    def malformed(self, reason: str) -> None:
+        """Notes what the supervisor tells."""
+        self.told.append(f"malformed {reason}")
+
+    def lost(self, reason: str, seconds: float) -> None:
+        """Notes what the supervisor tells."""
+        self.told.append(f"lost {reason} {seconds:g}")
+
+    def heard(self, worker: WorkerProcess, message: Message) -> None:
+        """Notes what the supervisor tells, and does what the test wants done then."""
+        self.told.append(f"heard {self._number(worker)} {message.kind.name}")
+        self.on_heard()
+
+    def _number(self, worker: WorkerProcess) -> int:
+        return next(number for number, one in enumerate(self.workers) if one is worker)
+
+
+@pytest.fixture
+def house() -> Iterator[House]:
+    """A supervisor whose first packet process has been started."""
+    made = House()
+    made.supervisor.replace()
+    yield made
+    made.supervisor.stop()
+    for end in made.ends:
+        end.close()
+
+
+def test_starting(house: House) -> None:
+    """Until a packet process says that it captures it does not count."""
+    assert (house.supervisor.current, house.supervisor.changing) == (None, True)
+
+
+def test_ready(house: House) -> None:
+    """As soon as it captures it counts."""
+    house.says(0, READY)
+    assert (house.told, house.supervisor.current, house.supervisor.changing) == (
+        ["ready 0"],
+        house.workers[0],
+        False,
+    )
+
+
+def test_heard(house: House) -> None:
+    """What it says then is passed on, in order."""
+    house.says(0, READY, STAGE, Message(Kind.HELD_BACK, count=1))
+    assert house.told == ["ready 0", "heard 0 STAGE", "heard 0 HELD_BACK"]
+
+
+def test_replace(house: House) -> None:
+    """The old packet process goes on until the new one captures; then it is let go."""
+    house.says(0, READY)
+    house.supervisor.replace()
+    house.says(0, STAGE)
+    both = house.running()
+    house.says(1, READY)
+    assert (both, house.running(), house.alive(0), house.told[1:]) == (
+        [0, 1],
+        [1],
+        False,
+        ["heard 0 STAGE", "ready 1"],
+    )
+
+
+def test_nothing_is_lost_in_a_replacement(house: House) -> None:
+    """What the old packet process had said before the new one took over is heard first."""
+    house.says(0, READY)
+    house.supervisor.replace()
+    house.ends[0].send(STAGE.encode())
+    house.loop.readers.pop(house.workers[0].link.fileno())
+    house.says(1, READY)
+    assert house.told[1:] == ["heard 0 STAGE", "ready 1"]
+
+
+def test_replaced_while_starting(house: House) -> None:
+    """A packet process that is still starting is let go when another one is asked for."""
+    house.supervisor.replace()
+    assert (house.running(), house.alive(0)) == ([1], False)
+
+
+def test_failed(house: House) -> None:
+    """A packet process that cannot capture says why; another one is started after a while."""
+    house.says(0, Message(Kind.FAILED, stage=69, text="eth9: there is no such interface"))
+    house.dies(0)
+    assert (house.told, house.loop.waiting) == (
+        ["failed 69 eth9: there is no such interface", "lost eth9: there is no such interface 0.5"],
+        [0.5],
+    )
+
+
+def test_death(house: House) -> None:
+    """When the packet process dies there is none until another one captures."""
+    house.says(0, READY)
+    house.dies(0)
+    without = house.supervisor.current
+    house.loop.fire()
+    house.says(1, READY)
+    assert (without, house.told) == (None, ["ready 0", "lost it was killed 0.5", "ready 1"])
+
+
+def test_reset_link(house: House) -> None:
+    """A link that is reset means the same as one that is closed."""
+    house.says(0, READY)
+    house.supervisor.tell(house.workers[0], View())
+    house.dies(0)
+    assert house.told == ["ready 0", "lost it was killed 0.5"]
+
+
+def test_back_off(house: House) -> None:
+    """Each death makes the pause longer, up to ten seconds."""
+    pauses = []
+    for number in range(7):
+        house.says(number, READY)
+        house.dies(number)
+        pauses += house.loop.waiting
+        house.loop.fire()
+    assert pauses == [*BACK_OFF, 10.0, 10.0]
+
+
+@pytest.mark.parametrize(("seconds", "pause"), [(STEADY - 1, 1.0), (STEADY + 1, 0.5)])
+def test_back_off_starts_anew(
+    house: House, monkeypatch: pytest.MonkeyPatch, seconds: float, pause: float
+) -> None:
+    """After a minute of health the pause is short again."""
+    house.dies(0)
+    house.loop.fire()
+    house.says(1, READY)
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now + seconds)
+    house.dies(1)
+    assert house.loop.waiting == [pause]
+
+
+def test_death_of_the_old_one_while_the_new_one_starts(house: House) -> None:
+    """When the old packet process dies while the new one starts, the new one is enough."""
+    house.says(0, READY)
+    house.supervisor.replace()
+    house.dies(0)
+    house.says(1, READY)
+    assert (house.supervisor.current, house.loop.waiting) == (house.workers[1], [])
+
+
+def test_death_of_the_new_one(house: House) -> None:
+    """When the new packet process dies the old one goes on, and it is tried again."""
+    house.says(0, READY)
+    house.supervisor.replace()
+    house.dies(1)
+    house.says(0, STAGE)
+    house.loop.fire()
+    house.says(2, READY)
+    assert (house.told[1:], house.running()) == (["lost it was killed 0.5", "heard 0 STAGE", "ready 2"], [2])
+
+
+@pytest.mark.parametrize(
+    "message", [b"", b"\xff" * 48, STAGE.encode()[:-1]], ids=["empty", "unknown", "short"]
+)
+def test_malformed(house: House, message: bytes) -> None:
+    """A message that nobody can mean ends the packet process (an empty one means that it is gone)."""
+    house.says(0, READY)
+    house.says(0, message)
+    assert (house.running(), house.supervisor.current, house.loop.waiting) == ([], None, [0.5])
+
+
+@pytest.mark.parametrize(
+    ("before", "message"),
+    [([READY], READY), ([], STAGE), ([], Message(Kind.HELD_BACK))],
+    ids=["READY again", "event before READY", "count before READY"],
+)
+def test_out_of_turn(house: House, before: list[Message], message: Message) -> None:
+    """A message at the wrong time is malformed too."""
+    house.says(0, *before)
+    house.says(0, message)
+    assert house.told[len(before) :] == [
+        f"malformed {message.kind.name} out of turn",
+        "lost malformed message 0.5",
+    ]
+
+
+def _wait() -> int:
+    signal.pause()
+    return 0
+
+
+def test_malformed_is_killed(house: House) -> None:
+    """Who sends a malformed message is killed, not asked."""
+    house.pid = fork_child(_wait, ())
+    house.supervisor.replace()
+    house.says(1, b"\xff" * 48)
+    assert os.waitstatus_to_exitcode(os.waitpid(house.pid, 0)[1]) == -signal.SIGKILL
+
+
+def test_events_behind_a_malformed_message(house: House) -> None:
+    """Nothing that comes behind a malformed message is heard."""
+    house.says(0, READY, b"\xff" * 48, STAGE)
+    assert [line for line in house.told if line.startswith("heard")] == []
+
+
+def test_tell(house: House) -> None:
+    """A view arrives as it was sent."""
+    house.says(0, READY)
+    view = View({"eth0": frozenset({ALICE})}, {0: steps("7 8")})
+    house.supervisor.tell(house.workers[0], view)
+    assert View.decode(house.ends[0].recv(MAX_MESSAGE)) == view
+
+
+def test_tell_the_dead(house: House) -> None:
+    """Telling a packet process that has just died is no error; its end is heard from its link."""
+    house.says(0, READY)
+    house.ends[0].close()
+    house.supervisor.tell(house.workers[0], View())
+    house.loop.deliver()
+    assert house.told == ["ready 0", "lost it was killed 0.5"]
+
+
+def test_tell_the_deaf(house: House) -> None:
+    """A packet process that does not read its link is replaced."""
+    house.says(0, READY)
+    for _ in range(10_000):
+        if house.loop.waiting:
+            break
+        house.supervisor.tell(house.workers[0], View({"eth0": frozenset({ALICE})}))
+    assert house.told == ["ready 0", "lost does not read its link 0.5"]
+
+
+def test_deaf_while_it_is_heard(house: House) -> None:
+    """A packet process that turns out to be deaf while it is heard is replaced, and no longer read."""
+    house.says(0, READY)
+
+    def tell() -> None:
+        while not house.loop.waiting:
+            house.supervisor.tell(house.workers[0], View({"eth0": frozenset({ALICE})}))
+
+    house.on_heard = tell
+    house.says(0, STAGE, STAGE)
+    assert house.told == ["ready 0", "heard 0 STAGE", "lost does not read its link 0.5"]
+
+
+def test_replaced_while_taking_over(house: House) -> None:
+    """When the old one's last words call for yet another packet process, that one takes over."""
+    house.says(0, READY)
+    house.supervisor.replace()
+    house.ends[0].send(STAGE.encode())
+    house.loop.readers.pop(house.workers[0].link.fileno())
+    house.on_heard = house.supervisor.replace
+    house.says(1, READY)
+    house.says(2, READY)
+    assert (house.told[1:], house.running()) == (["heard 0 STAGE", "ready 2"], [2])
+
+
+def test_a_talkative_process_leaves_time_for_others(house: House) -> None:
+    """However much a packet process says, reading it comes to an end and goes on later."""
+    house.says(0, READY)
+
+    def talk() -> None:
+        house.ends[0].send(STAGE.encode())
+
+    house.on_heard = talk
+    talk()
+    house.loop.deliver()
+    first = len(house.told)
+    house.loop.deliver()
+    assert len(house.told) > first
+
+
+def test_stop(house: House) -> None:
+    """At the end every packet process is let go and no timer is left."""
+    house.says(0, READY)
+    house.supervisor.replace()
+    house.dies(0)
+    house.supervisor.stop()
+    assert (house.running(), house.loop.waiting, house.loop.readers) == ([], [], {})
+
+
+def test_reap(house: House) -> None:
+    """Ended packet processes are collected, those that run are left."""
+    house.pid = fork_child(lambda: 0, ())
+    house.supervisor.replace()
+    os.waitid(os.P_PID, house.pid, os.WEXITED | os.WNOWAIT)
+    house.supervisor.reap()
+    with pytest.raises(ChildProcessError):
+        os.waitpid(house.pid, os.WNOHANG)
