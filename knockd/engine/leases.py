@@ -111,7 +111,7 @@ class Leases:
         return self._start(lease, now)
 
     def ended(self, number: int, verb: Verb, worked: bool, now: float) -> list[Run | Refused]:
-        """The start or stop command of a lease has ended (or could not be run)."""
+        """The start or stop command of a lease has ended (``worked`` False: or a stop could not be run)."""
         lease = self._leases.get(number)
         if lease is None:
             return []
@@ -130,6 +130,12 @@ class Leases:
             lease.state = State.FAILED
             lease.deadline = None
         return []
+
+    def not_started(self, number: int) -> None:
+        """The start command of a lease was not run: there is nothing to stop."""
+        lease = self._leases.get(number)
+        if lease is not None:
+            self._forget(lease)
 
     def due(self, now: float) -> list[Run]:
         """The stop commands whose time has come."""

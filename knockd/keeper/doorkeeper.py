@@ -111,6 +111,10 @@ class Doorkeeper:
                 self._say("command-failed", knock, level="warning", status=ended.status)
         if run.lease is None:
             return
+        if ended is None and run.verb == "start":
+            self._leases.not_started(run.lease)
+            self._arm()
+            return
         failed_before = len(self._leases.failed())
         worked = ended is not None and ended.status == 0
         self._do(self._leases.ended(run.lease, run.verb, worked, self._clock()))

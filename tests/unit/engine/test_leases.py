@@ -68,6 +68,22 @@ def test_failed_start(story: Story) -> None:
     assert story.wait(10) == ["close (time over)"]
 
 
+def test_start_that_was_not_run(story: Story) -> None:
+    """When the start command could not be run there is no lease, and a new knock opens."""
+    story.knock()
+    story.leases.not_started(story.last)
+    assert (len(story.leases), story.leases.next_deadline(), story.knock()) == (0, None, ["open"])
+
+
+def test_renewal_that_was_not_run(opened: Story) -> None:
+    """When the start command of a renewal could not be run the door is closed: there is no lease."""
+    opened.knock()
+    opened.stopped()
+    opened.leases.not_started(opened.last)
+    opened.leases.not_started(opened.last)
+    assert (len(opened.leases), opened.wait(99)) == (0, [])
+
+
 def test_no_stop_command(story: Story) -> None:
     """A door without stop command makes no lease: its command runs at each opening."""
     plain = replace(DOOR, stop_command=None)
