@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -74,6 +75,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ConfigError as error:
         print(error, file=sys.stderr)
         return EX_CONFIG
+    if arguments.dry_run or arguments.check:
+        # What only prints ends quietly when its reader does: knockd --dry-run | head
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     if arguments.dry_run:
         return _dry_run(settings, config, as_json=arguments.format == "json")
     if arguments.check:

@@ -16,6 +16,7 @@ from knockd.edge.state import read_one_time
 from knockd.engine.guards import Guards, guards_of
 from knockd.engine.prefilter import Prefilter, prefilter
 from knockd_bpf.costs import Costs, costs
+from knockd_bpf.fit import Addresses
 from knockd_bpf.terms import Group
 from knockd_bpf.wire import DLT_EN10MB, flag_names
 from knockd_conf import Config, Protocol, Step
@@ -116,6 +117,8 @@ def _lines(one: InterfaceFilter) -> list[str]:
         lines.append(
             f"  widened to fit the kernel: {fitted.widened:.1%} of all ports pass without being a knock"
         )
+    if fitted.addresses is not Addresses.EXACT:
+        lines.append("  widened to fit the kernel: doors are not told apart by address")
     return lines
 
 

@@ -29,7 +29,7 @@ from knockd.engine.guards import Guards, guards_of
 from knockd.engine.limits import TokenBucket
 from knockd.engine.matcher import Matcher
 from knockd.engine.prefilter import prefilter
-from knockd_bpf.fit import SMALLEST_LIMIT
+from knockd_bpf.fit import SMALLEST_LIMIT, Addresses, Fitted
 from knockd_bpf.instruction import MAX_INSTRUCTIONS
 from knockd_conf.model import Config, Step
 
@@ -59,10 +59,10 @@ class _Listener:
     local: frozenset[bytes]
     limit: int = MAX_INSTRUCTIONS
     """Instructions that the kernel has been seen to have room for."""
-    widened: float = 0.0
-    """Share of all ports that pass the filter without being wanted."""
-    told: int = 0
-    """What the keeper knows of that, in millionths."""
+    fitted: Fitted | None = None
+    """The filter that the kernel runs."""
+    told: tuple[int, Addresses] = (0, Addresses.EXACT)
+    """What the keeper knows of its width: millionths of all ports, and the addresses."""
     drops: int = 0
 
 
@@ -165,14 +165,17 @@ class Worker:
                     raise
                 listener.limit = max(SMALLEST_LIMIT, len(program) * 7 // 8)
             else:
-                listener.widened = made.fitted.widened
+                listener.fitted = made.fitted
                 return
 
     def _tell_widened(self, number: int, listener: _Listener) -> None:
-        millionths = round(listener.widened * 1e6)
-        if millionths != listener.told:
-            listener.told = millionths
-            self._send(Message(Kind.WIDENED, interface=number, count=millionths).encode())
+        """Says how much wider than wanted the filter is, when that has changed."""
+        fitted = listener.fitted
+        wide = (0, Addresses.EXACT) if fitted is None else (round(fitted.widened * 1e6), fitted.addresses)
+        if wide != listener.told:
+            listener.told = wide
+            mixed = int(wide[1] is not Addresses.EXACT)
+            self._send(Message(Kind.WIDENED, interface=number, stage=mixed, count=wide[0]).encode())
 
     def _fail(self, status: int, reason: str) -> int:
         self._link.setblocking(True)

@@ -20,10 +20,10 @@ from knockd.engine.prefilter import SNAPLEN
 SMALLEST_BUFFER = 64 * 1024
 """Bytes of the smallest ring that is tried."""
 
-_SO_ATTACH_FILTER = 26  # asm-generic/socket.h
+_SO_ATTACH_FILTER, _SO_DETACH_FILTER = 26, 27  # asm-generic/socket.h
+_INSTRUCTION = 8  # bytes of a struct sock_filter
 _ERROR, _NO_SUCH_DEVICE, _PERMISSION_DENIED, _INTERFACE_NOT_UP = -1, -5, -8, -9  # pcap/pcap.h
 _PCAP_D_IN = 1
-_META = struct.Struct("=IIII")
 
 
 class CaptureError(Exception):
@@ -73,26 +73,33 @@ class Capture:
     def attach(self, program: bytes, text: str) -> None:
         """Lets the kernel run ``program`` (struct sock_filter array); ``text`` is the same for libpcap.
 
-        Raises FilterTooLongError when there is no room for it (net.core.optmem_max), CaptureError
-        when neither is taken; the old filter stays then.
+        During a change the kernel charges the old filter and the new one (net.core.optmem_max).
+        Where both do not fit the old one is taken off first: for some microseconds everything
+        passes, which decode and matcher sort out; nothing is ever lost. Raises FilterTooLongError
+        when there is no room for it alone, CaptureError when neither kernel nor libpcap take it.
         """
-        code = array.array("B", program)
-        address, length = code.buffer_info()
-        fprog = struct.pack("@HP", length // 8, address)
-        try:
-            with socket.socket(fileno=socket.dup(self.fileno())) as packet_socket:
-                packet_socket.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, fprog)
-        except OSError as refused:
-            if refused.errno == errno.ENOMEM:
-                raise FilterTooLongError(
-                    f"{self.interface}: no room for {length // 8} instructions"
-                ) from refused
+        with socket.socket(fileno=socket.dup(self.fileno())) as packet_socket:
             try:
-                self._reader.setfilter(text)
-            except pcapy.PcapError as error:
-                raise CaptureError(
-                    f"{self.interface}: the kernel refused the filter ({refused}), libpcap too ({error})"
-                ) from error
+                _set_filter(packet_socket, program)
+            except OSError as refused:
+                if refused.errno != errno.ENOMEM:
+                    self._filter_with_libpcap(text, refused)
+                    return
+                try:
+                    packet_socket.setsockopt(socket.SOL_SOCKET, _SO_DETACH_FILTER, 0)
+                    _set_filter(packet_socket, program)
+                except OSError as again:
+                    count = len(program) // _INSTRUCTION
+                    message = f"{self.interface}: the kernel has no room for a filter of {count} instructions"
+                    raise FilterTooLongError(message) from again
+
+    def _filter_with_libpcap(self, text: str, refused: OSError) -> None:
+        try:
+            self._reader.setfilter(text)
+        except pcapy.PcapError as error:
+            raise CaptureError(
+                f"{self.interface}: the kernel refused the filter ({refused}), libpcap too ({error})"
+            ) from error
 
     def read(self, most: int) -> tuple[bytes, bytes]:
         """Up to ``most`` frames that are there: ``(bytes, records)``, both empty when there are none.
@@ -123,6 +130,14 @@ class Capture:
     def close(self) -> None:
         """Closes the capture."""
         self._reader.close()
+
+
+def _set_filter(packet_socket: socket.socket, program: bytes) -> None:
+    code = array.array("B", program)
+    address, length = code.buffer_info()
+    packet_socket.setsockopt(
+        socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("@HP", length // _INSTRUCTION, address)
+    )
 
 
 def _activate(interface: str, latency: int, buffer: int) -> tuple[Any, int]:

@@ -55,8 +55,9 @@ class Message:
 
     ``door`` and ``interface`` are places in the configuration and in the list of captures,
     ``count`` is a number of lines held back or frames dropped, the millionths of all ports that
-    a filter is too wide, or the KiB of a ring; ``text`` belongs to FAILED (exit status in
-    ``stage``, what happened in ``text``) and to PACKET (a line about one packet, for -D).
+    a filter is too wide (``stage`` 1: its addresses too), or the KiB of a ring; ``text``
+    belongs to FAILED (exit status in ``stage``, what happened in ``text``) and to PACKET (a
+    line about one packet, for -D).
     """
 
     kind: Kind
@@ -105,7 +106,8 @@ def decode(data: bytes, doors: int, interfaces: int) -> Message:
     if kind is Kind.READY:
         return Message(kind)
     if kind in _COUNTS:
-        return Message(kind, count=count, interface=_within(interface, interfaces, "interface"))
+        interface = _within(interface, interfaces, "interface")
+        return Message(kind, stage=_within(stage, 2, "stage"), count=count, interface=interface)
     if version not in {4, 6}:
         raise MalformedError(f"IP version {version}")
     size = 4 if version == 4 else 16

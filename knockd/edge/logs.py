@@ -39,6 +39,7 @@ CLASSIC: Mapping[str, str] = {
     "held-back": "{count} lines about failed knocks were held back",
     "dropped": "{interface}: the kernel dropped {count} packets, the ring was full",
     "widened": "{interface}: filter widened to fit the kernel, {share:.1%} of all ports pass it",
+    "addresses-widened": "{interface}: filter widened to fit the kernel, doors are not told apart by address",
     "small-ring": "{interface}: memory is short, the capture ring has only {kib} KiB",
     "reading": "re-reading config file: {path}",
     "reopening": "re-opening log file: {path}",

@@ -161,6 +161,8 @@ class Keeper:
             event, field, unit = _FIGURES[kind]
             name = worker.interfaces[message.interface]
             self._reporter.say(event, level="warning", interface=name, **{field: message.count * unit})
+            if kind is Kind.WIDENED and message.stage:
+                self._reporter.say("addresses-widened", level="warning", interface=name)
         elif kind is Kind.OPENED:
             self._opened(worker, message)
         elif kind is Kind.STAGE or self._config.options.log_failures or kind is Kind.EXPIRED:
