@@ -45,13 +45,25 @@ def surprises(config: Config) -> Iterator[str]:
         yield "nothing is logged: set LogFile or UseSyslog in [options]"
     for door in config.doors:
         yield from _of_door(door)
-    for door in config.doors:
-        for other in config.doors:
-            if door is not other and door.steps and other.steps[: len(door.steps)] == door.steps:
-                if len(door.steps) < len(other.steps):
-                    yield f"{door.name}: its sequence begins that of {other.name}: knocking there opens both"
-                elif door.line < other.line:
-                    yield f"{door.name}: its sequence is that of {other.name} too: knocking opens both"
+    for place, door in enumerate(config.doors):
+        for other_place, other in enumerate(config.doors):
+            if place == other_place or not door.steps or other.steps[: len(door.steps)] != door.steps:
+                continue
+            if not _meet(door, other):
+                continue
+            if len(door.steps) < len(other.steps):
+                yield f"{door.name}: its sequence begins that of {other.name}: knocking there opens both"
+            elif place < other_place:
+                yield f"{door.name}: its sequence is that of {other.name} too: knocking opens both"
+
+
+def _meet(door: Door, other: Door) -> bool:
+    """Whether one packet can be the first step of both doors (they have the same)."""
+    here, there = door.flags, other.flags
+    tcp = door.steps[0].protocol is Protocol.TCP
+    if tcp and here and there and (here.must_set & there.must_clear or there.must_set & here.must_clear):
+        return False
+    return not (door.target or other.target) or not set(door.target).isdisjoint(other.target)
 
 
 def scans(config: Config, live: Sequence[Sequence[Step]], guards: Sequence[Guards]) -> Iterator[str]:
@@ -84,7 +96,7 @@ def _of_door(door: Door) -> Iterator[str]:
                     else ""
                 )
             )
-    if door.start_command is None and door.start_command_6 is None:
+    if not door.start_command and not door.start_command_6:
         yield f"{door.name}: there is no start_command: opening it does nothing"
     for key, command in (
         ("start_command", door.start_command),
