@@ -228,7 +228,7 @@ class Worker:
         arrived, late = now, False
         if records:
             seconds, microseconds, _, _ = _RECORD.unpack_from(records)
-            late = not 0 <= now - seconds - microseconds / 1e6 - steady <= self._slack
+            late = now - seconds - microseconds / 1e6 - steady > self._slack
         for seconds, microseconds, offset, length in _RECORD.iter_unpack(records):
             packet = decoder(data, offset, offset + length)
             if packet is None or (not ipv6 and len(packet[0]) == 16):
@@ -245,11 +245,11 @@ class Worker:
     def _arrival(self, stamp: float, before: float, now: float) -> float:
         """When a packet came, for we may have been held up since; never before what was judged already.
 
-        ``stamp`` is the kernel's, moved to our steady clock; one that a jump of the wall clock
-        has made useless counts as now. ``before`` is the packet's before it: within a millisecond
+        ``stamp`` is the kernel's, moved to our steady clock; a jump of the wall clock cannot make it
+        later than now or older than MAX_LAG. ``before`` is the packet's before it: within a millisecond
         both share one number, for the tables keep it.
         """
-        arrived = max(stamp, self._judged) if 0 <= now - stamp <= MAX_LAG else now
+        arrived = min(max(stamp, self._judged, now - MAX_LAG), now)
         return before if abs(arrived - before) < 0.001 else arrived
 
     def _count_drops(self) -> None:
