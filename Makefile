@@ -1,6 +1,7 @@
 # make demo    a knock opens a port, in a lab that leaves nothing behind
 # make test    everything: lint, types, unit, wheel, end to end, beside knockd 0.8
 # make check   what to run before a commit: lint, types, unit tests
+# make bench   measure beside knockd 0.8 and write docs/benchmarks.md (20 minutes; NAME=flood: one part)
 # make clean   back to a clean checkout
 #
 # The first run makes .venv and installs; PYTHON=/path/to/python3.11 chooses another Python.
@@ -17,7 +18,8 @@ PYTEST := $(BIN)/python -m pytest -q
 LAB := $(BIN)/python -m tests.support.enter
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types unit property wheel e2e differential packages-demo packages-test clean
+.PHONY: help demo test check bench lint types unit property wheel e2e differential clean \
+	packages-demo packages-test packages-bench
 
 help:
 	@sed -n '/^$$/q; s/^# \{0,1\}//p' Makefile
@@ -60,7 +62,10 @@ e2e: packages-test $(STAMP)
 differential: packages-test $(STAMP)
 	$(LAB) $(PYTEST) tests/differential
 
-packages-demo packages-test:
+bench: packages-bench $(STAMP)
+	$(LAB) $(BIN)/python -m tests.bench $(NAME)
+
+packages-demo packages-test packages-bench:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is missing. As root: apt-get install python3" >&2; exit 1; }
 	@PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m tests.support.packages $(@:packages-%=%)
 

@@ -1,6 +1,6 @@
 """Which Debian package each program comes from, and which of them the demo and the tests use.
 
-``python -m tests.support.packages demo`` (or ``test``) sees to it that they are there: root
+``python -m tests.support.packages demo`` (or ``test``, ``bench``) sees to it that they are there: root
 gets them installed, everyone else gets the command to type.
 """
 
@@ -26,7 +26,16 @@ TEST = DEMO | {
     "man": "man-db",
     "setpriv": "util-linux",
 }
-TARGETS = {"demo": DEMO, "test": TEST}
+BENCH = DEMO | {
+    "tcpreplay": "tcpreplay",
+    "/usr/sbin/knockd": "knockd",
+    "nmap": "nmap",
+    "nc": "netcat-openbsd",
+    "taskset": "util-linux",
+    "cc": "gcc",
+    "gencat": "libc6-dev",  # comes with the headers that a compiler needs
+}
+TARGETS = {"demo": DEMO, "test": TEST, "bench": BENCH}
 PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 """Where programs are looked for: Debian leaves the sbin folders out of a user's PATH."""
 
@@ -40,7 +49,7 @@ def find(tool: str) -> str | None:
 
 
 def missing(target: str) -> list[str]:
-    """Debian packages that a make target (``demo`` or ``test``) needs and that are not there."""
+    """Debian packages that a make target (``demo``, ``test`` or ``bench``) needs and that are not there."""
     packages = {package for tool, package in TARGETS[target].items() if find(tool) is None}
     if importlib.util.find_spec("ensurepip") is None or importlib.util.find_spec("venv") is None:
         packages.add("python3-venv")

@@ -1,0 +1,165 @@
+"""What one packet costs once it has passed the filter, and what millions of strangers leave behind.
+
+No network: prepared batches go through the packet process's own reading loop.
+"""
+
+from __future__ import annotations
+
+import array
+import contextlib
+import gc
+import struct
+import subprocess
+import sys
+import time
+from ipaddress import ip_address
+from pathlib import Path
+from statistics import median
+from typing import cast
+
+from knockd import worker
+from knockd.edge.capture import Capture
+from knockd.edge.link import View, pair
+from knockd.engine.decode import decoder_for
+from knockd_bpf.wire import DLT_EN10MB
+from knockd_conf.model import Config, Door, FlagRule, Options, Protocol, Step
+from tests.bench.figures import Outcome, Say, at_most
+from tests.bench.traffic import Kind, Sources, frames
+from tests.support.daemon import ROOT, environment
+from tests.support.doors import SERVER
+from tests.support.frames import SYN
+
+BATCH = worker.BATCH
+RATE = 100_000
+"""Packets a second, as the packet process sees its clock."""
+
+IN_TIME, BACKLOG = 0.001, 0.2
+"""Seconds that packets have waited in the ring: as usual, and while the packet process is behind."""
+
+KINDS = (
+    Kind("first port", 7000),
+    Kind("middle port", 8000),
+    Kind("guard port", 7001),
+    Kind("UDP", 7002, protocol=Protocol.UDP, flags=0),
+    Kind("IPv6", 7000, version=6),
+    Kind("IPv6, extension header", 7000, version=6, extended=True),
+)
+LOCAL = frozenset(ip_address(address).packed for address in SERVER.values())
+
+HOW = (
+    "No network: {count:,} frames of each kind, every one from another source, go in batches of 1,024"
+    " through the reading loop of the packet process as if they came from its capture at 100,000/s:"
+    " decode, guards, flags, matcher, expiry, log limits and the link to the keeper; processor time,"
+    " median of three processes. 0.8 cannot be measured alone (see Flood: processor per packet read)."
+    " Memory: resident size of such a process, half of the sources over IPv4, half over IPv6."
+)
+
+
+class Feed:
+    """A packet process without capture and keeper: what it says is read away."""
+
+    def __init__(self) -> None:
+        door = Door("a", "", 1, (Step(7000), Step(8000), Step(9000)), flags=FlagRule(SYN, 0), seq_timeout=5)
+        udp = Door("u", "", 2, (*(Step(port, Protocol.UDP) for port in (7002, 8002, 9002)),), seq_timeout=5)
+        self._keeper, link = pair()
+        config = Config("", Options(), (door, udp), "", ())
+        self._worker = worker.Worker(config, ["eth0"], View({"eth0": LOCAL}), link)
+        decoder = decoder_for(DLT_EN10MB)
+        assert decoder is not None
+        self._listener = worker._Listener(cast(Capture, self), decoder, LOCAL)
+        self._data, self._records = b"", b""
+        self._now = time.monotonic()
+
+    def read(self, _most: int) -> tuple[bytes, bytes]:
+        """Stands in for the capture's."""
+        return self._data, self._records
+
+    def judge(self, data: bytes, length: int, behind: float = IN_TIME) -> float:
+        """One batch of frames of ``length`` bytes from capture to link; processor seconds it took.
+
+        As many packets come in a second as RATE says, so attempts expire as they would. They have
+        been ``behind`` seconds in the ring.
+        """
+        count = len(data) // length
+        self._now += count / RATE
+        stamp = self._now - (time.monotonic() - time.time()) - behind
+        records = array.array("I", struct.pack("=IIII", int(stamp), int(stamp % 1 * 1e6), 0, length) * count)
+        records[2::4] = array.array("I", range(0, len(data), length))
+        self._data, self._records = data, records.tobytes()
+        start = time.process_time()
+        self._judge()
+        took = time.process_time() - start
+        with contextlib.suppress(BlockingIOError):
+            while self._keeper.recv(65_536):
+                pass
+        return took
+
+    def _judge(self) -> None:
+        """One turn of the packet process's loop, without the waiting."""
+        packet_process, now = self._worker, self._now
+        packet_process._strangers.refill(now)
+        packet_process._knockers.refill(now)
+        packet_process._read(0, self._listener, now)
+        for event in packet_process._matcher.expire(now):
+            packet_process._tell(event, 0)
+        packet_process._flush()
+
+
+def cost(kind: Kind, count: int, behind: float) -> float:
+    """Microseconds a packet of ``kind``, from ever new sources, sweeps of the tables included."""
+    feed, sources, template = Feed(), Sources(), kind.template()
+    batches = [bytes(frames(template, sources.take(BATCH, kind.version))) for _ in range(count // BATCH)]
+    gc.freeze()
+    return sum(feed.judge(batch, len(template), behind) for batch in batches) / (len(batches) * BATCH) * 1e6
+
+
+def growth(count: int) -> float:
+    """Megabytes by which ``count`` sources make a packet process grow; half over IPv4, half over IPv6."""
+    feed, sources = Feed(), Sources()
+    four, six = KINDS[0], KINDS[4]
+    warm = [(kind, kind.template()) for kind in (four, six, KINDS[2])]
+    for kind, template in warm:
+        feed.judge(bytes(frames(template, sources.take(BATCH, kind.version))), len(template))
+    before = _rss()
+    most = before
+    for kind in (four, six):
+        template = kind.template()
+        for _ in range(count // 2 // BATCH):
+            feed.judge(bytes(frames(template, sources.take(BATCH, kind.version))), len(template))
+            most = max(most, _rss())
+    return (most - before) / 1024
+
+
+def _rss() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4
+
+
+def run(quick: bool, say: Say) -> Outcome:
+    """Each measurement in a process of its own."""
+    count = 100_000 if quick else 1_000_000
+    sources = 500_000 if quick else 10_000_000
+    figures = []
+    for number, kind in enumerate(KINDS):
+        say(kind.name)
+        one = median(_apart("cost", number, count, IN_TIME) for _ in range(1 if quick else 3))
+        figures.append(at_most(kind.name, "us a packet", one, 1.5))
+    say("backlog")
+    late = median(_apart("cost", 0, count, BACKLOG) for _ in range(1 if quick else 3))
+    figures.append(at_most(f"{KINDS[0].name}, {BACKLOG * 1000:g} ms behind", "us a packet", late, 1.5))
+    say(f"{sources:,} sources")
+    grown = _apart("growth", sources)
+    figures.append(at_most(f"growth of memory after {sources:,} sources", "MB", grown, 8))
+    return Outcome("Packets that passed the filter", HOW.format(count=count), tuple(figures))
+
+
+def _apart(*words: object) -> float:
+    command = [sys.executable, "-m", "tests.bench.packets", *map(str, words)]
+    done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=True)
+    return float(done.stdout)
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "cost":
+        print(cost(KINDS[int(sys.argv[2])], int(sys.argv[3]), float(sys.argv[4])))
+    else:
+        print(growth(int(sys.argv[2])))

@@ -1,0 +1,133 @@
+"""The two daemons under measurement, ours and Debian's 0.8, and what the kernel says of their processes."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from tests.bench.kernel import PacketStatistics, packet_sockets
+from tests.support.daemon import LISTENING, OURS, PEER, Daemon
+from tests.support.lab import Host
+
+TICK = os.sysconf("SC_CLK_TCK")
+
+
+class Who(Enum):
+    """Whose figure it is."""
+
+    OURS = "ours"
+    PEER = "0.8"
+
+
+PROGRAMS = {Who.OURS: OURS, Who.PEER: PEER}
+
+
+class Subject(Daemon):
+    """One daemon as it runs on a router: in the foreground, its log in a file, nothing on a terminal."""
+
+    def __init__(self, who: Who, host: Host, config: str, directory: Path, *, patience: float = 10.0) -> None:
+        """``directory`` gets a folder for it; ``patience``: seconds it may take until it listens."""
+        folder = directory / who.name.lower()
+        folder.mkdir(parents=True)
+        super().__init__(host, config, folder, program=PROGRAMS[who], ready=None)
+        self.argv = tuple(word for word in self.argv if word != "-v")
+        self._patience = patience
+
+    def __enter__(self) -> Subject:
+        super().__enter__()
+        self.wait_for(LISTENING, self._patience)
+        return self
+
+    def pids(self) -> list[int]:
+        """The daemon and its packet process; commands that it runs are not counted."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        return [self.pid, *(int(pid) for pid in children if _name(int(pid)) == _name(self.pid))]
+
+    def usage(self) -> Usage:
+        """What it has used until now."""
+        pids = self.pids()
+        size = self.log_path.stat().st_size if self.log_path.exists() else 0
+        return Usage(
+            sum(map(_cpu_seconds, pids)),
+            sum(_field(pid, "status", "VmRSS") for pid in pids),
+            sum(_field(pid, "smaps_rollup", "Pss") for pid in pids),
+            sum(map(_switches, pids)),
+            size,
+        )
+
+    def captured(self) -> PacketStatistics:
+        """Frames that passed its filters and frames its rings had no room for, since the last call."""
+        total = PacketStatistics(0, 0)
+        for pid in self.pids():
+            for sock in packet_sockets(pid):
+                with sock:
+                    total += sock.statistics()
+        return total
+
+    def filters(self) -> list[list[tuple[int, int, int, int]]]:
+        """The programs that the kernel runs on its capture sockets, as (code, jt, jf, k) rows."""
+        found = []
+        for pid in self.pids():
+            for sock in packet_sockets(pid):
+                with sock:
+                    found.append(sock.filter())
+        return found
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Processor seconds, resident and proportional memory in kB, context switches, bytes of log."""
+
+    cpu: float
+    rss: int
+    pss: int
+    switches: int
+    log: int
+
+    def since(self, before: Usage) -> Usage:
+        """What has been added since ``before``."""
+        return Usage(
+            self.cpu - before.cpu,
+            self.rss - before.rss,
+            self.pss - before.pss,
+            self.switches - before.switches,
+            self.log - before.log,
+        )
+
+
+def _name(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text()
+    except FileNotFoundError:
+        return ""
+
+
+def _cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICK
+
+
+def _field(pid: int, file: str, name: str) -> int:
+    for line in Path(f"/proc/{pid}/{file}").read_text().splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1])
+    raise LookupError(f"{name} in /proc/{pid}/{file}")
+
+
+def _switches(pid: int) -> int:
+    return sum(_field(pid, "status", f"{kind}_ctxt_switches") for kind in ("voluntary", "nonvoluntary"))
+
+
+def settle(subject: Subject, *, within: float = 20.0) -> None:
+    """Wait until a daemon has worked off what it was sent: no processor time for half a second."""
+    end = time.monotonic() + within
+    before = -1.0
+    while time.monotonic() < end:
+        now = subject.usage().cpu
+        if now == before:
+            return
+        before = now
+        time.sleep(0.5)
