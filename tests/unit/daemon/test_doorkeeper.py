@@ -2,89 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import pytest
-import structlog
 from structlog.testing import capture_logs
 
-from knockd.edge.runner import Command, Ended, Runner
 from knockd.engine.commands import MAX_COMMAND
-from knockd.engine.leases import RETRIES, Knock
-from knockd.keeper.doorkeeper import STOP_DEADLINE, Doorkeeper
-from knockd.keeper.reporter import Reporter
+from knockd.engine.leases import RETRIES
+from knockd.keeper.doorkeeper import STOP_DEADLINE
 from knockd_conf.model import Door
-from tests.support.played import door
-from tests.support.still_loop import StillLoop
-
-DOOR = door(
-    "1 2",
-    name="ssh",
-    start_command="open %IP%",
-    stop_command="close %IP%; sync",
-    cmd_timeout=10.0,
-    command_deadline=7.0,
-    max_commands=3,
-)
-PLAIN = replace(DOOR, stop_command=None)
-
-
-def knock(at: Door = DOOR, source: str = "192.0.2.1") -> Knock:
-    """An opening."""
-    return Knock(door=at, source=source, version=4, destination="10.0.0.1", interface="eth0")
-
-
-class Hands:
-    """A runner that starts nothing: the test says how commands end."""
-
-    def __init__(self) -> None:
-        self.commands: list[Command] = []
-        self.running: list[Callable[[Ended], None]] = []
-        self.full = False
-
-    def run(self, command: Command, on_start: Callable[[], None], on_end: Callable[[Ended], None]) -> bool:
-        """Takes a command."""
-        if self.full:
-            return False
-        self.commands.append(command)
-        on_start()
-        self.running.append(on_end)
-        return True
-
-    def end(self, status: int = 0, *output: str, late: bool = False) -> None:
-        """The command that has run longest ends."""
-        self.running.pop(0)(Ended(status, output, late))
-
-    @property
-    def lines(self) -> list[str]:
-        """The command lines so far."""
-        return [command.line for command in self.commands]
-
-
-class Hall:
-    """A doorkeeper on a loop on which time stands still."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop | None = None, max_leases: int = 8) -> None:
-        self.loop = StillLoop()
-        self.now = 1_000.0
-        self.hands = Hands()
-        reporter = Reporter(structlog.get_logger())
-        self.keeper = Doorkeeper(loop or self.loop.loop, reporter, max_leases, lambda: self.now)
-        self.keeper.runner = cast(Runner, self.hands)
-
-    def wait(self) -> None:
-        """Time passes until the timer runs."""
-        (seconds,) = self.loop.waiting
-        self.now += seconds
-        self.loop.fire()
-
-    def opened(self) -> None:
-        """Somebody knocks and the start command ends well."""
-        self.keeper.open(knock())
-        self.hands.end()
+from tests.support.hall import DOOR, PLAIN, Hall, knock, said
 
 
 @pytest.fixture
@@ -98,12 +27,6 @@ def log() -> Iterator[list[Any]]:
     """What was logged."""
     with capture_logs() as entries:
         yield entries
-
-
-def said(log: list[Any]) -> list[str]:
-    """The names of the events, each with the field that matters here."""
-    fields = ("command", "status", "line", "reason", "tries", "seconds")
-    return [" ".join([e["event"], *(f"{e[f]}" for f in fields if f in e)]) for e in log]
 
 
 def test_start_command(hall: Hall) -> None:
@@ -296,75 +219,3 @@ def test_renewal(hall: Hall, log: list[Any]) -> None:
         "command close 192.0.2.1; sync",
         "command open 192.0.2.1",
     ]
-
-
-class Ending:
-    """A doorkeeper on a real loop that is asked to close."""
-
-    def __init__(self) -> None:
-        self.left = -1
-
-    def run(
-        self, before: Callable[[Hall], None], during: Callable[[Hall], None], patience: float = 20.0
-    ) -> Hall:
-        """Closes after ``before``; ``during`` happens while it waits."""
-
-        async def close() -> Hall:
-            loop = asyncio.get_running_loop()
-            hall = Hall(loop)
-            before(hall)
-            loop.call_soon(during, hall)
-            self.left = await hall.keeper.close(patience)
-            return hall
-
-        return asyncio.run(close())
-
-
-def _nothing(_hall: Hall) -> None:
-    return
-
-
-def test_close() -> None:
-    """At the end every lease is stopped, and closing ends with the last stop command."""
-    ending = Ending()
-    hall = ending.run(Hall.opened, lambda hall: hall.hands.end())
-    assert (ending.left, hall.hands.lines) == (0, ["open 192.0.2.1", "close 192.0.2.1; sync"])
-
-
-def test_close_without_leases() -> None:
-    """Without leases closing does not wait, even for a command that runs."""
-    ending = Ending()
-    ending.run(lambda hall: hall.keeper.open(knock(PLAIN)), _nothing)
-    assert ending.left == 0
-
-
-def test_close_while_starting() -> None:
-    """A start command that runs is left to end; then the stop command runs, without talk of a timeout."""
-    ending = Ending()
-
-    def end(hall: Hall) -> None:
-        hall.hands.end()
-        asyncio.get_running_loop().call_later(0, lambda: asyncio.get_running_loop().call_soon(hall.hands.end))
-
-    with capture_logs() as log:
-        hall = ending.run(lambda hall: hall.keeper.open(knock()), end)
-    assert (ending.left, hall.hands.lines, said(cast(list[Any], log))) == (
-        0,
-        ["open 192.0.2.1", "close 192.0.2.1; sync"],
-        ["command open 192.0.2.1", "command close 192.0.2.1; sync"],
-    )
-
-
-def test_impatience() -> None:
-    """A stop command that does not end in time is counted, not waited for."""
-    ending = Ending()
-    ending.run(Hall.opened, _nothing, patience=0.01)
-    assert ending.left == 1
-
-
-def test_knock_while_closing() -> None:
-    """A knock while the daemon ends is refused and told."""
-    with capture_logs() as log:
-        Ending().run(_nothing, lambda hall: hall.keeper.open(knock()))
-        Ending().run(Hall.opened, lambda hall: hall.keeper.open(knock()), patience=0.01)
-    assert said(cast(list[Any], log))[-1] == "refused shutting down"

@@ -1,0 +1,90 @@
+"""A doorkeeper whose commands are ended by the test, on a loop on which time stands still."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, cast
+
+import structlog
+
+from knockd.edge.runner import Command, Ended, Runner
+from knockd.engine.leases import Knock
+from knockd.keeper.doorkeeper import Doorkeeper
+from knockd.keeper.reporter import Reporter
+from knockd_conf.model import Door
+from tests.support.played import door
+from tests.support.still_loop import StillLoop
+
+DOOR = door(
+    "1 2",
+    name="ssh",
+    start_command="open %IP%",
+    stop_command="close %IP%; sync",
+    cmd_timeout=10.0,
+    command_deadline=7.0,
+    max_commands=3,
+)
+PLAIN = replace(DOOR, stop_command=None)
+
+
+def knock(at: Door = DOOR, source: str = "192.0.2.1") -> Knock:
+    """An opening."""
+    return Knock(door=at, source=source, version=4, destination="10.0.0.1", interface="eth0")
+
+
+class Hands:
+    """A runner that starts nothing: the test says how commands end."""
+
+    def __init__(self) -> None:
+        self.commands: list[Command] = []
+        self.running: list[Callable[[Ended], None]] = []
+        self.full = False
+
+    def run(self, command: Command, on_start: Callable[[], None], on_end: Callable[[Ended], None]) -> bool:
+        """Takes a command."""
+        if self.full:
+            return False
+        self.commands.append(command)
+        on_start()
+        self.running.append(on_end)
+        return True
+
+    def end(self, status: int = 0, *output: str, late: bool = False) -> None:
+        """The command that has run longest ends."""
+        self.running.pop(0)(Ended(status, output, late))
+
+    @property
+    def lines(self) -> list[str]:
+        """The command lines so far."""
+        return [command.line for command in self.commands]
+
+
+class Hall:
+    """A doorkeeper on a loop on which time stands still."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop | None = None, max_leases: int = 8) -> None:
+        self.loop = StillLoop()
+        self.now = 1_000.0
+        self.hands = Hands()
+        reporter = Reporter(structlog.get_logger())
+        self.keeper = Doorkeeper(loop or self.loop.loop, reporter, max_leases, lambda: self.now)
+        self.keeper.runner = cast(Runner, self.hands)
+
+    def wait(self) -> None:
+        """Time passes until the timer runs."""
+        (seconds,) = self.loop.waiting
+        self.now += seconds
+        self.loop.fire()
+
+    def opened(self) -> None:
+        """Somebody knocks and the start command ends well."""
+        self.keeper.open(knock())
+        self.hands.end()
+
+
+def said(log: list[Any]) -> list[str]:
+    """The names of the events, each with the field that matters here."""
+    fields = ("command", "status", "line", "reason", "tries", "seconds")
+    return [" ".join([e["event"], *(f"{e[f]}" for f in fields if f in e)]) for e in log]

@@ -1,0 +1,83 @@
+"""How the doorkeeper closes: every lease stopped, nothing waited for that does not end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, cast
+
+from structlog.testing import capture_logs
+
+from tests.support.hall import PLAIN, Hall, knock, said
+
+
+class Ending:
+    """A doorkeeper on a real loop that is asked to close."""
+
+    def __init__(self) -> None:
+        self.left = -1
+
+    def run(
+        self, before: Callable[[Hall], None], during: Callable[[Hall], None], patience: float = 20.0
+    ) -> Hall:
+        """Closes after ``before``; ``during`` happens while it waits."""
+
+        async def close() -> Hall:
+            loop = asyncio.get_running_loop()
+            hall = Hall(loop)
+            before(hall)
+            loop.call_soon(during, hall)
+            self.left = await hall.keeper.close(patience)
+            return hall
+
+        return asyncio.run(close())
+
+
+def _nothing(_hall: Hall) -> None:
+    return
+
+
+def test_close() -> None:
+    """At the end every lease is stopped, and closing ends with the last stop command."""
+    ending = Ending()
+    hall = ending.run(Hall.opened, lambda hall: hall.hands.end())
+    assert (ending.left, hall.hands.lines) == (0, ["open 192.0.2.1", "close 192.0.2.1; sync"])
+
+
+def test_close_without_leases() -> None:
+    """Without leases closing does not wait, even for a command that runs."""
+    ending = Ending()
+    ending.run(lambda hall: hall.keeper.open(knock(PLAIN)), _nothing)
+    assert ending.left == 0
+
+
+def test_close_while_starting() -> None:
+    """A start command that runs is left to end; then the stop command runs, without talk of a timeout."""
+    ending = Ending()
+
+    def end(hall: Hall) -> None:
+        hall.hands.end()
+        asyncio.get_running_loop().call_later(0, lambda: asyncio.get_running_loop().call_soon(hall.hands.end))
+
+    with capture_logs() as log:
+        hall = ending.run(lambda hall: hall.keeper.open(knock()), end)
+    assert (ending.left, hall.hands.lines, said(cast(list[Any], log))) == (
+        0,
+        ["open 192.0.2.1", "close 192.0.2.1; sync"],
+        ["command open 192.0.2.1", "command close 192.0.2.1; sync"],
+    )
+
+
+def test_impatience() -> None:
+    """A stop command that does not end in time is counted, not waited for."""
+    ending = Ending()
+    ending.run(Hall.opened, _nothing, patience=0.01)
+    assert ending.left == 1
+
+
+def test_knock_while_closing() -> None:
+    """A knock while the daemon ends is refused and told."""
+    with capture_logs() as log:
+        Ending().run(_nothing, lambda hall: hall.keeper.open(knock()))
+        Ending().run(Hall.opened, lambda hall: hall.keeper.open(knock()), patience=0.01)
+    assert said(cast(list[Any], log))[-1] == "refused shutting down"
