@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import select
 import socket
-import struct
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from knockd.edge.capture import (
 from knockd.edge.children import fork_child
 from knockd.edge.debug import packet_printer
 from knockd.edge.link import MAX_MESSAGE, Kind, Message, View, pair
+from knockd.engine.batch import RECORD, strange, timed
 from knockd.engine.decode import Decoder, decoder_for
 from knockd.engine.events import Event, Expired, Guarded, Opened, Spoiled, Stage
 from knockd.engine.guards import Guards, guards_of
@@ -31,6 +31,7 @@ from knockd.engine.matcher import Matcher
 from knockd.engine.prefilter import prefilter
 from knockd_bpf.fit import SMALLEST_LIMIT, Addresses, Fitted
 from knockd_bpf.instruction import MAX_INSTRUCTIONS
+from knockd_bpf.wire import DLT_EN10MB
 from knockd_conf.model import Config, Step
 
 BATCH = 1_024
@@ -46,7 +47,6 @@ DROPS_EVERY = 60.0
 """Seconds from a frame to a look at the kernel's drop counters; none while nothing arrives."""
 
 EX_UNAVAILABLE, EX_SOFTWARE, EX_NOPERM = 69, 70, 77
-_RECORD = struct.Struct("=IIII")
 _KINDS = {Stage: Kind.STAGE, Spoiled: Kind.SPOILED, Expired: Kind.EXPIRED, Guarded: Kind.GUARDED}
 
 
@@ -224,33 +224,21 @@ class Worker:
         data, records = listener.capture.read(BATCH)
         decoder, feed, local = listener.decoder, self._matcher.feed, listener.local
         show, ipv6 = self._packet_line, self._ipv6
-        steady = time.monotonic() - time.time()
-        arrived, late = now, False
-        if records:
-            seconds, microseconds, _, _ = _RECORD.unpack_from(records)
-            late = now - seconds - microseconds / 1e6 - steady > self._slack
-        for seconds, microseconds, offset, length in _RECORD.iter_unpack(records):
+        floor = max(self._judged, now - MAX_LAG)
+        batch = timed(records, now, floor, time.monotonic() - time.time(), self._slack)
+        if show is None and listener.capture.linktype == DLT_EN10MB:
+            batch = strange(self._matcher, data, batch, local, ipv6=ipv6)
+        arrived = floor
+        for arrived, seconds, offset, length in batch:
             packet = decoder(data, offset, offset + length)
             if packet is None or (not ipv6 and len(packet[0]) == 16):
                 continue
-            if late:
-                arrived = self._arrival(seconds + microseconds / 1e6 + steady, arrived, now)
             if show is not None:
                 self._show(show(listener.capture.linktype, data[offset : offset + length], seconds))
             for event in feed(packet, local, arrived):
                 self._tell(event, number)
         self._judged = max(self._judged, arrived)
-        return len(records) < BATCH * _RECORD.size
-
-    def _arrival(self, stamp: float, before: float, now: float) -> float:
-        """When a packet came, for we may have been held up since; never before what was judged already.
-
-        ``stamp`` is the kernel's, moved to our steady clock; a jump of the wall clock cannot make it
-        later than now or older than MAX_LAG. ``before`` is the packet's before it: within a millisecond
-        both share one number, for the tables keep it.
-        """
-        arrived = min(max(stamp, self._judged, now - MAX_LAG), now)
-        return before if abs(arrived - before) < 0.001 else arrived
+        return len(records) < BATCH * RECORD.size
 
     def _count_drops(self) -> None:
         """Tells how many frames the kernel dropped since the last count."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -14,7 +14,7 @@ from knockd_conf import ini, keys, source, templates, values
 from knockd_conf.doors import Builder, Resolve
 from knockd_conf.errors import ConfigError, Problem, seen
 from knockd_conf.ini import RawKey, RawSection
-from knockd_conf.model import Config, Options
+from knockd_conf.model import Config, Door, Options
 from knockd_conf.trust import TrustPolicy
 from knockd_conf.values import Entry
 
@@ -58,6 +58,7 @@ def load(
     reader.problems += problems
     builder = Builder(reader.host, entries, resolve, reader.problems, reader.notes)
     built = tuple(door for door in map(builder.door, doors) if door is not None)
+    reader.problems += _shared_files(built)
     if reader.problems:
         order = {name: index for index, name in enumerate(reader.files)}
         raise ConfigError(
@@ -71,6 +72,18 @@ def load(
     if not built:
         reader.notes.append(f"{reader.files[0]}: no door: nothing will ever open")
     return Config(reader.files[0], options, built, reader.host, tuple(reader.files), tuple(reader.notes))
+
+
+def _shared_files(doors: Sequence[Door]) -> Iterator[Problem]:
+    """Each line of a one-time file opens one door once: a second door of the file would take it again."""
+    owners: dict[str, str] = {}
+    for door in doors:
+        if door.one_time_file is not None and owners.setdefault(door.one_time_file, door.name) != door.name:
+            owner = owners[door.one_time_file]
+            message = (
+                f"expected a file of its own, got {seen(door.one_time_file)}, which is that of [{owner}]"
+            )
+            yield Problem(door.path, door.line, keys.ONE_TIME.name, message)
 
 
 @dataclass(slots=True)

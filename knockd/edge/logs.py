@@ -96,7 +96,7 @@ class Sinks:
     def write(self, line: str) -> None:
         """Writes one line everywhere, with a stamp in the classic file."""
         if self._echo:
-            self._print(line)
+            self.show(line)
         if self._syslog:
             syslog.syslog(syslog.LOG_NOTICE, line)
         if self.path is None:
@@ -113,7 +113,8 @@ class Sinks:
         except OSError as error:
             self._complain(error)
 
-    def _print(self, line: str) -> None:
+    def show(self, line: str) -> None:
+        """Prints a line on standard output as far as its encoding goes; a closed one ends ``echo``."""
         encoding = sys.stdout.encoding or "utf-8"
         try:
             print(line.encode(encoding, "backslashreplace").decode(encoding), flush=True)

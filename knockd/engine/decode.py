@@ -34,8 +34,9 @@ _IPV4 = Struct(">BxHxxHxBxx4s4s")  # version and header length, total length, fr
 _IPV6 = Struct(">BxxxHBx16s16s")  # version, payload length, next header, addresses
 _TCP = Struct(">xxH9xB")  # destination port, flag byte
 _U16 = Struct(">H")
-_ETHERNET_IPV4_TCP = Struct(">12xHBxHxxHxBxx4s4sxxH9xB")
-_ETHERNET_IPV6_TCP = Struct(">18xHBx16s16sxxH9xB")
+ETHERNET_IPV4_TCP = Struct(">12xHBxHxxHxBxx4s4sxxH9xB")
+ETHERNET_IPV6_TCP = Struct(">18xHBx16s16sxxH9xB")
+"""The fields of the common frames in one read: IPv4 without options, IPv6 without extension headers."""
 
 _FRAGMENT_OFFSET = 0x1FFF
 _HEADER_LENGTH = {TCP: 20, UDP: 8}
@@ -67,7 +68,7 @@ def _ethernet(
     start: int,
     end: int,
     ipv4_tcp: Callable[[bytes, int], tuple[int, int, int, int, int, bytes, bytes, int, int]] = (
-        _ETHERNET_IPV4_TCP.unpack_from
+        ETHERNET_IPV4_TCP.unpack_from
     ),
 ) -> PacketFields | None:
     # The common case in one read: untagged, IPv4 without options, TCP, whole, first fragment.
@@ -77,16 +78,13 @@ def _ethernet(
             buffer, start
         )
         if ethertype == ETHERTYPE_IPV4:
-            if (
-                protocol == TCP
-                and version == 0x45
-                and total >= 40
-                and not fragment & _FRAGMENT_OFFSET
-                and 0 < source[0] < 224
-            ):
-                return source, destination, TCP, port, flags
+            if version == 0x45 and not fragment & _FRAGMENT_OFFSET and 0 < source[0] < 224:
+                if protocol == TCP and total >= 40:
+                    return source, destination, TCP, port, flags
+                if protocol == UDP and total >= 28:
+                    return source, destination, UDP, port, 0
         elif ethertype == ETHERTYPE_IPV6 and end - start >= 68:
-            payload, following, source, destination, port, flags = _ETHERNET_IPV6_TCP.unpack_from(
+            payload, following, source, destination, port, flags = ETHERNET_IPV6_TCP.unpack_from(
                 buffer, start
             )
             if following == TCP and payload >= 20 and version >> 4 == 6 and 0 < source[0] < 255:

@@ -23,7 +23,7 @@ from knockd.engine.attempts import Attempts
 from knockd.engine.events import Event, Expired, Guarded, Opened, Spoiled, Stage
 from knockd.engine.limits import TokenBucket
 from knockd.engine.routes import Concern, routes, tag_of
-from knockd_bpf.wire import PacketFields
+from knockd_bpf.wire import TCP, PacketFields
 from knockd_conf.model import Door, Step
 
 MAX_ATTEMPTS = 65_536
@@ -44,6 +44,9 @@ class Matcher:
     seconds by which the caller's time may lag behind a packet's arrival. Events that any
     stranger can cause cost a token of ``strangers``, other failures and stages one of
     ``knockers``; None means no limit. Openings are never limited.
+
+    ``first``, ``advanced``, ``ignored`` and ``lanes`` (TCP port to the one door it concerns, where
+    it is a first step or a guard) are there for the fast lane of ``batch``.
     """
 
     def __init__(
@@ -59,29 +62,38 @@ class Matcher:
         self._sequences: list[tuple[Step, ...]] = [door.steps for door in doors]
         self._limits = {tag_of(i): door.seq_timeout + slack for i, door in enumerate(doors)}
         self._slack = slack
-        self._strangers = strangers
+        self.strangers = strangers
         self._knockers = knockers
-        self._first: Attempts[float] = Attempts(max_attempts)
-        self._advanced: Attempts[_Advanced] = Attempts(MAX_ADVANCED)
+        self.first: Attempts[float] = Attempts(max_attempts)
+        self.advanced: Attempts[_Advanced] = Attempts(MAX_ADVANCED)
         self._max_attempts = max_attempts
         self._next_expiry: float | None = None
-        self._ignored: Attempts[float] = Attempts(max_attempts // 4)
+        self.ignored: Attempts[float] = Attempts(max_attempts // 4)
         self._guards: tuple[tuple[Step, ...], ...] = ((),) * len(self._doors)
+        self._index()
+
+    def _index(self) -> None:
+        """Makes the tables that packets are looked up in."""
         self._routes = routes(self._doors, self._sequences, self._guards, self._slack)
+        self.lanes = {
+            key & 0xFFFF: concerns[0]
+            for key, concerns in self._routes.items()
+            if key >> 16 == TCP and len(concerns) == 1 and concerns[0].for_strangers
+        }
 
     def set_guards(self, guards: Iterable[Iterable[Step]]) -> None:
         """Gives every door its guard ports; whom a door ignores now it goes on to ignore."""
         self._guards = tuple(tuple(ports) for ports in guards)
-        self._routes = routes(self._doors, self._sequences, self._guards, self._slack)
+        self._index()
 
     def set_sequence(self, door: int, steps: Iterable[Step]) -> None:
         """Gives a door another sequence (none: it matches nothing); its attempts are forgotten."""
         self._sequences[door] = tuple(steps)
         tag = tag_of(door)
-        for table in (self._first, self._advanced):
+        for table in (self.first, self.advanced):
             for key in [key for key, _ in table.items() if key.endswith(tag)]:
                 table.pop(key)
-        self._routes = routes(self._doors, self._sequences, self._guards, self._slack)
+        self._index()
 
     def feed(self, packet: PacketFields, local: frozenset[bytes], now: float) -> Sequence[Event]:
         """Judges one packet; ``local`` are the addresses of the interface it came in by.
@@ -94,7 +106,7 @@ class Matcher:
         if concerns is None:
             return ()
         events: list[Event] = []
-        first, ahead_of, ignored, strangers = self._first, self._advanced, self._ignored, self._strangers
+        first, ahead_of, ignored, strangers = self.first, self.advanced, self.ignored, self.strangers
         for concern in concerns:
             if flags & concern.flag_mask != concern.flag_value:
                 continue
@@ -124,8 +136,7 @@ class Matcher:
                     first.young[key] = now
                 else:
                     first.put(key, now)
-                if self._next_expiry is None or now + concern.timeout < self._next_expiry:
-                    self._next_expiry = now + concern.timeout
+                self.expect_expiry(now + concern.timeout)
                 if strangers is not None and strangers.tokens < 1:
                     strangers.held += 1
                 elif strangers is None or strangers.take():
@@ -139,29 +150,34 @@ class Matcher:
         events: list[Event] = []
         limits = self._limits
         soonest: float | None = None
-        for table in (self._first.old, self._first.young):
+        for table in (self.first.old, self.first.young):
             for key in [key for key, started in table.items() if started + limits[key[-2:]] < now]:
                 del table[key]
-                if self._advanced.get(key) is None:
+                if self.advanced.get(key) is None:
                     self._report_expired(key, 1, events)
             deadline = min((started + limits[key[-2:]] for key, started in table.items()), default=None)
             if deadline is not None and (soonest is None or deadline < soonest):
                 soonest = deadline
-        for key, ahead in list(self._advanced.items()):
+        for key, ahead in list(self.advanced.items()):
             limit = limits[key[-2:]]
             alive = tuple(attempt for attempt in ahead if attempt[1] + limit >= now)
             if len(alive) < len(ahead):
-                self._advanced.pop(key)
+                self.advanced.pop(key)
                 if alive:
-                    self._advanced.put(key, alive)
-                elif self._first.get(key) is None:
+                    self.advanced.put(key, alive)
+                elif self.first.get(key) is None:
                     self._report_expired(key, ahead[0][0], events)
             for _, started in alive:
                 if soonest is None or started + limit < soonest:
                     soonest = started + limit
-        pause = SWEEP_PAUSE + len(self._first) / self._max_attempts
+        pause = SWEEP_PAUSE + len(self.first) / self._max_attempts
         self._next_expiry = None if soonest is None else max(soonest, now) + pause
         return events
+
+    def expect_expiry(self, deadline: float) -> None:
+        """An attempt was added that ends at ``deadline``."""
+        if self._next_expiry is None or deadline < self._next_expiry:
+            self._next_expiry = deadline
 
     def next_expiry(self) -> float | None:
         """When ``expire`` has something to do at the earliest; None: nothing is pending."""
@@ -170,12 +186,12 @@ class Matcher:
     @property
     def pending(self) -> int:
         """How many (source, door) entries the tables hold."""
-        return len(self._first) + len(self._advanced)
+        return len(self.first) + len(self.advanced)
 
     @property
     def evicted(self) -> int:
         """How many entries have been forgotten for want of room since the start."""
-        return self._first.evicted + self._advanced.evicted
+        return self.first.evicted + self.advanced.evicted
 
     def _advance(
         self,
@@ -214,18 +230,18 @@ class Matcher:
         if concern.first:
             self._start(key, concern, now)
             after.pop(1, None)
-            if not foremost and not opened and (self._strangers is None or self._strangers.take()):
+            if not foremost and not opened and (self.strangers is None or self.strangers.take()):
                 events.append(Stage(concern.door, packet[0], 1))
         elif 1 in after:
-            self._first.put(key, after.pop(1))
+            self.first.put(key, after.pop(1))
         if after:
-            self._advanced.put(key, tuple(sorted(after.items(), reverse=True)))
+            self.advanced.put(key, tuple(sorted(after.items(), reverse=True)))
 
     def _guard(self, key: bytes, concern: Concern, now: float, events: list[Event]) -> None:
         """A source touched a guard port of a door."""
-        ignored, strangers = self._ignored, self._strangers
-        started = self._first.pop(key)
-        ahead = self._advanced.pop(key) if self._advanced.young or self._advanced.old else None
+        ignored, strangers = self.ignored, self.strangers
+        started = self.first.pop(key)
+        ahead = self.advanced.pop(key) if self.advanced.young or self.advanced.old else None
         before = ignored.young.pop(key, None)
         if before is None and ignored.old:
             before = ignored.old.pop(key, None)
@@ -244,15 +260,13 @@ class Matcher:
             events.append(Guarded(concern.door, key[:-2], stage))
 
     def _start(self, key: bytes, concern: Concern, now: float) -> None:
-        self._first.put(key, now)
-        deadline = now + concern.timeout
-        if self._next_expiry is None or deadline < self._next_expiry:
-            self._next_expiry = deadline
+        self.first.put(key, now)
+        self.expect_expiry(now + concern.timeout)
 
     def _report_expired(self, key: bytes, stage: int, events: list[Event]) -> None:
         self._report(Expired(int.from_bytes(key[-2:], "big"), key[:-2], stage), events)
 
     def _report(self, event: Spoiled | Expired, events: list[Event]) -> None:
-        bucket = self._strangers if event.stage == 1 else self._knockers
+        bucket = self.strangers if event.stage == 1 else self._knockers
         if bucket is None or bucket.take():
             events.append(event)

@@ -30,6 +30,11 @@ class Concern:
     guard: bool
     """It is no step but a guard port."""
 
+    @property
+    def for_strangers(self) -> bool:
+        """Whether all that a strange source's packet can do is to begin an attempt or touch a guard."""
+        return self.guard or (self.first and self.last > 1)
+
 
 def routes(
     doors: Sequence[Door],

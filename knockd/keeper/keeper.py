@@ -154,7 +154,7 @@ class Keeper:
         kind = message.kind
         if kind is Kind.PACKET:
             if self._settings.debug:
-                print(logs.printable(message.text), flush=True)
+                self._sinks.show(logs.printable(message.text))
         elif kind is Kind.HELD_BACK:
             self._reporter.say("held-back", level="warning", count=message.count)
         elif kind in _FIGURES:
