@@ -25,7 +25,7 @@ from knockd.keeper.reporter import Reporter
 from knockd.keeper.rotation import Rotation
 from knockd.keeper.settings import Settings, listening_on
 from knockd.keeper.supervisor import Supervisor
-from knockd.worker import WorkerProcess, start_worker
+from knockd.worker.process import WorkerProcess, start_worker
 from knockd_conf import Config, ConfigError
 
 PATIENCE = 3.0

@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from knockd.edge.link import MAX_MESSAGE, Kind, MalformedError, Message, View, decode
-from knockd.worker import WorkerProcess
+from knockd.worker.process import WorkerProcess
 
 BACK_OFF = (0.5, 1.0, 2.0, 5.0, 10.0)
 """Seconds before a packet process is replaced; the last one repeats."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from knockd.edge.link import MAX_MESSAGE, Kind, Message, pair
 from knockd.keeper.supervisor import Supervisor
-from knockd.worker import WorkerProcess
+from knockd.worker.process import WorkerProcess
 from knockd_conf.model import Config, Options
 from tests.support.played import ALICE, door
 from tests.support.still_loop import StillLoop

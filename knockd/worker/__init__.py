@@ -1,0 +1,1 @@
+"""The packet process: what it is to the keeper, and what it does."""

@@ -1,0 +1,87 @@
+"""What the packet process says, on its way to a keeper that may be slow.
+
+Openings wait, one a door and source; every other event is let go and counted, as lines that
+were held back are.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+
+from knockd.edge.link import Kind, Message
+from knockd.engine.events import Event, Expired, Guarded, Opened, Spoiled, Stage
+
+MAX_UNSENT = 4_096
+"""Openings kept while the keeper does not read; more are counted as held back."""
+
+_KINDS: Mapping[type[Event], Kind] = {
+    Stage: Kind.STAGE,
+    Spoiled: Kind.SPOILED,
+    Expired: Kind.EXPIRED,
+    Guarded: Kind.GUARDED,
+}
+
+
+class Outbox:
+    """The sending side of the link. Everything raises ConnectionError when the keeper is gone."""
+
+    def __init__(self, link: socket.socket) -> None:
+        self._link = link
+        self._unsent: dict[tuple[int, bytes], bytes] = {}
+        self._lost = 0
+
+    @property
+    def waiting(self) -> bool:
+        """Whether openings wait for room on the link."""
+        return bool(self._unsent)
+
+    def opened(self, event: Opened, interface: int) -> None:
+        """Passes an opening on, now or as soon as the keeper reads."""
+        message = Message(
+            Kind.OPENED,
+            door=event.door,
+            stage=event.stage,
+            interface=interface,
+            source=event.source,
+            destination=event.destination,
+        )
+        if not self._unsent and self.send(message):
+            return
+        if len(self._unsent) < MAX_UNSENT:
+            self._unsent[event.door, event.source] = message.encode()
+        else:
+            self._lost += 1
+
+    def tell(self, event: Event) -> None:
+        """Passes any other event on, if there is room."""
+        kind = _KINDS[type(event)]
+        if not self.send(Message(kind, door=event.door, stage=event.stage, source=event.source)):
+            self._lost += 1
+
+    def flush(self, held: int) -> None:
+        """Sends what waits, and how many lines were held back (``held`` more since the last time)."""
+        self._lost += held
+        for key, message in list(self._unsent.items()):
+            if not self._put(message):
+                return
+            del self._unsent[key]
+        if self._lost and self.send(Message(Kind.HELD_BACK, count=self._lost)):
+            self._lost = 0
+
+    def send(self, message: Message) -> bool:
+        """Sends a message if there is room."""
+        return self._put(message.encode())
+
+    def insist(self, message: Message) -> None:
+        """Sends a message and waits for room if it must."""
+        self._link.setblocking(True)
+        self._link.send(message.encode())
+        self._link.setblocking(False)
+
+    def _put(self, message: bytes) -> bool:
+        try:
+            self._link.send(message)
+        except BlockingIOError:
+            return False
+        return True

@@ -1,0 +1,47 @@
+"""The packet process as the keeper sees it: started, and held by its pid and its link."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from knockd.edge.children import fork_child
+from knockd.edge.link import View, pair
+from knockd.worker.worker import Worker
+from knockd_conf.model import Config, Step
+
+
+@dataclass(slots=True)
+class WorkerProcess:
+    """A packet process as the keeper holds it: its pid and the keeper's end of the link."""
+
+    pid: int
+    link: socket.socket
+    config: Config
+    interfaces: Sequence[str]
+
+
+def start_worker(
+    config: Config,
+    interfaces: Sequence[str],
+    view: View,
+    *,
+    listening: frozenset[Step] = frozenset(),
+    ipv6: bool = True,
+    debug: bool = False,
+    silent: bool = False,
+) -> WorkerProcess:
+    """Forks a packet process; its first message says whether it captures (READY) or why not (FAILED).
+
+    ``listening`` are ports with a socket on this host, for the choice of guards; ``silent``: it
+    holds no terminal.
+    """
+    ours, theirs = pair()
+
+    def main() -> int:
+        return Worker(config, interfaces, view, theirs, listening=listening, ipv6=ipv6, debug=debug).run()
+
+    pid = fork_child(main, [theirs.fileno()], silent=silent)
+    theirs.close()
+    return WorkerProcess(pid, ours, config, interfaces)
