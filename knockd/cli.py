@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 import knockd
-from knockd.keeper.settings import Settings, listening_on, missing
+from knockd.keeper.settings import Settings, down, listening_on, missing
 from knockd_conf import Config, ConfigError
 
 EX_OK, EX_USAGE, EX_UNAVAILABLE, EX_CONFIG = 0, 64, 69, 78
@@ -59,6 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     settings = Settings(
         config_path=os.path.abspath(arguments.config),
+        directory=os.getcwd(),
         interfaces=_names(arguments.interface),
         log_file=os.path.abspath(arguments.logfile) if arguments.logfile else None,
         pid_file=os.path.abspath(arguments.pidfile) if arguments.pidfile else None,
@@ -121,6 +122,8 @@ def _check(settings: Settings, config: Config) -> int:
         print(f"  {one.interface}: filter of {len(one.prefilter.fitted.program)} instructions")
     for note in (*config.notes, *notes, *surprises(config), *scans(config, live, guards)):
         print(f"  warning: {note}")
+    for name in down(names):
+        print(f"  warning: interface {name} is down")
     absent = missing(names)
     if absent is not None:
         print(f"knockd: {absent}", file=sys.stderr)

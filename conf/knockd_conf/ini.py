@@ -112,6 +112,8 @@ def _text(raw: bytes) -> str:
         raise ValueError(f"expected a line of at most {MAX_LINE} bytes, got {len(raw)}")
     if b"\0" in raw:
         raise ValueError("expected text, got a NUL byte")
+    if raw.lstrip().startswith(b"#"):
+        return "#"  # 0.8 does not read comments, so neither does it matter what they are written in
     try:
         return raw.decode().strip(_SPACE)
     except UnicodeDecodeError as error:

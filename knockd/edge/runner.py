@@ -1,6 +1,6 @@
 """Runs commands. The only file that starts processes of other programs.
 
-At most ``Max_Commands`` of a door run at once, the others wait in order. A command has
+At most ``Max_Commands`` of a door open and as many close at once, the others wait in order. A command has
 ended when its process has, whoever still holds its output; its output is read as long as
 somebody may write, so that nothing it started is killed by a closed pipe.
 """
@@ -50,27 +50,12 @@ class Command:
     environment: Mapping[str, str]
     deadline: float
     urgent: bool = False
-    """Runs before those that are not, and is never turned away: it closes a door."""
+    """It closes a door: its places are not those that open it, where one may hang; never turned away."""
 
-
-@dataclass(slots=True)
-class _Queue:
-    """The jobs of one door that wait."""
-
-    urgent: deque[_Job] = field(default_factory=deque)
-    other: deque[_Job] = field(default_factory=deque)
-
-    def put(self, job: _Job) -> bool:
-        """Adds a job; False when it is not urgent and there are too many."""
-        if not job.command.urgent and len(self.other) >= MAX_WAITING:
-            return False
-        (self.urgent if job.command.urgent else self.other).append(job)
-        return True
-
-    def take(self) -> _Job | None:
-        """The next job, None when there is none."""
-        waiting = self.urgent or self.other
-        return waiting.popleft() if waiting else None
+    @property
+    def queue(self) -> tuple[object, bool]:
+        """What it shares its places with."""
+        return self.group, self.urgent
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +87,7 @@ class Runner:
         self._loop = loop
         self._running: dict[int, _Job] = {}
         self._busy: dict[object, int] = {}
-        self._waiting: dict[object, _Queue] = {}
+        self._waiting: dict[object, deque[_Job]] = {}
         self._orphans: dict[int, _Job] = {}
 
     def run(self, command: Command, on_start: Callable[[], None], on_end: Callable[[Ended], None]) -> bool:
@@ -111,10 +96,14 @@ class Runner:
         ``on_start`` is called just before it starts, ``on_end`` after it has ended.
         """
         job = _Job(command, on_start, on_end)
-        if self._busy.get(command.group, 0) < command.places:
+        if self._busy.get(command.queue, 0) < command.places:
             self._start(job)
             return True
-        return self._waiting.setdefault(command.group, _Queue()).put(job)
+        waiting = self._waiting.setdefault(command.queue, deque())
+        if len(waiting) >= MAX_WAITING and not command.urgent:
+            return False
+        waiting.append(job)
+        return True
 
     def reap(self) -> None:
         """Collects every command whose process has ended."""
@@ -128,7 +117,7 @@ class Runner:
 
     def _start(self, job: _Job) -> None:
         command = job.command
-        self._busy[command.group] = self._busy.get(command.group, 0) + 1
+        self._busy[command.queue] = self._busy.get(command.queue, 0) + 1
         job.on_start()
         shell = ("/bin/sh", "-c", command.line)
         argv: Sequence[str] = shell
@@ -192,16 +181,15 @@ class Runner:
     def _finish(self, job: _Job, status: int) -> None:
         if job.timer is not None:
             job.timer.cancel()
-        group = job.command.group
-        self._busy[group] -= 1
-        if not self._busy[group]:
-            del self._busy[group]
-        if group in self._waiting:
-            following = self._waiting[group].take()
-            if following is None:
-                del self._waiting[group]
-            else:
-                self._start(following)
+        queue = job.command.queue
+        self._busy[queue] -= 1
+        if not self._busy[queue]:
+            del self._busy[queue]
+        if queue in self._waiting:
+            following = self._waiting[queue].popleft()
+            if not self._waiting[queue]:
+                del self._waiting[queue]
+            self._start(following)
         lines = job.output.decode("utf-8", "replace").splitlines()
         job.on_end(Ended(status, tuple(lines[:MAX_OUTPUT_LINES]), job.late))
 

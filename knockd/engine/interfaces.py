@@ -9,15 +9,16 @@ DEFAULT = "eth0"
 
 
 def choose(
-    wanted: Sequence[str], bridge_ports: Mapping[str, bool], default_routes: Sequence[str]
+    wanted: Sequence[str], passed_over: Mapping[str, bool], default_routes: Sequence[str]
 ) -> tuple[str, ...]:
     """Names of the interfaces to open, in order, each once; they need not all exist.
 
-    ``bridge_ports`` has every interface there is and whether it is a bridge's port (its
-    packets are seen on the bridge), ``default_routes`` the interfaces of default routes.
+    ``passed_over`` has every interface there is and whether ``any`` leaves it out (it is down, or
+    a bridge's port: its packets are seen on the bridge), ``default_routes`` the interfaces of
+    default routes.
     """
     if tuple(wanted) == ("any",):
-        return tuple(name for name, port in bridge_ports.items() if not port)
-    if tuple(wanted) == ("auto",) or (not wanted and DEFAULT not in bridge_ports):
+        return tuple(name for name, left_out in passed_over.items() if not left_out)
+    if tuple(wanted) == ("auto",) or (not wanted and DEFAULT not in passed_over):
         return tuple(default_routes)
     return tuple(dict.fromkeys(wanted)) or (DEFAULT,)

@@ -102,7 +102,7 @@ class Leases:
         current = self._leases.get(self._by_knocker.get(key, 0))
         if current is not None and door.reknock is not Reknock.REPEAT:
             return self._again(current, knock, now)
-        if len(self._leases) >= self.bound:
+        if len(self._leases) - len(self.failed()) >= self.bound:
             return [Refused(knock, f"{self.bound} leases are open")]
         self._last += 1
         lease = Lease(self._last, knock)
@@ -129,6 +129,8 @@ class Leases:
         else:
             lease.state = State.FAILED
             lease.deadline = None
+            if len(self.failed()) > self.bound:  # kept to be shown, never at the cost of a knock
+                self._forget(self.failed()[0])
         return []
 
     def not_started(self, number: int) -> None:

@@ -71,8 +71,6 @@ class Doorkeeper:
 
     def _run(self, run: Run) -> None:
         knock, door = run.knock, run.knock.door
-        if run.expired:
-            self._say("command-timeout", knock)
         line = expand(run.command, knock)
         size = len(os.fsencode(line))
         if size > MAX_COMMAND:
@@ -92,11 +90,16 @@ class Doorkeeper:
         )
         if not self.runner.run(
             command,
-            lambda: self._say("command", knock, command=line),
+            lambda: self._started(run, line),
             lambda ended: self._ended(run, line, ended),
         ):
             self._say("refused", knock, level="warning", reason="too many commands of this door wait")
             self._ended(run, line, None)
+
+    def _started(self, run: Run, line: str) -> None:
+        if run.expired:
+            self._say("command-timeout", run.knock)
+        self._say("command", run.knock, command=line)
 
     def _ended(self, run: Run, line: str, ended: Ended | None) -> None:
         """A command has ended; None: it was not run."""
@@ -120,6 +123,8 @@ class Doorkeeper:
         self._do(self._leases.ended(run.lease, run.verb, worked, self._clock()))
         if len(self._leases.failed()) > failed_before:
             self._say("stop-failed", knock, level="error", tries=len(RETRIES) + 1, command=line)
+        elif self._leases.closing and run.verb == "stop" and not worked:
+            self._say("stop-failed", knock, level="error", tries=1, command=line)
 
     def _arm(self) -> None:
         """Sets the one timer to the next deadline."""

@@ -82,11 +82,11 @@ class Keeper:
         self._supervisor.stop()
         if self._started is None:
             self._reporter.say("stopping")
-        if self._pid_file is not None:
-            self._pid_file.remove()
         still_open = await self._doorkeeper.close(PATIENCE)
         if still_open:
             self._reporter.say("still-open", level="error", count=still_open)
+        if self._pid_file is not None:
+            self._pid_file.remove()
         return self._status
 
     def _open_log(self) -> None:
@@ -230,6 +230,8 @@ class Keeper:
 
     def _reload(self) -> None:
         """HUP: all of a good file takes effect, nothing of a bad one."""
+        if self._end.is_set():
+            return
         self._reporter.say("reading", path=self._settings.config_path)
         try:
             config = self._settings.load()

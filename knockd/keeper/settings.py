@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -19,6 +20,8 @@ class Settings:
     """The command line; all paths are absolute. None: the file or the default decides."""
 
     config_path: str
+    directory: str = "/"
+    """Where knockd was started: relative paths in the file are meant from there, as in 0.8."""
     interfaces: tuple[str, ...] = ()
     log_file: str | None = None
     pid_file: str | None = None
@@ -36,15 +39,22 @@ class Settings:
         config = load(self.config_path, host=self.host, trust=trust)
         if not config.doors:
             raise ConfigError([Problem(config.path, None, None, "expected at least one door, got none")])
-        return replace(config, options=self._over(config.options))
+        doors = tuple(
+            replace(door, one_time_file=self._absolute(door.one_time_file)) for door in config.doors
+        )
+        return replace(config, doors=doors, options=self._over(config.options))
 
     def _over(self, options: Options) -> Options:
         return replace(
             options,
             interface=self.interfaces or options.interface,
-            log_file=self.log_file or options.log_file,
-            pid_file=self.pid_file or options.pid_file or DEFAULT_PID_FILE,
+            log_file=self.log_file or self._absolute(options.log_file),
+            pid_file=self.pid_file or self._absolute(options.pid_file) or DEFAULT_PID_FILE,
         )
+
+    def _absolute(self, path: str | None) -> str | None:
+        """A path of the file, from where knockd was started; a daemon changes its directory."""
+        return None if path is None else os.path.join(self.directory, path)
 
 
 def listening_on(config: Config) -> tuple[tuple[str, ...], View]:
@@ -52,7 +62,7 @@ def listening_on(config: Config) -> tuple[tuple[str, ...], View]:
     there = netlink.interfaces()
     names = choose(
         config.options.interface,
-        {name: interface.bridge_port for name, interface in there.items()},
+        {name: interface.bridge_port or not interface.up for name, interface in there.items()},
         netlink.default_route_interfaces(),
     )
     return names, View({name: there[name].addresses for name in names if name in there})
@@ -68,3 +78,9 @@ def missing(names: Sequence[str]) -> str | None:
     if absent:
         return f"no interface {', '.join(absent)} here; there are: {known}"
     return None
+
+
+def down(names: Sequence[str]) -> tuple[str, ...]:
+    """Which of these interfaces exist but are down."""
+    there = netlink.interfaces()
+    return tuple(name for name in names if name in there and not there[name].up)

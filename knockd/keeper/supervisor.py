@@ -73,7 +73,14 @@ class Supervisor:
         self._cancel_retry()
         if self._next is not None:
             self._dismiss(self._next)
-        self._next = self._start()
+            self._next = None
+        try:
+            self._next = self._start()
+        except OSError as error:
+            # No process or descriptor to be had now; the one that captures, if any, goes on.
+            self._failure = f"no packet process can be started: {error}"
+            self._try_later()
+            return
         self._pids.add(self._next.pid)
         self._loop.add_reader(self._next.link, self._read, self._next)
 
@@ -165,6 +172,9 @@ class Supervisor:
             self.current = None
             if time.monotonic() - self._ready_at > STEADY:
                 self._deaths = 0
+        self._try_later()
+
+    def _try_later(self) -> None:
         if self._retry is not None:
             return
         seconds = BACK_OFF[min(self._deaths, len(BACK_OFF) - 1)]

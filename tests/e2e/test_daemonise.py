@@ -144,3 +144,37 @@ def test_a_daemon_that_cannot_start_says_so_before_the_command_returns(
     message = f"could not create pid file {tmp_path}/missing/pid: No such file or directory"
     assert done.stderr == f"knockd: {message}\n"
     assert message in (tmp_path / "log").read_text()
+
+
+def test_relative_paths_are_meant_from_where_it_was_started(
+    pair: Pair, argv: list[str], tmp_path: Path
+) -> None:
+    """A daemon's relative LogFile and One_Time_Sequences lie where it was started, as under 0.8."""
+    (tmp_path / "codes").write_text("1700,1800\n")
+    conf = tmp_path / "knockd.conf"
+    conf.write_text("[options]\nLogFile = rel.log\n[once]\none_time_sequences = codes\n")
+    command = argv[: argv.index("-g")]
+    assert begin(pair, command, cwd=tmp_path).returncode == 0
+    try:
+        lines = (tmp_path / "rel.log").read_text().splitlines()
+        assert [line for line in lines if "disabling" in line] == []
+    finally:
+        os.kill(daemon_pid(tmp_path), signal.SIGTERM)
+        wait_until(lambda: not (tmp_path / "pid").exists(), 10, "the daemon to end")
+
+
+def test_the_pid_file_outlives_the_stop_commands(pair: Pair, argv: list[str], tmp_path: Path) -> None:
+    """While open doors are being closed the pid file is there, so that no second daemon starts."""
+    conf = tmp_path / "knockd.conf"
+    seen = tmp_path / "seen"
+    stop = f"sleep 0.5; test -e {tmp_path / 'pid'} && touch {seen}"
+    conf.write_text(
+        f"[a]\nsequence = 700,800\nstart_command = true\nstop_command = {stop}\ncmd_timeout = 60\n"
+    )
+    assert begin(pair, argv).returncode == 0
+    send_knock(pair.client, SERVER[4], "700", "800")
+    log = tmp_path / "log"
+    wait_until(lambda: "running command: true" in log.read_text(), 10, "the door to open")
+    os.kill(daemon_pid(tmp_path), signal.SIGTERM)
+    wait_until(lambda: not (tmp_path / "pid").exists(), 10, "the daemon to end")
+    assert seen.exists()

@@ -6,7 +6,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from tests.e2e.conftest import Start
+from tests.e2e.conftest import Pair, Start
 from tests.support.doors import FIREWALLS, SECRET, config, door, drop_with_nftables, firewall_door
 from tests.support.lab import Host, Lab
 from tests.support.services import TcpService, can_connect, send_knock, wait_closed, wait_open
@@ -97,3 +97,10 @@ def test_a_knock_at_the_router_itself_does_not_open_a_target_door(lab: Lab, star
     send_knock(first, ONE, "1700", "1800")
     daemon.wait_for("marker: OPEN SESAME")
     assert daemon.count("secret:") == 0
+
+
+def test_any_passes_over_what_is_down(pair: Pair, start: Start) -> None:
+    """An interface that is down does not keep ``any`` from listening on the others."""
+    pair.server.ip("link set lo down")
+    daemon = start(pair.server, config(DOOR, interface="any"), interface=None)
+    assert daemon.log_lines()[0] == "starting up, listening on eth0"

@@ -123,3 +123,12 @@ def test_descriptors_are_closed(tmp_path: Path) -> None:
     refused(tmp_path)
     refused("/dev/null")
     assert before == os.listdir("/proc/self/fd")
+
+
+def test_comments_may_be_written_in_anything(tmp_path: Path) -> None:
+    """A comment in Latin-1 is skipped like any other, as 0.8 does."""
+    path = tmp_path / "knockd.conf"
+    path.write_bytes(b"# \xf6ffnet\n[a]\n  # \xe4\nsequence = 1,2\n")
+    path.chmod(0o600)
+    config = load(str(path), trust=TrustPolicy(enforce=False))
+    assert [door.name for door in config.doors] == ["a"]

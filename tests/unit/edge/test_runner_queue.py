@@ -38,12 +38,14 @@ def test_several_at_a_time(desk: Desk, tmp_path: Path) -> None:
     assert [ended.status for ended in desk.wait(2)] == [0, 0]
 
 
-def test_urgent_first(desk: Desk) -> None:
-    """Among those that wait the urgent ones run first: closing a door comes before opening it."""
-    for line, urgent in [("echo a", False), ("echo b", False), ("echo c", True), ("echo d", True)]:
-        desk.run(line, places=1, urgent=urgent)
-    desk.wait(4)
-    assert desk.started == ["echo a", "echo c", "echo d", "echo b"]
+def test_urgent_has_places_of_its_own(desk: Desk) -> None:
+    """A command that closes a door runs while every place of those that open it is held by one that hangs."""
+    desk.run("sleep 60", places=1, deadline=0.3)
+    desk.run("echo opens", places=1)
+    desk.run("echo closes", places=1, urgent=True)
+    desk.wait()
+    assert (desk.started, desk.ended[0][0]) == (["sleep 60", "echo closes"], "echo closes")
+    desk.wait(3)
 
 
 def test_doors_do_not_wait_for_each_other(desk: Desk) -> None:

@@ -209,6 +209,21 @@ def test_knock_after_failed(failed: Story) -> None:
     assert (steps, failed.leases.failed()) == ([["close"], ["open"], [], ["close (time over)"]], [])
 
 
+def test_failed_takes_nobody_s_place() -> None:
+    """Leases whose stop failed for good do not count against the bound, and are bounded themselves."""
+    story = Story(Leases(bound=1))
+    for number in range(3):
+        opened = story.knock(source=f"192.0.2.{number}")
+        story.started()
+        story.wait(10)
+        for pause in RETRIES:
+            story.stopped(worked=False)
+            story.wait(pause)
+        story.stopped(worked=False)
+        assert opened == ["open"]
+    assert [lease.knock.source for lease in story.leases.failed()] == ["192.0.2.2"]
+
+
 def test_knock_between_retries(stopping: Story) -> None:
     """A knock between two tries of the stop command stops and opens now."""
     stopping.stopped(worked=False)
