@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import tempfile
 import time
 from dataclasses import dataclass
@@ -26,6 +28,12 @@ VARIANTS = (
 )
 RATES = (5_000, 20_000, 50_000, 100_000, None)
 VARIANT_RATE = 50_000
+RING_PROBE = 100_000
+"""Packets sent to a stopped daemon: more than a ring holds."""
+
+BUFFERS = (4_096, 8_192)
+"""Sizes of the ring to try besides the default, in KiB."""
+
 PAUSE = 0.02
 """Seconds between two packets of a real knock."""
 
@@ -62,6 +70,11 @@ class Flooded:
     def share(self) -> float:
         """Knocks that opened in time, per hundred."""
         return 100 * self.in_time / self.knocks
+
+    @property
+    def ever(self) -> float:
+        """Knocks that opened, however late, per hundred."""
+        return 100 * self.opened / self.knocks
 
     @property
     def load(self) -> float:
@@ -116,6 +129,24 @@ class Flood:
             used.rss,
         )
 
+    def ring(self, who: Who, buffer: int | None = None) -> float:
+        """Milliseconds for which one daemon can be stopped at VARIANT_RATE until its ring is full.
+
+        ``buffer`` in KiB, None: the default.
+        """
+        options = {} if buffer is None else {"Buffer": buffer}
+        text = doors(self._stamps.command("ring.stamps"), **options)
+        with Subject(who, self._on.server, text, self._directory / f"ring-{buffer}") as subject:
+            subject.captured()
+            for number in (signal.SIGSTOP, signal.SIGCONT):
+                for pid in subject.pids():
+                    os.kill(pid, number)
+                if number == signal.SIGSTOP:
+                    Replay(self._on.client, self.pcap(FIRST), rate=VARIANT_RATE, limit=RING_PROBE).wait()
+                    seen = subject.captured()
+            settle(subject)
+        return (seen.packets - seen.drops) / VARIANT_RATE * 1000
+
     def _transmitted(self) -> int:
         """Packets that the client's interface has sent."""
         with self._on.client.entered():
@@ -162,6 +193,13 @@ def run(quick: bool, say: Say) -> Outcome:
                 )
             )
         figures.append(at_most("largest log of a flood", "kB", worst_log / 1000, 200))
+        say("ring")
+        ours_ring, peer_ring = (flood.ring(who) for who in Who)
+        held_up = f"{VARIANT_RATE:,}/s: held up for so long without a drop"
+        figures.append(Figure(held_up, "ms", ours_ring, peer_ring))
+        figures += [
+            Figure(f"{held_up}, Buffer = {size}", "ms", flood.ring(Who.OURS, size)) for size in BUFFERS
+        ]
         for kind in variants:
             say(f"{kind.name}, {VARIANT_RATE}")
             one = flood.run(Who.OURS, kind, VARIANT_RATE)
@@ -179,6 +217,7 @@ def _figures(rate: int | None, ours: Flooded, peer: Flooded) -> list[Figure]:
         at_most(f"{name}: frames dropped by the ring", "%", _dropped(ours), 0, _dropped(peer))
         if rate
         else Figure(f"{name}: frames dropped by the ring", "%", _dropped(ours), _dropped(peer)),
+        Figure(f"{name}: knocks that open sooner or later", "%", ours.ever, peer.ever),
         Figure(f"{name}: processor", "% of a core", ours.load, peer.load),
         Figure(f"{name}: processor per packet read", "us", _each(ours), _each(peer)),
         Figure(f"{name}: log", "kB", ours.log / 1000, peer.log / 1000),

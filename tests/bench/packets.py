@@ -1,37 +1,38 @@
 """What one packet costs once it has passed the filter, and what millions of strangers leave behind.
 
-No network: prepared batches go through the packet process's own reading loop.
+No network: prepared batches go through the engine as the packet process drives it.
 """
 
 from __future__ import annotations
 
 import array
-import contextlib
 import gc
-import struct
 import subprocess
 import sys
 import time
 from ipaddress import ip_address
 from pathlib import Path
 from statistics import median
-from typing import cast
 
-from knockd import worker
-from knockd.edge.capture import Capture
-from knockd.edge.link import View, pair
+from knockd.engine.batch import RECORD, strange, timed
 from knockd.engine.decode import decoder_for
+from knockd.engine.guards import guards_of
+from knockd.engine.limits import TokenBucket
+from knockd.engine.matcher import Matcher
 from knockd_bpf.wire import DLT_EN10MB
-from knockd_conf.model import Config, Door, FlagRule, Options, Protocol, Step
+from knockd_conf.model import Door, FlagRule, GuardPorts, Protocol, Step
 from tests.bench.figures import Outcome, Say, at_most
 from tests.bench.traffic import Kind, Sources, frames
 from tests.support.daemon import ROOT, environment
 from tests.support.doors import SERVER
 from tests.support.frames import SYN
 
-BATCH = worker.BATCH
+BATCH = 1_024
+SLACK = 0.02
+"""Frames read at once, and seconds that a packet may wait without being late, as in the packet process."""
+
 RATE = 100_000
-"""Packets a second, as the packet process sees its clock."""
+"""Packets a second on the engine's clock."""
 
 IN_TIME, BACKLOG = 0.001, 0.2
 """Seconds that packets have waited in the ring: as usual, and while the packet process is behind."""
@@ -48,61 +49,62 @@ LOCAL = frozenset(ip_address(address).packed for address in SERVER.values())
 
 HOW = (
     "No network: {count:,} frames of each kind, every one from another source, go in batches of 1,024"
-    " through the reading loop of the packet process as if they came from its capture at 100,000/s:"
-    " decode, guards, flags, matcher, expiry, log limits and the link to the keeper; processor time,"
-    " median of three processes. 0.8 cannot be measured alone (see Flood: processor per packet read)."
-    " Memory: resident size of such a process, half of the sources over IPv4, half over IPv6."
+    " through the engine as the packet process drives it, at 100,000/s on its clock: decode, guards,"
+    " flags, matcher, expiry, log limits; processor time, median of three processes. 0.8 cannot be"
+    " measured so (see Flood: processor per packet read, the kernel's copying included). Memory: resident"
+    " size of such a process, half of the sources over IPv4, half over IPv6."
 )
 
 
 class Feed:
-    """A packet process without capture and keeper: what it says is read away."""
+    """The engine as the packet process drives it, without capture and keeper."""
 
     def __init__(self) -> None:
         door = Door("a", "", 1, (Step(7000), Step(8000), Step(9000)), flags=FlagRule(SYN, 0), seq_timeout=5)
-        udp = Door("u", "", 2, (*(Step(port, Protocol.UDP) for port in (7002, 8002, 9002)),), seq_timeout=5)
-        self._keeper, link = pair()
-        config = Config("", Options(), (door, udp), "", ())
-        self._worker = worker.Worker(config, ["eth0"], View({"eth0": LOCAL}), link)
+        steps = tuple(Step(port, Protocol.UDP) for port in (7002, 8002, 9002))
+        doors = (door, Door("u", "", 2, steps, seq_timeout=5))
         decoder = decoder_for(DLT_EN10MB)
         assert decoder is not None
-        self._listener = worker._Listener(cast(Capture, self), decoder, LOCAL)
-        self._data, self._records = b"", b""
-        self._now = time.monotonic()
-
-    def read(self, _most: int) -> tuple[bytes, bytes]:
-        """Stands in for the capture's."""
-        return self._data, self._records
+        self._decoder = decoder
+        self._strangers, self._knockers = TokenBucket(), TokenBucket()
+        self._matcher = Matcher(doors, slack=SLACK, strangers=self._strangers, knockers=self._knockers)
+        guards = guards_of(doors, [one.steps for one in doors], GuardPorts(), frozenset())
+        self._matcher.set_guards(one.ports for one in guards)
+        self._now = self._judged = time.monotonic()
+        self.events = 0
 
     def judge(self, data: bytes, length: int, behind: float = IN_TIME) -> float:
-        """One batch of frames of ``length`` bytes from capture to link; processor seconds it took.
+        """One batch of frames of ``length`` bytes; processor seconds it took.
 
         As many packets come in a second as RATE says, so attempts expire as they would. They have
         been ``behind`` seconds in the ring.
         """
         count = len(data) // length
         self._now += count / RATE
-        stamp = self._now - (time.monotonic() - time.time()) - behind
-        records = array.array("I", struct.pack("=IIII", int(stamp), int(stamp % 1 * 1e6), 0, length) * count)
+        stamp = self._now - behind
+        records = array.array("I", RECORD.pack(int(stamp), int(stamp % 1 * 1e6), 0, length) * count)
         records[2::4] = array.array("I", range(0, len(data), length))
-        self._data, self._records = data, records.tobytes()
+        packed = records.tobytes()
         start = time.process_time()
-        self._judge()
-        took = time.process_time() - start
-        with contextlib.suppress(BlockingIOError):
-            while self._keeper.recv(65_536):
-                pass
-        return took
+        self._turn(data, packed)
+        return time.process_time() - start
 
-    def _judge(self) -> None:
-        """One turn of the packet process's loop, without the waiting."""
-        packet_process, now = self._worker, self._now
-        packet_process._strangers.refill(now)
-        packet_process._knockers.refill(now)
-        packet_process._read(0, self._listener, now)
-        for event in packet_process._matcher.expire(now):
-            packet_process._tell(event, 0)
-        packet_process._flush()
+    def _turn(self, data: bytes, records: bytes) -> None:
+        """One turn of the packet process's loop: what it does between reading and waiting again."""
+        now, matcher = self._now, self._matcher
+        self._strangers.refill(now)
+        self._knockers.refill(now)
+        decoder, feed, arrived = self._decoder, matcher.feed, self._judged
+        batch = timed(records, now, self._judged, 0.0, SLACK)
+        for arrived, _, offset, length in strange(matcher, data, batch, LOCAL, ipv6=True):
+            packet = decoder(data, offset, offset + length)
+            if packet is not None:
+                for _ in feed(packet, LOCAL, arrived):
+                    self.events += 1
+        self._judged = arrived
+        matcher.expire(now)
+        self._strangers.take_held()
+        self._knockers.take_held()
 
 
 def cost(kind: Kind, count: int, behind: float) -> float:
@@ -154,7 +156,7 @@ def run(quick: bool, say: Say) -> Outcome:
 
 def _apart(*words: object) -> float:
     command = [sys.executable, "-m", "tests.bench.packets", *map(str, words)]
-    done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=True)
+    done = subprocess.run(command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, text=True, check=True)
     return float(done.stdout)
 
 

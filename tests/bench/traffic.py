@@ -149,7 +149,8 @@ class Sent:
 class Replay:
     """tcpreplay at work on a host: ``pcap`` over and over for ``seconds``, at ``rate`` packets a second.
 
-    ``rate`` None is as fast as it can; ``loops`` with ``seconds`` None plays the file so many times.
+    ``rate`` None is as fast as it can; with ``seconds`` None it plays the file once, or ``limit``
+    packets of it.
     It runs on the last processor, so that the daemon can have the others.
     """
 
@@ -160,12 +161,13 @@ class Replay:
         *,
         rate: int | None = None,
         seconds: int | None = None,
-        loops: int = 1,
+        limit: int | None = None,
         interface: str = "eth0",
     ) -> None:
         last = max(os.sched_getaffinity(0))
         speed = ("--topspeed",) if rate is None else (f"--pps={rate}",)
-        length = (f"--loop={loops}",) if seconds is None else ("--loop=0", f"--duration={seconds}")
+        once = () if limit is None else (f"--limit={limit}",)
+        length = once if seconds is None else ("--loop=0", f"--duration={seconds}")
         self._limit = 120 if seconds is None else seconds + 30
         self._process = host.popen(
             *("taskset", "-c", str(last), "tcpreplay", "--preload-pcap", "--no-flow-stats", "-i", interface),
