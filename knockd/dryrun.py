@@ -100,7 +100,7 @@ def _lines(one: InterfaceFilter) -> list[str]:
         + ("" if one.exists else ", not here: the filter without addresses"),
         "",
         "filter:",
-        *(f"  {line}" for line in one.prefilter.text.splitlines()),
+        *(f"  {line}" for line in one.prefilter.text().splitlines()),
         "",
         f"program: {len(fitted.program)} instructions",
         *(f"  {line}" for line in fitted.program.listing(comments=True).splitlines()),
@@ -142,7 +142,7 @@ def as_json_text(made: Sequence[InterfaceFilter]) -> str:
                 {
                     "name": one.interface,
                     "linktype": one.linktype,
-                    "filter": one.prefilter.text,
+                    "filter": one.prefilter.text(),
                     "program": one.prefilter.fitted.program.rows(),
                     "instructions": len(one.prefilter.fitted.program),
                     "cost": asdict(one.costs()),

@@ -11,6 +11,7 @@ import errno
 import os
 import socket
 import struct
+from collections.abc import Callable
 from typing import Any
 
 import pcapy
@@ -70,8 +71,8 @@ class Capture:
         """The descriptor to poll."""
         return int(self._reader.getfd())
 
-    def attach(self, program: bytes, text: str) -> None:
-        """Lets the kernel run ``program`` (struct sock_filter array); ``text`` is the same for libpcap.
+    def attach(self, program: bytes, text: Callable[[], str]) -> None:
+        """Lets the kernel run ``program`` (struct sock_filter array); ``text`` gives the same for libpcap.
 
         During a change the kernel charges the old filter and the new one (net.core.optmem_max).
         Where both do not fit the old one is taken off first: for some microseconds everything
@@ -83,7 +84,7 @@ class Capture:
                 _set_filter(packet_socket, program)
             except OSError as refused:
                 if refused.errno != errno.ENOMEM:
-                    self._filter_with_libpcap(text, refused)
+                    self._filter_with_libpcap(text(), refused)
                     return
                 try:
                     packet_socket.setsockopt(socket.SOL_SOCKET, _SO_DETACH_FILTER, 0)

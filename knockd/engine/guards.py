@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from knockd_conf.model import Door, GuardPorts, Step
+from knockd_conf.model import Door, GuardPorts, Protocol, Step
 
 TARGET_SERVICES = frozenset({22, 80, 443})
 """What a routed host may well serve; we cannot see its sockets."""
@@ -39,39 +39,50 @@ def guards_of(
 
     ``default`` is what ``[options]`` says, ``listening`` the ports with a socket on this host.
     """
-    knocks = {step for steps in sequences for step in steps}
+    knocks = {_number(step) for steps in sequences for step in steps}
+    sockets = {_number(port) for port in listening}
     return tuple(
-        _guards(door, steps, door.guard_ports or default, knocks, listening) if steps else Guards()
+        _guards(door, steps, door.guard_ports or default, knocks, sockets) if steps else Guards()
         for door, steps in zip(doors, sequences, strict=True)
     )
 
 
 def _guards(
-    door: Door, steps: Sequence[Step], wanted: GuardPorts, knocks: set[Step], listening: frozenset[Step]
+    door: Door, steps: Sequence[Step], wanted: GuardPorts, knocks: set[int], sockets: set[int]
 ) -> Guards:
-    ports: dict[Step, None] = {}
-    left_out: dict[Step, str] = {}
-    for nearest_first in _beside(steps) if wanted.auto else ([port] for port in wanted.ports):
+    ports: dict[int, None] = {}
+    left_out: dict[int, str] = {}
+    for nearest_first in _beside(steps) if wanted.auto else ([_number(port)] for port in wanted.ports):
         for port in nearest_first:
             if port in knocks:
                 left_out[port] = "is a knock port"
-            elif wanted.auto and not door.target and port in listening:
+            elif wanted.auto and not door.target and port in sockets:
                 left_out[port] = "has a listening socket"
-            elif wanted.auto and door.target and port.port in TARGET_SERVICES:
+            elif wanted.auto and door.target and port & LAST_PORT in TARGET_SERVICES:
                 left_out[port] = "may be a service of the target"
             else:
                 ports[port] = None
                 break
-    return Guards(tuple(ports), left_out)
+    return Guards(
+        tuple(_step(number) for number in ports), {_step(number): why for number, why in left_out.items()}
+    )
 
 
-def _beside(steps: Iterable[Step]) -> Iterator[Iterator[Step]]:
-    """The ports below and those above every step, the nearest first."""
+def _beside(steps: Iterable[Step]) -> Iterator[range]:
+    """The ports below and those above every step, the nearest first, as numbers."""
     for step in dict.fromkeys(steps):
-        below = range(step.port - 1, max(step.port - 1 - REACH, 0), -1)  # nobody scans port 0
-        above = range(step.port + 1, min(step.port + 1 + REACH, LAST_PORT + 1))
-        for ports in (below, above):
-            yield (Step(port, step.protocol) for port in ports)
+        at = _number(step)
+        yield range(at - 1, at - 1 - min(REACH, max(step.port - 1, 0)), -1)  # nobody scans port 0
+        yield range(at + 1, at + 1 + min(REACH, LAST_PORT - step.port))
+
+
+def _number(port: Step) -> int:
+    """Protocol and port as one number: a thousand doors have many neighbours, and numbers compare fast."""
+    return port.protocol << 16 | port.port
+
+
+def _step(number: int) -> Step:
+    return Step(number & LAST_PORT, Protocol(number >> 16))
 
 
 def opened_by_scan(steps: Sequence[Step], guards: Sequence[Step]) -> tuple[str, ...]:

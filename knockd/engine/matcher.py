@@ -22,7 +22,7 @@ from collections.abc import Iterable, Sequence
 from knockd.engine.attempts import Attempts
 from knockd.engine.events import Event, Expired, Guarded, Opened, Spoiled, Stage
 from knockd.engine.limits import TokenBucket
-from knockd.engine.routes import Concern, routes, tag_of
+from knockd.engine.routes import Concern, Concerns, concerns_of, routes, tag_of
 from knockd_bpf.wire import TCP, PacketFields
 from knockd_conf.model import Door, Step
 
@@ -60,6 +60,8 @@ class Matcher:
     ) -> None:
         self._doors = tuple(doors)
         self._sequences: list[tuple[Step, ...]] = [door.steps for door in doors]
+        self._guards: list[tuple[Step, ...]] = [() for _ in doors]
+        self._concerns: list[Concerns] = [{} for _ in doors]
         self._limits = {tag_of(i): door.seq_timeout + slack for i, door in enumerate(doors)}
         self._slack = slack
         self.strangers = strangers
@@ -69,12 +71,15 @@ class Matcher:
         self._max_attempts = max_attempts
         self._next_expiry: float | None = None
         self.ignored: Attempts[float] = Attempts(max_attempts // 4)
-        self._guards: tuple[tuple[Step, ...], ...] = ((),) * len(self._doors)
-        self._index()
+        self._index(range(len(self._doors)))
 
-    def _index(self) -> None:
-        """Makes the tables that packets are looked up in."""
-        self._routes = routes(self._doors, self._sequences, self._guards, self._slack)
+    def _index(self, changed: Iterable[int]) -> None:
+        """Makes the tables that packets are looked up in, after some doors have changed."""
+        for door in changed:
+            self._concerns[door] = concerns_of(
+                door, self._doors[door], self._sequences[door], self._guards[door], self._slack
+            )
+        self._routes = routes(self._concerns)
         self.lanes = {
             key & 0xFFFF: concerns[0]
             for key, concerns in self._routes.items()
@@ -83,8 +88,12 @@ class Matcher:
 
     def set_guards(self, guards: Iterable[Iterable[Step]]) -> None:
         """Gives every door its guard ports; whom a door ignores now it goes on to ignore."""
-        self._guards = tuple(tuple(ports) for ports in guards)
-        self._index()
+        before, self._guards = self._guards, [tuple(ports) for ports in guards]
+        self._index(
+            door
+            for door, (old, new) in enumerate(zip(before, self._guards, strict=True))
+            if old is not new and old != new
+        )
 
     def set_sequence(self, door: int, steps: Iterable[Step]) -> None:
         """Gives a door another sequence (none: it matches nothing); its attempts are forgotten."""
@@ -93,7 +102,7 @@ class Matcher:
         for table in (self.first, self.advanced):
             for key in [key for key, _ in table.items() if key.endswith(tag)]:
                 table.pop(key)
-        self._index()
+        self._index([door])
 
     def feed(self, packet: PacketFields, local: frozenset[bytes], now: float) -> Sequence[Event]:
         """Judges one packet; ``local`` are the addresses of the interface it came in by.

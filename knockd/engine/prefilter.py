@@ -20,12 +20,15 @@ SNAPLEN = 256
 
 @dataclass(frozen=True, slots=True)
 class Prefilter:
-    """What the kernel will run on one interface, and the same as text."""
+    """What the kernel will run on one interface."""
 
     term: Term
-    text: str
     fitted: Fitted
     layout: Layout
+
+    def text(self) -> str:
+        """The filter as pcap-filter(7) text."""
+        return render(self.fitted.term)
 
 
 def prefilter(
@@ -52,4 +55,4 @@ def prefilter(
     term = build(watches, local, ipv6=ipv6)
     layout = layout_for(linktype)
     fitted = fit(term, layout, limit, snaplen=SNAPLEN)
-    return Prefilter(term, render(fitted.term), fitted, layout)
+    return Prefilter(term, fitted, layout)

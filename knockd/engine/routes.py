@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from knockd_bpf.wire import TCP
@@ -36,33 +36,45 @@ class Concern:
         return self.guard or (self.first and self.last > 1)
 
 
-def routes(
-    doors: Sequence[Door],
-    sequences: Sequence[Sequence[Step]],
-    guards: Sequence[Sequence[Step]],
-    slack: float,
-) -> dict[int, tuple[Concern, ...]]:
-    """``protocol << 16 | port`` to the doors that it concerns; a door without steps has none."""
-    found: dict[int, list[Concern]] = {}
-    for index, (door, steps, guard_ports) in enumerate(zip(doors, sequences, guards, strict=True)):
-        targets = frozenset(address.packed for address in door.target)
-        for port in dict.fromkeys((*steps, *guard_ports)) if steps else ():
-            rule = door.flags if port.protocol == TCP else None
-            concern = Concern(
-                door=index,
-                tag=tag_of(index),
-                flag_mask=rule.mask if rule else 0,
-                flag_value=rule.must_set if rule else 0,
-                targets=targets,
-                timeout=door.seq_timeout + slack,
-                last=len(steps),
-                first=steps[0] == port,
-                advances=frozenset(k for k in range(1, len(steps)) if steps[k] == port),
-                repeats=frozenset(k for k in range(1, len(steps)) if steps[k - 1] == port),
-                guard=port not in steps,
-            )
-            found.setdefault(port.protocol << 16 | port.port, []).append(concern)
-    return {key: tuple(concerns) for key, concerns in found.items()}
+Concerns = dict[int, Concern]
+"""``protocol << 16 | port`` to what it means to one door."""
+
+
+def concerns_of(
+    index: int, door: Door, steps: Sequence[Step], guards: Sequence[Step], slack: float
+) -> Concerns:
+    """What its steps and guards mean to the door at ``index``; nothing, when it has no steps."""
+    if not steps:
+        return {}
+    targets = frozenset(address.packed for address in door.target)
+    order = [step.protocol << 16 | step.port for step in steps]
+    tag = tag_of(index)
+    found = {}
+    for port in dict.fromkeys((*order, *(guard.protocol << 16 | guard.port for guard in guards))):
+        rule = door.flags if port >> 16 == TCP else None
+        found[port] = Concern(
+            door=index,
+            tag=tag,
+            flag_mask=rule.mask if rule else 0,
+            flag_value=rule.must_set if rule else 0,
+            targets=targets,
+            timeout=door.seq_timeout + slack,
+            last=len(order),
+            first=order[0] == port,
+            advances=frozenset(k for k in range(1, len(order)) if order[k] == port),
+            repeats=frozenset(k for k in range(1, len(order)) if order[k - 1] == port),
+            guard=port not in order,
+        )
+    return found
+
+
+def routes(doors: Iterable[Concerns]) -> dict[int, tuple[Concern, ...]]:
+    """``protocol << 16 | port`` to all the doors that it concerns, in their order."""
+    found: dict[int, tuple[Concern, ...]] = {}
+    for concerns in doors:
+        for port, concern in concerns.items():
+            found[port] = (*found.get(port, ()), concern)
+    return found
 
 
 def tag_of(door: int) -> bytes:
