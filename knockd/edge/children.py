@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import sys
@@ -29,9 +28,6 @@ def fork_child(main: Callable[[], int], keep: Iterable[int], *, silent: bool = F
     sys.stdout.flush()
     sys.stderr.flush()
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, _RESET)
-    # What is there now is shared with the child as long as no collection touches it.
-    gc.collect()
-    gc.freeze()
     try:
         pid = os.fork()
     except OSError:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import signal
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -40,8 +42,13 @@ def start_worker(
     ours, theirs = pair()
 
     def main() -> int:
+        # It ends when its link closes; a signal to the whole group is the keeper's to answer.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         return Worker(config, interfaces, view, theirs, listening=listening, ipv6=ipv6, debug=debug).run()
 
+    # What is there now is shared with the packet process as long as no collection touches it.
+    gc.collect()
+    gc.freeze()
     pid = fork_child(main, [theirs.fileno()], silent=silent)
     theirs.close()
     return WorkerProcess(pid, ours, config, interfaces)

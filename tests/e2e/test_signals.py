@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections import Counter
 from itertools import count
+from pathlib import Path
 
 import pytest
 
@@ -25,6 +27,17 @@ def test_term_and_int_end_it(pair: Pair, start: Start, number: signal.Signals) -
     daemon.signal(number)
     assert daemon.process.wait(10) == 0
     assert daemon.log_lines()[-1] == "shutting down"
+
+
+def test_term_to_the_packet_process_is_the_keeper_s_to_answer(pair: Pair, start: Start) -> None:
+    """A TERM that reaches the whole process group ends nothing but through the keeper: the worker goes on."""
+    daemon = start(pair.server, config(SECRET_DOOR))
+    children = Path(f"/proc/{daemon.process.pid}/task/{daemon.process.pid}/children").read_text().split()
+    for child in children:
+        os.kill(int(child), signal.SIGTERM)
+    send_knock(pair.client, SERVER[4], "700", "800", "900")
+    lines = daemon.wait_for(f"{CLIENT[4]}: secret: OPEN SESAME")
+    assert (len(children), [line for line in lines if "packet process" in line]) == (1, [])
 
 
 def test_term_closes_what_is_open(pair: Pair, start: Start) -> None:
