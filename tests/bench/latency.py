@@ -25,7 +25,8 @@ HOW = (
     "{knocks} knocks each, in turn, at both daemons on one interface ({pause:g} ms between packets, at"
     " least {rest:g} ms and a random part of 0.1 s between knocks); the door has no stop command, and its"
     " command is a program that notes the time first ({stamp}). Timer interrupts: the machine's (LOC in"
-    " /proc/interrupts) while one idle daemon runs, less those while none does."
+    " /proc/interrupts) while one idle daemon runs, less those just before, while none did; of each the"
+    " fewest of {windows} seconds."
 )
 
 
@@ -102,26 +103,28 @@ def run(quick: bool, say: Say) -> Outcome:
             at_most("median as a share of 0.8's", "", median(ours) / median(peer), 0.334),
             Figure("knocks that opened", f"of {knocks}", len(ours), len(peer)),
         ]
-        quiet = timer_interrupts(window, windows)
         for latency in LATENCIES:
             say(f"Latency = {latency}")
             one = f"latency-{latency}.stamps"
             config_text = text(stamps, Who.OURS, one, latency)
+            quiet = timer_interrupts(window, windows)
             with Subject(Who.OURS, on.server, config_text, folder / str(latency)):
-                delays = play(on, [(Who.OURS, one)] * (knocks // 2), stamps)[one]
                 time.sleep(1)
                 idle = timer_interrupts(window, windows) - quiet
+                delays = play(on, [(Who.OURS, one)] * (knocks // 2), stamps)[one]
             figures += [
                 Figure(f"Latency = {latency}: median", "ms", median(delays)),
                 Figure(f"Latency = {latency}: 99th percentile", "ms", percentile(delays, 0.99)),
                 Figure(f"Latency = {latency}: timer interrupts while idle", "a second", idle),
             ]
+        quiet = timer_interrupts(window, windows)
         with Subject(Who.PEER, on.server, text(stamps, Who.PEER, "idle"), folder / "idle"):
             time.sleep(1)
             idle = timer_interrupts(window, windows) - quiet
             figures.append(Figure("0.8: timer interrupts while idle", "a second", None, idle))
     how = HOW.format(
         knocks=knocks,
+        windows=windows,
         pause=PAUSE * 1000,
         rest=REST * 1000,
         stamp="in C" if stamps.compiled else "a shell script",

@@ -59,14 +59,13 @@ def machine(load: float) -> str:
 
 def page(outcomes: Sequence[Outcome], load: float, plot: bool) -> str:
     """The whole of docs/benchmarks.md."""
-    figures = [figure for outcome in outcomes for figure in outcome.figures if figure.good is not None]
-    short = [figure for figure in figures if not figure.good]
+    figures = [(o.title, one) for o in outcomes for one in o.figures if one.good is not None]
+    short = [(title, one) for title, one in figures if not one.good]
     verdict = f"{len(figures) - len(short)} of {len(figures)} targets are met."
     if short:
-        verdict += (
-            " Short of its target: "
-            + "; ".join(f"{one.name} ({number(one.ours)} {one.unit}, target {one.target})" for one in short)
-            + "."
+        verdict += " Short of it:\n\n" + "\n".join(
+            f"- {title}, {one.name}: {number(one.ours)} {one.unit}, target {one.target}"
+            for title, one in short
         )
     head = HEAD.format(machine=machine(load), verdict=verdict, plot=PLOT)
     if not plot:
