@@ -24,6 +24,9 @@ MAX_TEXT = 4_096
 
 _EVENT = struct.Struct("=BBHHHQ16s16s")
 
+MAX_EVENT = _EVENT.size + MAX_TEXT
+"""Bytes of the longest message that the packet process may send."""
+
 
 class MalformedError(Exception):
     """A message that the other process can never legally send."""

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
-from knockd.edge.link import MAX_MESSAGE, Kind, MalformedError, Message, View, decode
+from knockd.edge.link import MAX_EVENT, Kind, MalformedError, Message, View, decode
 from knockd.worker.process import WorkerProcess
 
 BACK_OFF = (0.5, 1.0, 2.0, 5.0, 10.0)
@@ -116,7 +116,7 @@ class Supervisor:
             if worker is not self.current and worker is not self._next:
                 return
             try:
-                data = worker.link.recv(MAX_MESSAGE)
+                data = worker.link.recv(MAX_EVENT + 1)  # one more shows that it is too long
             except BlockingIOError:
                 return
             except ConnectionError:
