@@ -35,9 +35,9 @@ def stopped(daemon: Daemon) -> Iterator[None]:
             os.kill(pid, signal.SIGCONT)
 
 
-def test_a_stall_between_two_steps(pair: Pair, start: Start, either: tuple[str, ...]) -> None:
+def test_a_stall_between_two_steps(pair: Pair, start: Start) -> None:
     """A knock that was quick enough opens, though the daemon reads its end after Seq_Timeout."""
-    daemon = start(pair.server, config(SECRET), program=either)
+    daemon = start(pair.server, config(SECRET))
     send_knock(pair.client, SERVER[4], STEPS[0])
     daemon.wait_for("Stage 1")
     with stopped(daemon):
@@ -46,9 +46,9 @@ def test_a_stall_between_two_steps(pair: Pair, start: Start, either: tuple[str, 
     daemon.wait_for(f"{CLIENT[4]}: secret: OPEN SESAME")
 
 
-def test_a_knock_that_was_too_slow(pair: Pair, start: Start, either: tuple[str, ...]) -> None:
+def test_a_knock_that_was_too_slow(pair: Pair, start: Start) -> None:
     """A knock longer than Seq_Timeout opens nothing, though the daemon reads all of it at once."""
-    daemon = start(pair.server, config(SECRET, door("marker", "500")), program=either)
+    daemon = start(pair.server, config(SECRET, door("marker", "500")))
     with stopped(daemon):
         send_knock(pair.client, SERVER[4], STEPS[0])
         time.sleep(STALL)
