@@ -39,6 +39,7 @@ def parser() -> argparse.ArgumentParser:
     add("-l", "--lookup", action="store_true", help="log host names too")
     add("-p", "--pidfile", metavar="FILE", help="pid file of -d (default: /var/run/knockd.pid)")
     add("-g", "--logfile", metavar="FILE", help="log file (default: the file's)")
+    add("--state-dir", metavar="DIR", help="where open doors are noted (default: the file's)")
     add("-v", "--verbose", action="store_true", help="print log lines on standard output too")
     add("-4", "--only-ip-v4", action="store_true", help="do not listen to IPv6")
     add(
@@ -63,6 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         interfaces=_names(arguments.interface),
         log_file=os.path.abspath(arguments.logfile) if arguments.logfile else None,
         pid_file=os.path.abspath(arguments.pidfile) if arguments.pidfile else None,
+        state_dir=os.path.abspath(arguments.state_dir) if arguments.state_dir else None,
         host=arguments.host,
         daemon=arguments.daemon,
         verbose=arguments.verbose,

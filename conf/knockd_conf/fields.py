@@ -24,6 +24,7 @@ MAX_INTERFACE_NAME: Final = 15
 """Bytes: IFNAMSIZ of the Linux kernel without its terminating zero."""
 
 _NUMBER: Final = re.compile(r"[0-9]{1,20}")
+_USER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,30}\$?")
 _HOST_LABEL: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 _BIDI_CONTROLS: Final = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
 
@@ -118,6 +119,13 @@ def word(kind: type[_E]) -> Callable[[str], _E]:
         return words[text.lower()]
 
     return parse
+
+
+def user(text: str) -> str:
+    """The name of a user; whether there is one is for the daemon to see (useradd(8), "Caveats")."""
+    if not _USER.fullmatch(text):
+        _reject("the name of a user", text)
+    return text
 
 
 def file_path(text: str) -> str:

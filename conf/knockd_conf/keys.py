@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from knockd_conf import fields
 from knockd_conf.errors import seen
-from knockd_conf.model import LogFormat, Reknock
+from knockd_conf.model import LogFormat, OnExit, Reknock
 
 OPTIONS: Final = "options"
 """The name of the global section, in exactly this case."""
@@ -43,6 +43,10 @@ _OPTION_KEYS: Final = (
     Key("Max_Attempts", "max_attempts", fields.whole(1_024, 1_048_576)),
     Key("Max_Leases", "max_leases", fields.whole(1, 65_536)),
     Key("Guard_Ports", "guard_ports", fields.guard_ports),
+    Key("StateDir", "state_dir", fields.file_path),
+    Key("State_Required", "state_required", fields.yes_no),
+    Key("On_Exit", "on_exit", fields.word(OnExit)),
+    Key("User", "user", fields.user),
     INCLUDE,
 )
 
@@ -60,6 +64,7 @@ _DOOR_KEYS: Final = (
     Key("Reknock", "reknock", fields.word(Reknock)),
     Key("Command_Deadline", "command_deadline", fields.seconds),
     Key("Max_Commands", "max_commands", fields.whole(1, 256)),
+    Key("Seq_Cooldown", "seq_cooldown", fields.seconds),
     Key("Guard_Ports", "guard_ports", fields.guard_ports),
 )
 

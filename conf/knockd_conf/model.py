@@ -64,6 +64,13 @@ class Reknock(Enum):
     REPEAT = "repeat"
 
 
+class OnExit(Enum):
+    """What happens to open doors when the daemon is told to end."""
+
+    CLOSE = "close"
+    KEEP = "keep"
+
+
 class LogFormat(Enum):
     """How log lines are written."""
 
@@ -106,6 +113,7 @@ class Door:
     reknock: Reknock = Reknock.RENEW
     command_deadline: float = 0.0
     max_commands: int = 8
+    seq_cooldown: float = 0.0
     guard_ports: GuardPorts | None = None
     """None: what ``[options]`` says."""
     inherited: tuple[tuple[str, str], ...] = ()
@@ -143,6 +151,10 @@ class Options:
     max_attempts: int = 65_536
     max_leases: int = 1_024
     guard_ports: GuardPorts = GuardPorts()
+    state_dir: str = "/var/lib/knockd"
+    state_required: bool = False
+    on_exit: OnExit = OnExit.CLOSE
+    user: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ class Settings:
     interfaces: tuple[str, ...] = ()
     log_file: str | None = None
     pid_file: str | None = None
+    state_dir: str | None = None
     host: str | None = None
     daemon: bool = False
     verbose: bool = False
@@ -49,6 +50,7 @@ class Settings:
             options,
             interface=self.interfaces or options.interface,
             log_file=self.log_file or self._absolute(options.log_file),
+            state_dir=self.state_dir or os.path.join(self.directory, options.state_dir),
             pid_file=self.pid_file or self._absolute(options.pid_file) or DEFAULT_PID_FILE,
         )
 

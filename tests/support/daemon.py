@@ -55,6 +55,8 @@ class Daemon:
         self.write_config(config)
         chosen = ("-i", interface) if interface else ()
         files = ("-c", str(self.config_path), "-g", str(self.log_path))
+        if program == OURS:
+            files = (*files, "--state-dir", str(directory / "state"))
         self.argv = (*program, *chosen, *files, "-v", *options)
         self.process: subprocess.Popen[Any]
 

@@ -7,7 +7,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from knockd_conf import Config, Door, FlagRule, LogFormat, Options, Protocol, Reknock, Step
+from knockd_conf import Config, Door, FlagRule, LogFormat, OnExit, Options, Protocol, Reknock, Step
 
 Load = Callable[..., Config]
 
@@ -30,7 +30,7 @@ def test_every_door_key(load_text: Load) -> None:
     config = load_text(
         "[a]\nSequence = 1,2:UDP , 3 : tcp\nSeq_Timeout = 5\nTCPFlags = syn, !ACK\nTarget = 10.0.0.1, ::1\n"
         "Start_Command = a\nStart_Command_6 = b\nCmd_Timeout = 0\nStop_Command = c\nStop_Command_6 =\n"
-        "Reknock = Extend\nCommand_Deadline = 60\nMax_Commands = 256\n"
+        "Reknock = Extend\nCommand_Deadline = 60\nMax_Commands = 256\nSeq_Cooldown = 3\n"
     )
     assert Door(
         name="a",
@@ -48,6 +48,7 @@ def test_every_door_key(load_text: Load) -> None:
         reknock=Reknock.EXTEND,
         command_deadline=60.0,
         max_commands=256,
+        seq_cooldown=3.0,
     ) == only(config)
 
 
@@ -56,8 +57,24 @@ def test_every_option(load_text: Load) -> None:
     config = load_text(
         "[options]\nUseSyslog = yes\nLogFile = /l\nPidFile = /p\nInterface = eth0 ,ppp0,eth0\nLatency = 1\n"
         "Buffer = 64\nLogFormat = JSON\nLog_Failures = no\nMax_Attempts = 1024\nMax_Leases = 1\n"
+        "StateDir = /s\nState_Required = yes\nOn_Exit = keep\nUser = kno_ck-d2\n"
     )
-    expected = Options(True, "/l", "/p", ("eth0", "ppp0"), 1, 64, LogFormat.JSON, False, 1024, 1)
+    expected = Options(
+        use_syslog=True,
+        log_file="/l",
+        pid_file="/p",
+        interface=("eth0", "ppp0"),
+        latency=1,
+        buffer=64,
+        log_format=LogFormat.JSON,
+        log_failures=False,
+        max_attempts=1024,
+        max_leases=1,
+        state_dir="/s",
+        state_required=True,
+        on_exit=OnExit.KEEP,
+        user="kno_ck-d2",
+    )
     assert expected == config.options
 
 

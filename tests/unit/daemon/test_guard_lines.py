@@ -8,8 +8,8 @@ import pytest
 
 from knockd.check import scans
 from knockd.dryrun import as_text, filters, guard_line
-from knockd.edge.logs import CLASSIC
 from knockd.engine.guards import guards_of
+from knockd.engine.texts import CLASSIC
 from knockd_conf import Config, TrustPolicy, load
 from tests.support.played import steps
 

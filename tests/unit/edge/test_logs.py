@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import structlog
 
-from knockd.edge.logs import CLASSIC, Sinks, configure, printable
+from knockd.edge.logs import Sinks, configure, printable
+from knockd.engine.texts import CLASSIC
 from knockd_conf.model import LogFormat
 
 PAGE = Path(__file__).parents[3] / "docs" / "log-events.md"
@@ -66,6 +67,10 @@ FIELDS: dict[str, Any] = {
     "kib": 512,
     "path": "/etc/knockd.conf",
     "problem": "/etc/knockd.conf:1: key: expected a, got 'b'",
+    "aside": "/var/lib/knockd/leases.damaged",
+    "place": "memory only",
+    "rights": "CAP_NET_ADMIN",
+    "sink": "/var/log/knockd.log",
 }
 HOSTILE = ["a\nb", "a\r\nb", "\x1b[2J", "a\x00b", "a\x7fb", "a\u2028b", "a\u202eb", "a\x85b", "a\udcffb"]
 
