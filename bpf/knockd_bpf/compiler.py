@@ -6,7 +6,7 @@ protocol, shared by IPv4 and IPv6) and last, only for ports that match, flags, f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final
 
 from knockd_bpf import addresses
@@ -15,6 +15,7 @@ from knockd_bpf.emitter import Emitter
 from knockd_bpf.flags import Branch, Decision, Outcome, bit_name, decide
 from knockd_bpf.instruction import Instruction
 from knockd_bpf.layout import Layout
+from knockd_bpf.search import search
 from knockd_bpf.segments import NOTHING, Laid, Wants, fill, wanted
 from knockd_bpf.terms import Destinations, of_version, unite
 from knockd_bpf.wire import EXTENSION_HEADERS, TCP, UDP
@@ -50,6 +51,7 @@ class _Compiler:
         self._accept = self._emit.ret(snaplen, "may be a knock: hand it up")
         self._wants = {protocol: wanted(ranges) for protocol, ranges in laid.items()}
         self._rules = {of: {want.flags for want in wants} for of, wants in self._wants.items()}
+        self._flags_in_leaves: set[int] = set()
         self._checks: dict[tuple[Destinations, tuple[int, ...], int], int] = {}
 
     def compile(self) -> Emitter:
@@ -108,7 +110,7 @@ class _Compiler:
             place = ours if header in EXTENSION_HEADERS else self._reject
             if not segments or segments[-1][1] != place:
                 segments.append((header, place))
-        at = self._tree(segments, 256, "extension header")
+        at = search(self._emit, segments, 256, "extension header")
         at = self._protocols(6, starts, at)
         return self._emit.do(
             op.LD_B_ABS, self._layout.network + _IPV6_NEXT_HEADER_AT, at, "IPv6: next header"
@@ -124,18 +126,25 @@ class _Compiler:
     def _ipv4_transport(self, protocol: int, tree: int) -> int:
         """Set X to the length of the IP header, leave when no flag rule fits, go to the ports."""
         network = self._layout.network
-        at = self._early(protocol, tree)
-        if at != tree:
+        ports = self._emit.do(op.LD_H_IND, network + _PORT_AT, tree, "destination port")
+        at = self._early(protocol, ports)
+        if at != ports:
             at = self._emit.do(op.LD_B_IND, network + _FLAGS_AT, at, "TCP flags")
         return self._emit.do(op.LDX_MSH, network, at, "X = length of the IPv4 header")
 
     def _ipv6_transport(self, protocol: int, tree: int) -> int:
-        """Leave when no flag rule fits, set X to the length of the IP header, go to the ports."""
-        ports = self._emit.do(op.LDX_IMM, _IPV6_HEADER, tree, "X = length of the IPv6 header")
+        """Leave when no flag rule fits, go to the ports.
+
+        The header before the ports has one length here, so X is set only for leaves that serve IPv4 too.
+        """
+        transport = self._layout.network + _IPV6_HEADER
+        ports = self._emit.do(op.LD_H_ABS, transport + _PORT_AT, tree, "destination port")
+        if protocol in self._flags_in_leaves:
+            ports = self._emit.do(op.LDX_IMM, _IPV6_HEADER, ports, "X = length of the IPv6 header")
         at = self._early(protocol, ports)
         if at == ports:
             return at
-        return self._emit.do(op.LD_B_ABS, self._layout.network + _IPV6_HEADER + _FLAGS_AT, at, "TCP flags")
+        return self._emit.do(op.LD_B_ABS, transport + _FLAGS_AT, at, "TCP flags")
 
     def _early(self, protocol: int, then: int) -> int:
         """Reject when the loaded flags fit none of the protocol's rules, so that data packets leave early."""
@@ -164,34 +173,13 @@ class _Compiler:
         return visit(decision)
 
     def _ports(self, protocol: int, versions: tuple[int, ...]) -> int:
-        """The tree over all ports; X is the length of the IP header."""
+        """The tree over all ports, for the destination port just loaded."""
         segments = fill(self._laid[protocol])
         leaves: dict[Wants, int] = {NOTHING: self._reject}
         for _, wants in segments:
             if wants not in leaves:
                 leaves[wants] = self._leaf(protocol, wants, versions)
-        at = self._tree([(first, leaves[wants]) for first, wants in segments], 65_536, "port")
-        return self._emit.do(op.LD_H_IND, self._layout.network + _PORT_AT, at, "destination port")
-
-    def _tree(self, segments: Sequence[tuple[int, int]], end: int, what: str) -> int:
-        """A binary search for the segment, given as (first value, place), that the loaded value lies in."""
-        emitter = self._emit
-        firsts = [first for first, _ in segments] + [end]
-        places = [place for _, place in segments]
-        equal, above_it = f"{what} {{k}}?", f"{what} {{k}} or above?"
-
-        def visit(low: int, high: int) -> int:
-            if high - low == 1:
-                return places[low]
-            single = high - low == 3 and firsts[low + 1] + 1 == firsts[low + 2]
-            if single and places[low] == places[low + 2]:
-                return emitter.test(op.JEQ_K, firsts[low + 1], places[low + 1], places[low], equal)
-            middle = (low + high) // 2
-            above = visit(middle, high)
-            below = visit(low, middle)
-            return emitter.test(op.JGE_K, firsts[middle], above, below, above_it)
-
-        return visit(0, len(segments))
+        return search(self._emit, [(first, leaves[wants]) for first, wants in segments], 65_536, "port")
 
     def _leaf(self, protocol: int, wants: Wants, versions: tuple[int, ...]) -> int:
         """What is left to ask once the port fits: flags unless the early test settled them, addresses."""
@@ -209,6 +197,7 @@ class _Compiler:
                 lambda outcome: self._addresses(unite(outcome), versions, self._reject),
             )
             at = self._emit.do(op.LD_B_IND, self._layout.network + _FLAGS_AT, at, "TCP flags")
+            self._flags_in_leaves.add(protocol)
         return self._addresses(plain, versions, at)
 
     def _addresses(self, destinations: Destinations, versions: tuple[int, ...], fail: int) -> int:

@@ -35,7 +35,7 @@ class Emitter:
     def do(self, code: int, k: int, then: int, comment: str) -> int:
         """One instruction that is no jump, going on at ``then``."""
         if then != len(self._code) - 1:
-            self._jump(then, "go on there")
+            self._lead_to(then)
         return self._add((code, 0, 0, k), comment)
 
     def test(self, code: int, k: int, yes: int, no: int, comment: str) -> int:
@@ -49,6 +49,14 @@ class Emitter:
         self._code.append((code, here - yes - 1, here - no - 1, k))
         self._comments.append(comment)
         return here
+
+    def _lead_to(self, place: int) -> None:
+        """Go on at a place elsewhere; a test found there is repeated here, which saves a jump to it."""
+        code, yes, no, k = self._code[place]
+        if code in op.TESTS:
+            self.test(code, k, place - yes - 1, place - no - 1, self._comments[place])
+        else:
+            self._jump(place, "go on there")
 
     def _bring_near(self, place: int) -> int:
         near = self._near.get(place, place)

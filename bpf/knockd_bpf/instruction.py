@@ -21,6 +21,9 @@ JGE_K: Final = 0x35
 JSET_K: Final = 0x45
 RET_K: Final = 0x06
 
+TESTS: Final = frozenset({JEQ_K, JGE_K, JSET_K})
+"""The conditional jumps among these."""
+
 ANCILLARY: Final = 0xFFFFF000
 """SKF_AD_OFF as an unsigned offset: loads from here on read what the kernel knows about the packet."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 
 import pytest
@@ -94,9 +95,34 @@ def test_no_tcp_leaves_at_the_protocol() -> None:
 
 
 def test_versions_share_one_tree() -> None:
-    """IPv4 and IPv6 load the port in the same instruction."""
+    """IPv4 and IPv6 each load the port, and ask for it in the same tests but for the first."""
     program = assemble(term(), ETHERNET)
-    assert sum(one.code == op.LD_H_IND for one in program.instructions) == 1
+    assert program.comments.count("destination port") == 2
+    asked = [why for why in program.comments if why.startswith("port ")]
+    assert len(asked) == len(set(asked)) + 1
+
+
+@pytest.mark.parametrize(("flags", "times"), [((SYN,), 0), ((SYN, FIN), 1)], ids=["one rule", "two rules"])
+def test_ipv6_sets_the_header_length_only_for_leaves(flags: tuple[FlagRule, ...], times: int) -> None:
+    """The length of the IPv6 header is known, so only leaves that read the flags of both versions need it."""
+    groups = tuple(Group(TCP, rule, ((at, at),), OURS) for at, rule in enumerate(flags))
+    program = assemble(Term(groups, ipv6=True), ETHERNET)
+    assert times == sum(one.code == op.LDX_IMM for one in program.instructions)
+
+
+@pytest.mark.parametrize("number", [100, 250, 500, 1000, 2000, 3000])
+def test_one_long_jump_at_most(number: int) -> None:
+    """However large the tree, one long jump leads to the part of it that has the port."""
+    draw = random.Random(number)
+    wanted = [3 * one for one in draw.sample(range(21_000), number)]
+    watches = [Watch(frozenset((TCP, one) for one in wanted), SYN, frozenset())]
+    program = assemble(build(watches, OURS), ETHERNET)
+    depth = math.ceil(math.log2(2 * number + 1))
+    before, long_jump, end = 8, 1, 1
+    for build_packet in (ipv4, ipv6):
+        frames = (ETHERNET.wrap(build_packet(tcp(one + 1))) for one in wanted)
+        found = max(run(program.instructions, *frame).steps for frame in frames)
+        assert found <= before + depth + long_jump + end
 
 
 def test_alike_doors_need_no_second_look_at_flags() -> None:

@@ -41,6 +41,18 @@ def test_do_goes_on_elsewhere() -> None:
     assert Run(2, 3) == run(emit.finish()[0], b"")
 
 
+def test_do_goes_on_at_a_test_elsewhere() -> None:
+    """Where the successor is a test elsewhere that test is repeated, which saves the step of a jump to it."""
+    emit = Emitter()
+    reject, accept = emit.ret(0, "no"), emit.ret(9, "yes")
+    asked = emit.test(op.JEQ_K, 7, accept, reject, "{k}?")
+    emit.ret(1, "between")
+    emit.do(op.LD_B_ABS, 0, asked, "load")
+    instructions, comments = emit.finish()
+    assert comments[:2] == ("load", "{k}?")
+    assert [Run(9, 3), Run(0, 3)] == [run(instructions, frame) for frame in (b"\7", b"\6")]
+
+
 def test_far_return_is_repeated() -> None:
     """A return out of reach is repeated nearby, which costs no step."""
     emit = Emitter()
