@@ -1,8 +1,8 @@
 """Batches of captured frames: when each packet came, and a fast lane for what a flood is made of.
 
-The lane only takes packets of which it knows that the general way (decode and matcher) would
-do the same and say nothing: a stranger's first knock, or touch of a guard port, at one door,
-while lines about strangers are held back. A property test holds both ways to one outcome.
+The lane settles only packets of which it knows that the matcher would do the same and say
+nothing: a stranger's knock at one door, be it the first step, a later one or a guard port, while
+lines about strangers are held back. A property test holds both ways to one outcome.
 """
 
 from __future__ import annotations
@@ -10,90 +10,127 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from struct import Struct
 
-from knockd.engine.decode import ETHERNET_IPV4_TCP, ETHERNET_IPV6_TCP
+from knockd.engine.decode import decode_ethernet
 from knockd.engine.matcher import Matcher
-from knockd_bpf.wire import ETHERTYPE_IPV4, ETHERTYPE_IPV6, TCP
+from knockd_bpf.wire import ETHERTYPE_IPV4, ETHERTYPE_IPV6, TCP, UDP, PacketFields
 
 RECORD = Struct("=IIII")
 """What a capture says of a frame: seconds, microseconds, offset in the batch, captured bytes."""
 
-Timed = tuple[float, int, int, int]
-"""(when the packet came by our steady clock, its seconds since the epoch, offset, captured bytes)."""
+Timed = tuple[float, PacketFields]
+"""(when the packet came by our steady clock, the packet)."""
 
 _SHARED = 0.001
 """Seconds within which packets share one number for their time: the tables keep it."""
 
+_IPV4 = Struct(">12xHxxHxxHxBxx4s4sxxH")  # EtherType, total length, fragment, protocol, addresses, port
+_IPV6 = Struct(">12xH4xHBx16s16sxxH")  # EtherType, payload length, next header, addresses, port
+_IPV4_UDP, _IPV4_TCP, _IPV6_UDP, _IPV6_TCP = 42, 48, 62, 68
+"""Bytes to the end of a UDP header, and to the flag byte of a TCP header, in an untagged frame."""
 
-def timed(records: bytes, now: float, floor: float, steady: float, slack: float) -> Iterator[Timed]:
-    """Every record with the time its packet came.
+
+def times(records: bytes, now: float, floor: float, steady: float, slack: float) -> list[float]:
+    """When the packet of every record came.
 
     That is ``now`` as long as the first one is no older than ``slack`` seconds; if we were held up
     it is the kernel's stamp, moved to our clock by adding ``steady``, but from ``floor`` to ``now``.
     """
     if not records:
-        return
+        return []
     seconds, microseconds, _, _ = RECORD.unpack_from(records)
     first = seconds + microseconds / 1e6 + steady
     if now - first <= slack:
-        for seconds, _, offset, length in RECORD.iter_unpack(records):
-            yield now, seconds, offset, length
-        return
+        return [now] * (len(records) // RECORD.size)
     arrived = max(first, floor)
-    for seconds, microseconds, offset, length in RECORD.iter_unpack(records):
+    found = []
+    for seconds, microseconds, _, _ in RECORD.iter_unpack(records):
         stamp = seconds + microseconds / 1e6 + steady
         if stamp - arrived > _SHARED:
             arrived = min(stamp, now)
-        yield arrived, seconds, offset, length
+        found.append(arrived)
+    return found
 
 
 def strange(
-    matcher: Matcher, data: bytes, batch: Iterable[Timed], local: frozenset[bytes], *, ipv6: bool
+    matcher: Matcher,
+    data: bytes,
+    records: bytes,
+    arrivals: Iterable[float],
+    local: frozenset[bytes],
+    *,
+    ipv6: bool,
 ) -> Iterator[Timed]:
-    """Judges the Ethernet frames that the fast lane may take and yields the others, in order.
+    """Decodes Ethernet frames, settles what the fast lane may and yields the other packets, in order.
 
-    Each yielded frame must be judged before the next is asked for.
+    Each yielded packet must be judged before the next is asked for.
     """
-    first, ignored, advanced = matcher.first, matcher.ignored, matcher.advanced
-    strangers, lanes = matcher.strangers, matcher.lanes
-    ipv4_tcp, ipv6_tcp = ETHERNET_IPV4_TCP.unpack_from, ETHERNET_IPV6_TCP.unpack_from
-    if strangers is None:
-        yield from batch
-        return
-    for record in batch:
-        arrived, _, offset, length = record
-        if length < ETHERNET_IPV4_TCP.size or strangers.tokens >= 1:
-            yield record
-            continue
-        ethertype, version, total, fragment, protocol, source, destination, port, flags = ipv4_tcp(
-            data, offset
-        )
-        if ethertype == ETHERTYPE_IPV4:
-            plain = protocol == TCP and version == 0x45 and total >= 40 and not fragment & 0x1FFF
-            plain = plain and 0 < source[0] < 224
-        elif ethertype == ETHERTYPE_IPV6 and ipv6 and length >= ETHERNET_IPV6_TCP.size:
-            payload, protocol, source, destination, port, flags = ipv6_tcp(data, offset)
-            plain = protocol == TCP and payload >= 20 and version >> 4 == 6 and 0 < source[0] < 255
+    read_ipv4, read_ipv6 = _IPV4.unpack_from, _IPV6.unpack_from
+    columns = memoryview(records).cast("I")
+    frames = zip(arrivals, columns[2::4].tolist(), columns[3::4].tolist(), strict=True)
+    expected = None
+    while True:
+        # What changes only while a packet is away being judged.
+        lanes, strangers = matcher.lanes, matcher.strangers
+        silent = strangers if strangers is not None and strangers.tokens < 1 else None
+        first, ignored, advanced = matcher.first, matcher.ignored, matcher.advanced
+        knocking, touching, knocked = first.young, ignored.young, first.old
+        others = bool(ignored.old or advanced.young or advanced.old)
+        for arrived, offset, length in frames:
+            # The common frames in one read: untagged, no IPv4 options, no IPv6 extension headers.
+            flags = -1
+            version = data[offset + 14] if length >= _IPV4_UDP else 0
+            if version == 0x45:
+                ethertype, total, fragment, protocol, source, destination, port = read_ipv4(data, offset)
+                if ethertype == ETHERTYPE_IPV4 and not fragment & 0x1FFF and 0 < source[0] < 224:
+                    if protocol == TCP and total >= 40 and length >= _IPV4_TCP:
+                        flags = data[offset + _IPV4_TCP - 1]
+                    elif protocol == UDP and total >= 28:
+                        flags = 0
+            elif version >> 4 == 6 and length >= _IPV6_UDP:
+                ethertype, payload, protocol, source, destination, port = read_ipv6(data, offset)
+                if ethertype == ETHERTYPE_IPV6 and 0 < source[0] < 255:
+                    if protocol == TCP and payload >= 20 and length >= _IPV6_TCP:
+                        flags = data[offset + _IPV6_TCP - 1]
+                    elif protocol == UDP and payload >= 8:
+                        flags = 0
+            if flags < 0:
+                packet = decode_ethernet(data, offset, offset + length)
+                if packet is None:
+                    continue
+                source, destination, protocol, port, flags = packet
+            if not ipv6 and len(source) == 16:
+                continue
+
+            lane = lanes.get(protocol << 16 | port)
+            if lane is None or flags & lane.flag_mask != lane.flag_value:
+                break
+            key = source + lane.tag
+            if destination not in (lane.targets or local) or key in knocked:
+                break
+            if others and (key in ignored.old or key in advanced.young or key in advanced.old):
+                break
+            # One setdefault is cheaper than a look and a store; it changes nothing where the key is.
+            if lane.first:
+                count = len(knocking)
+                if silent is None or count >= first.full or key in touching:
+                    break
+                knocking.setdefault(key, arrived)
+                if len(knocking) == count:
+                    break
+                silent.held += 1
+                if lane is not expected:
+                    matcher.expect_expiry(arrived + lane.timeout)
+                    expected = lane
+            elif key in knocking:
+                break
+            elif lane.guard:
+                count = len(touching)
+                if silent is None or count >= ignored.full:
+                    break
+                touching.setdefault(key, arrived)
+                if len(touching) == count:
+                    break
+                silent.held += 1
         else:
-            plain = False
-        lane = lanes.get(port) if plain else None
-        if lane is None or flags & lane.flag_mask != lane.flag_value:
-            yield record
-            continue
-        key = source + lane.tag
-        table = ignored if lane.guard else first
-        if (
-            destination not in (lane.targets or local)
-            or len(table.young) >= table.half
-            or key in first.young
-            or key in first.old
-            or key in ignored.young
-            or key in ignored.old
-            or key in advanced.young
-            or key in advanced.old
-        ):
-            yield record
-            continue
-        table.young[key] = arrived
-        strangers.held += 1
-        if not lane.guard:
-            matcher.expect_expiry(arrived + lane.timeout)
+            return
+        yield arrived, (source, destination, protocol, port, flags)

@@ -34,12 +34,8 @@ _IPV4 = Struct(">BxHxxHxBxx4s4s")  # version and header length, total length, fr
 _IPV6 = Struct(">BxxxHBx16s16s")  # version, payload length, next header, addresses
 _TCP = Struct(">xxH9xB")  # destination port, flag byte
 _U16 = Struct(">H")
-ETHERNET_IPV4_TCP = Struct(">12xHBxHxxHxBxx4s4sxxH9xB")
-ETHERNET_IPV6_TCP = Struct(">18xHBx16s16sxxH9xB")
-"""The fields of the common frames in one read: IPv4 without options, IPv6 without extension headers."""
 
 _FRAGMENT_OFFSET = 0x1FFF
-_HEADER_LENGTH = {TCP: 20, UDP: 8}
 _FRAGMENT, _AUTHENTICATION = 44, 51
 _OUTGOING = 4  # packet type of a Linux cooked header (LINKTYPE_LINUX_SLL)
 _ZERO6 = bytes(16)
@@ -48,7 +44,7 @@ _ZERO6 = bytes(16)
 def decoder_for(linktype: int) -> Decoder | None:
     """The decoder of a link type (a DLT or LINKTYPE number), None when there is none."""
     return {
-        DLT_EN10MB: _ethernet,
+        DLT_EN10MB: decode_ethernet,
         DLT_RAW: _network,
         LINKTYPE_RAW: _network,
         DLT_LINUX_SLL: _cooked,
@@ -63,33 +59,9 @@ def decode(linktype: int, frame: bytes) -> Packet | None:
     return Packet(*fields) if fields else None
 
 
-def _ethernet(
-    buffer: bytes,
-    start: int,
-    end: int,
-    ipv4_tcp: Callable[[bytes, int], tuple[int, int, int, int, int, bytes, bytes, int, int]] = (
-        ETHERNET_IPV4_TCP.unpack_from
-    ),
-) -> PacketFields | None:
-    # The common case in one read: untagged, IPv4 without options, TCP, whole, first fragment.
-    # Whatever is not plainly that goes the long way.
-    if end - start >= 48:
-        ethertype, version, total, fragment, protocol, source, destination, port, flags = ipv4_tcp(
-            buffer, start
-        )
-        if ethertype == ETHERTYPE_IPV4:
-            if version == 0x45 and not fragment & _FRAGMENT_OFFSET and 0 < source[0] < 224:
-                if protocol == TCP and total >= 40:
-                    return source, destination, TCP, port, flags
-                if protocol == UDP and total >= 28:
-                    return source, destination, UDP, port, 0
-        elif ethertype == ETHERTYPE_IPV6 and end - start >= 68:
-            payload, following, source, destination, port, flags = ETHERNET_IPV6_TCP.unpack_from(
-                buffer, start
-            )
-            if following == TCP and payload >= 20 and version >> 4 == 6 and 0 < source[0] < 255:
-                return source, destination, TCP, port, flags
-    elif end - start < 14:
+def decode_ethernet(buffer: bytes, start: int, end: int) -> PacketFields | None:
+    """The decoder of Ethernet frames."""
+    if end - start < 14:
         return None
     return _tagged(buffer, start + 12, end)
 
@@ -162,9 +134,9 @@ def _ipv6(buffer: bytes, start: int, end: int) -> PacketFields | None:
     stop = start + 40 + payload
     end = min(end, stop)
     at = start + 40
-    for _ in range(MAX_EXTENSION_HEADERS + 1):
+    for _ in range(MAX_EXTENSION_HEADERS):
         if protocol not in EXTENSION_HEADERS:
-            return _transport(buffer, at, end, stop - at, protocol, source, destination)
+            break
         if end - at < 8:
             return None
         following, size = buffer[at], buffer[at + 1]
@@ -177,20 +149,20 @@ def _ipv6(buffer: bytes, start: int, end: int) -> PacketFields | None:
         else:
             at += (size + 1) * 8
         protocol = following
-    return None
+    return _transport(buffer, at, end, stop - at, protocol, source, destination)
 
 
 def _transport(
     buffer: bytes, at: int, end: int, length: int, protocol: int, source: bytes, destination: bytes
 ) -> PacketFields | None:
     """``length`` is what the IP header promises from ``at`` on, ``end`` where the captured bytes end."""
-    if protocol not in _HEADER_LENGTH or length < _HEADER_LENGTH[protocol]:
-        return None
+    if protocol == TCP:
+        if length < 20 or end - at < 14:
+            return None
+        port, flags = _TCP.unpack_from(buffer, at)
+        return source, destination, TCP, port, flags
     if protocol == UDP:
-        if end - at < 8:
+        if length < 8 or end - at < 8:
             return None
         return source, destination, UDP, _U16.unpack_from(buffer, at + 2)[0], 0
-    if end - at < 14:
-        return None
-    port, flags = _TCP.unpack_from(buffer, at)
-    return source, destination, TCP, port, flags
+    return None

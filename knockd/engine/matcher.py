@@ -23,11 +23,11 @@ from knockd.engine.attempts import Attempts
 from knockd.engine.events import Event, Expired, Guarded, Opened, Spoiled, Stage
 from knockd.engine.limits import TokenBucket
 from knockd.engine.routes import Concern, Concerns, concerns_of, routes, tag_of
-from knockd_bpf.wire import TCP, PacketFields
+from knockd_bpf.wire import PacketFields
 from knockd_conf.model import Door, Step
 
 MAX_ATTEMPTS = 65_536
-MAX_ADVANCED = 4_096
+MAX_ADVANCED = 8_192
 """Attempts at stage 2 and beyond: whoever makes one knows two steps."""
 
 SWEEP_PAUSE = 0.05
@@ -45,8 +45,8 @@ class Matcher:
     stranger can cause cost a token of ``strangers``, other failures and stages one of
     ``knockers``; None means no limit. Openings are never limited.
 
-    ``first``, ``advanced``, ``ignored`` and ``lanes`` (TCP port to the one door it concerns, where
-    it is a first step or a guard) are there for the fast lane of ``batch``.
+    ``first``, ``advanced``, ``ignored`` and ``lanes`` (``protocol << 16 | port`` to the one door it
+    concerns, where it does not open it at once) are there for the fast lane of ``batch``.
     """
 
     def __init__(
@@ -81,9 +81,9 @@ class Matcher:
             )
         self._routes = routes(self._concerns)
         self.lanes = {
-            key & 0xFFFF: concerns[0]
-            for key, concerns in self._routes.items()
-            if key >> 16 == TCP and len(concerns) == 1 and concerns[0].for_strangers
+            port: concerns[0]
+            for port, concerns in self._routes.items()
+            if len(concerns) == 1 and (concerns[0].guard or concerns[0].last > 1)
         }
 
     def set_guards(self, guards: Iterable[Iterable[Step]]) -> None:
@@ -141,7 +141,7 @@ class Matcher:
                 if concern.last == 1:
                     events.append(Opened(concern.door, source, destination, 1))
                     continue
-                if len(first.young) < first.half:
+                if len(first.young) < first.full:
                     first.young[key] = now
                 else:
                     first.put(key, now)

@@ -30,11 +30,6 @@ class Concern:
     guard: bool
     """It is no step but a guard port."""
 
-    @property
-    def for_strangers(self) -> bool:
-        """Whether all that a strange source's packet can do is to begin an attempt or touch a guard."""
-        return self.guard or (self.first and self.last > 1)
-
 
 Concerns = dict[int, Concern]
 """``protocol << 16 | port`` to what it means to one door."""

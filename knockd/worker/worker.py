@@ -9,7 +9,7 @@ from __future__ import annotations
 import select
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from knockd.edge.capture import (
     Capture,
@@ -19,7 +19,7 @@ from knockd.edge.capture import (
 )
 from knockd.edge.debug import packet_printer
 from knockd.edge.link import MAX_MESSAGE, Kind, Message, View
-from knockd.engine.batch import RECORD, strange, timed
+from knockd.engine.batch import RECORD, Timed, strange, times
 from knockd.engine.events import Opened
 from knockd.engine.guards import Guards, guards_of
 from knockd.engine.limits import TokenBucket
@@ -172,27 +172,36 @@ class Worker:
     def _read(self, listener: Listener, now: float) -> bool:
         """Judges one batch; False when there may be more."""
         data, records = listener.capture.read(BATCH)
-        decoder, feed, local = listener.decoder, self._matcher.feed, listener.local
-        show, ipv6 = self._packet_line, self._ipv6
+        feed, local = self._matcher.feed, listener.local
         floor = max(self._judged, now - MAX_LAG)
-        batch = timed(records, now, floor, time.monotonic() - time.time(), self._slack)
-        if show is None and listener.capture.linktype == DLT_EN10MB:
-            batch = strange(self._matcher, data, batch, local, ipv6=ipv6)
-        arrived = floor
-        for arrived, seconds, offset, length in batch:
-            packet = decoder(data, offset, offset + length)
-            if packet is None or (not ipv6 and len(packet[0]) == 16):
-                continue
-            if show is not None:
-                line = show(listener.capture.linktype, data[offset : offset + length], seconds)
-                self._outbox.insist(Message(Kind.PACKET, text=line))
+        arrivals = times(records, now, floor, time.monotonic() - time.time(), self._slack)
+        if self._packet_line is None and listener.capture.linktype == DLT_EN10MB:
+            batch = strange(self._matcher, data, records, arrivals, local, ipv6=self._ipv6)
+        else:
+            batch = self._every(listener, data, records, arrivals)
+        for arrived, packet in batch:
             for event in feed(packet, local, arrived):
                 if isinstance(event, Opened):
                     self._opened(event, listener)
                 else:
                     self._outbox.tell(event)
-        self._judged = max(self._judged, arrived)
+        if arrivals:
+            self._judged = max(self._judged, arrivals[-1])
         return len(records) < BATCH * RECORD.size
+
+    def _every(
+        self, listener: Listener, data: bytes, records: bytes, arrivals: Sequence[float]
+    ) -> Iterator[Timed]:
+        """Decodes every frame, and prints it where that was asked for."""
+        decoder, show = listener.decoder, self._packet_line
+        for arrived, (seconds, _, offset, length) in zip(arrivals, RECORD.iter_unpack(records), strict=True):
+            packet = decoder(data, offset, offset + length)
+            if packet is None or (not self._ipv6 and len(packet[0]) == 16):
+                continue
+            if show is not None:
+                line = show(listener.capture.linktype, data[offset : offset + length], seconds)
+                self._outbox.insist(Message(Kind.PACKET, text=line))
+            yield arrived, packet
 
     def _opened(self, event: Opened, listener: Listener) -> None:
         if self._config.doors[event.door].one_time_file is not None:

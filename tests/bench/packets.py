@@ -14,12 +14,10 @@ from ipaddress import ip_address
 from pathlib import Path
 from statistics import median
 
-from knockd.engine.batch import RECORD, strange, timed
-from knockd.engine.decode import decoder_for
+from knockd.engine.batch import RECORD, strange, times
 from knockd.engine.guards import guards_of
 from knockd.engine.limits import TokenBucket
 from knockd.engine.matcher import Matcher
-from knockd_bpf.wire import DLT_EN10MB
 from knockd_conf.model import Door, FlagRule, GuardPorts, Protocol, Step
 from tests.bench.figures import Outcome, Say, at_most
 from tests.bench.traffic import Kind, Sources, frames
@@ -63,9 +61,6 @@ class Feed:
         door = Door("a", "", 1, (Step(7000), Step(8000), Step(9000)), flags=FlagRule(SYN, 0), seq_timeout=5)
         steps = tuple(Step(port, Protocol.UDP) for port in (7002, 8002, 9002))
         doors = (door, Door("u", "", 2, steps, seq_timeout=5))
-        decoder = decoder_for(DLT_EN10MB)
-        assert decoder is not None
-        self._decoder = decoder
         self._strangers, self._knockers = TokenBucket(), TokenBucket()
         self._matcher = Matcher(doors, slack=SLACK, strangers=self._strangers, knockers=self._knockers)
         guards = guards_of(doors, [one.steps for one in doors], GuardPorts(), frozenset())
@@ -94,14 +89,11 @@ class Feed:
         now, matcher = self._now, self._matcher
         self._strangers.refill(now)
         self._knockers.refill(now)
-        decoder, feed, arrived = self._decoder, matcher.feed, self._judged
-        batch = timed(records, now, self._judged, 0.0, SLACK)
-        for arrived, _, offset, length in strange(matcher, data, batch, LOCAL, ipv6=True):
-            packet = decoder(data, offset, offset + length)
-            if packet is not None:
-                for _ in feed(packet, LOCAL, arrived):
-                    self.events += 1
-        self._judged = arrived
+        arrivals = times(records, now, self._judged, 0.0, SLACK)
+        for arrived, packet in strange(matcher, data, records, arrivals, LOCAL, ipv6=True):
+            for _ in matcher.feed(packet, LOCAL, arrived):
+                self.events += 1
+        self._judged = arrivals[-1]
         matcher.expire(now)
         self._strangers.take_held()
         self._knockers.take_held()

@@ -3,35 +3,44 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator, Sequence
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from knockd.engine.batch import RECORD, strange, timed
+from knockd.engine.batch import RECORD, Timed, strange, times
 from knockd.engine.decode import decoder_for
-from knockd.engine.events import Event
+from knockd.engine.events import Event, Opened
 from knockd.engine.limits import TokenBucket
 from knockd.engine.matcher import Matcher
 from knockd_bpf.wire import DLT_EN10MB, TCP, UDP
-from knockd_conf.model import Door, FlagRule, Step
+from knockd_conf.model import Door, FlagRule, Protocol, Step
 
+HOP_BY_HOP = 0
 LOCAL4, LOCAL6 = bytes([10, 0, 0, 1]), bytes([0xFD]) + bytes(15)
 DOORS = (
     Door("a", "f", 1, (Step(10), Step(20), Step(30)), flags=FlagRule(0x02, 0x10)),
     Door("b", "f", 2, (Step(40), Step(40), Step(20)), seq_timeout=3.0),
     Door("c", "f", 3, (Step(50),)),
     Door("d", "f", 4, (Step(60), Step(61)), flags=FlagRule(0x02, 0)),
+    Door("e", "f", 5, (Step(10, Protocol.UDP), Step(40), Step(99, Protocol.UDP))),
 )
-GUARDS = ((Step(11),), (Step(41),), (), (Step(59), Step(11)))
+GUARDS = ((Step(11),), (Step(41),), (Step(51),), (Step(59), Step(11)), (Step(11, Protocol.UDP),))
 
 
 def frame(version: int, source: int, port: int, protocol: int, flags: int, shape: int) -> bytes:
-    """An Ethernet frame; ``shape`` makes some of them special: options, fragment, tag, other host, short."""
+    """An Ethernet frame; ``shape`` makes some of them special.
+
+    1 options or extension header, 2 fragment, 3 tag, 4 other host, 5 cut short, 6 nothing behind UDP.
+    """
     transport = struct.pack("!HHIIBBHHH", 1, port, 0, 0, 0x50, flags, 0, 0, 0)
+    if protocol == UDP and shape == 6:
+        transport = transport[:8]
     if version == 4:
         address = struct.pack("!I", source * 0x01010101)
         head = 0x46 if shape == 1 else 0x45
-        length = 20 + 4 * (head & 1) * (shape == 1) + len(transport)
+        length = 20 + 4 * (shape == 1) + len(transport)
         to = bytes(4) if shape == 4 else LOCAL4
         packet = struct.pack(
             "!BBHHHBBH4s4s", head, 0, length, 0, 8 * (shape == 2), 9, protocol, 0, address, to
@@ -40,6 +49,9 @@ def frame(version: int, source: int, port: int, protocol: int, flags: int, shape
     else:
         address = struct.pack("!4I", source << 24, 0, 0, source)
         to = bytes(16) if shape == 4 else LOCAL6
+        if shape == 1:
+            transport = bytes([protocol]) + bytes(7) + transport
+            protocol = HOP_BY_HOP
         packet = struct.pack("!IHBB16s16s", 6 << 28, len(transport), protocol, 9, address, to) + transport
     kind = b"\x08\x00" if version == 4 else b"\x86\xdd"
     tag = b"\x81\x00\x00\x64" if shape == 3 else b""
@@ -51,26 +63,42 @@ frames = st.builds(
     frame,
     version=st.sampled_from([4, 4, 6]),
     source=st.sampled_from([0, 1, 2, 3, 223, 224, 255]),
-    port=st.sampled_from([10, 11, 20, 30, 40, 41, 50, 59, 60, 61, 99]),
-    protocol=st.sampled_from([TCP, TCP, TCP, UDP, 1]),
+    port=st.sampled_from([10, 11, 20, 30, 40, 41, 50, 51, 59, 60, 61, 99]),
+    protocol=st.sampled_from([TCP, TCP, TCP, UDP, UDP, 1]),
     flags=st.sampled_from([0x02, 0x02, 0x12, 0x10, 0x00]),
-    shape=st.sampled_from([0, 0, 0, 0, 0, 1, 2, 3, 4, 5]),
+    shape=st.sampled_from([0, 0, 0, 0, 0, 1, 1, 2, 3, 4, 5, 6]),
 )
 
 
-def matcher(tokens: int) -> tuple[Matcher, TokenBucket]:
+def matcher(tokens: int, max_attempts: int = 16) -> tuple[Matcher, TokenBucket]:
     """A matcher whose bucket holds ``tokens``; its tables are small enough to turn over."""
     bucket = TokenBucket(burst=tokens, rate=0.0)
-    made = Matcher(DOORS, max_attempts=8, strangers=bucket, knockers=TokenBucket())
+    made = Matcher(DOORS, max_attempts=max_attempts, strangers=bucket, knockers=TokenBucket())
     made.set_guards(GUARDS)
     return made, bucket
+
+
+def every(
+    _made: Matcher,
+    data: bytes,
+    records: bytes,
+    arrivals: Sequence[float],
+    _local: frozenset[bytes],
+    *,
+    ipv6: bool,
+) -> Iterator[Timed]:
+    """All packets of a batch: what ``strange`` yields without a fast lane."""
+    decode = decoder_for(DLT_EN10MB)
+    assert decode is not None
+    for arrived, (_, _, offset, length) in zip(arrivals, RECORD.iter_unpack(records), strict=True):
+        packet = decode(data, offset, offset + length)
+        if packet is not None and (ipv6 or len(packet[0]) == 4):
+            yield arrived, packet
 
 
 def play(sent: list[list[bytes]], tokens: int, *, lane: bool, ipv6: bool) -> tuple[object, ...]:
     """Plays batches one second apart; everything that can be told of the matcher afterwards."""
     made, bucket = matcher(tokens)
-    decode = decoder_for(DLT_EN10MB)
-    assert decode is not None
     local = frozenset({LOCAL4, LOCAL6})
     events: list[Event] = []
     for second, batch in enumerate(sent):
@@ -79,12 +107,12 @@ def play(sent: list[list[bytes]], tokens: int, *, lane: bool, ipv6: bool) -> tup
         records = b"".join(
             RECORD.pack(second, 0, end - len(one), len(one)) for end, one in zip(ends, batch, strict=True)
         )
-        every = timed(records, float(second), 0.0, 0.0, 0.5)
-        judged = strange(made, data, every, local, ipv6=ipv6) if lane else every
-        for arrived, _, offset, length in judged:
-            packet = decode(data, offset, offset + length)
-            if packet is not None and (ipv6 or len(packet[0]) == 4):
-                events += made.feed(packet, local, arrived)
+        arrivals = times(records, float(second), 0.0, 0.0, 0.5)
+        for arrived, packet in (strange if lane else every)(made, data, records, arrivals, local, ipv6=ipv6):
+            for event in made.feed(packet, local, arrived):
+                events.append(event)
+                if isinstance(event, Opened) and event.door == 3:
+                    made.set_sequence(3, ())  # a used one-time sequence
     tables = [(dict(t.old), dict(t.young), t.evicted) for t in (made.first, made.advanced, made.ignored)]
     return events, tables, bucket.held, bucket.tokens, made.next_expiry()
 
@@ -97,16 +125,23 @@ def test_the_fast_lane_changes_nothing(sent: list[list[bytes]], tokens: int, ipv
     assert play(sent, tokens, lane=False, ipv6=ipv6) == play(sent, tokens, lane=True, ipv6=ipv6)
 
 
-def test_the_lane_takes_the_knocks_of_strangers() -> None:
-    """Of a flood on a first port, once lines are held back, no frame is left for the general way."""
-    made, bucket = matcher(0)
-    flood = [frame(4, source, 10, TCP, 2, 0) for source in range(1, 4)]
+@pytest.mark.parametrize(
+    ("port", "protocol", "shape", "first", "ignored"),
+    [(10, TCP, 0, 3, 0), (10, TCP, 1, 3, 0), (10, UDP, 6, 3, 0), (59, TCP, 0, 0, 3), (30, TCP, 0, 0, 0)],
+    ids=["first", "options", "UDP", "guard", "later"],
+)
+@pytest.mark.parametrize("version", [4, 6])
+def test_the_lane_takes_the_packets_of_strangers(
+    version: int, port: int, protocol: int, shape: int, first: int, ignored: int
+) -> None:
+    """Of a flood on one port, once lines are held back, no packet is left for the general way."""
+    made, bucket = matcher(0, 64)
+    flood = [frame(version, source, port, protocol, 2, shape) for source in range(1, 4)]
     size = len(flood[0])
     records = b"".join(RECORD.pack(0, 0, size * at, size) for at in range(3))
-    left = list(
-        strange(made, b"".join(flood), timed(records, 0.0, 0.0, 0.0, 0.5), frozenset({LOCAL4}), ipv6=True)
-    )
-    assert ([], 3, 3) == (left, len(made.first), bucket.held)
+    local = frozenset({LOCAL4, LOCAL6})
+    left = list(strange(made, b"".join(flood), records, [0.0] * 3, local, ipv6=True))
+    assert ([], first, ignored, first + ignored) == (left, len(made.first), len(made.ignored), bucket.held)
 
 
 @settings(max_examples=200, deadline=None)
@@ -120,12 +155,12 @@ def test_time_goes_forward_from_floor_to_now(stamps: list[int], now: float, floo
     """Whatever the stamps say, packets come between ``floor`` and ``now``, each no earlier than the last."""
     floor = min(floor, now)
     records = b"".join(RECORD.pack(*divmod(stamp, 1_000_000), 0, 0) for stamp in stamps)
-    times = [arrived for arrived, *_ in timed(records, now, floor, 0.0, 0.02 if late else 100.0)]
-    assert times == sorted(times)
-    assert all(min(floor, now) <= arrived <= now for arrived in times)
+    found = times(records, now, floor, 0.0, 0.02 if late else 100.0)
+    assert (found, len(found)) == (sorted(found), len(stamps))
+    assert all(floor <= arrived <= now for arrived in found)
 
 
 def test_a_backlog_is_judged_by_its_stamps() -> None:
     """Packets that waited in the ring keep their distance."""
     records = RECORD.pack(5, 0, 0, 0) + RECORD.pack(6, 500_000, 0, 0)
-    assert [5.0, 6.5] == [arrived for arrived, *_ in timed(records, 9.0, 1.0, 0.0, 0.02)]
+    assert times(records, 9.0, 1.0, 0.0, 0.02) == [5.0, 6.5]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from knockd.engine.attempts import Attempts
@@ -39,11 +41,26 @@ def test_falsy_values() -> None:
     assert (table.get(b"0"), table.pop(b"0"), len(table)) == (0, 0, 0)
 
 
-@pytest.mark.parametrize("bound", [2, 3, 10, 101])
+@pytest.mark.parametrize("bound", [2, 3, 10, 101, 1024])
 def test_bound(bound: int) -> None:
-    """The table never holds more than its bound, nor less than half of it once it was full."""
-    sizes = [len(filled(bound, keys)) for keys in range(bound, 3 * bound)]
-    assert (max(sizes) <= bound, min(sizes) >= bound // 2) == (True, True)
+    """The table never holds more than its bound, nor less than a quarter of it once it was full."""
+    sizes = [len(filled(bound, keys)) for keys in range(bound, 3 * bound, 1 + bound // 100)]
+    assert (max(sizes) <= bound, min(sizes) >= bound // 4) == (True, True)
+
+
+@pytest.mark.parametrize(("bound", "full"), [(1024, 341), (65_536, 21_845), (1_048_576, 349_525)])
+def test_a_power_of_two_keeps_a_third(bound: int, full: int) -> None:
+    """A generation just fills a dict."""
+    table: Attempts[int] = Attempts(bound)
+    assert table.full == full
+
+
+def test_one_entry_more_would_double_a_generation() -> None:
+    """What is known of CPython's dicts is still so: a full generation is half as big as with one more."""
+    entries = dict.fromkeys(map(str, range(Attempts[int](65_536).full)))
+    before = sys.getsizeof(entries)
+    entries["one more"] = None
+    assert sys.getsizeof(entries) > 1.9 * before
 
 
 def test_the_oldest_go_first() -> None:

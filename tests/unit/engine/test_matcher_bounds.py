@@ -36,16 +36,16 @@ def test_first_stages_are_bounded() -> None:
     for number in range(1_000):
         play(matcher, "1", stranger(number))
         most = max(most, matcher.pending)
-    assert (most, matcher.pending + matcher.evicted) == (100, 1_000)
+    assert (most <= 100, matcher.pending + matcher.evicted) == (True, 1_000)
 
 
 def test_the_oldest_are_forgotten() -> None:
-    """Among the first stages the oldest go: the youngest half of max_attempts is always remembered."""
+    """Among the first stages the oldest go: the youngest quarter of max_attempts is always remembered."""
     matcher = Matcher([door("1 2")], max_attempts=100)
     for number in range(1_000):
         play(matcher, "1", stranger(number))
     remembered = [bool(play(matcher, "2", stranger(number))) for number in range(1_000)]
-    assert (remembered[:900], remembered[950:]) == ([False] * 900, [True] * 50)
+    assert (remembered[:900], remembered[975:]) == ([False] * 900, [True] * 25)
 
 
 def test_a_flood_of_first_packets_leaves_advanced_attempts() -> None:
@@ -62,7 +62,8 @@ def test_advanced_attempts_are_bounded() -> None:
     matcher = Matcher([door("1 2 3")])
     for number in range(MAX_ADVANCED * 2):
         play(matcher, "1 2", stranger(number))
-    assert (matcher.pending, matcher.evicted) == (MAX_ADVANCED, MAX_ADVANCED)
+    assert matcher.pending <= MAX_ADVANCED
+    assert matcher.pending + matcher.evicted == 2 * MAX_ADVANCED
 
 
 def test_nothing_to_expire() -> None:
