@@ -1,5 +1,6 @@
 # make demo    a knock opens a port, in a lab that leaves nothing behind
-# make test    everything: lint, types, unit, wheel, end to end, beside knockd 0.8
+# make test    everything: lint, types, unit, wheel, end to end, faults, beside knockd 0.8
+# make faults  break it for real: kills at every step, full disks, interfaces that go
 # make check   what to run before a commit: lint, types, unit tests
 # make bench   measure beside knockd 0.8 and write docs/benchmarks.md (20 minutes; NAME=flood: one part)
 # make clean   back to a clean checkout
@@ -18,7 +19,7 @@ PYTEST := $(BIN)/python -m pytest -q
 LAB := $(BIN)/python -m tests.support.enter
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench lint types unit property wheel e2e differential clean \
+.PHONY: help demo test check bench lint types unit property wheel e2e faults differential clean \
 	packages-demo packages-test packages-bench
 
 help:
@@ -35,6 +36,7 @@ test: packages-test $(STAMP)
 	@$(MAKE) --no-print-directory property
 	@$(MAKE) --no-print-directory wheel
 	@$(MAKE) --no-print-directory e2e
+	@$(MAKE) --no-print-directory faults
 	@$(MAKE) --no-print-directory differential
 
 check: lint types unit
@@ -58,6 +60,9 @@ wheel: $(STAMP)
 
 e2e: packages-test $(STAMP)
 	$(LAB) $(PYTEST) tests/e2e
+
+faults: packages-test $(STAMP)
+	$(LAB) $(PYTEST) tests/faults
 
 differential: packages-test $(STAMP)
 	$(LAB) $(PYTEST) tests/differential

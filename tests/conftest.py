@@ -9,7 +9,7 @@ import pytest
 from tests.support.packages import PATH
 from tests.support.tools import need_lab
 
-NETWORK = ("e2e", "differential")
+NETWORK = ("e2e", "faults", "differential")
 """Folders whose tests build labs; each is a marker too."""
 
 

@@ -25,6 +25,7 @@ TEST = DEMO | {
     "nc": "netcat-openbsd",
     "man": "man-db",
     "setpriv": "util-linux",
+    "strace": "strace",
 }
 BENCH = DEMO | {
     "tcpreplay": "tcpreplay",
