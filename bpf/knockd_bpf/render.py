@@ -7,7 +7,6 @@ The text holds for every link type.
 from __future__ import annotations
 
 import re
-import textwrap
 from collections.abc import Iterable
 from ipaddress import ip_address
 from typing import Final
@@ -41,11 +40,14 @@ def render(term: Term) -> str:
 
 def _wrap(text: str) -> str:
     """Lines that begin with ``and`` or ``or`` and break nowhere else."""
-    glued = re.sub(" (?!and |or )", "\0", text)
-    lines = textwrap.wrap(
-        glued, _WIDTH, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
-    )
-    return "\n".join(lines).replace("\0", " ")
+    first, *words = re.split(" (?=and |or )", text)
+    lines = [first]
+    for word in words:
+        if len(lines[-1]) + 1 + len(word) <= _WIDTH:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(f"    {word}")
+    return "\n".join(lines)
 
 
 def _group(group: Group, version: int) -> str:
