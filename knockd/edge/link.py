@@ -47,6 +47,7 @@ class Kind(IntEnum):
     GUARDED = 10
     WIDENED = 11
     SMALL_RING = 12
+    PONG = 13
 
 
 _COUNTS = frozenset({Kind.HELD_BACK, Kind.DROPPED, Kind.WIDENED, Kind.SMALL_RING})
@@ -106,7 +107,7 @@ def decode(data: bytes, doors: int, interfaces: int) -> Message:
         return Message(kind, stage=stage, text=message)
     if text:
         raise MalformedError(f"{len(data)} bytes")
-    if kind is Kind.READY:
+    if kind in {Kind.READY, Kind.PONG}:
         return Message(kind)
     if kind in _COUNTS:
         interface = _within(interface, interfaces, "interface")
@@ -138,6 +139,8 @@ class View:
     steps of doors whose sequence changes, by the door's place (no steps: it matches nothing).
     """
 
+    The packet process answers every view with PONG as soon as it is in effect; one with nothing
+    in it only asks for that answer.
     addresses: Mapping[str, frozenset[bytes]] = field(default_factory=dict)
     sequences: Mapping[int, tuple[Step, ...]] = field(default_factory=dict)
 

@@ -149,6 +149,13 @@ class Keeper:
             self._reporter.say("worker-lost", level="error", reason=reason, seconds=seconds)
         self._failure = reason
 
+    def answered(self) -> None:
+        """The packet process is well."""
+
+    def silent(self, seconds: float) -> None:
+        """The packet process hangs."""
+        self._reporter.say("worker-silent", level="error", seconds=seconds)
+
     def heard(self, worker: WorkerProcess, message: Message) -> None:
         """One event of the packet process."""
         kind = message.kind

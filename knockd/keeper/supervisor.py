@@ -1,7 +1,8 @@
 """Keeps one packet process alive: starts it, hears it, replaces it when it dies or must change.
 
 A new one is forked beside the old one and takes over when it captures; what the old one
-still had to say is read before its link is closed, and then it ends by itself.
+still had to say is read before its link is closed, and then it ends by itself. One that does
+not answer in time is killed.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from knockd.edge.link import MAX_EVENT, Kind, MalformedError, Message, View, decode
+from knockd.keeper.answers import Answers
 from knockd.worker.process import WorkerProcess
 
 BACK_OFF = (0.5, 1.0, 2.0, 5.0, 10.0)
@@ -22,6 +24,9 @@ BACK_OFF = (0.5, 1.0, 2.0, 5.0, 10.0)
 
 STEADY = 60.0
 """Seconds after which a packet process counts as healthy and back-off starts anew."""
+
+ANSWER = 10.0
+"""Seconds in which a packet process must have started, or put a view into effect."""
 
 MOST_AT_ONCE = 1_024
 """Messages read in one go; a packet process that says ever more leaves the others their turn."""
@@ -42,6 +47,12 @@ class Listener(Protocol):
     def lost(self, reason: str, seconds: float) -> None:
         """The packet process ended; another one is started in ``seconds``."""
 
+    def answered(self) -> None:
+        """The packet process that counts has just shown that it is well."""
+
+    def silent(self, seconds: float) -> None:
+        """A packet process has not answered for ``seconds``; it has been killed."""
+
     def heard(self, worker: WorkerProcess, message: Message) -> None:
         """An event."""
 
@@ -61,6 +72,7 @@ class Supervisor:
         self._deaths = 0
         self._ready_at = 0.0
         self._retry: asyncio.TimerHandle | None = None
+        self._answers = Answers(loop, self._silent)
         self.current: WorkerProcess | None = None
 
     @property
@@ -83,9 +95,20 @@ class Supervisor:
             return
         self._pids.add(self._next.pid)
         self._loop.add_reader(self._next.link, self._read, self._next)
+        self._answers.expect(self._next, ANSWER)
 
-    def tell(self, worker: WorkerProcess, view: View) -> None:
-        """Sends a view to a packet process."""
+    def ask(self, patience: float) -> bool:
+        """Asks for a sign of life within ``patience`` seconds; False: there is no packet process.
+
+        One that is starting is not asked: it says by itself that it captures.
+        """
+        if self.current is not None:
+            self.tell(self.current, View(), patience)
+        return self.current is not None or self._next is not None
+
+    def tell(self, worker: WorkerProcess, view: View, patience: float = ANSWER) -> None:
+        """Sends a view to a packet process, which has to put it into effect within ``patience`` seconds."""
+        self._answers.expect(worker, patience)
         try:
             worker.link.send(view.encode())
         except BlockingIOError:
@@ -128,6 +151,9 @@ class Supervisor:
                 message = decode(data, len(worker.config.doors), len(worker.interfaces))
                 if (message.kind is Kind.READY) != (worker is self._next and message.kind is not Kind.FAILED):
                     raise MalformedError(f"{message.kind.name} out of turn")
+                answer = message.kind in {Kind.READY, Kind.PONG}
+                if answer and not self._answers.came(worker):
+                    raise MalformedError(f"{message.kind.name} that nobody asked for")
             except MalformedError as error:
                 self._listener.malformed(str(error))
                 self._kill(worker, "malformed message")
@@ -137,6 +163,8 @@ class Supervisor:
                 self._listener.failed(message.stage, message.text)
             elif message.kind is Kind.READY:
                 self._take_over(worker)
+            elif message.kind is Kind.PONG:
+                self._listener.answered()
             else:
                 self._listener.heard(worker, message)
 
@@ -154,8 +182,13 @@ class Supervisor:
         self._listener.ready(worker)
 
     def _dismiss(self, worker: WorkerProcess) -> None:
+        self._answers.forget(worker)
         self._loop.remove_reader(worker.link)
         worker.link.close()
+
+    def _silent(self, worker: WorkerProcess, seconds: float) -> None:
+        self._listener.silent(seconds)
+        self._kill(worker, "does not answer")
 
     def _kill(self, worker: WorkerProcess, reason: str) -> None:
         self._failure = reason

@@ -30,11 +30,12 @@ class Outbox:
         self._link = link
         self._unsent: dict[tuple[int, bytes], bytes] = {}
         self._lost = 0
+        self._answers = 0
 
     @property
     def waiting(self) -> bool:
-        """Whether openings wait for room on the link."""
-        return bool(self._unsent)
+        """Whether openings or answers wait for room on the link."""
+        return bool(self._unsent or self._answers)
 
     def opened(self, event: Opened, interface: int) -> None:
         """Passes an opening on, now or as soon as the keeper reads."""
@@ -60,9 +61,17 @@ class Outbox:
             self._lost += 1
 
     def flush(self, held: int) -> None:
+    def answer(self) -> None:
+        """Tells that a view is in effect, as soon as there is room."""
+        self._answers += 1
+
         """Sends what waits, and how many lines were held back (``held`` more since the last time)."""
         self._lost += held
         for key, message in list(self._unsent.items()):
+        while self._answers:
+            if not self.send(Message(Kind.PONG)):
+                return
+            self._answers -= 1
             if not self._put(message):
                 return
             del self._unsent[key]

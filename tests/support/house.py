@@ -16,7 +16,7 @@ CONFIG = Config("/etc/knockd.conf", Options(), (door("1 2"),), "host", ("/etc/kn
 NOBODY = 2**30
 """A pid that no process has."""
 
-READY = Message(Kind.READY)
+READY, PONG = Message(Kind.READY), Message(Kind.PONG)
 STAGE = Message(Kind.STAGE, stage=1, source=ALICE, destination=bytes(4))
 
 
@@ -76,6 +76,14 @@ class House:
     def lost(self, reason: str, seconds: float) -> None:
         """Notes what the supervisor tells."""
         self.told.append(f"lost {reason} {seconds:g}")
+
+    def answered(self) -> None:
+        """Notes what the supervisor tells."""
+        self.told.append("answered")
+
+    def silent(self, seconds: float) -> None:
+        """Notes what the supervisor tells."""
+        self.told.append(f"silent {seconds:g}")
 
     def heard(self, worker: WorkerProcess, message: Message) -> None:
         """Notes what the supervisor tells, and does what the test wants done then."""

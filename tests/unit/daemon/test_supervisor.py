@@ -11,8 +11,8 @@ import pytest
 
 from knockd.edge.children import fork_child
 from knockd.edge.link import MAX_MESSAGE, Kind, Message, View
-from knockd.keeper.supervisor import BACK_OFF, STEADY
-from tests.support.house import READY, STAGE, House
+from knockd.keeper.supervisor import ANSWER, BACK_OFF, STEADY
+from tests.support.house import PONG, READY, STAGE, House
 from tests.support.played import ALICE, steps
 
 
@@ -216,9 +216,7 @@ def test_tell_the_dead(house: House) -> None:
 def test_tell_the_deaf(house: House) -> None:
     """A packet process that does not read its link is replaced."""
     house.says(0, READY)
-    for _ in range(10_000):
-        if house.loop.waiting:
-            break
+    while house.running():
         house.supervisor.tell(house.workers[0], View({"eth0": frozenset({ALICE})}))
     assert house.told == ["ready 0", "lost does not read its link 0.5"]
 
@@ -228,7 +226,7 @@ def test_deaf_while_it_is_heard(house: House) -> None:
     house.says(0, READY)
 
     def tell() -> None:
-        while not house.loop.waiting:
+        while house.running():
             house.supervisor.tell(house.workers[0], View({"eth0": frozenset({ALICE})}))
 
     house.on_heard = tell
@@ -280,3 +278,63 @@ def test_reap(house: House) -> None:
     house.supervisor.reap()
     with pytest.raises(ChildProcessError):
         os.waitpid(house.pid, os.WNOHANG)
+
+
+def test_ask(house: House) -> None:
+    """Asked for a sign of life, the packet process has to give one within the time set."""
+    house.says(0, READY)
+    asked = house.supervisor.ask(5.0)
+    question = View.decode(house.ends[0].recv(MAX_MESSAGE))
+    due = house.loop.waiting
+    house.says(0, PONG)
+    assert (asked, question, due, house.told, house.loop.waiting) == (
+        True,
+        View(),
+        [5.0],
+        ["ready 0", "answered"],
+        [],
+    )
+
+
+def test_silent(house: House) -> None:
+    """A packet process that does not answer in time is killed and replaced."""
+    house.says(0, READY)
+    house.supervisor.ask(5.0)
+    house.loop.fire()
+    house.loop.fire()
+    assert (house.told, house.running()) == (["ready 0", "silent 5", "lost does not answer 0.5"], [1])
+
+
+def test_silent_view(house: House) -> None:
+    """A view that is not put into effect in time shows the same."""
+    house.says(0, READY)
+    house.supervisor.tell(house.workers[0], View({"eth0": frozenset({ALICE})}))
+    assert house.loop.waiting == [ANSWER]
+
+
+def test_silent_start(house: House) -> None:
+    """A packet process that hangs before it captures is replaced too."""
+    house.loop.fire()
+    assert house.told == ["silent 10", "lost does not answer 0.5"]
+
+
+def test_one_answer_of_two(house: House) -> None:
+    """As long as one more answer is due it is waited for."""
+    house.says(0, READY)
+    house.supervisor.ask(5.0)
+    house.supervisor.ask(6.0)
+    house.says(0, PONG)
+    assert house.loop.waiting == [6.0]
+
+
+def test_answer_to_nothing(house: House) -> None:
+    """An answer that nobody asked for is malformed."""
+    house.says(0, READY, PONG)
+    assert house.told[1:] == ["malformed PONG that nobody asked for", "lost malformed message 0.5"]
+
+
+def test_ask_nobody(house: House) -> None:
+    """While there is no packet process nobody can be asked; one that is starting need not be."""
+    starting = house.supervisor.ask(5.0)
+    house.dies(0)
+    assert (starting, house.supervisor.ask(5.0), house.loop.waiting) == (True, False, [0.5])

@@ -26,6 +26,7 @@ MESSAGES = [
     Message(Kind.WIDENED, interface=1, count=1_000_000),
     Message(Kind.SMALL_RING, interface=0, count=512),
     Message(Kind.READY),
+    Message(Kind.PONG),
     Message(Kind.FAILED, stage=69, text="eth9: there is no such interface"),
     Message(Kind.PACKET, text="tcp: 192.0.2.1:1 \u2192 10.0.0.1:7000"),
 ]
