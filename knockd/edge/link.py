@@ -121,6 +121,7 @@ def decode(data: bytes, doors: int, interfaces: int) -> Message:
         stage=_within(stage, 33, "stage"),
         interface=_within(interface, interfaces, "interface"),
         source=source[:size],
+        count=count if kind is Kind.OPENED else 0,
         destination=destination[:size],
     )
 
@@ -140,6 +141,8 @@ class View:
     """
 
     The packet process answers every view with PONG as soon as it is in effect; one with nothing
+    """
+
     in it only asks for that answer.
     addresses: Mapping[str, frozenset[bytes]] = field(default_factory=dict)
     sequences: Mapping[int, tuple[Step, ...]] = field(default_factory=dict)

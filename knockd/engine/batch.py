@@ -51,6 +51,12 @@ def times(records: bytes, now: float, floor: float, steady: float, slack: float)
     return found
 
 
+def stamp(records: bytes, left: int) -> int:
+    """The kernel's stamp, microseconds since the epoch, of the record behind which ``left`` others come."""
+    seconds, microseconds, _, _ = RECORD.unpack_from(records, len(records) - (left + 1) * RECORD.size)
+    return int(seconds * 1_000_000 + microseconds)
+
+
 def strange(
     matcher: Matcher,
     data: bytes,

@@ -60,12 +60,12 @@ class Outbox:
         if not self.send(Message(kind, door=event.door, stage=event.stage, source=event.source)):
             self._lost += 1
 
-    def flush(self, held: int) -> None:
     def answer(self) -> None:
         """Tells that a view is in effect, as soon as there is room."""
         self._answers += 1
 
         """Sends what waits, and how many lines were held back (``held`` more since the last time)."""
+    def flush(self, held: int) -> None:
         self._lost += held
         for key, message in list(self._unsent.items()):
         while self._answers:

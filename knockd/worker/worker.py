@@ -9,7 +9,8 @@ from __future__ import annotations
 import select
 import socket
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import length_hint
 
 from knockd.edge.capture import (
     Capture,
@@ -19,7 +20,7 @@ from knockd.edge.capture import (
 )
 from knockd.edge.debug import packet_printer
 from knockd.edge.link import MAX_MESSAGE, Kind, Message, View
-from knockd.engine.batch import RECORD, Timed, strange, times
+from knockd.engine.batch import RECORD, Timed, stamp, strange, times
 from knockd.engine.events import Opened
 from knockd.engine.guards import Guards, guards_of
 from knockd.engine.limits import TokenBucket
@@ -175,14 +176,15 @@ class Worker:
         feed, local = self._matcher.feed, listener.local
         floor = max(self._judged, now - MAX_LAG)
         arrivals = times(records, now, floor, time.monotonic() - time.time(), self._slack)
+        taken = iter(arrivals)  # what is left of it says which record a packet came from, at no cost
         if self._packet_line is None and listener.capture.linktype == DLT_EN10MB:
-            batch = strange(self._matcher, data, records, arrivals, local, ipv6=self._ipv6)
+            batch = strange(self._matcher, data, records, taken, local, ipv6=self._ipv6)
         else:
-            batch = self._every(listener, data, records, arrivals)
+            batch = self._every(listener, data, records, taken)
         for arrived, packet in batch:
             for event in feed(packet, local, arrived):
                 if isinstance(event, Opened):
-                    self._opened(event, listener)
+                    self._opened(event, listener, stamp(records, length_hint(taken)))
                 else:
                     self._outbox.tell(event)
         if arrivals:
@@ -190,7 +192,7 @@ class Worker:
         return len(records) < BATCH * RECORD.size
 
     def _every(
-        self, listener: Listener, data: bytes, records: bytes, arrivals: Sequence[float]
+        self, listener: Listener, data: bytes, records: bytes, arrivals: Iterable[float]
     ) -> Iterator[Timed]:
         """Decodes every frame, and prints it where that was asked for."""
         decoder, show = listener.decoder, self._packet_line
@@ -203,12 +205,12 @@ class Worker:
                 self._outbox.insist(Message(Kind.PACKET, text=line))
             yield arrived, packet
 
-    def _opened(self, event: Opened, listener: Listener) -> None:
+    def _opened(self, event: Opened, listener: Listener, came: int) -> None:
         if self._config.doors[event.door].one_time_file is not None:
             # Until the keeper has sent its next sequence such a door matches nothing.
             self._sequences[event.door] = ()
             self._matcher.set_sequence(event.door, ())
-        self._outbox.opened(event, listener.number)
+        self._outbox.opened(event, listener.number, came)
 
     def _count_drops(self) -> None:
         """Tells how many frames the kernel dropped since the last count."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from operator import length_hint
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from knockd.engine.batch import RECORD, Timed, strange, times
+from knockd.engine.batch import RECORD, Timed, stamp, strange, times
 from knockd.engine.decode import decoder_for
 from knockd.engine.events import Event, Opened
 from knockd.engine.limits import TokenBucket
@@ -82,7 +83,7 @@ def every(
     _made: Matcher,
     data: bytes,
     records: bytes,
-    arrivals: Sequence[float],
+    arrivals: Iterable[float],
     _local: frozenset[bytes],
     *,
     ipv6: bool,
@@ -100,17 +101,19 @@ def play(sent: list[list[bytes]], tokens: int, *, lane: bool, ipv6: bool) -> tup
     """Plays batches one second apart; everything that can be told of the matcher afterwards."""
     made, bucket = matcher(tokens)
     local = frozenset({LOCAL4, LOCAL6})
-    events: list[Event] = []
+    events: list[Event | int] = []
     for second, batch in enumerate(sent):
         data = b"".join(batch)
         ends = [len(b"".join(batch[: i + 1])) for i in range(len(batch))]
         records = b"".join(
-            RECORD.pack(second, 0, end - len(one), len(one)) for end, one in zip(ends, batch, strict=True)
+            RECORD.pack(second, place, end - len(one), len(one))
+            for place, (end, one) in enumerate(zip(ends, batch, strict=True))
         )
         arrivals = times(records, float(second), 0.0, 0.0, 0.5)
-        for arrived, packet in (strange if lane else every)(made, data, records, arrivals, local, ipv6=ipv6):
+        taken = iter(arrivals)
+        for arrived, packet in (strange if lane else every)(made, data, records, taken, local, ipv6=ipv6):
             for event in made.feed(packet, local, arrived):
-                events.append(event)
+                events += [event, stamp(records, length_hint(taken))]
                 if isinstance(event, Opened) and event.door == 3:
                     made.set_sequence(3, ())  # a used one-time sequence
     tables = [(dict(t.old), dict(t.young), t.evicted) for t in (made.first, made.advanced, made.ignored)]
@@ -164,3 +167,20 @@ def test_a_backlog_is_judged_by_its_stamps() -> None:
     """Packets that waited in the ring keep their distance."""
     records = RECORD.pack(5, 0, 0, 0) + RECORD.pack(6, 500_000, 0, 0)
     assert times(records, 9.0, 1.0, 0.0, 0.02) == [5.0, 6.5]
+
+
+@pytest.mark.parametrize("before", [0, 1, 700])
+def test_the_stamp_of_a_packet(before: int) -> None:
+    """A packet that is yielded has the kernel's stamp of its own record, whatever was settled before it."""
+    made, _ = matcher(0)
+    last = frame(4, 7, 50, TCP, 2, 0)
+    batch = [*(frame(4, 1 + n % 200, 10, TCP, 2, 0) for n in range(before)), last, last[:20]]
+    data = b"".join(batch)
+    at = [len(b"".join(batch[:n])) for n in range(len(batch))]
+    records = b"".join(RECORD.pack(1_000, n, at[n], len(one)) for n, one in enumerate(batch))
+    taken = iter([0.0] * len(batch))
+    found = {
+        packet[3]: stamp(records, length_hint(taken))
+        for _, packet in strange(made, data, records, taken, frozenset({LOCAL4}), ipv6=True)
+    }
+    assert found[50] == 1_000_000_000 + before

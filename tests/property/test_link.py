@@ -21,13 +21,21 @@ pairs = st.one_of(
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=MAX_TEXT // 4)
 about_sources = st.builds(
     lambda kind, ends, **values: Message(kind, source=ends[0], destination=ends[1], **values),
-    st.sampled_from([Kind.STAGE, Kind.OPENED, Kind.SPOILED, Kind.EXPIRED, Kind.GUARDED]),
+    st.sampled_from([Kind.STAGE, Kind.SPOILED, Kind.EXPIRED, Kind.GUARDED]),
     pairs,
     stage=stages,
     **places,
 )
+openings = st.builds(
+    lambda ends, **values: Message(Kind.OPENED, source=ends[0], destination=ends[1], **values),
+    pairs,
+    stage=stages,
+    count=st.integers(0, 2**64 - 1),
+    **places,
+)
 messages = st.one_of(
     about_sources,
+    openings,
     st.builds(
         Message,
         st.sampled_from([Kind.HELD_BACK, Kind.DROPPED, Kind.WIDENED, Kind.SMALL_RING]),

@@ -16,7 +16,7 @@ HEAD = 48
 
 MESSAGES = [
     Message(Kind.STAGE, door=2, stage=1, source=ALICE, destination=bytes(4)),
-    Message(Kind.OPENED, door=1, stage=32, interface=1, source=ALICE, destination=OURS),
+    Message(Kind.OPENED, door=1, stage=32, interface=1, count=2**63, source=ALICE, destination=OURS),
     Message(Kind.OPENED, door=0, stage=3, interface=0, source=ALICE6, destination=OURS6),
     Message(Kind.SPOILED, door=0, stage=2, source=ALICE6, destination=bytes(16)),
     Message(Kind.EXPIRED, door=0, stage=31, source=ALICE, destination=bytes(4)),
