@@ -54,7 +54,7 @@ class Daemon:
         self._ready = ready
         self.write_config(config)
         chosen = ("-i", interface) if interface else ()
-        files = ("-c", str(self.config_path), "-g", str(self.log_path))
+        files: tuple[str, ...] = ("-c", str(self.config_path), "-g", str(self.log_path))
         if program == OURS:
             files = (*files, "--state-dir", str(directory / "state"))
         self.argv = (*program, *chosen, *files, "-v", *options)
