@@ -17,6 +17,9 @@ TARGET_SERVICES = frozenset({22, 80, 443})
 
 LAST_PORT = 65_535
 
+_PROTOCOLS = {int(protocol): protocol for protocol in Protocol}
+"""A look into it is faster than the enum's own: a thousand doors have thousands of guards."""
+
 REACH = 8
 """How far from a step a guard may be where nearer ports cannot be one: an interleaved door has them."""
 
@@ -82,7 +85,7 @@ def _number(port: Step) -> int:
 
 
 def _step(number: int) -> Step:
-    return Step(number & LAST_PORT, Protocol(number >> 16))
+    return Step(number & LAST_PORT, _PROTOCOLS[number >> 16])
 
 
 def opened_by_scan(steps: Sequence[Step], guards: Sequence[Step]) -> tuple[str, ...]:
