@@ -143,8 +143,10 @@ def _serve(settings: Settings, config: Config) -> int:
 
     without_tls()
     from knockd.edge.children import daemonise, report_started
+    from knockd.edge.notify import take
     from knockd.keeper.keeper import Keeper
 
+    manager = take(os.environ, os.getpid())  # it knows the process that it started, also with -d
     waiting = daemonise() if settings.daemon else None
 
     def started(status: int, reason: str) -> None:
@@ -153,4 +155,4 @@ def _serve(settings: Settings, config: Config) -> int:
         if waiting is not None:
             report_started(waiting, status)
 
-    return Keeper(settings, config, started).run()
+    return Keeper(settings, config, manager, started).run()

@@ -49,6 +49,7 @@ CLASSIC: Mapping[str, str] = {
     "command-rights": "{door}: {command} needs {rights}, which knockd does not have here",
     "log-lost": "{count} lines could not be written to {sink} ({reason})",
     "worker-silent": "packet process has not answered for {seconds:.0f} seconds, starting another",
+    "service-manager": "service manager cannot be told how we are: {reason}",
     "pid-file": "could not create pid file {path}: {reason}",
 }
 """Classic text of every event; docs/log-events.md explains each."""

@@ -38,11 +38,18 @@ class Doorkeeper:
         self._leases = Leases(max_leases)
         self._timer: asyncio.TimerHandle | None = None
         self._closed: asyncio.Event | None = None
+        self.changed: Callable[[], None] = lambda: None
+        """Called whenever ``counts`` may have changed."""
         self.runner = Runner(loop)
 
     def limit(self, max_leases: int) -> None:
         """Changes how many leases may be open; those that are stay."""
         self._leases.bound = max_leases
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """How many leases there are, and how many of them could not be closed."""
+        return len(self._leases), len(self._leases.failed())
 
     def open(self, knock: Knock) -> None:
         """A knock was complete."""
@@ -136,6 +143,7 @@ class Doorkeeper:
             self._timer = self._loop.call_later(max(0.0, deadline - self._clock()), self._due)
         if self._closed is not None and not len(self._leases):
             self._closed.set()
+        self.changed()
 
     def _due(self) -> None:
         self._timer = None

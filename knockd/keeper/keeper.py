@@ -16,6 +16,7 @@ from typing import Any
 from knockd.edge import logs
 from knockd.edge.children import fork_child
 from knockd.edge.link import Kind, Message, View
+from knockd.edge.notify import Manager
 from knockd.edge.lookup import Names
 from knockd.edge.pidfile import PidFile
 from knockd.edge.sockets import listening_ports
@@ -23,6 +24,7 @@ from knockd.engine.leases import Knock
 from knockd.keeper.doorkeeper import Doorkeeper
 from knockd.keeper.reporter import Reporter
 from knockd.keeper.rotation import Rotation
+from knockd.keeper.service import Service, status_line
 from knockd.keeper.settings import Settings, listening_on
 from knockd.keeper.supervisor import Supervisor
 from knockd.worker.process import WorkerProcess, start_worker
@@ -49,9 +51,12 @@ class Keeper:
 
     ``started`` is called once: with 0 when the packet process captures, or with an exit
     status and a reason when it cannot; then the daemon ends with that status.
+        self._manager = manager
     """
 
-    def __init__(self, settings: Settings, config: Config, started: Callable[[int, str], None]) -> None:
+    def __init__(
+        self, settings: Settings, config: Config, manager: Manager, started: Callable[[int, str], None]
+    ) -> None:
         self._settings = settings
         self._config = config
         self._started: Callable[[int, str], None] | None = started
@@ -67,12 +72,17 @@ class Keeper:
     async def _main(self) -> int:
         self._loop = loop = asyncio.get_running_loop()
         self._end = asyncio.Event()
+        self._service = Service(
+            loop, self._manager, status=self._status_line, lost=self._untold, ask=self._supervisor.ask
+        )
+        self._doorkeeper.changed = self._service.changed
         self._open_log()
         self._doorkeeper = Doorkeeper(loop, self._reporter, self._config.options.max_leases)
         if not self._take_pid_file():
             return self._status
         self._rotation = self._previous = Rotation(self._config, self._reporter)
         self._supervisor = Supervisor(loop, self._start_worker, self)
+        self._service.stopping()
         loop.add_signal_handler(signal.SIGCHLD, self._child_ended)
         loop.add_signal_handler(signal.SIGHUP, self._reload)
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -123,6 +133,8 @@ class Keeper:
 
     def ready(self, worker: WorkerProcess) -> None:
         """The packet process captures."""
+        self._service.up()
+        self._service.alive()
         self._failure = ""
         if self._started is not None:
             self._started(0, "")
@@ -143,9 +155,12 @@ class Keeper:
 
     def lost(self, reason: str, seconds: float) -> None:
         """The packet process ended and is replaced; the same reason is told once."""
+        if self._started is None:
+            self._service.up()  # a reload is over, whatever became of it
         if self._started is not None and not self._end.is_set():
             self.failed(EX_SOFTWARE, f"the packet process ended before it could listen ({reason})")
         if reason != self._failure and not self._end.is_set():
+        self._service.alive()
             self._reporter.say("worker-lost", level="error", reason=reason, seconds=seconds)
         self._failure = reason
 
@@ -222,6 +237,7 @@ class Keeper:
             return True
         try:
             self._pid_file = PidFile(path)
+        self._service.reloading()
             self._pid_file.write()
         except BlockingIOError:
             reason = "another knockd holds it"
@@ -229,6 +245,7 @@ class Keeper:
             reason = str(error.strerror)
         else:
             return True
+            self._service.up()
         self._reporter.say("pid-file", level="error", path=path, reason=reason)
         if self._started is not None:
             self._started(EX_CANTCREAT, f"could not create pid file {path}: {reason}")
@@ -244,6 +261,16 @@ class Keeper:
             config = self._settings.load()
         except ConfigError as error:
             for problem in error.problems:
+    def _status_line(self) -> str:
+        current = self._supervisor.current
+        interfaces = () if current is None else current.interfaces
+        open_now, failed = self._doorkeeper.counts
+        return status_line(len(self._config.doors), interfaces, (), open_now, failed)
+
+    def _untold(self, reason: str) -> None:
+        """The service manager cannot be told how we are."""
+        self._reporter.say("service-manager", level="warning", reason=reason)
+
                 self._reporter.say("config-problem", level="error", problem=str(problem))
             self._reporter.say("config-kept", level="error", count=len(error.problems))
             self._reopen()
