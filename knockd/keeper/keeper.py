@@ -11,21 +11,22 @@ import ipaddress
 import signal
 import time
 from collections.abc import Callable
-from typing import Any
 
 from knockd.edge import logs
 from knockd.edge.children import fork_child
 from knockd.edge.link import Kind, Message, View
-from knockd.edge.notify import Manager
 from knockd.edge.lookup import Names
+from knockd.edge.notify import Manager
 from knockd.edge.pidfile import PidFile
 from knockd.edge.sockets import listening_ports
 from knockd.engine.leases import Knock
 from knockd.keeper.doorkeeper import Doorkeeper
+from knockd.keeper.messages import log_message
 from knockd.keeper.reporter import Reporter
 from knockd.keeper.rotation import Rotation
 from knockd.keeper.service import Service, status_line
 from knockd.keeper.settings import Settings, listening_on
+from knockd.keeper.sinks import Sinks
 from knockd.keeper.supervisor import Supervisor
 from knockd.worker.process import WorkerProcess, start_worker
 from knockd_conf import Config, ConfigError
@@ -38,26 +39,19 @@ EX_SOFTWARE, EX_CANTCREAT = 70, 73
 OVERLAP = 1.0
 """Seconds after a change of packet process in which both may have seen one knock."""
 
-_EVENTS = {Kind.STAGE: "stage", Kind.SPOILED: "spoiled", Kind.EXPIRED: "expired", Kind.GUARDED: "guarded"}
-_FIGURES = {
-    Kind.DROPPED: ("dropped", "count", 1),
-    Kind.WIDENED: ("widened", "share", 1e-6),
-    Kind.SMALL_RING: ("small-ring", "kib", 1),
-}
-
 
 class Keeper:
     """One run of the daemon.
 
     ``started`` is called once: with 0 when the packet process captures, or with an exit
     status and a reason when it cannot; then the daemon ends with that status.
-        self._manager = manager
     """
 
     def __init__(
         self, settings: Settings, config: Config, manager: Manager, started: Callable[[int, str], None]
     ) -> None:
         self._settings = settings
+        self._manager = manager
         self._config = config
         self._started: Callable[[int, str], None] | None = started
         self._status = 0
@@ -72,23 +66,23 @@ class Keeper:
     async def _main(self) -> int:
         self._loop = loop = asyncio.get_running_loop()
         self._end = asyncio.Event()
-        self._service = Service(
-            loop, self._manager, status=self._status_line, lost=self._untold, ask=self._supervisor.ask
-        )
-        self._doorkeeper.changed = self._service.changed
         self._open_log()
         self._doorkeeper = Doorkeeper(loop, self._reporter, self._config.options.max_leases)
         if not self._take_pid_file():
             return self._status
         self._rotation = self._previous = Rotation(self._config, self._reporter)
         self._supervisor = Supervisor(loop, self._start_worker, self)
-        self._service.stopping()
+        self._service = Service(
+            loop, self._manager, status=self._status_line, lost=self._untold, ask=self._supervisor.ask
+        )
+        self._doorkeeper.changed = self._service.changed
         loop.add_signal_handler(signal.SIGCHLD, self._child_ended)
         loop.add_signal_handler(signal.SIGHUP, self._reload)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._end.set)
         self._supervisor.replace()
         await self._end.wait()
+        self._service.stopping()
         self._supervisor.stop()
         if self._started is None:
             self._reporter.say("stopping")
@@ -101,13 +95,14 @@ class Keeper:
 
     def _open_log(self) -> None:
         options = self._config.options
-        self._sinks = logs.Sinks(
+        self._sinks = Sinks(
             options.log_file,
             use_syslog=options.use_syslog,
             echo=self._settings.verbose,
             log_format=options.log_format,
+            daemon=self._settings.daemon,
         )
-        log = logs.configure(self._sinks, options.log_format)
+        log = logs.configure(self._sinks.write, options.log_format)
         names = Names(self._loop, fork_child) if self._settings.lookup else None
         self._reporter = Reporter(log, names)
 
@@ -133,13 +128,13 @@ class Keeper:
 
     def ready(self, worker: WorkerProcess) -> None:
         """The packet process captures."""
-        self._service.up()
-        self._service.alive()
         self._failure = ""
         if self._started is not None:
             self._started(0, "")
             self._started = None
         self._reporter.say("starting", interface=", ".join(worker.interfaces))
+        self._service.up()
+        self._service.alive()
 
     def failed(self, status: int, reason: str) -> None:
         """The packet process cannot capture: at the first start the end, later a reason to try again."""
@@ -155,17 +150,17 @@ class Keeper:
 
     def lost(self, reason: str, seconds: float) -> None:
         """The packet process ended and is replaced; the same reason is told once."""
-        if self._started is None:
-            self._service.up()  # a reload is over, whatever became of it
         if self._started is not None and not self._end.is_set():
             self.failed(EX_SOFTWARE, f"the packet process ended before it could listen ({reason})")
         if reason != self._failure and not self._end.is_set():
-        self._service.alive()
             self._reporter.say("worker-lost", level="error", reason=reason, seconds=seconds)
         self._failure = reason
+        if self._started is None:
+            self._service.up()  # a reload is over, whatever became of it
 
     def answered(self) -> None:
         """The packet process is well."""
+        self._service.alive()
 
     def silent(self, seconds: float) -> None:
         """The packet process hangs."""
@@ -173,26 +168,13 @@ class Keeper:
 
     def heard(self, worker: WorkerProcess, message: Message) -> None:
         """One event of the packet process."""
-        kind = message.kind
-        if kind is Kind.PACKET:
+        if message.kind is Kind.OPENED:
+            self._opened(worker, message)
+        elif message.kind is Kind.PACKET:
             if self._settings.debug:
                 self._sinks.show(logs.printable(message.text))
-        elif kind is Kind.HELD_BACK:
-            self._reporter.say("held-back", level="warning", count=message.count)
-        elif kind in _FIGURES:
-            event, field, unit = _FIGURES[kind]
-            name = worker.interfaces[message.interface]
-            self._reporter.say(event, level="warning", interface=name, **{field: message.count * unit})
-            if kind is Kind.WIDENED and message.stage:
-                self._reporter.say("addresses-widened", level="warning", interface=name)
-        elif kind is Kind.OPENED:
-            self._opened(worker, message)
-        elif kind is Kind.STAGE or self._config.options.log_failures or kind is Kind.EXPIRED:
-            door, ip = worker.config.doors[message.door], str(ipaddress.ip_address(message.source))
-            fields: dict[str, Any] = {"ip": ip, "door": door.name, "stage": message.stage}
-            if kind is Kind.GUARDED:
-                fields["seconds"] = door.seq_timeout
-            self._reporter.say(_EVENTS[kind], **fields)
+        else:
+            log_message(self._reporter, worker, message, failures=self._config.options.log_failures)
 
     def _opened(self, worker: WorkerProcess, message: Message) -> None:
         door = worker.config.doors[message.door]
@@ -237,7 +219,6 @@ class Keeper:
             return True
         try:
             self._pid_file = PidFile(path)
-        self._service.reloading()
             self._pid_file.write()
         except BlockingIOError:
             reason = "another knockd holds it"
@@ -245,7 +226,6 @@ class Keeper:
             reason = str(error.strerror)
         else:
             return True
-            self._service.up()
         self._reporter.say("pid-file", level="error", path=path, reason=reason)
         if self._started is not None:
             self._started(EX_CANTCREAT, f"could not create pid file {path}: {reason}")
@@ -257,23 +237,15 @@ class Keeper:
         if self._end.is_set():
             return
         self._reporter.say("reading", path=self._settings.config_path)
+        self._service.reloading()
         try:
             config = self._settings.load()
         except ConfigError as error:
             for problem in error.problems:
-    def _status_line(self) -> str:
-        current = self._supervisor.current
-        interfaces = () if current is None else current.interfaces
-        open_now, failed = self._doorkeeper.counts
-        return status_line(len(self._config.doors), interfaces, (), open_now, failed)
-
-    def _untold(self, reason: str) -> None:
-        """The service manager cannot be told how we are."""
-        self._reporter.say("service-manager", level="warning", reason=reason)
-
                 self._reporter.say("config-problem", level="error", problem=str(problem))
             self._reporter.say("config-kept", level="error", count=len(error.problems))
             self._reopen()
+            self._service.up()
             return
         changed = config.options != self._config.options
         current = self._supervisor.current
@@ -288,6 +260,16 @@ class Keeper:
         self._reopen()
         self._rotation = Rotation(config, self._reporter)
         self._supervisor.replace()
+
+    def _status_line(self) -> str:
+        current = self._supervisor.current
+        interfaces = () if current is None else current.interfaces
+        open_now, failed = self._doorkeeper.counts
+        return status_line(len(self._config.doors), interfaces, (), open_now, failed)
+
+    def _untold(self, reason: str) -> None:
+        """The service manager cannot be told how we are."""
+        self._reporter.say("service-manager", level="warning", reason=reason)
 
     def _reopen(self) -> None:
         if self._sinks.path is not None:
