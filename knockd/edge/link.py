@@ -59,7 +59,8 @@ class Message:
 
     ``door`` and ``interface`` are places in the configuration and in the list of captures,
     ``count`` is a number of lines held back or frames dropped, the millionths of all ports that
-    a filter is too wide (``stage`` 1: its addresses too), or the KiB of a ring; ``text``
+    a filter is too wide (``stage`` 1: its addresses too), the KiB of a ring, or the kernel's
+    stamp of the packet that opened (microseconds since the epoch); ``text``
     belongs to FAILED (exit status in ``stage``, what happened in ``text``) and to PACKET (a
     line about one packet, for -D).
     """
@@ -120,8 +121,8 @@ def decode(data: bytes, doors: int, interfaces: int) -> Message:
         door=_within(door, doors, "door"),
         stage=_within(stage, 33, "stage"),
         interface=_within(interface, interfaces, "interface"),
-        source=source[:size],
         count=count if kind is Kind.OPENED else 0,
+        source=source[:size],
         destination=destination[:size],
     )
 
@@ -138,12 +139,10 @@ class View:
 
     ``addresses``: packed addresses of each interface by name; ``sequences``: the live
     steps of doors whose sequence changes, by the door's place (no steps: it matches nothing).
-    """
-
     The packet process answers every view with PONG as soon as it is in effect; one with nothing
+    in it only asks for that answer.
     """
 
-    in it only asks for that answer.
     addresses: Mapping[str, frozenset[bytes]] = field(default_factory=dict)
     sequences: Mapping[int, tuple[Step, ...]] = field(default_factory=dict)
 

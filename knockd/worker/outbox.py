@@ -37,13 +37,14 @@ class Outbox:
         """Whether openings or answers wait for room on the link."""
         return bool(self._unsent or self._answers)
 
-    def opened(self, event: Opened, interface: int) -> None:
-        """Passes an opening on, now or as soon as the keeper reads."""
+    def opened(self, event: Opened, interface: int, stamp: int) -> None:
+        """Passes an opening on, now or as soon as the keeper reads; ``stamp`` is its packet's."""
         message = Message(
             Kind.OPENED,
             door=event.door,
             stage=event.stage,
             interface=interface,
+            count=stamp,
             source=event.source,
             destination=event.destination,
         )
@@ -64,14 +65,14 @@ class Outbox:
         """Tells that a view is in effect, as soon as there is room."""
         self._answers += 1
 
-        """Sends what waits, and how many lines were held back (``held`` more since the last time)."""
     def flush(self, held: int) -> None:
+        """Sends what waits, and how many lines were held back (``held`` more since the last time)."""
         self._lost += held
-        for key, message in list(self._unsent.items()):
         while self._answers:
             if not self.send(Message(Kind.PONG)):
                 return
             self._answers -= 1
+        for key, message in list(self._unsent.items()):
             if not self._put(message):
                 return
             del self._unsent[key]
