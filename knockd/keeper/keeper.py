@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import signal
-import time
 from collections.abc import Callable
 
 from knockd.edge import logs
@@ -20,6 +19,7 @@ from knockd.edge.notify import Manager
 from knockd.edge.pidfile import PidFile
 from knockd.edge.sockets import listening_ports
 from knockd.engine.leases import Knock
+from knockd.engine.overlap import Overlap
 from knockd.keeper.doorkeeper import Doorkeeper
 from knockd.keeper.messages import log_message
 from knockd.keeper.reporter import Reporter
@@ -35,9 +35,6 @@ PATIENCE = 3.0
 """Seconds that stop commands get when the daemon ends."""
 
 EX_SOFTWARE, EX_CANTCREAT = 70, 73
-
-OVERLAP = 1.0
-"""Seconds after a change of packet process in which both may have seen one knock."""
 
 
 class Keeper:
@@ -56,7 +53,7 @@ class Keeper:
         self._started: Callable[[int, str], None] | None = started
         self._status = 0
         self._failure = ""
-        self._overlap: dict[tuple[str, bytes], float] = {}
+        self._overlap = Overlap()
         self._pid_file: PidFile | None = None
 
     def run(self) -> int:
@@ -128,6 +125,7 @@ class Keeper:
 
     def ready(self, worker: WorkerProcess) -> None:
         """The packet process captures."""
+        self._overlap.change()
         self._failure = ""
         if self._started is not None:
             self._started(0, "")
@@ -179,15 +177,10 @@ class Keeper:
     def _opened(self, worker: WorkerProcess, message: Message) -> None:
         door = worker.config.doors[message.door]
         source = ipaddress.ip_address(message.source)
-        key = (door.name, message.source)
-        now = time.monotonic()
+        if door.one_time_file is None and self._overlap.told(door.name, message.source, message.count):
+            return
         if self._supervisor.changing:
-            self._overlap[key] = now
-        elif self._overlap:
-            seen = self._overlap.pop(key, None)
-            self._overlap = {key: at for key, at in self._overlap.items() if now - at < OVERLAP}
-            if seen is not None and now - seen < OVERLAP:
-                return  # the packet process before this one has told it already
+            self._overlap.tell(door.name, message.source, message.count)
         self._reporter.say("stage", ip=str(source), door=door.name, stage=message.stage)
         self._reporter.say("open", ip=str(source), door=door.name)
         if door.one_time_file is not None:
@@ -204,13 +197,12 @@ class Keeper:
 
     def _rotate(self, worker: WorkerProcess, door: int) -> None:
         """Strikes a used one-time sequence out before any command runs, and tells the next one."""
-        if worker.config is self._config:
-            self._supervisor.tell(worker, View(sequences=self._rotation.opened(door)))
-        else:
-            # A reload is under way: the packet process that is starting may know the used sequence.
-            self._previous.opened(door)
+        known = self._rotation if worker.config is self._config else self._previous
+        self._supervisor.tell(worker, View(sequences=known.opened(door)))
+        if known is not self._rotation:
             self._rotation = Rotation(self._config, self._reporter)
-            self._supervisor.replace()
+        if self._supervisor.changing:
+            self._supervisor.replace()  # the packet process that is starting may know the used sequence
 
     def _take_pid_file(self) -> bool:
         """Creates the pid file of a daemon; without it two daemons could run and neither be stopped."""
