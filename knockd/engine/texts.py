@@ -38,8 +38,13 @@ CLASSIC: Mapping[str, str] = {
     "worker-malformed": "packet process sent a malformed message ({reason}), stopping it",
     "worker-failed": "cannot listen: {reason}",
     "recovered": "{who}: {door}: recovered an open door of the last run, closing in {seconds:.0f} seconds",
+    "recovered-starting": "{who}: {door}: recovered a door whose start command still runs,"
+    " closing {seconds:.0f} seconds after its end",
     "recovered-failed": "{who}: {door}: recovered a door that could not be closed, trying again",
-    "journal-damaged": "{path}: {count} damaged records, the file is set aside as {aside}",
+    "journal-damaged": "{path}: {count} damaged lines, the good ones are used;"
+    " the file is kept as {aside}",
+    "journal-unknown": "{path}: format {version} is not known here, the doors in it are not closed;"
+    " the file is kept as {aside}",
     "state-problem": "open doors cannot be noted in {path} ({reason}), noting them in {place}",
     "state-restored": "open doors are noted in {path} again",
     "keeping": "{count} doors stay open until the next start",
@@ -47,9 +52,10 @@ CLASSIC: Mapping[str, str] = {
     "listening": "listening on {interface}",
     "privileges": "packet process keeps more rights than it should: {reason}",
     "command-rights": "{door}: {command} needs {rights}, which knockd does not have here",
+    "log-problem": "could not write to {sink}: {reason}",
     "log-lost": "{count} lines could not be written to {sink} ({reason})",
-    "worker-silent": "packet process has not answered for {seconds:.0f} seconds, starting another",
     "service-manager": "service manager cannot be told how we are: {reason}",
+    "worker-silent": "packet process has not answered for {seconds:.0f} seconds, starting another",
     "pid-file": "could not create pid file {path}: {reason}",
 }
 """Classic text of every event; docs/log-events.md explains each."""

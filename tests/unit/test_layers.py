@@ -177,6 +177,11 @@ def test_only_logs_configures_structlog() -> None:
     assert {"knockd.edge.logs"} == {m.name for m in MODULES if configuring & set(calls(m.tree))}
 
 
+def test_nobody_logs_by_other_means() -> None:
+    """libc's syslog loses lines in silence and waits for a syslogd that hangs; logging is large."""
+    assert set() == who_imports("syslog") | who_imports("logging")
+
+
 def test_impacket_stays_out_of_the_packets_way() -> None:
     """impacket, slow and large, is only for printing packets and for building those of ``knock --flags``."""
     users = who_imports("impacket")
