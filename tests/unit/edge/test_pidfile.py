@@ -16,6 +16,15 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "knockd.pid"
 
 
+def refused(path: Path) -> str:
+    """Why the file is not taken."""
+    before = os.listdir("/proc/self/fd")
+    with pytest.raises(OSError, match=r".") as error:
+        PidFile(str(path))
+    assert os.listdir("/proc/self/fd") == before
+    return str(error.value.strerror)
+
+
 def test_content(path: Path) -> None:
     """The file holds our pid and a line end."""
     file = PidFile(str(path))
@@ -26,7 +35,7 @@ def test_content(path: Path) -> None:
 
 def test_stale_file(path: Path) -> None:
     """What a daemon that was killed left behind is replaced, however long it was."""
-    path.write_text("1234567890\nand more\n")
+    path.write_text("1234567890\n\n\0\0")
     file = PidFile(str(path))
     file.write()
     assert path.read_text() == f"{os.getpid()}\n"
@@ -84,6 +93,45 @@ def test_link(path: Path, tmp_path: Path) -> None:
     with pytest.raises(OSError, match="symbolic links"):
         PidFile(str(path))
     assert victim.read_text() == "precious\n"
+
+
+@pytest.mark.parametrize("text", ["[options]\n", "1234 5678 and more\n", "root:x:0:0\n", "1" * 33])
+def test_other_file(path: Path, text: str) -> None:
+    """A file that holds anything but a process id, named by mistake, is left as it is."""
+    path.write_text(text)
+    assert (refused(path), path.read_text()) == ("holds something else than a process id", text)
+
+
+def test_second_name(path: Path, tmp_path: Path) -> None:
+    """A file with a second name may be any file of root's, and is left alone."""
+    victim = tmp_path / "victim"
+    victim.write_text("1\n")
+    os.link(victim, path)
+    assert (refused(path), victim.read_text()) == ("has a second name", "1\n")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_file_of_another_user(path: Path, tmp_path: Path) -> None:
+    """In a directory like /tmp a file that another user put there beforehand is not taken."""
+    tmp_path.chmod(0o1777)
+    path.write_text("1\n")
+    os.chown(path, 65_533, -1)
+    assert (refused(path), path.read_text()) == ("belongs to uid 65533", "1\n")
+
+
+def test_pipe(path: Path) -> None:
+    """A pipe in the file's place is refused without waiting for who reads it."""
+    os.mkfifo(path)
+    assert refused(path) == "is not a regular file"
+
+
+def test_another_file_at_the_end(path: Path) -> None:
+    """A file that took our name meanwhile is not ours to remove."""
+    file = PidFile(str(path))
+    path.unlink()
+    path.write_text("1\n")
+    file.remove()
+    assert path.read_text() == "1\n"
 
 
 @pytest.mark.parametrize("kind", ["missing", "directory"])
