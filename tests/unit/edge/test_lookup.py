@@ -7,15 +7,18 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from knockd.edge import lookup
 from knockd.edge.children import fork_child
-from knockd.edge.lookup import MAX_LOOKUPS, MAX_NAMES, Names
+from knockd.edge.lookup import BURST, MAX_LOOKUPS, MAX_NAMES, REMEMBER, REMEMBER_SILENCE, Names
 
 ALICE, BOB = "192.0.2.1", "2001:db8::2"
+TOLERANCE = 20.0
+"""Seconds that a look-up of a test may take at most."""
 
 
 class Asked:
@@ -46,13 +49,41 @@ class Asked:
         self.loop.run_until_complete(watch())
         return self.answers
 
+    def gone(self) -> None:
+        """Waits until no process of a look-up is left."""
+
+        async def watch() -> None:
+            async with asyncio.timeout(20):
+                with suppress(ChildProcessError):
+                    while True:
+                        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+                        await asyncio.sleep(0.001)
+
+        self.loop.run_until_complete(watch())
+
 
 @pytest.fixture
 def asked() -> Iterator[Asked]:
     """Look-ups that have not begun."""
     made = Asked()
     yield made
+    made.gone()
     made.loop.close()
+
+
+class _Still:
+    """A loop on which time stands still."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, now: float) -> None:
+        self._loop = loop
+        self._now = now
+
+    def time(self) -> float:
+        """The one time there is."""
+        return self._now
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loop, name)
 
 
 def answers(monkeypatch: pytest.MonkeyPatch, look_up: Callable[[str], str]) -> None:
@@ -106,8 +137,7 @@ def test_failing_resolver(
     answers(monkeypatch, fail)
     asked.ask(ALICE)
     found = asked.wait(1)
-    capfd.readouterr()
-    assert found == [(ALICE, "")]
+    assert (found, capfd.readouterr().err) == ([(ALICE, "")], "")
 
 
 def test_slow_resolver(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,9 +146,56 @@ def test_slow_resolver(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
     answers(monkeypatch, never)
     asked.ask(ALICE)
     found = asked.wait(1)
+    asked.gone()
     with pytest.raises(ProcessLookupError):
         os.kill(asked.pids[0], 0)
     assert found == [(ALICE, "")]
+
+
+def test_silence_is_not_remembered_for_long(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An address that nobody could tell about is asked for again later; one without a name much later."""
+    monkeypatch.setattr(lookup, "TIMEOUT", 0.05)
+    answers(monkeypatch, lambda address: never(address) if address == ALICE else nobody(address))
+    now = asked.loop.time()
+    asked.ask(ALICE)
+    asked.ask(BOB)
+    asked.wait(2)
+    known = []
+    for seconds in (0, REMEMBER_SILENCE + 1, REMEMBER + 1):
+        monkeypatch.setattr(asked.loop, "time", lambda later=seconds: now + TOLERANCE + later)
+        known.append((asked.names.known(ALICE), asked.names.known(BOB)))
+    monkeypatch.undo()
+    assert known == [("", ""), (None, ""), (None, None)]
+
+
+def test_flood_of_sources(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However fast answers come, so many look-ups begin in a burst, and a few a second after it."""
+    answers(monkeypatch, lambda _: "x.example")
+    now = asked.loop.time()
+    monkeypatch.setattr(asked.names, "_loop", _Still(asked.loop, now))
+    begun = 0
+    while begun < 10 * BURST and not asked.names.full():
+        asked.ask(f"10.0.0.{begun}")
+        begun += 1
+        asked.wait(begun)
+        asked.gone()
+    assert begun == BURST
+
+
+def test_process_that_cannot_end(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that the kernel does not let go (a dead file server) is counted, and nothing waits for it."""
+    monkeypatch.setattr(lookup, "TIMEOUT", 0.05)
+    monkeypatch.setattr(os, "kill", lambda *_: None)
+    answers(monkeypatch, never)
+    for number in range(MAX_LOOKUPS):
+        asked.ask(f"192.0.2.{number}")
+    asked.wait(MAX_LOOKUPS)
+    full = asked.names.full()
+    monkeypatch.undo()
+    for pid in asked.pids:
+        os.kill(pid, signal.SIGKILL)
+    asked.gone()
+    assert (full, asked.names.full()) == (True, False)
 
 
 def test_asked_twice(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,8 +248,7 @@ def test_nothing_is_left_behind(asked: Asked, monkeypatch: pytest.MonkeyPatch) -
     for number in range(5):
         asked.ask(f"192.0.2.{number}")
     asked.wait(5)
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+    asked.gone()
     assert len(os.listdir("/proc/self/fd")) == before
 
 
