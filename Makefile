@@ -1,6 +1,7 @@
 # make demo    a knock opens a port, in a lab that leaves nothing behind
 # make test    everything: lint, types, unit, wheel, end to end, faults, beside knockd 0.8
 # make faults  break it for real: kills at every step, full disks, interfaces that go
+# make fuzz    attack every parser, a minute each (FUZZ_SECONDS=600: ten; NAME=config: one of them)
 # make check   what to run before a commit: lint, types, unit tests
 # make bench   measure beside knockd 0.8 and write docs/benchmarks.md (20 minutes; NAME=flood: one part)
 # make clean   back to a clean checkout
@@ -15,12 +16,14 @@ export PIP_ROOT_USER_ACTION = ignore
 
 BIN := .venv/bin
 STAMP := .venv/installed
+FUZZ := .venv/fuzz
+FUZZ_SECONDS ?= 60
 PYTEST := $(BIN)/python -m pytest -q
 LAB := $(BIN)/python -m tests.support.enter
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench lint types unit property wheel e2e faults differential clean \
-	packages-demo packages-test packages-bench
+.PHONY: help demo test check bench lint types unit property parsers fuzz wheel e2e faults \
+	differential clean packages-demo packages-test packages-bench
 
 help:
 	@sed -n '/^$$/q; s/^# \{0,1\}//p' Makefile
@@ -34,6 +37,7 @@ test: packages-test $(STAMP)
 	@$(MAKE) --no-print-directory types
 	@$(MAKE) --no-print-directory unit
 	@$(MAKE) --no-print-directory property
+	@$(MAKE) --no-print-directory parsers
 	@$(MAKE) --no-print-directory wheel
 	@$(MAKE) --no-print-directory e2e
 	@$(MAKE) --no-print-directory faults
@@ -54,6 +58,12 @@ unit: $(STAMP)
 
 property: $(STAMP)
 	$(PYTEST) tests/property
+
+parsers: $(FUZZ)
+	$(PYTEST) tests/fuzz
+
+fuzz: $(FUZZ)
+	@$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS) $(NAME)
 
 wheel: $(STAMP)
 	$(BIN)/python -m tests.support.wheel build/wheel
@@ -78,6 +88,12 @@ $(STAMP): setup.cfg pyproject.toml | packages-demo
 	@echo "installing into .venv"
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/pip install -qq --editable '.[test,lint]'
+	@touch $@
+
+# Apart: 34 MB that nothing else needs, and there is none for every machine.
+$(FUZZ): $(STAMP)
+	@$(BIN)/pip install -qq --only-binary atheris --editable '.[fuzz]' || \
+		echo "no atheris for this machine: what is known is tried again, but nothing new"
 	@touch $@
 
 clean:

@@ -1,0 +1,27 @@
+"""A command that needs no shell has the words that a shell finds; what is put into one stays one word.
+
+The input is a door's name, an interface's name and a command, each on its line.
+"""
+
+from __future__ import annotations
+
+import shlex
+
+from knockd.engine.commands import environment, expand, words
+from knockd.engine.leases import Knock
+from knockd_conf.model import Door
+
+SOURCE, DESTINATION = "2001:db8::1", "fd00::1"
+
+
+def check(data: bytes) -> None:
+    """Expand and split one command."""
+    name, interface, command = (data.decode("utf-8", "replace").replace("\0", "") + "\n\n").split("\n")[:3]
+    door = Door(name, "", 1, (), start_command=command)
+    knock = Knock(door, SOURCE, 6, DESTINATION, interface)
+    expected = ["open", SOURCE, name, f"x{interface}", DESTINATION, "10"]
+    assert expected == shlex.split(expand("open %IP% %DOOR% x%IFACE% %DST% %TIMEOUT%", knock))
+    assert environment(knock, {})["KNOCKD_DOOR"] == name
+    expanded = expand(command, knock)
+    found = words(expanded)
+    assert found is None or found == shlex.split(expanded)
