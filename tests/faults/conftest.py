@@ -1,7 +1,20 @@
-"""Labs and daemons for the fault-injection suite: those of the end-to-end tests."""
+"""Labs and daemons for the fault-injection suite: those of the end-to-end tests, and small disks."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
 from tests.e2e.conftest import either, lab, pair, start
+from tests.support.disks import Disk
 
 __all__ = ["either", "lab", "pair", "start"]
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Disk]:
+    """A disk of 64 KiB. Ask for it before ``start``: it goes after the daemon."""
+    with Disk(tmp_path / "disk") as made:
+        yield made
