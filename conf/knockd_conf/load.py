@@ -5,8 +5,8 @@ from __future__ import annotations
 import glob
 import os
 import socket
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -57,7 +57,7 @@ def load(
     doors, problems = templates.arrange([one for one in reader.sections if one.name != keys.OPTIONS])
     reader.problems += problems
     builder = Builder(reader.host, entries, resolve, reader.problems, reader.notes)
-    built = tuple(door for door in map(builder.door, doors) if door is not None)
+    built = _numbered(door for door in map(builder.door, doors) if door is not None)
     reader.problems += _shared_files(built)
     if reader.problems:
         order = {name: index for index, name in enumerate(reader.files)}
@@ -72,6 +72,17 @@ def load(
     if not built:
         reader.notes.append(f"{reader.files[0]}: no door: nothing will ever open")
     return Config(reader.files[0], options, built, reader.host, tuple(reader.files), tuple(reader.notes))
+
+
+def _numbered(doors: Iterable[Door]) -> tuple[Door, ...]:
+    """Tells doors of one name apart: two sections of one name are two doors."""
+    seen_so_far: dict[str, int] = {}
+    numbered = []
+    for door in doors:
+        occurrence = seen_so_far.get(door.name, 0)
+        seen_so_far[door.name] = occurrence + 1
+        numbered.append(replace(door, occurrence=occurrence))
+    return tuple(numbered)
 
 
 def _shared_files(doors: Sequence[Door]) -> Iterator[Problem]:

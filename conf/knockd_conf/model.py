@@ -114,6 +114,8 @@ class Door:
     command_deadline: float = 0.0
     max_commands: int = 8
     seq_cooldown: float = 0.0
+    occurrence: int = 0
+    """Its place among the doors of its name: name and occurrence are its identity over reloads."""
     guard_ports: GuardPorts | None = None
     """None: what ``[options]`` says."""
     inherited: tuple[tuple[str, str], ...] = ()

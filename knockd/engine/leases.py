@@ -4,20 +4,24 @@ Pure: the caller passes the time, runs the commands it is told to run and report
 end. States of a lease:
 
     STARTING --start ended--> OPEN --deadline--> STOPPING --stop worked--> gone
-       ^                       |                    |  ^
-       |                  knock (renew)             |  +-- retry (5 times in 10 minutes), then FAILED
-       +---- stop ended ---- RENEWING               +--knock--> RENEWING
+       ^                       |                  |  ^
+       |                  knock (renew)  failed   |  | (5 times in 10 minutes, then FAILED)
+       |                       |                  v  |
+       +---- stop ended ---- RENEWING <--knock-- RETRYING
 
 A knock at a lease that is STARTING changes nothing: its deadline counts from the end of
-the start command.
+the start command. LEFTOVER is one of another boot: stopped once, then gone. A door is known
+by its name and occurrence, so a reload keeps its leases; what is open is closed with the stop
+command it was opened with.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import Enum, auto
 from typing import Literal
 
+from knockd.engine.journal import Record, State
 from knockd_conf.model import Door, Reknock
 
 MAX_LEASES = 1_024
@@ -25,16 +29,11 @@ RETRIES: tuple[float, ...] = (10.0, 30.0, 60.0, 180.0, 300.0)
 """Seconds before each new try of a stop command that failed: five in ten minutes."""
 
 Verb = Literal["start", "stop"]
+Key = tuple[str, int, str]
+"""A door's name and occurrence, and a source."""
 
-
-class State(Enum):
-    """Where a lease is between its opening and its end."""
-
-    STARTING = auto()
-    OPEN = auto()
-    RENEWING = auto()
-    STOPPING = auto()
-    FAILED = auto()
+_TIMED = frozenset({State.OPEN, State.RETRYING})
+_RUNNING = frozenset({State.STARTING, State.RENEWING, State.STOPPING, State.LEFTOVER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +46,27 @@ class Knock:
     destination: str
     interface: str
 
+    @property
+    def key(self) -> Key:
+        """Whose lease it is."""
+        return self.door.name, self.door.occurrence, self.source
+
 
 @dataclass(slots=True)
 class Lease:
-    """One open door for one source. ``deadline`` is in seconds of the caller's clock."""
+    """One open door for one source. ``deadline`` is in seconds of the caller's clock.
+
+    While a start command runs the deadline is provisional: what holds if its end is never heard of.
+    """
 
     number: int
+    id: str
     knock: Knock
+    deadline: float
     state: State = State.STARTING
-    deadline: float | None = None
     failures: int = 0
+    following: Knock | None = None
+    """RENEWING: the knock that opens it again; ``knock`` is still what the stop command closes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +77,7 @@ class Run:
     command: str
     knock: Knock
     lease: int | None
+    id: str = ""
     expired: bool = False
     """The lease's time is over: the log says so before the command runs."""
 
@@ -81,34 +92,48 @@ class Refused:
 
 @dataclass(slots=True)
 class Leases:
-    """The table of leases, at most ``bound``. Every method returns what to do now."""
+    """The table of leases, at most ``bound``. Every method returns what to do now.
+
+    The start command of a lease is to be run after ``records`` has been written down.
+    """
 
     bound: int = MAX_LEASES
+    run: str = "run"
+    """Random name of this run of the daemon; the ids of its leases begin with it."""
     closing: bool = False
     """After ``close_all``: nothing opens any more, and a start that ends is stopped at once."""
+    keeping: bool = False
+    """After ``keep_all``: nothing opens any more, and no stop command starts."""
+    changed: bool = False
+    """Whether ``records`` has something new; the caller resets it."""
     _leases: dict[int, Lease] = field(default_factory=dict)
-    _by_knocker: dict[tuple[Door, str], int] = field(default_factory=dict)
+    _by_knocker: dict[Key, int] = field(default_factory=dict)
+    _by_id: dict[str, int] = field(default_factory=dict)
     _last: int = 0
 
     def open(self, knock: Knock, now: float) -> list[Run | Refused]:
         """A knock was complete."""
         door = knock.door
-        if self.closing:
+        if self.closing or self.keeping:
             return [Refused(knock, "shutting down")]
         start, stop = door.start_for(knock.version), door.stop_for(knock.version)
-        if stop is None:
-            return [Run("start", start, knock, None)] if start is not None else []
-        key = (door, knock.source)
-        current = self._leases.get(self._by_knocker.get(key, 0))
+        current = self.held_by(knock)
         if current is not None and door.reknock is not Reknock.REPEAT:
             return self._again(current, knock, now)
+        if stop is None:
+            return [Run("start", start, knock, None)] if start is not None else []
         if len(self._leases) - len(self.failed()) >= self.bound:
             return [Refused(knock, f"{self.bound} leases are open")]
         self._last += 1
-        lease = Lease(self._last, knock)
-        self._leases[lease.number] = lease
-        self._by_knocker[key] = lease.number
-        return self._start(lease, now)
+        return self._start(self._add(Lease(self._last, f"{self.run}.{self._last}", knock, now)), knock, now)
+
+    def held_by(self, knock: Knock) -> Lease | None:
+        """The lease that this knocker has at this door."""
+        return self._leases.get(self._by_knocker.get(knock.key, 0))
+
+    def number_of(self, id_: str) -> int | None:
+        """The number of the lease of this id."""
+        return self._by_id.get(id_)
 
     def ended(self, number: int, verb: Verb, worked: bool, now: float) -> list[Run | Refused]:
         """The start or stop command of a lease has ended (``worked`` False: or a stop could not be run)."""
@@ -116,50 +141,80 @@ class Leases:
         if lease is None:
             return []
         if verb == "start":
-            lease.state = State.OPEN
-            lease.deadline = now if self.closing else now + lease.knock.door.cmd_timeout
-            return []
-        if lease.state is State.RENEWING and not self.closing:
-            return self._start(lease, now)
-        if worked or self.closing:
-            self._forget(lease)
-        elif lease.failures < len(RETRIES):
-            lease.deadline = now + RETRIES[lease.failures]
-            lease.failures += 1
-        else:
-            lease.state = State.FAILED
-            lease.deadline = None
-            if len(self.failed()) > self.bound:  # kept to be shown, never at the cost of a knock
-                self._forget(self.failed()[0])
-        return []
+            seconds = 0.0 if self.closing else lease.knock.door.cmd_timeout
+            lease.failures = 0
+            return self._set(lease, State.OPEN, now + seconds)
+        if lease.state is State.RENEWING and lease.following is not None and not self.closing:
+            lease.failures = 0 if worked else 1
+            return self._start(lease, lease.following, now)
+        if worked or lease.state is State.LEFTOVER:
+            return self._forget(lease)
+        return self._retry(lease, now)
 
-    def not_started(self, number: int) -> None:
-        """The start command of a lease was not run: there is nothing to stop."""
+    def not_started(self, number: int, now: float) -> None:
+        """The start command of a lease was not run: there is nothing to stop, unless a stop failed before."""
         lease = self._leases.get(number)
-        if lease is not None:
+        if lease is not None and lease.failures:
+            lease.failures = 0
+            self._retry(lease, now)
+        elif lease is not None:
             self._forget(lease)
 
     def due(self, now: float) -> list[Run]:
         """The stop commands whose time has come."""
+        if self.keeping:
+            return []
         runs = []
         for lease in self._leases.values():
-            if lease.deadline is not None and lease.deadline <= now:
+            if lease.state in _TIMED and lease.deadline <= now:
                 expired = lease.state is State.OPEN and not self.closing
-                runs.append(self._stop(lease, State.STOPPING, expired=expired))
+                runs.append(self._stop(lease, State.STOPPING, now, expired=expired))
         return runs
 
     def next_deadline(self) -> float | None:
         """When ``due`` has something to do, None: nothing is pending."""
-        return min((x.deadline for x in self._leases.values() if x.deadline is not None), default=None)
+        if self.keeping:
+            return None
+        return min((x.deadline for x in self._leases.values() if x.state in _TIMED), default=None)
 
-    def close_all(self) -> list[Run]:
+    def close_all(self, now: float) -> list[Run]:
         """The stop commands that end every lease now; a start that still runs is stopped after it."""
         self.closing = True
-        runs = []
-        for lease in self._leases.values():
-            if lease.state in {State.OPEN, State.FAILED} or lease.deadline is not None:
-                runs.append(self._stop(lease, State.STOPPING, expired=False))
-        return runs
+        waiting = [lease for lease in self._leases.values() if lease.state not in _RUNNING]
+        return [self._stop(lease, State.STOPPING, now, expired=False) for lease in waiting]
+
+    def keep_all(self) -> None:
+        """From now on commands only end: every lease is left to the next run."""
+        self.keeping = True
+
+    def settled(self) -> bool:
+        """Whether nothing is to be waited for: no command of a lease runs, and no deadline is to come."""
+        waits = _RUNNING if self.keeping else _RUNNING | _TIMED
+        return not any(lease.state in waits for lease in self._leases.values())
+
+    def recover(self, record: Record, now: float, *, same_boot: bool, running: bool) -> list[Run]:
+        """Takes a lease of an earlier run over; ``running``: its start command still runs."""
+        if record.id.startswith(f"{self.run}.") or self.number_of(record.id) is not None:
+            return []  # ours already, or ours and closed since
+        self._last += 1
+        lease = self._add(Lease(self._last, record.id, _knock_of(record), record.deadline))
+        lease.failures = record.failures
+        if not same_boot or record.state is State.LEFTOVER:
+            return [self._stop(lease, State.LEFTOVER, now, expired=False)]
+        if record.state is State.STARTING and running:
+            self._set(lease, State.STARTING, record.deadline)
+        elif record.state is State.RETRYING:
+            self._set(lease, State.RETRYING, record.deadline)
+        elif record.state is State.FAILED:
+            lease.failures = 0
+            self._set(lease, State.RETRYING, now)
+        else:
+            self._set(lease, State.OPEN, record.deadline)
+        return []
+
+    def records(self) -> Sequence[Record]:
+        """Every lease with all that its end needs."""
+        return tuple(map(_record_of, self._leases.values()))
 
     def __len__(self) -> int:
         return len(self._leases)
@@ -170,35 +225,93 @@ class Leases:
 
     def _again(self, lease: Lease, knock: Knock, now: float) -> list[Run | Refused]:
         """A knock of one who has a lease already."""
+        door = knock.door
         if lease.state in {State.STARTING, State.RENEWING}:
             return []
-        lease.knock = knock
-        lease.failures = 0
-        if lease.state is State.OPEN and knock.door.reknock is Reknock.EXTEND:
-            lease.deadline = now + knock.door.cmd_timeout
-            return []
-        if lease.state is State.STOPPING and lease.deadline is None:
-            lease.state = State.RENEWING  # its stop command is running; it opens again when that has ended
-            return []
-        return [self._stop(lease, State.RENEWING, expired=False)]
+        if lease.state is State.OPEN and door.reknock is Reknock.EXTEND and door.stop_for(knock.version):
+            return self._set(lease, State.OPEN, now + door.cmd_timeout)
+        lease.following = knock
+        if lease.state in {State.STOPPING, State.LEFTOVER}:
+            # Its stop command is running; it opens again when that has ended.
+            return self._set(lease, State.RENEWING, now)
+        return [self._stop(lease, State.RENEWING, now, expired=False)]
 
-    def _start(self, lease: Lease, now: float) -> list[Run | Refused]:
-        lease.state = State.STARTING
-        lease.deadline = None
-        command = lease.knock.door.start_for(lease.knock.version)
-        if command is None:
+    def _start(self, lease: Lease, knock: Knock, now: float) -> list[Run | Refused]:
+        start = knock.door.start_for(knock.version)
+        if knock.door.stop_for(knock.version) is None:  # so says the door since a reload
+            self._forget(lease)
+            return [Run("start", start, knock, None)] if start is not None else []
+        lease.knock, lease.following = knock, None
+        self._set(lease, State.STARTING, now + knock.door.cmd_timeout)
+        if start is None:
             return self.ended(lease.number, "start", True, now)
-        return [Run("start", command, lease.knock, lease.number)]
+        return [Run("start", start, knock, lease.number, lease.id)]
 
-    def _stop(self, lease: Lease, state: State, *, expired: bool) -> Run:
-        lease.state = state
-        lease.deadline = None
+    def _stop(self, lease: Lease, state: State, now: float, *, expired: bool) -> Run:
+        self._set(lease, state, now)
         command = lease.knock.door.stop_for(lease.knock.version)
         assert command is not None, "a lease is only made for a door with a stop command"
-        return Run("stop", command, lease.knock, lease.number, expired)
+        return Run("stop", command, lease.knock, lease.number, lease.id, expired)
 
-    def _forget(self, lease: Lease) -> None:
-        del self._leases[lease.number]
-        key = (lease.knock.door, lease.knock.source)
-        if self._by_knocker.get(key) == lease.number:
-            del self._by_knocker[key]
+    def _retry(self, lease: Lease, now: float) -> list[Run | Refused]:
+        """A stop command failed; the last try of this run leaves it to the next one."""
+        if self.closing or lease.failures >= len(RETRIES):
+            self._set(lease, State.FAILED, now)
+            if len(self.failed()) > self.bound:  # kept to be shown, never at the cost of a knock
+                self._forget(self.failed()[0])
+            return []
+        lease.failures += 1
+        return self._set(lease, State.RETRYING, now + RETRIES[lease.failures - 1])
+
+    def _add(self, lease: Lease) -> Lease:
+        self._leases[lease.number] = lease
+        self._by_id[lease.id] = lease.number
+        self._by_knocker[lease.knock.key] = lease.number
+        return lease
+
+    def _set(self, lease: Lease, state: State, deadline: float) -> list[Run | Refused]:
+        lease.state, lease.deadline, self.changed = state, deadline, True
+        return []
+
+    def _forget(self, lease: Lease) -> list[Run | Refused]:
+        self.changed = True
+        del self._leases[lease.number], self._by_id[lease.id]
+        if self._by_knocker.get(lease.knock.key) == lease.number:
+            del self._by_knocker[lease.knock.key]
+        return []
+
+
+def _record_of(lease: Lease) -> Record:
+    knock, door = lease.knock, lease.knock.door
+    return Record(
+        id=lease.id,
+        door=door.name,
+        occurrence=door.occurrence,
+        source=knock.source,
+        destination=knock.destination,
+        interface=knock.interface,
+        state=lease.state,
+        deadline=lease.deadline,
+        failures=lease.failures,
+        stop=door.stop_for(knock.version) or "",
+        cmd_timeout=door.cmd_timeout,
+        command_deadline=door.command_deadline,
+        max_commands=door.max_commands,
+    )
+
+
+def _knock_of(record: Record) -> Knock:
+    """The opening of a lease whose door may not be in the configuration any more."""
+    door = Door(
+        record.door,
+        path="",
+        line=0,
+        steps=(),
+        stop_command=record.stop,
+        cmd_timeout=record.cmd_timeout,
+        command_deadline=record.command_deadline,
+        max_commands=record.max_commands,
+        occurrence=record.occurrence,
+    )
+    version = 6 if ":" in record.source else 4
+    return Knock(door, record.source, version, record.destination, record.interface)

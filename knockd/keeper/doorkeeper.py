@@ -1,25 +1,42 @@
-"""Openings to commands: leases decide, the runner runs, the log hears of it."""
+"""Openings to commands: leases decide, the journal notes, the runner runs, the log hears of it.
+
+A start command whose door will be closed runs after its lease has been written down; all
+openings of one turn of the loop share one commit.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import Protocol
 
+from knockd.edge import orphans
+from knockd.edge.boot import boot_time, random_name
 from knockd.edge.runner import Command, Ended, Runner
 from knockd.engine.commands import MAX_COMMAND, environment, expand, words
+from knockd.engine.journal import Record, State
 from knockd.engine.leases import RETRIES, Knock, Leases, Refused, Run
+from knockd.keeper.bookkeeper import Bookkeeper, Found, Merge
+from knockd.keeper.pace import Pace
+from knockd.keeper.recovery import Orphans
 from knockd.keeper.reporter import Reporter
+from knockd_conf.model import Config, Door, Options
 
 STOP_DEADLINE = 60.0
 """Seconds a stop command may take."""
 
+TRY_AGAIN = 60.0
+"""Seconds after which StateDir is tried again when it could not be had."""
 
-def boot_time() -> float:
-    """Seconds since boot, sleep included: no jump of the wall clock moves a lease."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+class Book(Protocol):
+    """Where leases are noted; a Bookkeeper, or a test."""
+
+    def read(self, *, create: bool) -> list[Found]: ...
+    def commit(self, records: Callable[[], Sequence[Record]], merge: Merge) -> str | None: ...
+    def move(self, state_dir: str) -> None: ...
 
 
 class Doorkeeper:
@@ -29,30 +46,55 @@ class Doorkeeper:
         self,
         loop: asyncio.AbstractEventLoop,
         reporter: Reporter,
-        max_leases: int,
+        config: Config,
         clock: Callable[[], float] = boot_time,
+        book: Book | None = None,
     ) -> None:
         self._loop = loop
         self.reporter = reporter
         self._clock = clock
-        self._leases = Leases(max_leases)
+        self._options: Options = config.options
+        self._doors: tuple[Door, ...] = config.doors
+        self._leases = Leases(config.options.max_leases, run=random_name())
+        self._book = book or Bookkeeper(config.options.state_dir, self._announce, clock)
+        self._pace = Pace(loop, clock, self._commit)
+        self._starts: list[Run] = []
         self._timer: asyncio.TimerHandle | None = None
-        self._closed: asyncio.Event | None = None
+        self._retry: asyncio.TimerHandle | None = None
+        self._settled: asyncio.Event | None = None
+        self.runner = Runner(loop)
         self.changed: Callable[[], None] = lambda: None
         """Called whenever ``counts`` may have changed."""
-        self.runner = Runner(loop)
-
-    def limit(self, max_leases: int) -> None:
-        """Changes how many leases may be open; those that are stay."""
-        self._leases.bound = max_leases
 
     @property
     def counts(self) -> tuple[int, int]:
         """How many leases there are, and how many of them could not be closed."""
         return len(self._leases), len(self._leases.failed())
 
+    def recover(self) -> None:
+        """Takes over what earlier runs have left open. Call it once, before anybody can knock."""
+        needed = any(door.stop_command or door.stop_command_6 for door in self._doors)
+        found = self._book.read(create=needed)
+        for one in found:
+            self._merge(one)
+        if needed or found:
+            self._commit()
+
+    def adopt(self, config: Config) -> None:
+        """A new configuration: leases that are open stay, and are closed as they were opened to be."""
+        self._options, self._doors = config.options, config.doors
+        self._leases.bound = config.options.max_leases
+        self._book.move(config.options.state_dir)
+        if len(self._leases):
+            self._commit()
+
     def open(self, knock: Knock) -> None:
         """A knock was complete."""
+        if self._options.state_required and self._leases.held_by(knock) is not None:
+            reason = self._commit()
+            if reason is not None:  # before a renewal closes what is open
+                self._refuse(knock, reason)
+                return
         self._do(self._leases.open(knock, self._clock()))
 
     async def close(self, patience: float) -> int:
@@ -60,18 +102,101 @@ class Doorkeeper:
 
         A command that still runs is left alone: ``open; sleep 30; close`` must come to its end.
         """
-        self._closed = asyncio.Event()
-        self._do(list(self._leases.close_all()))
+        self._drop_starts()
+        self._do(list(self._leases.close_all(self._clock())))
+        return await self._settle(patience)
+
+    async def keep(self, patience: float) -> int:
+        """Leaves every lease to the next start; what runs gets ``patience`` seconds. Returns how many."""
+        self._drop_starts()
+        self._leases.keep_all()
+        return await self._settle(patience)
+
+    async def _settle(self, patience: float) -> int:
+        self._settled = asyncio.Event()
+        self._arm()
         with suppress(TimeoutError):
             async with asyncio.timeout(patience):
-                await self._closed.wait()
+                await self._settled.wait()
+        self._commit()
+        self._pace.stop()
+        for timer in (self._timer, self._retry):
+            if timer is not None:
+                timer.cancel()
         return len(self._leases)
 
-    def _do(self, actions: list[Run | Refused]) -> None:
+    def _drop_starts(self) -> None:
+        """Openings that have not run yet do not open any more."""
+        starts, self._starts = self._starts, []
+        for run in starts:
+            self._refuse(run.knock, "shutting down", run)
+
+    def _merge(self, found: Found) -> None:
+        """Leases of earlier runs become ours."""
+        now = self._clock()
+        starting = {r.id for r in found.records if r.state is State.STARTING} if found.same_boot else set()
+        running = orphans.find(starting)
+        runs: list[Run | Refused] = []
+        for record in found.records:
+            before = len(self._leases)
+            pid = running.get(record.id)
+            runs += self._leases.recover(record, now, same_boot=found.same_boot, running=pid is not None)
+            if len(self._leases) > before:
+                self._say_recovered(record, now, same_boot=found.same_boot, running=pid is not None)
+            if pid is not None:
+                self._wait_for(record, pid)
+        self._do(runs)
+
+    def _say_recovered(self, record: Record, now: float, *, same_boot: bool, running: bool) -> None:
+        fields = {"ip": record.source, "door": record.door}
+        if record.state in {State.RETRYING, State.FAILED} and same_boot:
+            self.reporter.say("recovered-failed", level="warning", **fields)
+        elif running:
+            self.reporter.say("recovered-starting", level="warning", **fields, seconds=record.cmd_timeout)
+        else:
+            seconds = max(0.0, record.deadline - now) if same_boot else 0.0
+            self.reporter.say("recovered", level="warning", **fields, seconds=seconds)
+
+    def _wait_for(self, record: Record, pid: int) -> None:
+        def ended() -> None:
+            number = self._leases.number_of(record.id)
+            if number is not None:
+                self._do(self._leases.ended(number, "start", True, self._clock()))
+
+        Orphans(self._loop).wait(record.id, pid, record.command_deadline, ended)
+
+    def _commit(self) -> str | None:
+        """Notes every lease, then runs the start commands that waited for it.
+
+        Returns why the journal is not in StateDir, or None.
+        """
+        self._pace.begin()
+        self._leases.changed = False
+        starts, self._starts = self._starts, []
+        reason = self._book.commit(self._leases.records, self._merge)
+        self._pace.end()
+        if self._retry is not None:
+            self._retry.cancel()
+        self._retry = self._loop.call_later(TRY_AGAIN, self._commit) if reason is not None else None
+        for run in starts:
+            if reason is not None and self._options.state_required:
+                self._refuse(run.knock, reason, run)
+            else:
+                self._run(run)
+        self._arm()
+        return reason
+
+    def _refuse(self, knock: Knock, reason: str, run: Run | None = None) -> None:
+        if run is not None and run.lease is not None:
+            self._leases.not_started(run.lease, self._clock())
+        self._say("refused", knock, level="warning", reason=reason)
+
+    def _do(self, actions: Sequence[Run | Refused]) -> None:
         for action in actions:
             if isinstance(action, Refused):
-                knock = action.knock
-                self._say("refused", knock, level="warning", reason=action.reason)
+                self._refuse(action.knock, action.reason)
+            elif action.verb == "start" and action.lease is not None:
+                self._starts.append(action)
             else:
                 self._run(action)
         self._arm()
@@ -86,12 +211,15 @@ class Doorkeeper:
             )
             self._ended(run, line, None)
             return
+        variables = environment(knock, os.environ)
+        if run.verb == "start" and run.lease is not None:
+            variables[orphans.LEASE] = run.id
         command = Command(
-            group=door,
+            group=(door.name, door.occurrence),
             places=door.max_commands,
             line=line,
             words=words(line),
-            environment=environment(knock, os.environ),
+            environment=variables,
             deadline=STOP_DEADLINE if run.verb == "stop" else door.command_deadline,
             urgent=run.verb == "stop",
         )
@@ -122,32 +250,36 @@ class Doorkeeper:
         if run.lease is None:
             return
         if ended is None and run.verb == "start":
-            self._leases.not_started(run.lease)
+            self._leases.not_started(run.lease, self._clock())
             self._arm()
             return
         failed_before = len(self._leases.failed())
         worked = ended is not None and ended.status == 0
         self._do(self._leases.ended(run.lease, run.verb, worked, self._clock()))
         if len(self._leases.failed()) > failed_before:
-            self._say("stop-failed", knock, level="error", tries=len(RETRIES) + 1, command=line)
-        elif self._leases.closing and run.verb == "stop" and not worked:
-            self._say("stop-failed", knock, level="error", tries=1, command=line)
+            tries = 1 if self._leases.closing else len(RETRIES) + 1
+            self._say("stop-failed", knock, level="error", tries=tries, command=line)
 
     def _arm(self) -> None:
-        """Sets the one timer to the next deadline."""
+        """Sets the one timer to the next deadline, and plans a commit when there is something to note."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         deadline = self._leases.next_deadline()
         if deadline is not None:
             self._timer = self._loop.call_later(max(0.0, deadline - self._clock()), self._due)
-        if self._closed is not None and not len(self._leases):
-            self._closed.set()
+        if self._leases.changed or self._starts:
+            self._pace.plan(urgent=bool(self._starts))
+        if self._settled is not None and not self._starts and self._leases.settled():
+            self._settled.set()
         self.changed()
 
     def _due(self) -> None:
         self._timer = None
         self._do(list(self._leases.due(self._clock())))
 
+    def _announce(self, event: str, *, level: str = "info", **fields: object) -> None:
+        self.reporter.say(event, level=level, **fields)
+
     def _say(self, event: str, knock: Knock, *, level: str = "info", **fields: object) -> None:
-        self.reporter.say(event, level=level, ip=knock.source, door=knock.door.name, **fields)
+        self._announce(event, level=level, ip=knock.source, door=knock.door.name, **fields)

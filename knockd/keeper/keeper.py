@@ -30,6 +30,7 @@ from knockd.keeper.sinks import Sinks
 from knockd.keeper.supervisor import Supervisor
 from knockd.worker.process import WorkerProcess, start_worker
 from knockd_conf import Config, ConfigError
+from knockd_conf.model import OnExit
 
 PATIENCE = 3.0
 """Seconds that stop commands get when the daemon ends."""
@@ -55,6 +56,7 @@ class Keeper:
         self._failure = ""
         self._overlap = Overlap()
         self._pid_file: PidFile | None = None
+        self._keeps_open = False
 
     def run(self) -> int:
         """Serves until TERM or INT; returns the exit status."""
@@ -64,7 +66,7 @@ class Keeper:
         self._loop = loop = asyncio.get_running_loop()
         self._end = asyncio.Event()
         self._open_log()
-        self._doorkeeper = Doorkeeper(loop, self._reporter, self._config.options.max_leases)
+        self._doorkeeper = Doorkeeper(loop, self._reporter, self._config)
         if not self._take_pid_file():
             return self._status
         self._rotation = self._previous = Rotation(self._config, self._reporter)
@@ -77,18 +79,26 @@ class Keeper:
         loop.add_signal_handler(signal.SIGHUP, self._reload)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._end.set)
+        loop.add_signal_handler(signal.SIGUSR1, self._leave)
+        self._doorkeeper.recover()
         self._supervisor.replace()
         await self._end.wait()
         self._service.stopping()
         self._supervisor.stop()
         if self._started is None:
             self._reporter.say("stopping")
-        still_open = await self._doorkeeper.close(PATIENCE)
-        if still_open:
+        if self._keeps_open or self._config.options.on_exit is OnExit.KEEP:
+            self._reporter.say("keeping", count=await self._doorkeeper.keep(PATIENCE))
+        elif still_open := await self._doorkeeper.close(PATIENCE):
             self._reporter.say("still-open", level="error", count=still_open)
         if self._pid_file is not None:
             self._pid_file.remove()
         return self._status
+
+    def _leave(self) -> None:
+        """USR1: ends and leaves open doors to the next start."""
+        self._keeps_open = True
+        self._end.set()
 
     def _open_log(self) -> None:
         options = self._config.options
@@ -248,8 +258,8 @@ class Keeper:
             self._sinks.close()
             self._open_log()
             self._doorkeeper.reporter = self._reporter
-            self._doorkeeper.limit(config.options.max_leases)
         self._reopen()
+        self._doorkeeper.adopt(config)
         self._rotation = Rotation(config, self._reporter)
         self._supervisor.replace()
 

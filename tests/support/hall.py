@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
 import structlog
 
 from knockd.edge.runner import Command, Ended, Runner
+from knockd.engine.journal import Record
 from knockd.engine.leases import Knock
+from knockd.keeper.bookkeeper import Found, Merge
 from knockd.keeper.doorkeeper import Doorkeeper
 from knockd.keeper.reporter import Reporter
-from knockd_conf.model import Door
+from knockd_conf.model import Config, Door, Options
 from tests.support.played import door
 from tests.support.still_loop import StillLoop
 
@@ -61,27 +63,78 @@ class Hands:
         return [command.line for command in self.commands]
 
 
+def configuration(**options: Any) -> Config:
+    """A configuration with the door that is knocked at."""
+    values = {"max_leases": 8, **options}
+    return Config("/etc/knockd.conf", Options(**values), (DOOR,), "host", ("/etc/knockd.conf",))
+
+
+class Notebook:
+    """A journal in memory: what earlier runs left (``found``), and every commit since."""
+
+    def __init__(self) -> None:
+        self.found: list[Found] = []
+        self.late: list[Found] = []
+        """Found at the next commit."""
+        self.commits: list[tuple[Record, ...]] = []
+        self.reason: str | None = None
+        self.path = ""
+
+    def read(self, *, create: bool) -> list[Found]:  # noqa: ARG002 - as in Bookkeeper
+        """What earlier runs left."""
+        return self.found
+
+    def commit(self, records: Callable[[], Sequence[Record]], merge: Merge) -> str | None:
+        """Notes what there is."""
+        while self.late:
+            merge(self.late.pop())
+        self.commits.append(tuple(records()))
+        return self.reason
+
+    def move(self, state_dir: str) -> None:
+        """Another directory."""
+        self.path = state_dir
+
+
 class Hall:
     """A doorkeeper on a loop on which time stands still."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop | None = None, max_leases: int = 8) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop | None = None, **options: Any) -> None:
         self.loop = StillLoop()
         self.now = 1_000.0
         self.hands = Hands()
-        reporter = Reporter(structlog.get_logger())
-        self.keeper = Doorkeeper(loop or self.loop.loop, reporter, max_leases, lambda: self.now)
+        self.book = Notebook()
+        self.keeper = Doorkeeper(
+            loop or self.loop.loop,
+            Reporter(structlog.get_logger()),
+            configuration(**options),
+            lambda: self.now,
+            self.book,
+        )
         self.keeper.runner = cast(Runner, self.hands)
+
+    def open(self, *knocks: Knock) -> None:
+        """These knocks are heard in one turn of the loop."""
+        for one in knocks:
+            self.keeper.open(one)
+        self.loop.turn()
 
     def wait(self) -> None:
         """Time passes until the timer runs."""
         (seconds,) = self.loop.waiting
         self.now += seconds
         self.loop.fire()
+        self.loop.turn()
 
     def opened(self) -> None:
         """Somebody knocks and the start command ends well."""
-        self.keeper.open(knock())
-        self.hands.end()
+        self.open(knock())
+        self.end()
+
+    def end(self, status: int = 0, *output: str, late: bool = False) -> None:
+        """The command that has run longest ends, and what follows of it happens."""
+        self.hands.end(status, *output, late=late)
+        self.loop.turn()
 
 
 def said(log: list[Any]) -> list[str]:

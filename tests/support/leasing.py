@@ -52,7 +52,7 @@ class Story:
 
     def close_all(self) -> list[str]:
         """The daemon ends."""
-        return self._noted(self.leases.close_all())
+        return self._noted(self.leases.close_all(self.now))
 
     def _noted(self, actions: Sequence[Run | Refused]) -> list[str]:
         for action in actions:

@@ -27,6 +27,7 @@ class StillLoop:
 
     def __init__(self) -> None:
         self.timers: list[Timer] = []
+        self.soon: list[Timer] = []
         self.readers: dict[int, tuple[Callable[..., object], tuple[Any, ...]]] = {}
 
     @property
@@ -38,6 +39,18 @@ class StillLoop:
         """Notes a timer."""
         self.timers.append(Timer(seconds, lambda: callback(*given)))
         return self.timers[-1]
+
+    def call_soon(self, callback: Callable[..., object], *given: Any) -> Timer:
+        """Notes what runs in the next turn."""
+        self.soon.append(Timer(0.0, lambda: callback(*given)))
+        return self.soon[-1]
+
+    def turn(self) -> None:
+        """Runs what was to run soon, and what that wants to run soon."""
+        while self.soon:
+            one = self.soon.pop(0)
+            if not one.cancelled:
+                one.callback()
 
     def add_reader(self, link: socket.socket, callback: Callable[..., object], *given: Any) -> None:
         """Notes a reader."""

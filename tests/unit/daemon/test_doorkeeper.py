@@ -13,7 +13,7 @@ from knockd.engine.commands import MAX_COMMAND
 from knockd.engine.leases import RETRIES
 from knockd.keeper.doorkeeper import STOP_DEADLINE
 from knockd_conf.model import Door
-from tests.support.hall import DOOR, PLAIN, Hall, knock, said
+from tests.support.hall import DOOR, PLAIN, Hall, configuration, knock, said
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def log() -> Iterator[list[Any]]:
 
 def test_start_command(hall: Hall) -> None:
     """The start command has the opening's values, the door's places and the door's deadline."""
-    hall.keeper.open(knock())
+    hall.open(knock())
     (command,) = hall.hands.commands
     assert (
         command.group,
@@ -41,7 +41,7 @@ def test_start_command(hall: Hall) -> None:
         command.deadline,
         command.urgent,
         command.environment["KNOCKD_IP"],
-    ) == (DOOR, 3, "open 192.0.2.1", ["open", "192.0.2.1"], 7.0, False, "192.0.2.1")
+    ) == (("ssh", 0), 3, "open 192.0.2.1", ["open", "192.0.2.1"], 7.0, False, "192.0.2.1")
 
 
 def test_stop_command(hall: Hall) -> None:
@@ -61,7 +61,7 @@ def test_log_of_a_visit(hall: Hall, log: list[Any]) -> None:
     """An opening and its end are told as 0.8 tells them."""
     hall.opened()
     hall.wait()
-    hall.hands.end()
+    hall.end()
     assert (said(log), {entry["ip"] for entry in log}, {entry["door"] for entry in log}) == (
         ["command open 192.0.2.1", "command-timeout", "command close 192.0.2.1; sync"],
         {"192.0.2.1"},
@@ -71,8 +71,8 @@ def test_log_of_a_visit(hall: Hall, log: list[Any]) -> None:
 
 def test_log_of_a_failure(hall: Hall, log: list[Any]) -> None:
     """A command that fails is told with what it said and its status."""
-    hall.keeper.open(knock(PLAIN))
-    hall.hands.end(2, "open: no such table", "bye")
+    hall.open(knock(PLAIN))
+    hall.end(2, "open: no such table", "bye")
     assert said(log)[1:] == [
         "command-output open: no such table",
         "command-output bye",
@@ -87,8 +87,8 @@ def test_log_of_a_late_command(hall: Hall, log: list[Any], stop: bool, seconds: 
         hall.opened()
         hall.wait()
     else:
-        hall.keeper.open(knock())
-    hall.hands.end(143, late=True)
+        hall.open(knock())
+    hall.end(143, late=True)
     line = hall.hands.lines[-1]
     assert said(log)[-2:] == [f"command-late {line} {seconds}", "command-failed 143"]
 
@@ -96,31 +96,31 @@ def test_log_of_a_late_command(hall: Hall, log: list[Any], stop: bool, seconds: 
 def test_timer(hall: Hall) -> None:
     """There is one timer, for the soonest deadline, and none when nothing is pending."""
     waiting = [hall.loop.waiting]
-    hall.keeper.open(knock())
+    hall.open(knock())
     waiting.append(hall.loop.waiting)
-    hall.hands.end()
+    hall.end()
     waiting.append(hall.loop.waiting)
     hall.now += 4
-    hall.keeper.open(knock(source="192.0.2.2"))
-    hall.hands.end()
+    hall.open(knock(source="192.0.2.2"))
+    hall.end()
     waiting.append(hall.loop.waiting)
     assert waiting == [[], [], [10.0], [6.0]]
 
 
 def test_no_timer_without_leases(hall: Hall) -> None:
     """A door without stop command and a lease that is over leave no timer."""
-    hall.keeper.open(knock(PLAIN))
-    hall.hands.end()
+    hall.open(knock(PLAIN))
+    hall.end()
     hall.opened()
     hall.wait()
-    hall.hands.end()
+    hall.end()
     assert hall.loop.waiting == []
 
 
 def test_deadline_that_has_passed(hall: Hall) -> None:
     """A deadline in the past is due at once."""
-    hall.keeper.open(knock(replace(DOOR, cmd_timeout=0.0)))
-    hall.hands.end()
+    hall.open(knock(replace(DOOR, cmd_timeout=0.0)))
+    hall.end()
     assert hall.loop.waiting == [0.0]
 
 
@@ -129,7 +129,7 @@ def test_stop_that_fails_for_good(hall: Hall, log: list[Any]) -> None:
     hall.opened()
     for _ in range(len(RETRIES) + 1):
         hall.wait()
-        hall.hands.end(1)
+        hall.end(1)
     assert ([line for line in said(log) if line.startswith("stop-failed")], hall.loop.waiting) == (
         ["stop-failed close 192.0.2.1; sync 6"],
         [],
@@ -139,10 +139,10 @@ def test_stop_that_fails_for_good(hall: Hall, log: list[Any]) -> None:
 def test_too_many_leases(log: list[Any]) -> None:
     """An opening beyond Max_Leases is refused and told; with a new limit there is room."""
     hall = Hall(max_leases=1)
-    hall.keeper.open(knock())
-    hall.keeper.open(knock(source="192.0.2.2"))
-    hall.keeper.limit(2)
-    hall.keeper.open(knock(source="192.0.2.2"))
+    hall.open(knock())
+    hall.open(knock(source="192.0.2.2"))
+    hall.keeper.adopt(configuration(max_leases=2))
+    hall.open(knock(source="192.0.2.2"))
     assert said(log) == ["command open 192.0.2.1", "refused 1 leases are open", "command open 192.0.2.2"]
 
 
@@ -153,14 +153,14 @@ def long_door(**commands: str) -> Door:
 
 def test_longest_command(hall: Hall) -> None:
     """A command of exactly 4,096 bytes after expansion is run."""
-    hall.keeper.open(knock(long_door(start_command="%IP%".ljust(MAX_COMMAND - 5, "x"))))
+    hall.open(knock(long_door(start_command="%IP%".ljust(MAX_COMMAND - 5, "x"))))
     assert len(hall.hands.lines[0]) == MAX_COMMAND
 
 
 def test_command_too_long(hall: Hall, log: list[Any]) -> None:
     """A command that grows beyond 4,096 bytes is not run, and that is told."""
     command = "%IP%".ljust(MAX_COMMAND - 4, "x")
-    hall.keeper.open(knock(long_door(start_command=command)))
+    hall.open(knock(long_door(start_command=command)))
     assert (hall.hands.lines, log) == (
         [],
         [
@@ -179,14 +179,14 @@ def test_command_too_long(hall: Hall, log: list[Any]) -> None:
 
 def test_bytes_not_letters(hall: Hall) -> None:
     """The limit is in bytes: letters of two bytes count twice."""
-    hall.keeper.open(knock(long_door(start_command="\u00fc" * (MAX_COMMAND // 2 + 1))))
+    hall.open(knock(long_door(start_command="\u00fc" * (MAX_COMMAND // 2 + 1))))
     assert hall.hands.lines == []
 
 
 def test_stop_too_long(hall: Hall, log: list[Any]) -> None:
     """A stop command that cannot be run is tried again like one that fails, and told as an error at last."""
-    hall.keeper.open(knock(long_door(stop_command="%IP%".ljust(MAX_COMMAND, "x"))))
-    hall.hands.end()
+    hall.open(knock(long_door(stop_command="%IP%".ljust(MAX_COMMAND, "x"))))
+    hall.end()
     for _ in range(len(RETRIES) + 1):
         hall.wait()
     assert said(log)[-1].startswith("stop-failed")
@@ -195,7 +195,7 @@ def test_stop_too_long(hall: Hall, log: list[Any]) -> None:
 def test_too_many_wait(hall: Hall, log: list[Any]) -> None:
     """An opening whose command cannot even wait is refused and told."""
     hall.hands.full = True
-    hall.keeper.open(knock(PLAIN))
+    hall.open(knock(PLAIN))
     assert said(log) == ["refused too many commands of this door wait"]
 
 
@@ -204,16 +204,16 @@ def test_start_that_was_not_run(hall: Hall, log: list[Any], reason: str) -> None
     """A door whose start command was not run is not open: nothing is to be stopped, a new knock may try."""
     at = long_door(start_command="%IP%".ljust(MAX_COMMAND, "x")) if reason == "too long" else DOOR
     hall.hands.full = reason == "full"
-    hall.keeper.open(knock(at))
-    hall.keeper.open(knock(at))
+    hall.open(knock(at))
+    hall.open(knock(at))
     assert (hall.hands.lines, hall.loop.waiting, len(log)) == ([], [], 2)
 
 
 def test_renewal(hall: Hall, log: list[Any]) -> None:
     """A repeated knock stops and starts, and does not say that time was over."""
     hall.opened()
-    hall.keeper.open(knock())
-    hall.hands.end()
+    hall.open(knock())
+    hall.end()
     assert said(log) == [
         "command open 192.0.2.1",
         "command close 192.0.2.1; sync",

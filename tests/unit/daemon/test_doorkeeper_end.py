@@ -12,7 +12,7 @@ from tests.support.hall import PLAIN, Hall, knock, said
 
 
 class Ending:
-    """A doorkeeper on a real loop that is asked to close."""
+    """A doorkeeper that is asked to close; only the waiting for it is on a real loop."""
 
     def __init__(self) -> None:
         self.left = -1
@@ -23,10 +23,9 @@ class Ending:
         """Closes after ``before``; ``during`` happens while it waits."""
 
         async def close() -> Hall:
-            loop = asyncio.get_running_loop()
-            hall = Hall(loop)
+            hall = Hall()
             before(hall)
-            loop.call_soon(during, hall)
+            asyncio.get_running_loop().call_soon(during, hall)
             self.left = await hall.keeper.close(patience)
             return hall
 
@@ -40,14 +39,14 @@ def _nothing(_hall: Hall) -> None:
 def test_close() -> None:
     """At the end every lease is stopped, and closing ends with the last stop command."""
     ending = Ending()
-    hall = ending.run(Hall.opened, lambda hall: hall.hands.end())
+    hall = ending.run(Hall.opened, Hall.end)
     assert (ending.left, hall.hands.lines) == (0, ["open 192.0.2.1", "close 192.0.2.1; sync"])
 
 
 def test_close_without_leases() -> None:
     """Without leases closing does not wait, even for a command that runs."""
     ending = Ending()
-    ending.run(lambda hall: hall.keeper.open(knock(PLAIN)), _nothing)
+    ending.run(lambda hall: hall.open(knock(PLAIN)), _nothing)
     assert ending.left == 0
 
 
@@ -56,11 +55,12 @@ def test_close_while_starting() -> None:
     ending = Ending()
 
     def end(hall: Hall) -> None:
-        hall.hands.end()
-        asyncio.get_running_loop().call_later(0, lambda: asyncio.get_running_loop().call_soon(hall.hands.end))
+        hall.end()
+        hall.wait()
+        hall.end()
 
     with capture_logs() as log:
-        hall = ending.run(lambda hall: hall.keeper.open(knock()), end)
+        hall = ending.run(lambda hall: hall.open(knock()), end)
     assert (ending.left, hall.hands.lines, said(cast(list[Any], log))) == (
         0,
         ["open 192.0.2.1", "close 192.0.2.1; sync"],
@@ -78,6 +78,6 @@ def test_impatience() -> None:
 def test_knock_while_closing() -> None:
     """A knock while the daemon ends is refused and told."""
     with capture_logs() as log:
-        Ending().run(_nothing, lambda hall: hall.keeper.open(knock()))
-        Ending().run(Hall.opened, lambda hall: hall.keeper.open(knock()), patience=0.01)
+        Ending().run(_nothing, lambda hall: hall.open(knock()))
+        Ending().run(Hall.opened, lambda hall: hall.open(knock()), patience=0.01)
     assert said(cast(list[Any], log))[-1] == "refused shutting down"

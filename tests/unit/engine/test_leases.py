@@ -71,7 +71,7 @@ def test_failed_start(story: Story) -> None:
 def test_start_that_was_not_run(story: Story) -> None:
     """When the start command could not be run there is no lease, and a new knock opens."""
     story.knock()
-    story.leases.not_started(story.last)
+    story.leases.not_started(story.last, story.now)
     assert (len(story.leases), story.leases.next_deadline(), story.knock()) == (0, None, ["open"])
 
 
@@ -79,8 +79,8 @@ def test_renewal_that_was_not_run(opened: Story) -> None:
     """When the start command of a renewal could not be run the door is closed: there is no lease."""
     opened.knock()
     opened.stopped()
-    opened.leases.not_started(opened.last)
-    opened.leases.not_started(opened.last)
+    opened.leases.not_started(opened.last, opened.now)
+    opened.leases.not_started(opened.last, opened.now)
     assert (len(opened.leases), opened.wait(99)) == (0, [])
 
 
@@ -270,7 +270,7 @@ def test_bound_does_not_count_doors_without_lease() -> None:
     """At the bound a door without stop command opens."""
     story = Story(Leases(bound=1))
     story.knock()
-    assert story.knock(replace(DOOR, stop_command=None)) == ["open"]
+    assert story.knock(replace(DOOR, name="other", stop_command=None)) == ["open"]
 
 
 def test_bound_counts_repeats() -> None:

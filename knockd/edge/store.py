@@ -1,0 +1,183 @@
+"""The directory that holds the journal: ours alone by a lock, and the file replaced whole, synced.
+
+Nothing here follows a symbolic link into or inside the directory; what the journal says is
+not this file's business.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import stat
+
+JOURNAL = "leases"
+_NEW = "leases.new"
+_ASIDE = "leases.damaged-"
+
+MAX_ASIDE = 5
+"""Damaged journals that are kept; the last place is used again and again."""
+
+MAX_SIZE = 64 * 1024 * 1024
+"""Bytes of the longest journal that is read."""
+
+HELD = "another knockd uses it, give each its own with StateDir or --state-dir"
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class Store:
+    """A place for the journal. What goes wrong is an OSError whose ``strerror`` a person can read."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._directory: int | None = None
+
+    @property
+    def held(self) -> bool:
+        """Whether the directory is ours: locked, and its journal read."""
+        return self._directory is not None
+
+    def take(self, *, create: bool) -> bytes | None:
+        """Locks the directory and returns what its journal holds, None when there is none.
+
+        ``create``: makes the directory, mode 0700, when it does not exist.
+        Raises FileNotFoundError when there is no directory, another OSError when it is not safe, not free
+        or not readable: then it stays as it is.
+        """
+        if create:
+            self._make()
+        try:
+            directory = os.open(self.path, _DIRECTORY)
+        except NotADirectoryError as error:
+            if os.path.islink(self.path):
+                raise OSError(errno.ELOOP, "it is a symbolic link") from None
+            raise error
+        try:
+            self._judge(os.fstat(directory))
+            try:
+                fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise OSError(errno.EWOULDBLOCK, HELD) from None
+            data = _read(directory)
+            _clean(directory)
+        except OSError:
+            os.close(directory)
+            raise
+        self._directory = directory
+        return data
+
+    def write(self, data: bytes) -> None:
+        """Replaces the journal; when this returns it survives a power cut. Raises OSError."""
+        directory = self._held()
+        _replace(directory, JOURNAL, data)
+
+    def set_aside(self, data: bytes) -> str:
+        """Keeps a copy of a damaged journal under another name, and returns its path. Raises OSError."""
+        directory = self._held()
+        taken = set(os.listdir(directory))
+        names = [f"{_ASIDE}{number}" for number in range(1, MAX_ASIDE + 1)]
+        name = next((name for name in names if name not in taken), names[-1])
+        _replace(directory, name, data)
+        return os.path.join(self.path, name)
+
+    def clear(self) -> None:
+        """Removes the journal: a newer one is elsewhere. Raises OSError."""
+        directory = self._held()
+        try:
+            os.unlink(JOURNAL, dir_fd=directory)
+        except FileNotFoundError:
+            return
+        os.fsync(directory)
+
+    def release(self) -> None:
+        """Gives the directory free."""
+        if self._directory is not None:
+            os.close(self._directory)
+            self._directory = None
+
+    def moved(self) -> bool:
+        """Whether the path means another directory by now, or none: what we hold is nobody's journal."""
+        if self._directory is None:
+            return False
+        ours = os.fstat(self._directory)
+        try:
+            there = os.lstat(self.path)
+        except OSError:
+            return True
+        return (ours.st_dev, ours.st_ino) != (there.st_dev, there.st_ino)
+
+    def _held(self) -> int:
+        if self._directory is None:
+            raise OSError(errno.EBADF, "not taken")
+        return self._directory
+
+    def _make(self) -> None:
+        parent = os.path.dirname(self.path.rstrip("/")) or "/"
+        os.makedirs(parent, 0o755, exist_ok=True)
+        try:
+            os.mkdir(self.path, 0o700)
+        except FileExistsError:
+            return
+        above = os.open(parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(above)
+        finally:
+            os.close(above)
+
+    def _judge(self, found: os.stat_result) -> None:
+        """Refuses a directory in which others could put a journal of theirs."""
+        if found.st_uid != os.geteuid():
+            raise OSError(errno.EPERM, f"owned by uid {found.st_uid}, not by {os.geteuid()}")
+        if found.st_mode & 0o022:
+            raise OSError(errno.EPERM, f"others can write to it, chmod 700 {self.path}")
+
+
+def _read(directory: int) -> bytes | None:
+    try:
+        descriptor = os.open(JOURNAL, _READ, dir_fd=directory)
+    except FileNotFoundError:
+        return None
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, f"{JOURNAL} in it is not a regular file")
+        parts = []
+        size = 0
+        while size < MAX_SIZE and (part := os.read(descriptor, 1 << 20)):
+            parts.append(part)
+            size += len(part)
+        return b"".join(parts)
+    finally:
+        os.close(descriptor)
+
+
+def _clean(directory: int) -> None:
+    """Removes what a commit that was cut short has left, as far as it can be removed."""
+    try:
+        os.unlink(_NEW, dir_fd=directory)
+    except OSError:
+        return  # there is none; or none that can be removed, and then the next commit says why
+
+
+def _replace(directory: int, name: str, data: bytes) -> None:
+    _clean(directory)
+    descriptor = os.open(_NEW, _CREATE, 0o600, dir_fd=directory)
+    try:
+        try:
+            _write(descriptor, data)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        os.rename(_NEW, name, src_dir_fd=directory, dst_dir_fd=directory)
+        os.fsync(directory)
+    except OSError:
+        _clean(directory)  # a full disk has room again, for others
+        raise
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
