@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from enum import Enum
 from ipaddress import IPv6Address, ip_address
 from math import isfinite
+from typing import Any
 
 VERSION = 1
 MAX_LINE = 65_536
@@ -115,16 +116,11 @@ def parse(data: bytes) -> Parsed:
             damaged += 1
     if not headers:
         return Parsed(Journal("", 0, tuple(records), complete=False), max(damaged, 1), VERSION)
-    header = headers[0]
-    version, count = header[_MARK], header["leases"]
-    assert isinstance(version, int)
-    assert isinstance(count, int)
-    if version != VERSION:
-        return Parsed(Journal("", 0, (), complete=False), 0, version)
-    missing = count + 2 - len(records) - len(headers)
-    journal = Journal(
-        str(header["boot"]), int(str(header["serial"])), tuple(records), bool(header["complete"])
-    )
+    header: Any = headers[0]
+    if header[_MARK] != VERSION:
+        return Parsed(Journal("", 0, (), complete=False), 0, header[_MARK])
+    missing = header["leases"] + 2 - len(records) - len(headers)
+    journal = Journal(header["boot"], header["serial"], tuple(records), header["complete"])
     return Parsed(journal, max(damaged, missing), VERSION)
 
 
@@ -181,12 +177,14 @@ def _record(value: Mapping[str, object]) -> Record | None:
     """The record in an object, None when it is none."""
     if any(type(value.get(name)) is not kind for name, kind in _KINDS.items()):
         return None
-    given = {name: value[name] for name in _KINDS}
+    given: dict[str, Any] = {name: value[name] for name in _KINDS}
     if any(isinstance(number, float) and not isfinite(number) for number in given.values()):
         return None
     if any(isinstance(number, int | float) and number < 0 for number in given.values()):
         return None
-    if not (_is_address(str(given["source"])) and _is_address(str(given["destination"]))):
+    if not (_is_address(given["source"]) and _is_address(given["destination"])):
+        return None
+    if not all(_is_runnable(text) for text in given.values() if isinstance(text, str)):
         return None
     try:
         given["state"] = State(given["state"])
@@ -194,7 +192,22 @@ def _record(value: Mapping[str, object]) -> Record | None:
         return None
     if not given["stop"] or not given["max_commands"]:
         return None
-    return Record(**given)  # type: ignore[arg-type]
+    if not all(_is_text(given[name]) for name in ("id", "door", "interface", "stop")):
+        return None
+    return Record(**given)
+
+
+def _is_text(text: str) -> bool:
+    """Whether a command or its environment can hold it."""
+    return "\0" not in text and not any("\ud800" <= c <= "\udfff" for c in text)
+
+
+def _is_runnable(text: str) -> bool:
+    """Whether the text can be part of a command or its environment."""
+    try:
+        return b"\0" not in text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return False
 
 
 def _is_address(text: str) -> bool:
