@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+
+from structlog.typing import FilteringBoundLogger
 
 from knockd.edge import logs
 from knockd.edge.children import fork_child
@@ -22,6 +24,7 @@ from knockd.engine.leases import Knock
 from knockd.engine.overlap import Overlap
 from knockd.keeper.doorkeeper import Doorkeeper
 from knockd.keeper.messages import log_message
+from knockd.keeper.reload import Reload
 from knockd.keeper.reporter import Reporter
 from knockd.keeper.rotation import Rotation
 from knockd.keeper.service import Service, status_line
@@ -29,7 +32,7 @@ from knockd.keeper.settings import Settings, listening_on
 from knockd.keeper.sinks import Sinks
 from knockd.keeper.supervisor import Supervisor
 from knockd.worker.process import WorkerProcess, start_worker
-from knockd_conf import Config, ConfigError
+from knockd_conf import Config
 from knockd_conf.model import OnExit
 
 PATIENCE = 3.0
@@ -65,7 +68,8 @@ class Keeper:
     async def _main(self) -> int:
         self._loop = loop = asyncio.get_running_loop()
         self._end = asyncio.Event()
-        self._open_log()
+        names = Names(loop, fork_child) if self._settings.lookup else None
+        self._reporter = Reporter(self._open_log(), names)
         self._doorkeeper = Doorkeeper(loop, self._reporter, self._config)
         if not self._take_pid_file():
             return self._status
@@ -76,13 +80,17 @@ class Keeper:
         )
         self._doorkeeper.changed = self._service.changed
         loop.add_signal_handler(signal.SIGCHLD, self._child_ended)
-        loop.add_signal_handler(signal.SIGHUP, self._reload)
+        self._reload = Reload(
+            loop, fork_child, self._settings.load, begun=self._reading, bad=self._refuse, good=self._adopt
+        )
+        loop.add_signal_handler(signal.SIGHUP, self._hangup)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._end.set)
         loop.add_signal_handler(signal.SIGUSR1, self._leave)
         self._doorkeeper.recover()
         self._supervisor.replace()
         await self._end.wait()
+        self._reload.stop()
         self._service.stopping()
         self._supervisor.stop()
         if self._started is None:
@@ -100,7 +108,7 @@ class Keeper:
         self._keeps_open = True
         self._end.set()
 
-    def _open_log(self) -> None:
+    def _open_log(self) -> FilteringBoundLogger:
         options = self._config.options
         self._sinks = Sinks(
             options.log_file,
@@ -109,9 +117,7 @@ class Keeper:
             log_format=options.log_format,
             daemon=self._settings.daemon,
         )
-        log = logs.configure(self._sinks.write, options.log_format)
-        names = Names(self._loop, fork_child) if self._settings.lookup else None
-        self._reporter = Reporter(log, names)
+        return logs.configure(self._sinks.write, options.log_format)
 
     def _start_worker(self) -> WorkerProcess:
         names, view = listening_on(self._config)
@@ -130,6 +136,7 @@ class Keeper:
     def _child_ended(self) -> None:
         self._doorkeeper.runner.reap()
         self._supervisor.reap()
+        self._reload.reap()
 
     # What the supervisor tells.
 
@@ -219,49 +226,60 @@ class Keeper:
         path = self._config.options.pid_file
         if not self._settings.daemon or path is None:
             return True
-        try:
-            self._pid_file = PidFile(path)
-            self._pid_file.write()
-        except BlockingIOError:
-            reason = "another knockd holds it"
-        except OSError as error:
-            reason = str(error.strerror)
-        else:
-            return True
-        self._reporter.say("pid-file", level="error", path=path, reason=reason)
-        if self._started is not None:
+        reason = self._hold_pid_file(path)
+        if reason and self._started is not None:
             self._started(EX_CANTCREAT, f"could not create pid file {path}: {reason}")
-        self._status = EX_CANTCREAT
-        return False
+            self._status = EX_CANTCREAT
+        return not reason
 
-    def _reload(self) -> None:
-        """HUP: all of a good file takes effect, nothing of a bad one."""
-        if self._end.is_set():
-            return
+    def _hold_pid_file(self, path: str) -> str:
+        """Creates a pid file and lets the one before it go; the reason, when it cannot be created."""
+        try:
+            made = PidFile(path)
+            made.write()
+        except OSError as error:
+            held = isinstance(error, BlockingIOError)
+            reason = "another knockd holds it" if held else str(error.strerror)
+            self._reporter.say("pid-file", level="error", path=path, reason=reason)
+            return reason
+        if self._pid_file is not None:
+            self._pid_file.remove()
+        self._pid_file = made
+        return ""
+
+    # What HUP does: the log is opened again at once, all of a good file takes effect, nothing of a bad one.
+
+    def _hangup(self) -> None:
+        if not self._end.is_set():
+            self._reload.ask()
+            self._reopen()
+
+    def _reading(self) -> None:
         self._reporter.say("reading", path=self._settings.config_path)
         self._service.reloading()
-        try:
-            config = self._settings.load()
-        except ConfigError as error:
-            for problem in error.problems:
-                self._reporter.say("config-problem", level="error", problem=str(problem))
-            self._reporter.say("config-kept", level="error", count=len(error.problems))
-            self._reopen()
-            self._service.up()
-            return
-        changed = config.options != self._config.options
+
+    def _refuse(self, problems: Sequence[str]) -> None:
+        for problem in problems:
+            self._reporter.say("config-problem", level="error", problem=problem)
+        self._reporter.say("config-kept", level="error", count=len(problems))
+        self._service.up()
+
+    def _adopt(self, config: Config) -> None:
+        before, self._config = self._config, config
         current = self._supervisor.current
-        if current is not None and current.config is self._config:
+        if current is not None and current.config is before:
             self._previous = self._rotation  # the packet process that still counts goes by it
-        self._config = config
-        if changed:
+        if config.options != before.options:
             self._sinks.close()
-            self._open_log()
-            self._doorkeeper.reporter = self._reporter
-        self._reopen()
+            self._reporter.log = self._open_log()
+            if config.options.log_file not in {None, before.options.log_file}:
+                self._reporter.say("reopening", path=config.options.log_file)
         self._doorkeeper.adopt(config)
         self._rotation = Rotation(config, self._reporter)
         self._supervisor.replace()
+        path = config.options.pid_file
+        if self._pid_file is not None and path is not None and path != self._pid_file.path:
+            self._hold_pid_file(path)
 
     def _status_line(self) -> str:
         current = self._supervisor.current

@@ -23,7 +23,10 @@ class Reporter:
 
     def say(self, event: str, *, level: str = "info", **fields: Any) -> None:
         """Logs one event. With a field ``ip`` and -l the line waits until the name is known."""
-        write = getattr(self.log, level)
+
+        def write(event: str, **fields: Any) -> None:
+            getattr(self.log, level)(event, **fields)  # the log of that time: it may have changed since
+
         ip = fields.get("ip")
         if self._names is None or ip is None:
             write(event, **fields)
