@@ -12,17 +12,22 @@ import os
 import socket
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pcapy
 
 from knockd.engine.prefilter import SNAPLEN
+from knockd_bpf.instruction import RET_K
 
 SMALLEST_BUFFER = 64 * 1024
 """Bytes of the smallest ring that is tried."""
 
-_SO_ATTACH_FILTER, _SO_DETACH_FILTER = 26, 27  # asm-generic/socket.h
-_INSTRUCTION = 8  # bytes of a struct sock_filter
+_SO_ATTACH_FILTER = 26  # asm-generic/socket.h
+_INSTRUCTION = struct.Struct("=HBBI")  # a struct sock_filter
+_EVERYTHING = _INSTRUCTION.pack(RET_K, 0, 0, SNAPLEN)
+"""The program that accepts every packet."""
+
 _ERROR, _NO_SUCH_DEVICE, _PERMISSION_DENIED, _INTERFACE_NOT_UP = -1, -5, -8, -9  # pcap/pcap.h
 _PCAP_D_IN = 1
 
@@ -33,6 +38,10 @@ class CaptureError(Exception):
 
 class NoSuchInterfaceError(CaptureError):
     """There is no interface of that name."""
+
+
+class InterfaceDownError(CaptureError):
+    """The interface is there, but down."""
 
 
 class NoPermissionError(CaptureError):
@@ -66,6 +75,12 @@ class Capture:
         except pcapy.PcapError as error:
             raise CaptureError(f"{interface}: {error}") from error
         self._reader = reader
+        # Made once: to ask a descriptor for its socket's family takes calls that are not there later.
+        self._socket = socket.socket(fileno=reader.getfd())
+        # A program gets its place only beside the one before it, which is never shorter than this
+        # one: so this one always has room beside any other (see ``attach``).
+        with suppress(OSError):  # a kernel without filters says so again at the first real one
+            self._set_filter(_EVERYTHING)
 
     def fileno(self) -> int:
         """The descriptor to poll."""
@@ -75,24 +90,31 @@ class Capture:
         """Lets the kernel run ``program`` (struct sock_filter array); ``text`` gives the same for libpcap.
 
         During a change the kernel charges the old filter and the new one (net.core.optmem_max).
-        Where both do not fit the old one is taken off first: for some microseconds everything
-        passes, which decode and matcher sort out; nothing is ever lost. Raises FilterTooLongError
-        when there is no room for it alone, CaptureError when neither kernel nor libpcap take it.
+        Where both do not fit, the shortest of all takes the old one's place first: for some
+        microseconds everything passes, which decode and matcher sort out; nothing is ever lost.
+        Raises FilterTooLongError when there is no room for it alone, CaptureError when neither
+        kernel nor libpcap take it.
         """
-        with socket.socket(fileno=socket.dup(self.fileno())) as packet_socket:
+        try:
+            self._set_filter(program)
+        except OSError as refused:
+            if refused.errno != errno.ENOMEM:
+                self._filter_with_libpcap(text(), refused)
+                return
             try:
-                _set_filter(packet_socket, program)
-            except OSError as refused:
-                if refused.errno != errno.ENOMEM:
-                    self._filter_with_libpcap(text(), refused)
-                    return
-                try:
-                    packet_socket.setsockopt(socket.SOL_SOCKET, _SO_DETACH_FILTER, 0)
-                    _set_filter(packet_socket, program)
-                except OSError as again:
-                    count = len(program) // _INSTRUCTION
-                    message = f"{self.interface}: the kernel has no room for a filter of {count} instructions"
-                    raise FilterTooLongError(message) from again
+                self._set_filter(_EVERYTHING)
+                self._set_filter(program)
+            except OSError as again:
+                count = len(program) // _INSTRUCTION.size
+                message = f"{self.interface}: the kernel has no room for a filter of {count} instructions"
+                raise FilterTooLongError(message) from again
+
+    def _set_filter(self, program: bytes) -> None:
+        code = array.array("B", program)
+        address, length = code.buffer_info()
+        self._socket.setsockopt(
+            socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("@HP", length // _INSTRUCTION.size, address)
+        )
 
     def _filter_with_libpcap(self, text: str, refused: OSError) -> None:
         try:
@@ -115,7 +137,10 @@ class Capture:
         return data, records
 
     def ring(self) -> int:
-        """Bytes of the capture ring that the kernel gave (libpcap asks for less and less by itself)."""
+        """Bytes of the capture ring that the kernel gave (libpcap asks for less and less by itself).
+
+        Opens a file: not for a process that has been locked down.
+        """
         inode = os.fstat(self.fileno()).st_ino
         with open("/proc/self/maps", encoding="utf-8", errors="replace") as maps:
             for line in maps:
@@ -130,15 +155,8 @@ class Capture:
 
     def close(self) -> None:
         """Closes the capture."""
+        self._socket.detach()
         self._reader.close()
-
-
-def _set_filter(packet_socket: socket.socket, program: bytes) -> None:
-    code = array.array("B", program)
-    address, length = code.buffer_info()
-    packet_socket.setsockopt(
-        socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("@HP", length // _INSTRUCTION, address)
-    )
 
 
 def _activate(interface: str, latency: int, buffer: int) -> tuple[Any, int]:
@@ -163,5 +181,7 @@ def _activation_error(interface: str, status: int) -> CaptureError:
             " AmbientCapabilities=CAP_NET_RAW in the unit, or --cap-add NET_RAW for a container"
         )
     if status == _INTERFACE_NOT_UP:
-        return CaptureError(f"{interface}: the interface is down; bring it up: ip link set {interface} up")
+        return InterfaceDownError(
+            f"{interface}: the interface is down; bring it up: ip link set {interface} up"
+        )
     return CaptureError(f"{interface}: libpcap could not open it (error {status})")

@@ -25,8 +25,7 @@ def fork_child(main: Callable[[], int], keep: Iterable[int], *, silent: bool = F
     meant for the child would stop the parent. So the child forgets it, resets the handlers
     and ignores SIGINT (Ctrl-C reaches the whole terminal; the parent tells the child what to do).
     """
-    sys.stdout.flush()
-    sys.stderr.flush()
+    _flush()
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, _RESET)
     try:
         pid = os.fork()
@@ -51,9 +50,24 @@ def fork_child(main: Callable[[], int], keep: Iterable[int], *, silent: bool = F
         traceback.print_exc()
     finally:
         with suppress(OSError, ValueError):
-            sys.stdout.flush()
-            sys.stderr.flush()
+            _flush()
         os._exit(status)
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:  # as it is when knockd was started without it
+            stream.flush()
+
+
+def open_standard() -> None:
+    """Puts the null device where we were started without one of the standard three.
+
+    Else what is opened first would get its number, and be taken for it by every child.
+    """
+    while (null := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(null)
 
 
 def _close_all_but(keep: set[int]) -> None:

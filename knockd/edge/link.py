@@ -61,8 +61,8 @@ class Message:
     ``count`` is a number of lines held back or frames dropped, the millionths of all ports that
     a filter is too wide (``stage`` 1: its addresses too), the KiB of a ring, or the kernel's
     stamp of the packet that opened (microseconds since the epoch); ``text``
-    belongs to FAILED (exit status in ``stage``, what happened in ``text``) and to PACKET (a
-    line about one packet, for -D).
+    belongs to FAILED (exit status in ``stage``, what happened in ``text``), to READY (what the
+    process could not give up) and to PACKET (a line about one packet, for -D).
     """
 
     kind: Kind
@@ -104,11 +104,11 @@ def decode(data: bytes, doors: int, interfaces: int) -> Message:
         message = text.decode()
     except ValueError as error:
         raise MalformedError(str(error)) from error
-    if kind in {Kind.FAILED, Kind.PACKET}:
+    if kind in {Kind.FAILED, Kind.READY, Kind.PACKET}:
         return Message(kind, stage=stage, text=message)
     if text:
         raise MalformedError(f"{len(data)} bytes")
-    if kind in {Kind.READY, Kind.PONG}:
+    if kind is Kind.PONG:
         return Message(kind)
     if kind in _COUNTS:
         interface = _within(interface, interfaces, "interface")

@@ -57,6 +57,7 @@ class Keeper:
         self._started: Callable[[int, str], None] | None = started
         self._status = 0
         self._failure = ""
+        self._keeps = ""
         self._overlap = Overlap()
         self._pid_file: PidFile | None = None
         self._keeps_open = False
@@ -148,6 +149,9 @@ class Keeper:
             self._started(0, "")
             self._started = None
         self._reporter.say("starting", interface=", ".join(worker.interfaces))
+        if worker.keeps not in {"", self._keeps}:
+            self._reporter.say("privileges", level="warning", reason=worker.keeps)
+        self._keeps = worker.keeps
         self._service.up()
         self._service.alive()
 

@@ -162,6 +162,7 @@ class Supervisor:
                 self._failure = message.text
                 self._listener.failed(message.stage, message.text)
             elif message.kind is Kind.READY:
+                worker.keeps = message.text
                 self._take_over(worker)
             elif message.kind is Kind.PONG:
                 self._listener.answered()

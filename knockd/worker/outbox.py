@@ -6,6 +6,7 @@ were held back are.
 
 from __future__ import annotations
 
+import select
 import socket
 from collections.abc import Mapping
 
@@ -28,6 +29,8 @@ class Outbox:
 
     def __init__(self, link: socket.socket) -> None:
         self._link = link
+        self._room = select.poll()
+        self._room.register(link, select.POLLOUT)
         self._unsent: dict[tuple[int, bytes], bytes] = {}
         self._lost = 0
         self._answers = 0
@@ -85,9 +88,8 @@ class Outbox:
 
     def insist(self, message: Message) -> None:
         """Sends a message and waits for room if it must."""
-        self._link.setblocking(True)
-        self._link.send(message.encode())
-        self._link.setblocking(False)
+        while not self.send(message):
+            self._room.poll()
 
     def _put(self, message: bytes) -> bool:
         try:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import gc
+import os
 import signal
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from knockd.edge.children import fork_child
 from knockd.edge.link import View, pair
+from knockd.edge.privileges import packet_user
 from knockd.worker.worker import Worker
 from knockd_conf.model import Config, Step
 
@@ -22,6 +24,15 @@ class WorkerProcess:
     link: socket.socket
     config: Config
     interfaces: Sequence[str]
+    lost: set[int] = field(default_factory=set)
+    """Places of the interfaces whose captures have failed."""
+    keeps: str = ""
+    """What it could not give up, and why: told once it captures."""
+
+    @property
+    def listening(self) -> tuple[str, ...]:
+        """The interfaces that it captures on."""
+        return tuple(name for number, name in enumerate(self.interfaces) if number not in self.lost)
 
 
 def start_worker(
@@ -37,14 +48,18 @@ def start_worker(
     """Forks a packet process; its first message says whether it captures (READY) or why not (FAILED).
 
     ``listening`` are ports with a socket on this host, for the choice of guards; ``silent``: it
-    holds no terminal.
+    holds no terminal. Raises OSError when it cannot be started.
     """
+    user = packet_user(config.options.user)
     ours, theirs = pair()
 
     def main() -> int:
         # It ends when its link closes; a signal to the whole group is the keeper's to answer.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        return Worker(config, interfaces, view, theirs, listening=listening, ipv6=ipv6, debug=debug).run()
+        link = _lowest(theirs)
+        return Worker(
+            config, interfaces, view, link, user=user, listening=listening, ipv6=ipv6, debug=debug
+        ).run()
 
     # What is there now is shared with the packet process as long as no collection touches it.
     gc.collect()
@@ -52,3 +67,13 @@ def start_worker(
     pid = fork_child(main, [theirs.fileno()], silent=silent)
     theirs.close()
     return WorkerProcess(pid, ours, config, interfaces)
+
+
+def _lowest(link: socket.socket) -> socket.socket:
+    """The link at the lowest descriptor that is free, so that those of the captures follow it."""
+    copy = os.dup(link.fileno())
+    if copy < link.fileno():
+        link.close()
+        return socket.socket(fileno=copy)
+    os.close(copy)
+    return link

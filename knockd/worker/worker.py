@@ -20,6 +20,7 @@ from knockd.edge.capture import (
 )
 from knockd.edge.debug import packet_printer
 from knockd.edge.link import MAX_MESSAGE, Kind, Message, View
+from knockd.edge.privileges import PrivilegeError, User
 from knockd.engine.batch import RECORD, Timed, stamp, strange, times
 from knockd.engine.events import Opened
 from knockd.engine.guards import Guards, guards_of
@@ -27,6 +28,7 @@ from knockd.engine.limits import TokenBucket
 from knockd.engine.matcher import Matcher
 from knockd.engine.prefilter import Prefilter, prefilter
 from knockd.worker.listener import Listener
+from knockd.worker.lockdown import lock_down
 from knockd.worker.outbox import Outbox
 from knockd_bpf.wire import DLT_EN10MB
 from knockd_conf.model import Config, Step
@@ -53,12 +55,14 @@ class Worker:
         view: View,
         link: socket.socket,
         *,
+        user: User | None = None,
         listening: frozenset[Step] = frozenset(),
         ipv6: bool = True,
         debug: bool = False,
     ) -> None:
         self._config = config
         self._interfaces = interfaces
+        self._user = user
         self._ipv6 = ipv6
         self._packet_line = packet_printer() if debug else None
         self._link = link
@@ -93,7 +97,7 @@ class Worker:
             self._serve()
         except NoSuchInterfaceError as error:
             return self._fail(EX_UNAVAILABLE, f"{error}: there is no such interface")
-        except NoPermissionError as error:
+        except (NoPermissionError, PrivilegeError) as error:
             return self._fail(EX_NOPERM, str(error))
         except CaptureError as error:
             return self._fail(EX_SOFTWARE, str(error))
@@ -111,11 +115,16 @@ class Worker:
             listener = Listener(number, capture, self._addresses.get(name, frozenset()))
             listener.attach(self._prefilter)
             self._listeners.append(listener)
-        self._outbox.insist(Message(Kind.READY))
-        for listener in self._listeners:
-            for message in (listener.widened(), listener.small_ring(options.buffer)):
-                if message is not None:
-                    self._outbox.send(message)
+        figures = [
+            one for made in self._listeners for one in (made.widened(), made.small_ring(options.buffer))
+        ]
+        captures = [listener.capture.fileno() for listener in self._listeners]
+        kept = lock_down(self._user, self._link.fileno(), captures, required=options.user is not None)
+        # From here on it opens nothing, starts nothing and imports nothing.
+        self._outbox.insist(Message(Kind.READY, text=kept))
+        for message in figures:
+            if message is not None:
+                self._outbox.send(message)
 
     def _prefilter(self, local: frozenset[bytes], linktype: int, limit: int) -> Prefilter:
         """The filter of what we want now."""

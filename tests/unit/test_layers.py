@@ -56,6 +56,9 @@ WORLD = {
 STARTS = {"system", "popen", "posix_spawn", "posix_spawnp", "execl", "execle", "execlp", "execlpe"}
 STARTS |= {"execv", "execve", "execvp", "execvpe", "spawnl", "spawnle", "spawnv", "spawnve", "startfile"}
 
+CHANGES = {"setuid", "seteuid", "setreuid", "setresuid", "setgid", "setegid", "setregid", "setresgid"}
+CHANGES |= {"setgroups", "initgroups"}
+
 
 @dataclass(frozen=True)
 class Module:
@@ -169,6 +172,13 @@ def test_only_the_runner_starts_processes() -> None:
 def test_only_children_forks() -> None:
     """Forks of this program itself are in one file too."""
     assert {"knockd.edge.children"} == {m.name for m in MODULES if {"fork", "forkpty"} & os_calls(m.tree)}
+
+
+def test_only_privileges_changes_rights() -> None:
+    """Who the process is and what it may do is decided in one file, and seccomp's program put in in one."""
+    assert {"knockd.edge.privileges"} == who_imports("resource")
+    assert {"knockd.edge.privileges"} == {m.name for m in MODULES if CHANGES & os_calls(m.tree)}
+    assert {"knockd.edge.privileges", "knockd.edge.seccomp"} == who_imports("ctypes")
 
 
 def test_only_logs_configures_structlog() -> None:

@@ -27,6 +27,7 @@ MESSAGES = [
     Message(Kind.SMALL_RING, interface=0, count=512),
     Message(Kind.READY),
     Message(Kind.PONG),
+    Message(Kind.READY, text="it cannot become nobody (setresuid: Operation not permitted)"),
     Message(Kind.FAILED, stage=69, text="eth9: there is no such interface"),
     Message(Kind.PACKET, text="tcp: 192.0.2.1:1 \u2192 10.0.0.1:7000"),
 ]
@@ -70,9 +71,9 @@ MALFORMED = {
     "unknown interface": changed(GOOD, 6, INTERFACES.to_bytes(2, "little")),
     "drops of an unknown interface": changed(MESSAGES[7].encode(), 6, b"\xff\xff"),
     "text behind a count": MESSAGES[6].encode() + b"x",
-    "text behind READY": MESSAGES[10].encode() + b"x",
-    "text too long": MESSAGES[11].encode() + b"x" * MAX_TEXT,
-    "text that is not UTF-8": MESSAGES[11].encode() + b"\xff",
+    "text behind PONG": MESSAGES[11].encode() + b"x",
+    "text too long": MESSAGES[12].encode() + b"x" * MAX_TEXT,
+    "text that is not UTF-8": MESSAGES[12].encode() + b"\xff",
 }
 
 

@@ -1,0 +1,155 @@
+"""Who this process is and what it may do. The only file that changes user, groups, capabilities and limits.
+
+What is given up here is given up for good.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import pwd
+import resource
+import struct
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import NamedTuple
+
+from knockd.engine.rights import CAPABILITIES, Rights
+
+DEFAULT_USERS = ("knockd", "nobody")
+OVERFLOW_ID = 65_534
+"""The ids that the kernel itself uses for nobody, where there is no list of users."""
+
+_PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS, _PR_CAP_AMBIENT = 4, 24, 38, 47  # linux/prctl.h
+_PR_CAP_AMBIENT_CLEAR_ALL = 4
+_CAPABILITY_VERSION_3 = 0x20080522  # linux/capability.h
+_MAX_CAPABILITIES = 64
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_libc.prctl.argtypes = (ctypes.c_int, *[ctypes.c_ulong] * 4)
+
+
+class NoSuchUserError(OSError):
+    """There is no user of that name; an OSError, as whatever keeps a process from being started."""
+
+
+class PrivilegeError(Exception):
+    """The change to a user that was asked for by name is impossible."""
+
+
+class User(NamedTuple):
+    """A user to become."""
+
+    name: str
+    uid: int
+    gid: int
+
+
+def find_user(name: str) -> User:
+    """A user of this system. Raises NoSuchUserError."""
+    try:
+        entry = pwd.getpwnam(name)
+    except KeyError:
+        raise NoSuchUserError(f"there is no user {name} on this system") from None
+    return User(name, entry.pw_uid, entry.pw_gid)
+
+
+def packet_user(name: str | None) -> User | None:
+    """Who the packet process becomes: the one asked for, else a default where we are root, else nobody else.
+
+    Raises NoSuchUserError for a ``name`` that does not exist.
+    """
+    if name is not None:
+        return find_user(name)
+    if os.geteuid() != 0:
+        return None
+    for default in DEFAULT_USERS:
+        try:
+            return find_user(default)
+        except NoSuchUserError:
+            continue
+    return User(str(OVERFLOW_ID), OVERFLOW_ID, OVERFLOW_ID)
+
+
+class Kept(NamedTuple):
+    """What could not be given up: each step that failed, with the kernel's reason."""
+
+    identity: tuple[str, ...]
+    rights: tuple[str, ...]
+
+
+def give_up(user: User | None, descriptors: int) -> Kept:
+    """Becomes ``user`` (None: stays who it is), without any capability, group or way to get one.
+
+    No file grows, no process starts, and no descriptor above the first ``descriptors`` is
+    opened after it.
+    """
+    for number in range(_MAX_CAPABILITIES):
+        # Without CAP_SETPCAP they stay in the bounding set, of which no_new_privs makes nothing.
+        _prctl(_PR_CAPBSET_DROP, number)
+    return Kept(tuple(_become(user)), tuple(_let_go(descriptors)))
+
+
+def _become(user: User | None) -> Iterator[str]:
+    if user is None or user.uid == os.getuid() != 0:
+        return  # whom somebody else started as that user already cannot change, and need not
+    uid, gid = user.uid, user.gid
+    yield from _try("setgroups", lambda: os.setgroups([]))
+    yield from _try("setresgid", lambda: os.setresgid(gid, gid, gid))
+    yield from _try("setresuid", lambda: os.setresuid(uid, uid, uid))
+
+
+def _let_go(descriptors: int) -> Iterator[str]:
+    _prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL)  # kernels before 4.3 have none
+    yield from _try("capset", _clear_capabilities)
+    yield from _try("no_new_privs", lambda: _must(_prctl(_PR_SET_NO_NEW_PRIVS, 1)))
+    # Others of the same user can neither trace it nor read its memory.
+    yield from _try("dumpable", lambda: _must(_prctl(_PR_SET_DUMPABLE, 0)))
+    limits = {
+        "RLIMIT_NPROC": (resource.RLIMIT_NPROC, 0),
+        "RLIMIT_FSIZE": (resource.RLIMIT_FSIZE, 0),
+        "RLIMIT_CORE": (resource.RLIMIT_CORE, 0),
+        # 0 would keep poll(2) from working too.
+        "RLIMIT_NOFILE": (resource.RLIMIT_NOFILE, descriptors),
+    }
+    for name, (limit, most) in limits.items():
+        yield from _try(name, partial(resource.setrlimit, limit, (most, most)))
+
+
+def _try(what: str, step: Callable[[], object]) -> Iterator[str]:
+    try:
+        step()
+    except OSError as error:
+        yield f"{what}: {error.strerror}"
+
+
+def _prctl(option: int, argument: int) -> int:
+    """Calls prctl(2); the error number, 0 for none."""
+    return ctypes.get_errno() if _libc.prctl(option, argument, 0, 0, 0) else 0
+
+
+def _must(failed: int) -> None:
+    if failed:
+        raise OSError(failed, os.strerror(failed))
+
+
+def _clear_capabilities() -> None:
+    header = ctypes.create_string_buffer(struct.pack("=II", _CAPABILITY_VERSION_3, 0))
+    nothing = ctypes.create_string_buffer(struct.pack("=6I", *[0] * 6))
+    if _libc.capset(header, nothing):
+        _must(ctypes.get_errno())
+
+
+def rights_of_commands(status_path: str = "/proc/self/status") -> Rights:
+    """What a program that this process starts may do, from its ``status_path`` (proc(5)).
+
+    It gets what execve(2) leaves: root the bounding set (but under no_new_privs nothing that
+    root does not have already), every other user the ambient set.
+    """
+    with open(status_path, encoding="ascii", errors="replace") as status:
+        fields = dict(line.split(":", 1) for line in status)
+    root = os.geteuid() == 0
+    held = int(fields["CapBnd" if root else "CapAmb"], 16)
+    if root and int(fields.get("NoNewPrivs", "0")):
+        held &= int(fields["CapPrm"], 16)
+    return Rights(root, frozenset(name for number, name in CAPABILITIES.items() if held >> number & 1))
