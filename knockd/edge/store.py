@@ -141,8 +141,12 @@ def _read(directory: int) -> bytes | None:
     except FileNotFoundError:
         return None
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
             raise OSError(errno.EINVAL, f"{JOURNAL} in it is not a regular file")
+        # The directory may have been open to others when the file was made: it holds commands that we run.
+        if found.st_uid != os.geteuid() or found.st_mode & 0o022:
+            raise OSError(errno.EPERM, f"{JOURNAL} in it can be written by others, remove it")
         parts = []
         size = 0
         while size < MAX_SIZE and (part := os.read(descriptor, 1 << 20)):

@@ -1,0 +1,41 @@
+"""What the journal says is run as commands: nobody else may have written it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from knockd.edge.store import JOURNAL, Store
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A directory with a journal in it, both ours alone."""
+    folder = tmp_path / "state"
+    folder.mkdir(mode=0o700)
+    (folder / JOURNAL).write_bytes(b"ours")
+    (folder / JOURNAL).chmod(0o600)
+    return folder
+
+
+def test_ours_is_read(place: Path) -> None:
+    """A journal that is ours alone is what the store returns."""
+    assert Store(str(place)).take(create=False) == b"ours"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_of_another_user(place: Path) -> None:
+    """A journal that belongs to somebody else is refused: he can write it, whatever its directory is like now."""
+    os.chown(place / JOURNAL, 65_534, 65_534)
+    with pytest.raises(PermissionError, match="can be written by others"):
+        Store(str(place)).take(create=False)
+
+
+@pytest.mark.parametrize("mode", [0o620, 0o602])
+def test_that_others_can_write(place: Path, mode: int) -> None:
+    """So is one that its group or everybody can write."""
+    (place / JOURNAL).chmod(mode)
+    with pytest.raises(PermissionError, match="can be written by others"):
+        Store(str(place)).take(create=False)
