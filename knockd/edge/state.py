@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shlex
 import stat
 
+from knockd_conf.opening import open_trusted
 from knockd_conf.sequences import MAX_SIZE, OneTimeFile, read, strike
 
 
 def read_one_time(path: str) -> OneTimeFile:
-    """What the file holds. Raises OSError also when it could not be struck out later (read-only)."""
+    """What the file holds. Raises OSError also when it could not be struck out later (read-only)
+    or when everybody could have written it."""
     descriptor = _open(path)
     try:
         return read(_content(descriptor))
@@ -38,11 +42,15 @@ def strike_one_time(path: str, used: tuple[object, ...]) -> OneTimeFile:
 
 
 def _open(path: str) -> int:
-    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise OSError(0, "is not a regular file")
-    return descriptor
+    descriptor = open_trusted(path, os.O_RDWR)
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode) and not mode & stat.S_IWOTH:
+        return descriptor
+    os.close(descriptor)
+    if stat.S_ISREG(mode):
+        # Who writes it opens the door.
+        raise OSError(errno.EPERM, f"everybody can write it, chmod o-w {shlex.quote(path)}")
+    raise OSError(errno.EINVAL, "is not a regular file")
 
 
 def _content(descriptor: int) -> bytes:

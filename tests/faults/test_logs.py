@@ -8,6 +8,7 @@ import re
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -51,10 +52,14 @@ class Scene:
 
     def knock(self, times: int = 1) -> None:
         """Knocks until the door has opened so many times more."""
-        for _ in range(times):
-            before = self.count()
+        before = self.count()
+        for number in range(before + 1, before + times + 1):
             send_knock(self.pair.client, SERVER[4], "700", "800")
-            wait_until(lambda before=before: self.count() > before, 10, "the door opens")
+            wait_until(partial(self.has_opened, number), 10, "the door opens")
+
+    def has_opened(self, times: int) -> bool:
+        """Whether the door has opened so often."""
+        return self.count() >= times
 
     def count(self) -> int:
         """How often the door has opened."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -140,6 +141,39 @@ def test_no_right(tmp_path: Path, mode: int) -> None:
         finally:
             os._exit(status)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+def test_everybody_can_write(path: Path) -> None:
+    """A file that everybody can write is refused: who writes it opens the door."""
+    path.chmod(0o646)
+    with pytest.raises(PermissionError, match=re.escape(f"everybody can write it, chmod o-w {path}")):
+        read_one_time(str(path))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_file_of_another_user(tmp_path: Path) -> None:
+    """A user may keep the codes of a door in a directory of hers; not so in one like /tmp."""
+    hers, shared = tmp_path / "hers", tmp_path / "shared"
+    for folder, mode in ((hers, 0o755), (shared, 0o1777)):
+        folder.mkdir()
+        folder.chmod(mode)
+        (folder / "codes").write_text(TEXT)
+        os.chown(folder / "codes", 65_533, -1)
+    os.chown(hers, 65_533, -1)
+    assert live(read_one_time(str(hers / "codes"))) == FIRST
+    with pytest.raises(PermissionError, match="belongs to uid 65533, in a directory that others can write"):
+        read_one_time(str(shared / "codes"))
+
+
+def test_link(path: Path) -> None:
+    """A link of ours is followed where only we can write, and not where others can."""
+    link = path.parent / "link"
+    link.symlink_to(path)
+    found = live(read_one_time(str(link)))
+    path.parent.chmod(0o1777)
+    with pytest.raises(OSError, match="is a link that somebody else may have made"):
+        strike_one_time(str(link), FIRST)
+    assert (found, path.read_text()) == (FIRST, TEXT)
 
 
 def test_too_large(path: Path) -> None:
