@@ -1,4 +1,7 @@
-"""What a message of the packet process, other than an opening, becomes in the log."""
+"""What a message of the packet process becomes: an opening to commands, or a line of the log.
+
+Of an opening nothing goes on as it came: addresses are printed here, all else is our own configuration's.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import ipaddress
 from typing import Any
 
 from knockd.edge.link import Kind, Message
+from knockd.engine.leases import Knock
 from knockd.keeper.reporter import Reporter
 from knockd.worker.process import WorkerProcess
 
@@ -16,6 +20,18 @@ _FIGURES = {
     Kind.WIDENED: ("widened", "share", 1e-6),
     Kind.SMALL_RING: ("small-ring", "kib", 1),
 }
+
+
+def opening(worker: WorkerProcess, message: Message) -> Knock:
+    """What the commands of an opened door are run with."""
+    source = ipaddress.ip_address(message.source)
+    return Knock(
+        door=worker.config.doors[message.door],
+        source=str(source),
+        version=source.version,
+        destination=str(ipaddress.ip_address(message.destination)),
+        interface=worker.interfaces[message.interface],
+    )
 
 
 def log_message(reporter: Reporter, worker: WorkerProcess, message: Message, *, failures: bool) -> None:
