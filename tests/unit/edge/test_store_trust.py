@@ -27,7 +27,7 @@ def test_ours_is_read(place: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
 def test_of_another_user(place: Path) -> None:
-    """A journal that belongs to somebody else is refused: he can write it, whatever its directory is like now."""
+    """A journal that belongs to somebody else is refused: he can write it whatever its directory is now."""
     os.chown(place / JOURNAL, 65_534, 65_534)
     with pytest.raises(PermissionError, match="can be written by others"):
         Store(str(place)).take(create=False)

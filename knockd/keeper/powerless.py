@@ -1,0 +1,37 @@
+"""Children that read what strangers wrote and need no right for it: name look-ups."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from knockd.edge.children import fork_child
+from knockd.edge.lookup import Fork
+from knockd.edge.privileges import NoSuchUserError, User, give_up, packet_user
+
+DESCRIPTORS = 64
+"""A look-up opens the resolver's files and its sockets, a few at a time."""
+
+
+def fork_powerless(name: str | None) -> Fork:
+    """A fork whose children are the packet process's user (``name``: the one asked for), without rights.
+
+    What cannot be given up is kept in silence: the packet process says the same out loud.
+    """
+    user = _user(name)
+
+    def fork(main: Callable[[], int], keep: Iterable[int]) -> int:
+        def powerless() -> int:
+            "localhost".encode("idna")  # imported now: our own files may not be for everybody to read
+            give_up(user, DESCRIPTORS)
+            return main()
+
+        return fork_child(powerless, keep)
+
+    return fork
+
+
+def _user(name: str | None) -> User | None:
+    try:
+        return packet_user(name)
+    except NoSuchUserError:
+        return packet_user(None)
