@@ -12,17 +12,16 @@ DESCRIPTORS = 64
 """A look-up opens the resolver's files and its sockets, a few at a time."""
 
 
-def fork_powerless(name: str | None) -> Fork:
-    """A fork whose children are the packet process's user (``name``: the one asked for), without rights.
+def fork_powerless(user: Callable[[], str | None]) -> Fork:
+    """A fork whose children are the packet process's user (``user``: the one asked for), without rights.
 
     What cannot be given up is kept in silence: the packet process says the same out loud.
     """
-    user = _user(name)
 
     def fork(main: Callable[[], int], keep: Iterable[int]) -> int:
         def powerless() -> int:
             "localhost".encode("idna")  # imported now: our own files may not be for everybody to read
-            give_up(user, DESCRIPTORS)
+            give_up(_user(user()), DESCRIPTORS)
             return main()
 
         return fork_child(powerless, keep)
