@@ -2,7 +2,8 @@
 
 At most ``Max_Commands`` of a door open and as many close at once, the others wait in order. A command has
 ended when its process has, whoever still holds its output; its output is read as long as
-somebody may write, so that nothing it started is killed by a closed pipe.
+somebody may write, so that nothing it started is killed by a closed pipe, but no faster than
+a bound: what is written for ever costs us next to nothing.
 """
 
 from __future__ import annotations
@@ -32,7 +33,14 @@ NOT_FOUND, NOT_EXECUTABLE = 127, 126
 """Exit statuses a shell gives to a command it cannot run."""
 
 _KILL_AFTER = 2.0
+"""Seconds between TERM and KILL for what is past its deadline."""
+
 _CHUNK = 65_536
+"""Bytes read at once: all that a pipe holds."""
+
+_PAUSE, _PAUSE_LEFT = 0.01, 1.0
+"""Seconds between two reads of a command's output, and of that of a process it has left behind:
+some 6 MB and 64 KiB a second at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +84,11 @@ class _Job:
     reader: int | None = None
     """Where its output is read, as long as somebody may write."""
     output: bytearray = field(default_factory=bytearray)
+    pause: asyncio.TimerHandle | None = None
+    """Until its output is read on."""
     timer: asyncio.TimerHandle | None = None
     late: bool = False
+    killed: bool = False
 
 
 class Runner:
@@ -89,6 +100,8 @@ class Runner:
         self._busy: dict[object, int] = {}
         self._waiting: dict[object, deque[_Job]] = {}
         self._orphans: dict[int, _Job] = {}
+        self._remains: dict[int, _Job] = {}
+        """Late commands that have ended themselves, until what they started is killed."""
 
     def run(self, command: Command, on_start: Callable[[], None], on_end: Callable[[Ended], None]) -> bool:
         """Runs a command now or when its door has a place; False: too many wait already.
@@ -108,12 +121,18 @@ class Runner:
     def reap(self) -> None:
         """Collects every command whose process has ended."""
         for pid, job in list(self._running.items()):
-            assert job.process is not None
-            status = job.process.poll()
+            status = _status(job)
             if status is not None:
                 del self._running[pid]
+                if job.late and not job.killed:
+                    self._remains[pid] = job
                 self._read_rest(job)
-                self._finish(job, status if status >= 0 else 128 - status)
+                self._finish(job, status)
+
+    def stop(self) -> None:
+        """The daemon ends: kills what late commands have left behind; whatever else runs is left alone."""
+        for job in list(self._remains.values()):
+            self._kill(job)
 
     def _start(self, job: _Job) -> None:
         command = job.command
@@ -142,28 +161,52 @@ class Runner:
             job.timer = self._loop.call_later(command.deadline, self._too_late, job)
 
     def _read(self, job: _Job) -> None:
+        """Reads what a command or what it left behind has said, and then pauses."""
+        if self._take(job):
+            self._rest(job)
+
+    def _take(self, job: _Job) -> bool:
+        """Reads some output; False: there is none now, or never again."""
         if job.reader is None:
-            return
+            return False
         try:
             data = os.read(job.reader, _CHUNK)
         except BlockingIOError:
-            return
+            return False
         job.output += data[: MAX_OUTPUT_BYTES - len(job.output)]
         if not data:
             self._close_output(job)
+        return bool(data)
+
+    def _rest(self, job: _Job) -> None:
+        assert job.reader is not None
+        if job.pause is not None:
+            job.pause.cancel()
+        self._loop.remove_reader(job.reader)
+        seconds = _PAUSE_LEFT if job.reader in self._orphans else _PAUSE
+        job.pause = self._loop.call_later(seconds, self._read_on, job)
+
+    def _read_on(self, job: _Job) -> None:
+        assert job.reader is not None
+        job.pause = None
+        self._loop.add_reader(job.reader, self._read, job)
 
     def _read_rest(self, job: _Job) -> None:
         """Reads what an ended command said last; who outlives it may write on, up to a bound."""
-        self._read(job)  # all that a pipe holds
-        self._read(job)  # and its end
+        more = self._take(job) and self._take(job)  # all that a pipe holds, and its end
         if job.reader is None:
             return
         self._orphans[job.reader] = job
+        if more:
+            self._rest(job)
         if len(self._orphans) > MAX_OPEN_OUTPUTS:
             self._close_output(next(iter(self._orphans.values())))
 
     def _close_output(self, job: _Job) -> None:
         assert job.reader is not None
+        if job.pause is not None:
+            job.pause.cancel()
+            job.pause = None
         self._orphans.pop(job.reader, None)
         self._loop.remove_reader(job.reader)
         os.close(job.reader)
@@ -171,15 +214,22 @@ class Runner:
 
     def _too_late(self, job: _Job) -> None:
         assert job.process is not None
-        if not job.late:
-            job.late = True
-            _signal_group(job.process.pid, signal.SIGTERM)
-            job.timer = self._loop.call_later(_KILL_AFTER, self._too_late, job)
-        else:
-            _signal_group(job.process.pid, signal.SIGKILL)
+        job.late = True
+        _signal_group(job.process.pid, signal.SIGTERM)
+        job.timer = self._loop.call_later(_KILL_AFTER, self._kill, job)
+
+    def _kill(self, job: _Job) -> None:
+        """Kills what is left of a late command: itself, or children of it that ignore TERM."""
+        assert job.process is not None
+        if job.timer is not None:
+            job.timer.cancel()
+        job.killed = True
+        _signal_group(job.process.pid, signal.SIGKILL)
+        if self._remains.pop(job.process.pid, None) is not None:
+            job.process.wait()  # it has ended: this takes no time and lets its pid go
 
     def _finish(self, job: _Job, status: int) -> None:
-        if job.timer is not None:
+        if job.timer is not None and not job.late:
             job.timer.cancel()
         queue = job.command.queue
         self._busy[queue] -= 1
@@ -213,6 +263,22 @@ def _spawn(argv: Sequence[str], environment: Mapping[str, str]) -> tuple[subproc
         os.close(writer)
     os.set_blocking(reader, False)
     return process, reader
+
+
+def _status(job: _Job) -> int | None:
+    """How a command has ended (128 + N after signal N); None: it runs.
+
+    As long as a late one may have children that live it stays a zombie: its pid is their group's
+    number, and nobody else may get it before they are killed.
+    """
+    assert job.process is not None
+    if not job.late or job.killed:
+        status = job.process.poll()
+        return status if status is None or status >= 0 else 128 - status
+    ended = os.waitid(os.P_PID, job.process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    if ended is None:
+        return None
+    return ended.si_status if ended.si_code == os.CLD_EXITED else 128 + ended.si_status
 
 
 def _signal_group(pid: int, number: signal.Signals) -> None:

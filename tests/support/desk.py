@@ -26,6 +26,7 @@ class Desk:
 
     def close(self) -> None:
         """The loop is not used any more."""
+        self.runner.stop()
         self.loop.remove_signal_handler(signal.SIGCHLD)
         self.loop.close()
 

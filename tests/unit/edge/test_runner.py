@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import signal
@@ -157,6 +158,43 @@ def test_deadline_of_a_stubborn_command(desk: Desk, monkeypatch: pytest.MonkeyPa
     assert desk.wait() == [Ended(137, ("ready",), late=True)]
 
 
+def alive(pid: str) -> bool:
+    """Whether a process runs; a zombie does not."""
+    try:
+        return "\nState:\tZ" not in Path("/proc", pid, "status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def test_deadline_of_a_stubborn_child(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A child that ignores TERM is killed too, though the command itself has ended at once."""
+    monkeypatch.setattr(runner, "_KILL_AFTER", 0.2)
+    line = "sh -c 'trap \"\" TERM; echo $$; while :; do sleep 60; done' & sleep 61"
+    desk.run(line, deadline=0.2)
+    (ended,) = desk.wait()
+    assert (143, True) == (ended.status, alive(ended.output[0]))
+    desk.until(lambda: not alive(ended.output[0]))
+
+
+def test_group_of_a_late_command(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pid of a late command stays taken until its group is killed, and no longer: no zombie is left."""
+    monkeypatch.setattr(runner, "_KILL_AFTER", 0.2)
+    desk.run("echo $$; sleep 60", deadline=0.1)
+    (ended,) = desk.wait()
+    leader = Path("/proc", ended.output[0])
+    held = leader.exists()
+    desk.until(lambda: not leader.exists())
+    assert held
+
+
+def test_stop(desk: Desk) -> None:
+    """At the end of the daemon what late commands have left is killed without delay."""
+    desk.run("sh -c 'trap \"\" TERM; echo $$; while :; do sleep 60; done' & sleep 61", deadline=0.2)
+    (ended,) = desk.wait()
+    desk.runner.stop()
+    wait_until(lambda: not alive(ended.output[0]))
+
+
 def test_in_time(desk: Desk) -> None:
     """A command that ends before its deadline is not late."""
     desk.run("true", deadline=60.0)
@@ -179,6 +217,45 @@ def test_background_process_may_write(desk: Desk, tmp_path: Path) -> None:
     desk.wait()
     go.write_text("now\n")
     desk.until(alive.exists)
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many bytes each read of this process gave."""
+    sizes: list[int] = []
+    real = os.read
+
+    def counted(descriptor: int, size: int) -> bytes:
+        data = real(descriptor, size)
+        sizes.append(len(data))
+        return data
+
+    monkeypatch.setattr(os, "read", counted)
+    return sizes
+
+
+def test_output_for_ever(
+    desk: Desk, reads: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process left behind that never stops writing is read at a bounded pace, and not killed by it."""
+    monkeypatch.setattr(runner, "_PAUSE_LEFT", 0.1)
+    desk.run(f"(exec yes) & echo $! > {tmp_path}/pid")
+    desk.wait()
+    reads.clear()
+    desk.loop.run_until_complete(asyncio.sleep(0.55))
+    count = len(reads)
+    pid = (tmp_path / "pid").read_text().strip()
+    lives = alive(pid)
+    os.kill(int(pid), signal.SIGKILL)
+    assert lives
+    assert 1 <= count <= 6
+
+
+def test_output_of_a_command_for_ever(desk: Desk, reads: list[int]) -> None:
+    """A running command that never stops writing is read at a bounded pace too."""
+    desk.run("yes", deadline=0.5)
+    desk.wait()
+    assert len(reads) <= 60
 
 
 def test_open_outputs_are_bounded(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
