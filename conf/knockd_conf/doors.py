@@ -96,7 +96,9 @@ class Builder:
             answer = self._resolved[part]
             if isinstance(answer, str):
                 message = f"expected a host name with an address, got {seen(part)}: {answer}"
-                self.problems.append(Problem(entry.path, entry.raw.line, entry.raw.written, message))
+                self.problems.append(
+                    Problem(entry.path, entry.raw.line, entry.raw.written, message, passing=True)
+                )
             else:
                 found += answer
         return tuple(dict.fromkeys(found))

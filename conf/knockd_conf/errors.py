@@ -12,12 +12,16 @@ MAX_SEEN: Final = 60
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One mistake. ``line`` counts from 1; it and ``key`` are None when there is none to name."""
+    """One mistake. ``line`` counts from 1; it and ``key`` are None when there is none to name.
+
+    ``passing``: it may be gone the next time with nothing done about it.
+    """
 
     path: str
     line: int | None
     key: str | None
     message: str
+    passing: bool = False
 
     def __str__(self) -> str:
         place = printable(self.path) if self.line is None else f"{printable(self.path)}:{self.line}"
@@ -30,6 +34,11 @@ class ConfigError(Exception):
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems: tuple[Problem, ...] = tuple(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
+
+    @property
+    def passing(self) -> bool:
+        """Whether trying again may be all that is needed."""
+        return all(problem.passing for problem in self.problems)
 
 
 def printable(text: str) -> str:
