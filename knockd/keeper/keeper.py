@@ -100,6 +100,7 @@ class Keeper:
             self._reporter.say("keeping", count=await self._doorkeeper.keep(PATIENCE))
         elif still_open := await self._doorkeeper.close(PATIENCE):
             self._reporter.say("still-open", level="error", count=still_open)
+        self._doorkeeper.runner.stop()
         if self._pid_file is not None:
             self._pid_file.remove()
         return self._status

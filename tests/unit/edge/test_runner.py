@@ -170,7 +170,7 @@ def test_deadline_of_a_stubborn_child(desk: Desk, monkeypatch: pytest.MonkeyPatc
     """A child that ignores TERM is killed too, though the command itself has ended at once."""
     monkeypatch.setattr(runner, "_KILL_AFTER", 0.2)
     line = "sh -c 'trap \"\" TERM; echo $$; while :; do sleep 60; done' & sleep 61"
-    desk.run(line, deadline=0.2)
+    desk.run(line, deadline=1.0)
     (ended,) = desk.wait()
     assert (143, True) == (ended.status, alive(ended.output[0]))
     desk.until(lambda: not alive(ended.output[0]))
@@ -179,7 +179,7 @@ def test_deadline_of_a_stubborn_child(desk: Desk, monkeypatch: pytest.MonkeyPatc
 def test_group_of_a_late_command(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """The pid of a late command stays taken until its group is killed, and no longer: no zombie is left."""
     monkeypatch.setattr(runner, "_KILL_AFTER", 0.2)
-    desk.run("echo $$; sleep 60", deadline=0.1)
+    desk.run("echo $$; sleep 60", deadline=1.0)
     (ended,) = desk.wait()
     leader = Path("/proc", ended.output[0])
     held = leader.exists()
@@ -189,7 +189,7 @@ def test_group_of_a_late_command(desk: Desk, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_stop(desk: Desk) -> None:
     """At the end of the daemon what late commands have left is killed without delay."""
-    desk.run("sh -c 'trap \"\" TERM; echo $$; while :; do sleep 60; done' & sleep 61", deadline=0.2)
+    desk.run("sh -c 'trap \"\" TERM; echo $$; while :; do sleep 60; done' & sleep 61", deadline=1.0)
     (ended,) = desk.wait()
     desk.runner.stop()
     wait_until(lambda: not alive(ended.output[0]))
