@@ -10,6 +10,7 @@ import errno
 import fcntl
 import os
 import stat
+from contextlib import suppress
 
 JOURNAL = "leases"
 _NEW = "leases.new"
@@ -116,7 +117,8 @@ class Store:
 
     def _make(self) -> None:
         parent = os.path.dirname(self.path.rstrip("/")) or "/"
-        os.makedirs(parent, 0o755, exist_ok=True)
+        with suppress(FileExistsError):  # a file: what follows says so
+            os.makedirs(parent, 0o755, exist_ok=True)
         try:
             os.mkdir(self.path, 0o700)
         except FileExistsError:

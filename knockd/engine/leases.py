@@ -19,75 +19,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 from knockd.engine.journal import Record, State
-from knockd_conf.model import Door, Reknock
+from knockd.engine.lease import Key, Knock, Lease, Refused, Run, Verb, knock_of, record_of
+from knockd_conf.model import Reknock
+
+__all__ = ["MAX_LEASES", "RETRIES", "Knock", "Leases", "Refused", "Run"]
 
 MAX_LEASES = 1_024
 RETRIES: tuple[float, ...] = (10.0, 30.0, 60.0, 180.0, 300.0)
 """Seconds before each new try of a stop command that failed: five in ten minutes."""
 
-Verb = Literal["start", "stop"]
-Key = tuple[str, int, str]
-"""A door's name and occurrence, and a source."""
-
 _TIMED = frozenset({State.OPEN, State.RETRYING})
 _RUNNING = frozenset({State.STARTING, State.RENEWING, State.STOPPING, State.LEFTOVER})
-
-
-@dataclass(frozen=True, slots=True)
-class Knock:
-    """An opening as the commands see it: who knocked at which door, where and through what."""
-
-    door: Door
-    source: str
-    version: int
-    destination: str
-    interface: str
-
-    @property
-    def key(self) -> Key:
-        """Whose lease it is."""
-        return self.door.name, self.door.occurrence, self.source
-
-
-@dataclass(slots=True)
-class Lease:
-    """One open door for one source. ``deadline`` is in seconds of the caller's clock.
-
-    While a start command runs the deadline is provisional: what holds if its end is never heard of.
-    """
-
-    number: int
-    id: str
-    knock: Knock
-    deadline: float
-    state: State = State.STARTING
-    failures: int = 0
-    following: Knock | None = None
-    """RENEWING: the knock that opens it again; ``knock`` is still what the stop command closes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """A command to run now. ``lease`` is None for a door without a stop command."""
-
-    verb: Verb
-    command: str
-    knock: Knock
-    lease: int | None
-    id: str = ""
-    expired: bool = False
-    """The lease's time is over: the log says so before the command runs."""
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """An opening that was not granted, and why."""
-
-    knock: Knock
-    reason: str
 
 
 @dataclass(slots=True)
@@ -197,7 +141,7 @@ class Leases:
         if record.id.startswith(f"{self.run}.") or self.number_of(record.id) is not None:
             return []  # ours already, or ours and closed since
         self._last += 1
-        lease = self._add(Lease(self._last, record.id, _knock_of(record), record.deadline))
+        lease = self._add(Lease(self._last, record.id, knock_of(record), record.deadline))
         lease.failures = record.failures
         if not same_boot or record.state is State.LEFTOVER:
             return [self._stop(lease, State.LEFTOVER, now, expired=False)]
@@ -214,7 +158,7 @@ class Leases:
 
     def records(self) -> Sequence[Record]:
         """Every lease with all that its end needs."""
-        return tuple(map(_record_of, self._leases.values()))
+        return tuple(map(record_of, self._leases.values()))
 
     def __len__(self) -> int:
         return len(self._leases)
@@ -279,39 +223,3 @@ class Leases:
         if self._by_knocker.get(lease.knock.key) == lease.number:
             del self._by_knocker[lease.knock.key]
         return []
-
-
-def _record_of(lease: Lease) -> Record:
-    knock, door = lease.knock, lease.knock.door
-    return Record(
-        id=lease.id,
-        door=door.name,
-        occurrence=door.occurrence,
-        source=knock.source,
-        destination=knock.destination,
-        interface=knock.interface,
-        state=lease.state,
-        deadline=lease.deadline,
-        failures=lease.failures,
-        stop=door.stop_for(knock.version) or "",
-        cmd_timeout=door.cmd_timeout,
-        command_deadline=door.command_deadline,
-        max_commands=door.max_commands,
-    )
-
-
-def _knock_of(record: Record) -> Knock:
-    """The opening of a lease whose door may not be in the configuration any more."""
-    door = Door(
-        record.door,
-        path="",
-        line=0,
-        steps=(),
-        stop_command=record.stop,
-        cmd_timeout=record.cmd_timeout,
-        command_deadline=record.command_deadline,
-        max_commands=record.max_commands,
-        occurrence=record.occurrence,
-    )
-    version = 6 if ":" in record.source else 4
-    return Knock(door, record.source, version, record.destination, record.interface)

@@ -48,7 +48,8 @@ class Bookkeeper:
         self._clock = clock
         self._boot = boot or boot_id()
         runtime = runtime or os.environ.get("RUNTIME_DIRECTORY", RUNTIME).partition(":")[0]
-        self._places = [Store(path) for path in dict.fromkeys((state_dir, runtime))]
+        self._runtime = Store(runtime)
+        self._places = [self._runtime] if state_dir == runtime else [Store(state_dir), self._runtime]
         self._retired: list[Store] = []
         self._unread = set(self._places)
         self._problem: tuple[str, str] | None = None
@@ -62,13 +63,15 @@ class Bookkeeper:
 
     def move(self, state_dir: str) -> None:
         """Another StateDir: the next commit goes there, and then what the old one holds goes away."""
-        old, *others = self._places
-        if state_dir == old.path:
+        if state_dir == self.state_dir:
             return
-        new = Store(state_dir)
-        self._places = [new, *(place for place in others if place.path != state_dir)]
-        self._retired.append(old)
-        self._unread = (self._unread - {old}) | {new}
+        known = {place.path: place for place in (*self._places, *self._retired)}
+        new = known.get(state_dir) or Store(state_dir)
+        if not new.held:
+            self._unread.add(new)
+        self._places = [new] if new is self._runtime else [new, self._runtime]
+        self._retired = [place for place in known.values() if place not in self._places and place.held]
+        self._unread.intersection_update(self._places)
 
     def read(self, *, create: bool) -> list[Found]:
         """What earlier runs have left, at the start. ``create``: StateDir is made when it is not there."""
@@ -113,8 +116,7 @@ class Bookkeeper:
     def _encoded(self, records: Sequence[Record]) -> bytes:
         # By the clock, so that of two journals of one boot the later one counts, whoever wrote it.
         self._serial = max(self._serial + 1, int(self._clock() * 1000))
-        complete = not self._unread and all(place.held for place in self._retired)
-        return encode(Journal(self._boot, self._serial, tuple(records), complete))
+        return encode(Journal(self._boot, self._serial, tuple(records), complete=not self._unread))
 
     def _take(self, place: Store, *, create: bool) -> Journal | None:
         """Makes a place ours and reads it. Raises OSError."""

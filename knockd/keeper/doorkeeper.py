@@ -30,6 +30,8 @@ STOP_DEADLINE = 60.0
 TRY_AGAIN = 60.0
 """Seconds after which StateDir is tried again when it could not be had."""
 
+_UNNOTED = "State_Required, and StateDir cannot be written ({})"
+
 
 class Book(Protocol):
     """Where leases are noted; a Bookkeeper, or a test."""
@@ -93,7 +95,7 @@ class Doorkeeper:
         if self._options.state_required and self._leases.held_by(knock) is not None:
             reason = self._commit()
             if reason is not None:  # before a renewal closes what is open
-                self._refuse(knock, reason)
+                self._refuse(knock, _UNNOTED.format(reason))
                 return
         self._do(self._leases.open(knock, self._clock()))
 
@@ -163,7 +165,12 @@ class Doorkeeper:
             if number is not None:
                 self._do(self._leases.ended(number, "start", True, self._clock()))
 
-        Orphans(self._loop).wait(record.id, pid, record.command_deadline, ended)
+        def late() -> None:
+            seconds, command = record.command_deadline, "start command of the last run"
+            fields = {"ip": record.source, "door": record.door, "seconds": seconds, "command": command}
+            self.reporter.say("command-late", level="error", **fields)
+
+        Orphans(self._loop).wait(record.id, pid, record.command_deadline, ended=ended, late=late)
 
     def _commit(self) -> str | None:
         """Notes every lease, then runs the start commands that waited for it.
@@ -180,7 +187,7 @@ class Doorkeeper:
         self._retry = self._loop.call_later(TRY_AGAIN, self._commit) if reason is not None else None
         for run in starts:
             if reason is not None and self._options.state_required:
-                self._refuse(run.knock, reason, run)
+                self._refuse(run.knock, _UNNOTED.format(reason), run)
             else:
                 self._run(run)
         self._arm()

@@ -18,12 +18,19 @@ class Orphans:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
 
-    def wait(self, lease: str, pid: int, limit: float, ended: Callable[[], None]) -> None:
+    def wait(
+        self, lease: str, pid: int, limit: float, *, ended: Callable[[], None], late: Callable[[], None]
+    ) -> None:
         """Calls ``ended`` when the start command of ``lease`` has ended.
 
-        After ``limit`` seconds it is killed (0: never).
+        After ``limit`` seconds (0: never) it is killed with its children, and ``late`` is called.
         """
-        timer = self._loop.call_later(limit, orphans.end, pid) if limit > 0 else None
+
+        def kill() -> None:
+            orphans.end(pid)
+            late()
+
+        timer = self._loop.call_later(limit, kill) if limit > 0 else None
 
         def over() -> None:
             if timer is not None:

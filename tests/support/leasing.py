@@ -35,26 +35,27 @@ class Story:
 
     def knock(self, at: Door = DOOR, source: str = "192.0.2.1", version: int = 4) -> list[str]:
         """Somebody knocks."""
-        return self._noted(self.leases.open(knock(at, source, version), self.now))
+        return self.noted(self.leases.open(knock(at, source, version), self.now))
 
     def started(self, worked: bool = True) -> list[str]:
         """The start command of the last lease that ran a command ended."""
-        return self._noted(self.leases.ended(self.last, "start", worked, self.now))
+        return self.noted(self.leases.ended(self.last, "start", worked, self.now))
 
     def stopped(self, worked: bool = True) -> list[str]:
         """The stop command of the last lease that ran a command ended."""
-        return self._noted(self.leases.ended(self.last, "stop", worked, self.now))
+        return self.noted(self.leases.ended(self.last, "stop", worked, self.now))
 
     def wait(self, seconds: float) -> list[str]:
         """Time passes, and then what is due is asked for."""
         self.now += seconds
-        return self._noted(self.leases.due(self.now))
+        return self.noted(self.leases.due(self.now))
 
     def close_all(self) -> list[str]:
         """The daemon ends."""
-        return self._noted(self.leases.close_all(self.now))
+        return self.noted(self.leases.close_all(self.now))
 
-    def _noted(self, actions: Sequence[Run | Refused]) -> list[str]:
+    def noted(self, actions: Sequence[Run | Refused]) -> list[str]:
+        """What is to be done, in words; the lease of the last command is the one that is told of next."""
         for action in actions:
             if isinstance(action, Run) and action.lease is not None:
                 self.last = action.lease
