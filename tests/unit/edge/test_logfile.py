@@ -14,11 +14,7 @@ from pathlib import Path
 import pytest
 
 from knockd.edge.logfile import LogFile
-
-STRANGER = 65_533
-"""A user who is neither root nor we."""
-
-root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+from tests.support.strangers import STRANGER, give_away
 
 
 @pytest.fixture
@@ -265,51 +261,46 @@ def test_link_where_others_write(shared: Path) -> None:
     assert (refused(shared), victim.exists()) == ("is a link that somebody else may have made", False)
 
 
-@root_only
 def test_link_of_another_user(path: Path) -> None:
     """A link of another user is not followed, wherever it is."""
     path.symlink_to("victim")
-    os.lchown(path, STRANGER, -1)
+    give_away(path)
     assert refused(path) == "is a link that somebody else may have made"
 
 
-@root_only
 def test_file_of_another_user(shared: Path) -> None:
     """In a directory like /tmp a file that was put there beforehand is not written."""
     shared.write_text("")
-    os.chown(shared, STRANGER, -1)
+    give_away(shared)
     reason = f"belongs to uid {STRANGER}, in a directory that others can write"
     assert (refused(shared), shared.read_text()) == (reason, "")
 
 
-@root_only
 def test_pipe_of_another_user(shared: Path) -> None:
     """Nor a named pipe, whose reader would hear everything."""
     os.mkfifo(shared)
-    os.chown(shared, STRANGER, -1)
+    give_away(shared)
     reader = os.open(shared, os.O_RDONLY | os.O_NONBLOCK)
     assert refused(shared).startswith(f"belongs to uid {STRANGER}")
     os.close(reader)
 
 
-@root_only
 def test_file_of_another_user_where_only_root_writes(path: Path) -> None:
     """Rotation may give the log to another user; in root's directory that was root's will."""
     path.write_text("")
-    os.chown(path, STRANGER, -1)
+    give_away(path)
     write(path, "one")
     assert path.read_text() == "one\n"
 
 
-@root_only
 def test_directory_of_another_user(path: Path) -> None:
     """In a directory of a user that user's file is written, but no link of hers followed."""
     folder = path.parent / "hers"
     folder.mkdir()
-    os.chown(folder, STRANGER, -1)
+    give_away(folder)
     hers, link = folder / "her.log", folder / "link.log"
     hers.write_text("")
-    os.chown(hers, STRANGER, -1)
+    give_away(hers)
     link.symlink_to("/etc/passwd")
     write(hers, "one")
     assert (hers.read_text(), refused(link)) == ("one\n", "is a link that somebody else may have made")
