@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import socket
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -36,11 +36,13 @@ def load(
     host: str | None = None,
     trust: TrustPolicy | None = None,
     resolve: Resolve = system_resolver,
+    is_user: Callable[[str], bool] = lambda _: True,
 ) -> Config:
     """The configuration in ``path`` and the files it includes, as it holds on ``host``.
 
     ``host`` (default: this machine's name) chooses among ``key[host]`` variants; ``trust`` (default:
-    TrustPolicy.current()) says whose files are refused; ``resolve`` looks up host names in Target.
+    TrustPolicy.current()) says whose files are refused; ``resolve`` looks up host names in Target,
+    ``is_user`` knows the users of this system (default: whoever is named is one).
     Raises ConfigError, and nothing else, with every problem of every file.
     """
     reader = _Reader(host or socket.gethostname(), trust or TrustPolicy.current())
@@ -59,15 +61,16 @@ def load(
     builder = Builder(reader.host, entries, resolve, reader.problems, reader.notes)
     built = _numbered(door for door in map(builder.door, doors) if door is not None)
     reader.problems += _shared_files(built)
+    given = [
+        entry for one in reader.sections if one.name == keys.OPTIONS for entry in entries[one.path, one.line]
+    ]
+    chosen = values.chosen([entry for entry in given if entry.key is not keys.INCLUDE], reader.host)
+    reader.problems += _unknown_user(chosen.get("user"), is_user)
     if reader.problems:
         order = {name: index for index, name in enumerate(reader.files)}
         raise ConfigError(
             sorted(reader.problems, key=lambda one: (order.get(one.path, len(order)), one.line or 0))
         )
-    given = [
-        entry for one in reader.sections if one.name == keys.OPTIONS for entry in entries[one.path, one.line]
-    ]
-    chosen = values.chosen([entry for entry in given if entry.key is not keys.INCLUDE], reader.host)
     options = Options(**{name: entry.value for name, entry in chosen.items()})
     if not built:
         reader.notes.append(f"{reader.files[0]}: no door: nothing will ever open")
@@ -83,6 +86,12 @@ def _numbered(doors: Iterable[Door]) -> tuple[Door, ...]:
         seen_so_far[door.name] = occurrence + 1
         numbered.append(replace(door, occurrence=occurrence))
     return tuple(numbered)
+
+
+def _unknown_user(entry: Entry | None, is_user: Callable[[str], bool]) -> Iterator[Problem]:
+    if entry is not None and not is_user(entry.value):
+        message = f"expected a user of this system, got {seen(entry.value)}"
+        yield Problem(entry.path, entry.raw.line, entry.key.name, message)
 
 
 def _shared_files(doors: Sequence[Door]) -> Iterator[Problem]:

@@ -54,6 +54,15 @@ def find_user(name: str) -> User:
     return User(name, entry.pw_uid, entry.pw_gid)
 
 
+def is_user(name: str) -> bool:
+    """Whether there is a user of that name."""
+    try:
+        find_user(name)
+    except NoSuchUserError:
+        return False
+    return True
+
+
 def packet_user(name: str | None) -> User | None:
     """Who the packet process becomes: the one asked for, else a default where we are root, else nobody else.
 

@@ -22,6 +22,7 @@ from knockd.keeper.bookkeeper import Bookkeeper, Found, Merge
 from knockd.keeper.pace import Pace
 from knockd.keeper.recovery import Orphans
 from knockd.keeper.reporter import Reporter
+from knockd.keeper.rights import CommandRights
 from knockd_conf.model import Config, Door, Options
 
 STOP_DEADLINE = 60.0
@@ -59,6 +60,7 @@ class Doorkeeper:
         self._doors: tuple[Door, ...] = config.doors
         self._leases = Leases(config.options.max_leases, run=random_name())
         self._book = book or Bookkeeper(config.options.state_dir, self._announce, clock)
+        self._rights = CommandRights(self._announce)
         self._pace = Pace(loop, clock, self._commit)
         self._starts: list[Run] = []
         self._timer: asyncio.TimerHandle | None = None
@@ -75,6 +77,7 @@ class Doorkeeper:
 
     def recover(self) -> None:
         """Takes over what earlier runs have left open. Call it once, before anybody can knock."""
+        self._rights.check(self._doors)
         needed = any(door.stop_command or door.stop_command_6 for door in self._doors)
         found = self._book.read(create=needed)
         for one in found:
@@ -87,6 +90,7 @@ class Doorkeeper:
         self._options, self._doors = config.options, config.doors
         self._leases.bound = config.options.max_leases
         self._book.move(config.options.state_dir)
+        self._rights.check(config.doors)
         if len(self._leases):
             self._commit()
 
@@ -254,6 +258,7 @@ class Doorkeeper:
                 self._say("command-late", knock, level="error", seconds=seconds, command=line)
             if ended.status:
                 self._say("command-failed", knock, level="warning", status=ended.status)
+                self._rights.explain(knock.door.name, line)
         if run.lease is None:
             return
         if ended is None and run.verb == "start":

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from knockd.edge import netlink
 from knockd.edge.link import View
+from knockd.edge.privileges import is_user
 from knockd.engine.interfaces import choose
 from knockd_conf import Config, ConfigError, Problem, TrustPolicy, load
 from knockd_conf.model import Options
@@ -37,7 +38,7 @@ class Settings:
     def load(self) -> Config:
         """Reads the configuration and lays the command line over it. Raises ConfigError."""
         trust = TrustPolicy.current(allow_insecure=self.allow_insecure_config)
-        config = load(self.config_path, host=self.host, trust=trust)
+        config = load(self.config_path, host=self.host, trust=trust, is_user=is_user)
         if not config.doors:
             raise ConfigError([Problem(config.path, None, None, "expected at least one door, got none")])
         doors = tuple(

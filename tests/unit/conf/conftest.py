@@ -22,11 +22,17 @@ def no_resolver(name: str) -> Sequence[str]:
 def load_text(tmp_path: Path) -> Load:
     """Loads a configuration given as text (or bytes) from a file knockd.conf in tmp_path."""
 
-    def loader(text: str | bytes, host: str = "web1.example.org", resolve: object = no_resolver) -> Config:
+    def loader(
+        text: str | bytes,
+        host: str = "web1.example.org",
+        resolve: object = no_resolver,
+        is_user: Callable[[str], bool] = lambda _: True,
+    ) -> Config:
         path = tmp_path / "knockd.conf"
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
         path.chmod(0o600)
-        return load(str(path), host=host, trust=TrustPolicy(enforce=False), resolve=resolve)  # type: ignore[arg-type]
+        trust = TrustPolicy(enforce=False)
+        return load(str(path), host=host, trust=trust, resolve=resolve, is_user=is_user)  # type: ignore[arg-type]
 
     return loader
 

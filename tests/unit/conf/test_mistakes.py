@@ -214,3 +214,12 @@ def test_all_at_once(problems: Problems) -> None:
     """All problems of a file come together, in file order."""
     text = "x\n[options]\nLatency = 0\n[a]\nSequence = 1,x\nFoo = 1\n[b]\n"
     assert [message.split(":")[1] for message in problems(text)] == ["1", "3", "5", "6", "7"]
+
+
+def test_an_unknown_user_is_named_with_its_line(problems: Problems) -> None:
+    """Together with every other mistake, and only where the key holds for this host."""
+    text = "[options]\nUser = alice\nUser[web1] = bob\nUser[web2] = carol\n[a]\nSequence = 0x1\n"
+    assert problems(text, is_user=lambda name: name == "alice") == [
+        "knockd.conf:3: User: expected a user of this system, got 'bob'",
+        "knockd.conf:6: Sequence: expected a port from 0 to 65535, got '0x1'",
+    ]
