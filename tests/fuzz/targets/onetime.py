@@ -8,7 +8,7 @@ from __future__ import annotations
 from knockd_conf import MAX_STEPS
 from knockd_conf.sequences import live, read, strike
 
-MAX_STRUCK = 40
+MAX_STRUCK = 8
 
 
 def check(data: bytes) -> None:
