@@ -10,6 +10,7 @@ one of the door's steps, its destination is watched and its TCP flags fit. Then:
     any other packet              -> spoiled
     packet is the first step      -> besides, a new attempt at stage 1
     packet is a guard port        -> every attempt is dropped, none is started for Seq_Timeout
+    the door has opened           -> likewise for Seq_Cooldown, unless that is 0
 
 Two attempts at one stage are one: the younger stays. When all steps of a sequence differ
 there is never more than one. Events speak of the foremost attempt only.
@@ -140,6 +141,8 @@ class Matcher:
             elif concern.first:
                 if concern.last == 1:
                     events.append(Opened(concern.door, source, destination, 1))
+                    if concern.cooldown:
+                        self._ignore(key, now + concern.cooldown - concern.timeout)
                     continue
                 if len(first.young) < first.full:
                     first.young[key] = now
@@ -236,6 +239,9 @@ class Matcher:
                 events.append(Stage(concern.door, packet[0], foremost))
         elif alive and not after:
             self._report(Spoiled(concern.door, packet[0], alive[0][0]), events)
+        if opened and concern.cooldown:
+            self._ignore(key, now + concern.cooldown - concern.timeout)
+            return
         if concern.first:
             self._start(key, concern, now)
             after.pop(1, None)
@@ -248,13 +254,10 @@ class Matcher:
 
     def _guard(self, key: bytes, concern: Concern, now: float, events: list[Event]) -> None:
         """A source touched a guard port of a door."""
-        ignored, strangers = self.ignored, self.strangers
+        strangers = self.strangers
         started = self.first.pop(key)
         ahead = self.advanced.pop(key) if self.advanced.young or self.advanced.old else None
-        before = ignored.young.pop(key, None)
-        if before is None and ignored.old:
-            before = ignored.old.pop(key, None)
-        ignored.put(key, now)
+        before = self._ignore(key, now)
         if before is not None and now < before + concern.timeout:
             return
         stage = 0
@@ -267,6 +270,18 @@ class Matcher:
             strangers.held += 1
         elif strangers is None or strangers.take():
             events.append(Guarded(concern.door, key[:-2], stage))
+
+    def _ignore(self, key: bytes, touched: float) -> float | None:
+        """Ignores a source at a door for Seq_Timeout from ``touched``; returns from when it was already.
+
+        A cooldown that ends at another time is one that began earlier or later. The longer one counts.
+        """
+        ignored = self.ignored
+        before = ignored.young.pop(key, None)
+        if before is None and ignored.old:
+            before = ignored.old.pop(key, None)
+        ignored.put(key, touched if before is None or before < touched else before)
+        return before
 
     def _start(self, key: bytes, concern: Concern, now: float) -> None:
         self.first.put(key, now)

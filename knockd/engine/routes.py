@@ -19,6 +19,8 @@ class Concern:
     flag_value: int
     targets: frozenset[bytes]
     timeout: float
+    cooldown: float
+    """Seconds after an opening for which its source is ignored."""
     last: int
     """Number of steps of the door."""
     first: bool
@@ -54,6 +56,7 @@ def concerns_of(
             flag_value=rule.must_set if rule else 0,
             targets=targets,
             timeout=door.seq_timeout + slack,
+            cooldown=door.seq_cooldown,
             last=len(order),
             first=order[0] == port,
             advances=frozenset(k for k in range(1, len(order)) if order[k] == port),

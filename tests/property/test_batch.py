@@ -22,8 +22,8 @@ HOP_BY_HOP = 0
 LOCAL4, LOCAL6 = bytes([10, 0, 0, 1]), bytes([0xFD]) + bytes(15)
 DOORS = (
     Door("a", "f", 1, (Step(10), Step(20), Step(30)), flags=FlagRule(0x02, 0x10)),
-    Door("b", "f", 2, (Step(40), Step(40), Step(20)), seq_timeout=3.0),
-    Door("c", "f", 3, (Step(50),)),
+    Door("b", "f", 2, (Step(40), Step(40), Step(20)), seq_timeout=3.0, seq_cooldown=1.0),
+    Door("c", "f", 3, (Step(50),), seq_cooldown=5.0),
     Door("d", "f", 4, (Step(60), Step(61)), flags=FlagRule(0x02, 0)),
     Door("e", "f", 5, (Step(10, Protocol.UDP), Step(40), Step(99, Protocol.UDP))),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from typing import TypeVar
 
@@ -68,6 +68,7 @@ doors = st.builds(
     seq_timeout=st.sampled_from([0.0, 0.5, 1.0, 2.0, 25.0]),
     flags=rules,
     target=st.sampled_from([(), (), (ROUTED,)]),
+    seq_cooldown=st.sampled_from([0.0, 0.0, 0.0, 0.5, 1.0, 30.0]),
 )
 gaps = st.sampled_from([0.0, 0.0, 0.0, 0.0, 0.25, 0.5, 1.0, 1.25, 30.0])
 """Seconds that binary fractions hold exactly: an age equals a timeout when it should."""
@@ -286,9 +287,10 @@ def test_nothing_is_left_when_the_timer_has_run_out(trace: tuple[list[Door], Gua
 def test_packets_that_are_exactly_the_sequence_always_open(trace: tuple[list[Door], list[Arrival]]) -> None:
     """When a source's last packets at a door are its sequence, in time, the last of them opens it.
 
-    Every opening of knockd 0.8 is of this kind, so none of them is lost without guards.
+    Every opening of knockd 0.8 is of this kind, so none of them is lost without guards and cooldowns.
     """
     watched, arrivals = trace
+    watched = [replace(door, seq_cooldown=0.0) for door in watched]
     matcher, model, now = Matcher(watched), Model(watched), 0.0
     history: dict[tuple[int, bytes], list[tuple[float, Step]]] = {}
     for arrival in arrivals:
@@ -312,6 +314,7 @@ def test_a_small_table_forgets_but_never_invents(
 ) -> None:
     """However few attempts the table holds, it opens only what the model opens."""
     watched, arrivals = trace
+    watched = [replace(door, seq_cooldown=0.0) for door in watched]
     matcher, model, now = Matcher(watched, max_attempts=max_attempts), Model(watched), 0.0
     for arrival in arrivals:
         now += arrival.gap

@@ -58,6 +58,7 @@ class Model:
         self.late = late
         self.attempts: dict[tuple[int, bytes], list[Attempt]] = {}
         self.touched: dict[tuple[int, bytes], float] = {}
+        self.opened: dict[tuple[int, bytes], float] = {}
 
     def set_sequence(self, door: int, steps: Iterable[Step]) -> None:
         """Gives a door another sequence and forgets every attempt at it."""
@@ -112,9 +113,11 @@ class Model:
         return min(deadlines, default=None)
 
     def ignored(self, door: int, now: float, source: bytes) -> bool:
-        """Whether a source touched a guard of the door less than Seq_Timeout ago."""
-        touched = self.touched.get((door, source))
-        return touched is not None and now - touched < self._limit(door)
+        """Whether a source touched a guard less than Seq_Timeout, or opened less than Seq_Cooldown ago."""
+        touched, opened = self.touched.get((door, source)), self.opened.get((door, source))
+        return (touched is not None and now - touched < self._limit(door)) or (
+            opened is not None and now - opened < self.doors[door].seq_cooldown
+        )
 
     def _guard(self, door: int, now: float, source: bytes) -> list[Happened]:
         happened: list[Happened] = []
@@ -167,6 +170,9 @@ class Model:
         if started and not survivors and not opened:
             report(Kind.STAGE, 1)
 
+        if opened and self.doors[door].seq_cooldown:
+            self.opened[door, source] = now
+            survivors, started = [], []
         self._keep(door, source, _youngest_of_each_stage(survivors + started))
         return happened
 
