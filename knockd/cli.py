@@ -98,7 +98,7 @@ def _dry_run(settings: Settings, config: Config, *, as_json: bool) -> int:
     from knockd.dryrun import as_json_text, as_text, filters, guards_now, live_sequences
 
     live, notes = live_sequences(config)
-    names, _ = listening_on(config)
+    names = listening_on(config)
     absent = missing(names)
     for note in (*notes, *([absent] if absent else [])):
         print(f"knockd: {note}", file=sys.stderr)
@@ -119,7 +119,7 @@ def _check(settings: Settings, config: Config) -> int:
         for line in describe(door, steps or None):
             print(f"  {line}")
         print(f"    guards: {guard_line(guard)}")
-    names, _ = listening_on(config)
+    names = listening_on(config)
     for one in filters(config, names, live, guards, ipv6=settings.ipv6):
         print(f"  {one.interface}: filter of {len(one.prefilter.fitted.program)} instructions")
     for note in (*config.notes, *notes, *surprises(config), *scans(config, live, guards)):
@@ -134,11 +134,6 @@ def _check(settings: Settings, config: Config) -> int:
 
 
 def _serve(settings: Settings, config: Config) -> int:
-    names, _ = listening_on(config)
-    absent = missing(names)
-    if absent is not None:
-        print(f"knockd: {absent}", file=sys.stderr)
-        return EX_UNAVAILABLE
     from knockd.slim import without_tls
 
     without_tls()

@@ -48,6 +48,7 @@ class Kind(IntEnum):
     WIDENED = 11
     SMALL_RING = 12
     PONG = 13
+    LOST = 14
 
 
 _COUNTS = frozenset({Kind.HELD_BACK, Kind.DROPPED, Kind.WIDENED, Kind.SMALL_RING})
@@ -62,7 +63,8 @@ class Message:
     a filter is too wide (``stage`` 1: its addresses too), the KiB of a ring, or the kernel's
     stamp of the packet that opened (microseconds since the epoch); ``text``
     belongs to FAILED (exit status in ``stage``, what happened in ``text``), to READY (what the
-    process could not give up) and to PACKET (a line about one packet, for -D).
+    process could not give up), to LOST (why the capture of ``interface`` ended; ``stage`` 1: it
+    cannot be opened at all) and to PACKET (a line about one packet, for -D).
     """
 
     kind: Kind
@@ -106,6 +108,9 @@ def decode(data: bytes, doors: int, interfaces: int) -> Message:
         raise MalformedError(str(error)) from error
     if kind in {Kind.FAILED, Kind.READY, Kind.PACKET}:
         return Message(kind, stage=stage, text=message)
+    if kind is Kind.LOST:
+        interface = _within(interface, interfaces, "interface")
+        return Message(kind, stage=_within(stage, 2, "stage"), interface=interface, text=message)
     if text:
         raise MalformedError(f"{len(data)} bytes")
     if kind is Kind.PONG:

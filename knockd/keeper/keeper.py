@@ -7,7 +7,6 @@ on one asyncio loop; there are no threads.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import signal
 from collections.abc import Callable, Sequence
 
@@ -20,15 +19,16 @@ from knockd.edge.lookup import Names
 from knockd.edge.notify import Manager
 from knockd.edge.pidfile import PidFile
 from knockd.edge.sockets import listening_ports
-from knockd.engine.leases import Knock
 from knockd.engine.overlap import Overlap
 from knockd.keeper.doorkeeper import Doorkeeper
-from knockd.keeper.messages import log_message
+from knockd.keeper.follow import Follow
+from knockd.keeper.messages import log_message, opening
+from knockd.keeper.powerless import fork_powerless
 from knockd.keeper.reload import Reload
 from knockd.keeper.reporter import Reporter
 from knockd.keeper.rotation import Rotation
 from knockd.keeper.service import Service, status_line
-from knockd.keeper.settings import Settings, listening_on
+from knockd.keeper.settings import Settings
 from knockd.keeper.sinks import Sinks
 from knockd.keeper.supervisor import Supervisor
 from knockd.worker.process import WorkerProcess, start_worker
@@ -44,8 +44,8 @@ EX_SOFTWARE, EX_CANTCREAT = 70, 73
 class Keeper:
     """One run of the daemon.
 
-    ``started`` is called once: with 0 when the packet process captures, or with an exit
-    status and a reason when it cannot; then the daemon ends with that status.
+    ``started`` is called once: with 0 when the packet process captures or there is nothing yet to
+    capture on, or with an exit status and a reason when it cannot; then the daemon ends with that.
     """
 
     def __init__(
@@ -57,6 +57,7 @@ class Keeper:
         self._started: Callable[[int, str], None] | None = started
         self._status = 0
         self._failure = ""
+        self._news = "starting"  # what the log calls it when a packet process captures
         self._keeps = ""
         self._overlap = Overlap()
         self._pid_file: PidFile | None = None
@@ -69,13 +70,14 @@ class Keeper:
     async def _main(self) -> int:
         self._loop = loop = asyncio.get_running_loop()
         self._end = asyncio.Event()
-        names = Names(loop, fork_child) if self._settings.lookup else None
+        names = Names(loop, fork_powerless(self._user)) if self._settings.lookup else None
         self._reporter = Reporter(self._open_log(), names)
         self._doorkeeper = Doorkeeper(loop, self._reporter, self._config)
         if not self._take_pid_file():
             return self._status
         self._rotation = self._previous = Rotation(self._config, self._reporter)
         self._supervisor = Supervisor(loop, self._start_worker, self)
+        self._follow = Follow(loop, self._supervisor, self._wanted, self._interfaces_changed, self._say)
         self._service = Service(
             loop, self._manager, status=self._status_line, lost=self._untold, ask=self._supervisor.ask
         )
@@ -93,6 +95,7 @@ class Keeper:
         await self._end.wait()
         self._reload.stop()
         self._service.stopping()
+        self._follow.stop()
         self._supervisor.stop()
         if self._started is None:
             self._reporter.say("stopping")
@@ -121,14 +124,20 @@ class Keeper:
         )
         return logs.configure(self._sinks.write, options.log_format)
 
-    def _start_worker(self) -> WorkerProcess:
-        names, view = listening_on(self._config)
-        view = View(view.addresses, self._rotation.sequences)
+    def _user(self) -> str | None:
+        return self._config.options.user
+
+    def _start_worker(self) -> WorkerProcess | None:
+        scene = self._follow.begin()
+        if not scene.captures:
+            self._begun()  # waiting is all that can be done
+            self._service.up()
+            return None
         settings = self._settings
         return start_worker(
             self._config,
-            names,
-            view,
+            tuple(scene.captures),
+            View(scene.addresses, self._rotation.sequences),
             listening=listening_ports(),
             ipv6=settings.ipv6,
             debug=settings.debug,
@@ -140,16 +149,35 @@ class Keeper:
         self._supervisor.reap()
         self._reload.reap()
 
+    def _begun(self) -> None:
+        """The start is over, and it went well."""
+        if self._started is not None:
+            self._started(0, "")
+            self._started = None
+
+    # What it follows interfaces with.
+
+    def _wanted(self) -> tuple[str, ...]:
+        return self._config.options.interface
+
+    def _interfaces_changed(self) -> None:
+        self._news = self._news or "listening"
+        self._supervisor.replace()
+
+    def _say(self, event: str, *, level: str = "info", **fields: object) -> None:
+        self._reporter.say(event, level=level, **fields)
+        self._service.changed()
+
     # What the supervisor tells.
 
     def ready(self, worker: WorkerProcess) -> None:
         """The packet process captures."""
         self._overlap.change()
         self._failure = ""
-        if self._started is not None:
-            self._started(0, "")
-            self._started = None
-        self._reporter.say("starting", interface=", ".join(worker.interfaces))
+        if worker.listening:  # else all have gone just now, and we hear of it
+            self._begun()
+            self._reporter.say(self._news or "starting", interface=", ".join(worker.listening))
+            self._news = ""
         if worker.keeps not in {"", self._keeps}:
             self._reporter.say("privileges", level="warning", reason=worker.keeps)
         self._keeps = worker.keeps
@@ -193,29 +221,23 @@ class Keeper:
         elif message.kind is Kind.PACKET:
             if self._settings.debug:
                 self._sinks.show(logs.printable(message.text))
+        elif message.kind is Kind.LOST:
+            self._follow.lost(worker, message)
         else:
             log_message(self._reporter, worker, message, failures=self._config.options.log_failures)
 
     def _opened(self, worker: WorkerProcess, message: Message) -> None:
         door = worker.config.doors[message.door]
-        source = ipaddress.ip_address(message.source)
+        knock = opening(worker, message)
         if door.one_time_file is None and self._overlap.told(door.name, message.source, message.count):
             return
         if self._supervisor.changing:
             self._overlap.tell(door.name, message.source, message.count)
-        self._reporter.say("stage", ip=str(source), door=door.name, stage=message.stage)
-        self._reporter.say("open", ip=str(source), door=door.name)
+        self._reporter.say("stage", ip=knock.source, door=door.name, stage=message.stage)
+        self._reporter.say("open", ip=knock.source, door=door.name)
         if door.one_time_file is not None:
             self._rotate(worker, message.door)
-        self._doorkeeper.open(
-            Knock(
-                door=door,
-                source=str(source),
-                version=source.version,
-                destination=str(ipaddress.ip_address(message.destination)),
-                interface=worker.interfaces[message.interface],
-            )
-        )
+        self._doorkeeper.open(knock)
 
     def _rotate(self, worker: WorkerProcess, door: int) -> None:
         """Strikes a used one-time sequence out before any command runs, and tells the next one."""
@@ -281,6 +303,7 @@ class Keeper:
                 self._reporter.say("reopening", path=config.options.log_file)
         self._doorkeeper.adopt(config)
         self._rotation = Rotation(config, self._reporter)
+        self._news = "starting"
         self._supervisor.replace()
         path = config.options.pid_file
         if self._pid_file is not None and path is not None and path != self._pid_file.path:
@@ -288,9 +311,9 @@ class Keeper:
 
     def _status_line(self) -> str:
         current = self._supervisor.current
-        interfaces = () if current is None else current.interfaces
+        interfaces = () if current is None else current.listening
         open_now, failed = self._doorkeeper.counts
-        return status_line(len(self._config.doors), interfaces, (), open_now, failed)
+        return status_line(len(self._config.doors), interfaces, self._follow.waiting, open_now, failed)
 
     def _untold(self, reason: str) -> None:
         """The service manager cannot be told how we are."""

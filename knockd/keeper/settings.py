@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from knockd.edge import netlink
-from knockd.edge.link import View
 from knockd.edge.privileges import is_user
 from knockd.engine.interfaces import choose
 from knockd_conf import Config, ConfigError, Problem, TrustPolicy, load
@@ -60,15 +59,14 @@ class Settings:
         return None if path is None else os.path.join(self.directory, path)
 
 
-def listening_on(config: Config) -> tuple[tuple[str, ...], View]:
-    """The interfaces to open for a configuration, and the addresses they have now."""
+def listening_on(config: Config) -> tuple[str, ...]:
+    """The interfaces that a configuration asks for here and now; they need not exist."""
     there = netlink.interfaces()
-    names = choose(
+    return choose(
         config.options.interface,
         {name: interface.bridge_port or not interface.up for name, interface in there.items()},
-        netlink.default_route_interfaces(),
+        netlink.default_route_interfaces(there),
     )
-    return names, View({name: there[name].addresses for name in names if name in there})
 
 
 def missing(names: Sequence[str]) -> str | None:

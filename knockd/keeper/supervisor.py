@@ -31,6 +31,9 @@ ANSWER = 10.0
 MOST_AT_ONCE = 1_024
 """Messages read in one go; a packet process that says ever more leaves the others their turn."""
 
+_ANY_TIME = frozenset({Kind.FAILED, Kind.LOST})
+"""What a packet process may say before it is ready, too."""
+
 
 class Listener(Protocol):
     """Who hears what happens to the packet process."""
@@ -61,8 +64,9 @@ class Supervisor:
     """Holds the packet process that counts (``current``) and the one that is starting."""
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, start: Callable[[], WorkerProcess], listener: Listener
+        self, loop: asyncio.AbstractEventLoop, start: Callable[[], WorkerProcess | None], listener: Listener
     ) -> None:
+        """``start`` forks a packet process; None: there is nothing to listen on, so none is to run."""
         self._loop = loop
         self._start = start
         self._listener = listener
@@ -80,8 +84,13 @@ class Supervisor:
         """Whether a packet process is starting."""
         return self._next is not None
 
+    @property
+    def latest(self) -> WorkerProcess | None:
+        """The packet process that was started last, if it lives."""
+        return self._next or self.current
+
     def replace(self) -> None:
-        """Starts a packet process that takes over as soon as it captures."""
+        """Starts a packet process, at once, that takes over as soon as it captures."""
         self._cancel_retry()
         if self._next is not None:
             self._dismiss(self._next)
@@ -92,6 +101,11 @@ class Supervisor:
             # No process or descriptor to be had now; the one that captures, if any, goes on.
             self._failure = f"no packet process can be started: {error}"
             self._try_later()
+            return
+        if self._next is None:
+            if self.current is not None:
+                self._read(self.current)  # what it still had to say
+            self.stop()
             return
         self._pids.add(self._next.pid)
         self._loop.add_reader(self._next.link, self._read, self._next)
@@ -116,6 +130,12 @@ class Supervisor:
             self._kill(worker, "does not read its link")
         except ConnectionError:
             return  # it is gone; its end is read from the link
+
+    def tell_all(self, view: View) -> None:
+        """Sends a view to the packet process that counts and to the one that is starting."""
+        for worker in (self.current, self._next):
+            if worker is not None:
+                self.tell(worker, view)
 
     def reap(self) -> None:
         """Collects ended packet processes; call it on SIGCHLD."""
@@ -149,11 +169,13 @@ class Supervisor:
                 return
             try:
                 message = decode(data, len(worker.config.doors), len(worker.interfaces))
-                if (message.kind is Kind.READY) != (worker is self._next and message.kind is not Kind.FAILED):
+                if (message.kind is Kind.READY) != (worker is self._next and message.kind not in _ANY_TIME):
                     raise MalformedError(f"{message.kind.name} out of turn")
                 answer = message.kind in {Kind.READY, Kind.PONG}
                 if answer and not self._answers.came(worker):
                     raise MalformedError(f"{message.kind.name} that nobody asked for")
+                if message.kind is Kind.LOST and message.interface in worker.lost:
+                    raise MalformedError("LOST twice")
             except MalformedError as error:
                 self._listener.malformed(str(error))
                 self._kill(worker, "malformed message")
@@ -166,6 +188,9 @@ class Supervisor:
                 self._take_over(worker)
             elif message.kind is Kind.PONG:
                 self._listener.answered()
+            elif message.kind is Kind.LOST:
+                worker.lost.add(message.interface)
+                self._listener.heard(worker, message)
             else:
                 self._listener.heard(worker, message)
 

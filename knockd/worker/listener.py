@@ -15,14 +15,18 @@ Make = Callable[[frozenset[bytes], int, int], Prefilter]
 """Makes the filter: (the interface's packed addresses, link type, most instructions)."""
 
 
+class UnknownLinkTypeError(CaptureError):
+    """Frames of the interface are of a kind that nobody here can read: trying again is of no use."""
+
+
 class Listener:
     """An open capture; ``local`` are the interface's packed addresses."""
 
     def __init__(self, number: int, capture: Capture, local: frozenset[bytes]) -> None:
-        """``number`` is the interface's place in the list. Raises CaptureError for an unknown link type."""
+        """``number`` is the interface's place in the list. Raises UnknownLinkTypeError."""
         decoder = decoder_for(capture.linktype)
         if decoder is None:
-            raise CaptureError(
+            raise UnknownLinkTypeError(
                 f"{capture.interface}: link type {capture.linktype} is none that knockd can read"
             )
         self.number = number

@@ -15,6 +15,7 @@ from operator import length_hint
 from knockd.edge.capture import (
     Capture,
     CaptureError,
+    InterfaceDownError,
     NoPermissionError,
     NoSuchInterfaceError,
 )
@@ -27,7 +28,7 @@ from knockd.engine.guards import Guards, guards_of
 from knockd.engine.limits import TokenBucket
 from knockd.engine.matcher import Matcher
 from knockd.engine.prefilter import Prefilter, prefilter
-from knockd.worker.listener import Listener
+from knockd.worker.listener import Listener, UnknownLinkTypeError
 from knockd.worker.lockdown import lock_down
 from knockd.worker.outbox import Outbox
 from knockd_bpf.wire import DLT_EN10MB
@@ -42,7 +43,7 @@ MAX_LAG = 10.0
 DROPS_EVERY = 60.0
 """Seconds from a frame to a look at the kernel's drop counters; none while nothing arrives."""
 
-EX_UNAVAILABLE, EX_SOFTWARE, EX_NOPERM = 69, 70, 77
+EX_SOFTWARE, EX_NOPERM = 70, 77
 
 
 class Worker:
@@ -95,8 +96,6 @@ class Worker:
         try:
             self._open()
             self._serve()
-        except NoSuchInterfaceError as error:
-            return self._fail(EX_UNAVAILABLE, f"{error}: there is no such interface")
         except (NoPermissionError, PrivilegeError) as error:
             return self._fail(EX_NOPERM, str(error))
         except CaptureError as error:
@@ -109,12 +108,20 @@ class Worker:
         return 0
 
     def _open(self) -> None:
+        """Opens every interface that can be opened; those that have just gone are told and no error."""
         options = self._config.options
+        refused: CaptureError | None = None
         for number, name in enumerate(self._interfaces):
-            capture = Capture(name, latency=options.latency, buffer=options.buffer * 1024)
-            listener = Listener(number, capture, self._addresses.get(name, frozenset()))
-            listener.attach(self._prefilter)
-            self._listeners.append(listener)
+            try:
+                self._listeners.append(self._listener(number, name))
+            except NoPermissionError:
+                raise
+            except CaptureError as error:
+                self._tell_lost(number, error)
+                if not isinstance(error, NoSuchInterfaceError | InterfaceDownError):
+                    refused = error
+        if refused is not None and not self._listeners:
+            raise refused
         figures = [
             one for made in self._listeners for one in (made.widened(), made.small_ring(options.buffer))
         ]
@@ -125,6 +132,21 @@ class Worker:
         for message in figures:
             if message is not None:
                 self._outbox.send(message)
+
+    def _listener(self, number: int, name: str) -> Listener:
+        options = self._config.options
+        capture = Capture(name, latency=options.latency, buffer=options.buffer * 1024)
+        try:
+            listener = Listener(number, capture, self._addresses.get(name, frozenset()))
+            listener.attach(self._prefilter)
+        except CaptureError:
+            capture.close()
+            raise
+        return listener
+
+    def _tell_lost(self, number: int, error: CaptureError) -> None:
+        hopeless = isinstance(error, UnknownLinkTypeError)
+        self._outbox.insist(Message(Kind.LOST, interface=number, stage=int(hopeless), text=str(error)))
 
     def _prefilter(self, local: frozenset[bytes], linktype: int, limit: int) -> Prefilter:
         """The filter of what we want now."""
@@ -157,7 +179,11 @@ class Worker:
             drained = True
             for descriptor, what in ready:
                 if descriptor != link:
-                    drained &= self._read(listeners[descriptor], now)
+                    try:
+                        drained &= self._read(listeners[descriptor], now)
+                    except CaptureError as error:  # its interface went down or away; the others go on
+                        poll.unregister(descriptor)
+                        self._let_go(listeners.pop(descriptor), error)
                 elif what & (select.POLLIN | select.POLLHUP) and not self._take_view():
                     return
             if drained:  # else the packet that saves an attempt may still be in the ring
@@ -170,6 +196,11 @@ class Worker:
             elif self._next_drops is not None and now >= self._next_drops:
                 self._next_drops = None
                 self._count_drops()
+
+    def _let_go(self, listener: Listener, error: CaptureError) -> None:
+        self._listeners.remove(listener)
+        listener.capture.close()
+        self._tell_lost(listener.number, error)
 
     def _timeout(self) -> int | None:
         """Milliseconds until something has to be done without a packet; None: nothing."""

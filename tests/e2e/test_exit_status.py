@@ -51,8 +51,8 @@ def test_an_unknown_option_is_usage_64(server: Host, tmp_path: Path) -> None:
 
 
 def test_an_interface_that_is_not_there_is_69(server: Host, tmp_path: Path) -> None:
-    """The message lists the interfaces that are there."""
-    status, said = attempt(server, tmp_path, GOOD, "-i", "ppp7")
+    """With -t, for the daemon waits; the message lists the interfaces that are there."""
+    status, said = attempt(server, tmp_path, GOOD, "-t", "-i", "ppp7")
     assert (69, "knockd: no interface ppp7 here; there are: lo, eth0\n") == (status, said)
 
 
@@ -90,7 +90,9 @@ def test_a_config_that_others_can_write_is_78(server: Host, tmp_path: Path) -> N
     status, said = attempt(server, tmp_path, GOOD, "-c", str(path))
     assert status == 78
     assert f"chmod go-w {path}" in said
-    status, said = attempt(server, tmp_path, GOOD, "-c", str(path), "--allow-insecure-config", "-i", "none0")
+    status, said = attempt(
+        server, tmp_path, GOOD, "-c", str(path), "--allow-insecure-config", "-t", "-i", "x0"
+    )
     assert status == 69
 
 

@@ -43,6 +43,9 @@ messages = st.one_of(
         interface=places["interface"],
     ),
     st.just(Message(Kind.READY)),
+    st.builds(
+        Message, st.just(Kind.LOST), stage=st.integers(0, 1), interface=places["interface"], text=texts
+    ),
     st.builds(Message, st.sampled_from([Kind.FAILED, Kind.PACKET]), stage=st.integers(0, 255), text=texts),
 )
 steps = st.builds(Step, st.integers(0, 65_535), st.sampled_from(Protocol))

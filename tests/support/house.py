@@ -30,10 +30,13 @@ class House:
         self.told: list[str] = []
         self.on_heard: Callable[[], None] = lambda: None
         self.pid = NOBODY
+        self.nothing_there = False
         self.supervisor = Supervisor(self.loop.loop, self.start, self)
 
-    def start(self) -> WorkerProcess:
-        """Starts a packet process whose link's other end is ours."""
+    def start(self) -> WorkerProcess | None:
+        """Starts a packet process whose link's other end is ours; none when nothing is there."""
+        if self.nothing_there:
+            return None
         ours, theirs = pair()
         self.workers.append(WorkerProcess(self.pid, ours, CONFIG, ("eth0",)))
         self.ends.append(theirs)

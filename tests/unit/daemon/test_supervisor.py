@@ -177,6 +177,46 @@ def test_out_of_turn(house: House, before: list[Message], message: Message) -> N
     ]
 
 
+@pytest.mark.parametrize("early", [True, False], ids=["before READY", "after READY"])
+def test_a_lost_capture(house: House, early: bool) -> None:
+    """A capture that fails is passed on, and the packet process goes on with the others."""
+    said = [Message(Kind.LOST, text="eth0: The interface went down"), READY]
+    house.says(0, *said if early else reversed(said))
+    assert ({*house.told}, house.workers[0].listening, house.running()) == (
+        {"ready 0", "heard 0 LOST"},
+        (),
+        [0],
+    )
+
+
+def test_a_capture_that_is_lost_twice(house: House) -> None:
+    """An interface cannot be lost twice: who says so is not to be trusted."""
+    house.says(0, READY, Message(Kind.LOST), Message(Kind.LOST))
+    assert house.told == ["ready 0", "heard 0 LOST", "malformed LOST twice", "lost malformed message 0.5"]
+
+
+def test_nothing_to_listen_on(house: House) -> None:
+    """When there is nothing to listen on, what the packet process had said is heard and then none runs."""
+    house.says(0, READY)
+    house.ends[0].send(STAGE.encode())
+    house.nothing_there = True
+    house.supervisor.replace()
+    assert (house.told, house.running(), house.supervisor.latest) == (["ready 0", "heard 0 STAGE"], [], None)
+    house.nothing_there = False
+    house.supervisor.replace()
+    house.says(1, READY)
+    assert (house.told[2:], house.running()) == (["ready 1"], [1])
+
+
+def test_tell_all(house: House) -> None:
+    """A view goes to the packet process that counts and to the one that is starting."""
+    house.says(0, READY)
+    house.supervisor.replace()
+    view = View({"eth0": frozenset({ALICE})})
+    house.supervisor.tell_all(view)
+    assert [View.decode(end.recv(MAX_MESSAGE)) for end in house.ends] == [view, view]
+
+
 def _wait() -> int:
     signal.pause()
     return 0

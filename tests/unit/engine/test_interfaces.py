@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from knockd.engine.interfaces import choose
+from knockd.engine.interfaces import Change, Scene, change, choose, waiting_for
 
 THERE = {"lo": False, "eth0": False, "eth1": False, "br0": False, "veth7": True}
 """Interfaces of a machine, and whether each is a bridge's port."""
@@ -38,3 +38,74 @@ def test_default_without_eth0() -> None:
 def test_no_default_route() -> None:
     """Without eth0 and default route there is none to listen on."""
     assert choose((), WITHOUT_ETH0, ()) == ()
+
+
+UP = frozenset({"lo", "eth0", "eth1"})
+WAITING = {
+    "all there": (("eth0", "eth1"), ("eth0", "eth1"), ()),
+    "one of two": (("eth0", "ppp0"), ("eth0", "ppp0"), ("ppp0",)),
+    "none of two": (("ppp0", "ppp1"), ("ppp0", "ppp1"), ("ppp0", "ppp1")),
+    "any": (("any",), ("lo", "eth0"), ()),
+    "any, none up": (("any",), (), ("any (none is up)",)),
+    "auto": (("auto",), ("eth0", "ppp0"), ()),
+    "auto without a default route": (("auto",), (), ("auto (there is no default route)",)),
+    "default": ((), ("eth0",), ()),
+    "default without a default route": ((), (), ("eth0 or a default route",)),
+}
+
+
+@pytest.mark.parametrize(("wanted", "chosen", "expected"), WAITING.values(), ids=WAITING)
+def test_waiting(wanted: tuple[str, ...], chosen: tuple[str, ...], expected: tuple[str, ...]) -> None:
+    """What is asked for by name and not there is waited for; auto and any are content with what there is."""
+    assert waiting_for(wanted, chosen, UP) == expected
+
+
+def test_waiting_for_the_default() -> None:
+    """An eth0 that is down is waited for by its name."""
+    assert waiting_for((), ("eth0",), frozenset({"lo"})) == ("eth0",)
+
+
+ETHERNET, PPP = 1, 512
+ONE, TWO = frozenset({b"1"}), frozenset({b"2"})
+
+
+def scene(
+    up: frozenset[int] = frozenset({1, 2, 3}), /, **captures: tuple[int, int, frozenset[bytes]]
+) -> Scene:
+    """A scene of interfaces (index, kind, addresses)."""
+    return Scene(
+        {name: (index, kind) for name, (index, kind, _) in captures.items()},
+        {name: addresses for name, (_, _, addresses) in captures.items()},
+        up,
+    )
+
+
+ETH0, TUN0 = (2, ETHERNET, ONE), (3, PPP, ONE)
+BOTH = scene(eth0=ETH0, tun0=TUN0)
+STEPS = {
+    "nothing": (BOTH, BOTH, set(), Change.NOTHING),
+    "still nothing there": (scene(), scene(), set(), Change.NOTHING),
+    "an address": (BOTH, scene(eth0=(2, ETHERNET, TWO), tun0=TUN0), set(), Change.ADDRESSES),
+    "another interface": (scene(eth0=ETH0), BOTH, set(), Change.OTHER),
+    "the first interface": (scene(), scene(eth0=ETH0), set(), Change.OTHER),
+    "another index": (BOTH, scene(eth0=ETH0, tun0=(9, PPP, ONE)), set(), Change.OTHER),
+    "another link type": (BOTH, scene(eth0=ETH0, tun0=(3, ETHERNET, ONE)), set(), Change.OTHER),
+    "down and up again": (BOTH, BOTH, {3}, Change.OTHER),
+    "one is gone": (BOTH, scene(frozenset({1, 2}), eth0=ETH0), {3}, Change.FEWER),
+    "one is gone, unheard": (BOTH, scene(frozenset({1, 2}), eth0=ETH0), set(), Change.FEWER),
+    "the last one is gone": (scene(eth0=ETH0), scene(frozenset({1})), {2}, Change.OTHER),
+    "one is no longer wanted": (BOTH, scene(eth0=ETH0), set(), Change.OTHER),
+    "renamed": (BOTH, scene(eth0=ETH0), set(), Change.OTHER),
+    "gone while another came": (
+        BOTH,
+        scene(frozenset({1, 2, 4}), eth0=ETH0, x=(4, 1, ONE)),
+        {3},
+        Change.OTHER,
+    ),
+}
+
+
+@pytest.mark.parametrize(("held", "now", "ended", "expected"), STEPS.values(), ids=STEPS)
+def test_change(held: Scene, now: Scene, ended: set[int], expected: Change) -> None:
+    """Captures are opened and closed only when that is called for; what ended by itself is let go."""
+    assert change(held, now, ended) is expected
