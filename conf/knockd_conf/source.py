@@ -1,7 +1,7 @@
 """Reading configuration files so that what was checked is what is read.
 
-Every directory on the way through symbolic links is opened and judged, and so is the file, by the
-descriptor that is then read: nobody can swap either in between.
+Every directory on the way through symbolic links is opened and judged, every link by its owner, and
+the file by the descriptor that is then read: nobody can swap any of them in between.
 """
 
 from __future__ import annotations
@@ -52,13 +52,13 @@ def _refused(path: str, message: str) -> Source:
 
 
 def _read(path: str, policy: TrustPolicy) -> Source:
-    descriptor, directories = _open(path)
+    descriptor, way = _open(path)
     try:
         held = Held(path, os.fstat(descriptor))
         if not stat.S_ISREG(held.status.st_mode):
             kind = "directory" if stat.S_ISDIR(held.status.st_mode) else "device, pipe or socket"
             return _refused(path, f"expected a regular file, got a {kind}")
-        problems = judge(policy, held, directories)
+        problems = judge(policy, held, way)
         if problems:
             return Source(path, None, problems)
         with os.fdopen(descriptor, "rb", closefd=False) as file:
@@ -68,17 +68,18 @@ def _read(path: str, policy: TrustPolicy) -> Source:
     if len(data) > MAX_SIZE:
         return _refused(path, f"expected a file of at most {MAX_SIZE} bytes, got a larger one")
     identity = (held.status.st_dev, held.status.st_ino)
-    return Source(path, data, (), exposed(held, directories[-1]), identity)
+    return Source(path, data, (), exposed(held, way[-1]), identity)
 
 
 def _open(path: str) -> tuple[int, tuple[Held, ...]]:
-    directories: list[Held] = []
+    """The file, and the directories and links through which it was found, its own directory last."""
+    way: list[Held] = []
     for _ in range(_MAX_LINKS):
         folder, name = os.path.split(path)
         folder = folder or "."
         directory = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            directories.append(Held(folder, os.fstat(directory)))
+            way.append(Held(folder, os.fstat(directory)))
             try:
                 link = os.readlink(name, dir_fd=directory) if name else None
             except OSError:
@@ -86,7 +87,9 @@ def _open(path: str) -> tuple[int, tuple[Held, ...]]:
             if link is None:
                 # Not blocking: a pipe in the file's place must not make us wait for a writer.
                 flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-                return os.open(name or ".", flags, dir_fd=directory), tuple(directories)
+                return os.open(name or ".", flags, dir_fd=directory), tuple(way)
+            # In a sticky directory nobody can put another link in the place of root's.
+            way.append(Held(path, os.stat(name, dir_fd=directory, follow_symlinks=False)))
             path = str(Path(folder) / link)
         finally:
             os.close(directory)

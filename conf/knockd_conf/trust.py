@@ -52,13 +52,14 @@ class Held:
     status: os.stat_result
 
 
-def judge(policy: TrustPolicy, file: Held | None, directories: tuple[Held, ...]) -> tuple[Problem, ...]:
-    """Every reason not to trust ``file`` and the ``directories`` it was found in; none when not enforced."""
+def judge(policy: TrustPolicy, file: Held | None, way: tuple[Held, ...]) -> tuple[Problem, ...]:
+    """Every reason not to trust ``file`` and the ``way`` to it (directories, links); none if not enforced."""
     if not policy.enforce:
         return ()
     found: list[Problem] = []
-    for held in (*(() if file is None else (file,)), *directories):
-        what = "directory" if stat.S_ISDIR(held.status.st_mode) else "file"
+    for held in (*(() if file is None else (file,)), *way):
+        link = stat.S_ISLNK(held.status.st_mode)
+        what = "directory" if stat.S_ISDIR(held.status.st_mode) else "link" if link else "file"
         mode = stat.S_IMODE(held.status.st_mode)
         quoted = shlex.quote(held.path)
         if held.status.st_uid not in policy.owners:
@@ -68,12 +69,12 @@ def judge(policy: TrustPolicy, file: Held | None, directories: tuple[Held, ...])
                     None,
                     None,
                     f"expected a {what} owned by root, got uid {held.status.st_uid}: "
-                    f"run 'chown root {quoted}' {_ESCAPE}",
+                    f"run 'chown {'-h ' if link else ''}root {quoted}' {_ESCAPE}",
                 )
             )
-        # In a sticky directory others cannot rename or remove root's files.
-        sticky = what == "directory" and mode & stat.S_ISVTX
-        if mode & (stat.S_IWGRP | stat.S_IWOTH) and not sticky:
+        # In a sticky directory others cannot rename or remove root's files; a link has no permissions.
+        excused = link or (what == "directory" and mode & stat.S_ISVTX)
+        if mode & (stat.S_IWGRP | stat.S_IWOTH) and not excused:
             found.append(
                 Problem(
                     held.path,

@@ -74,6 +74,16 @@ def test_strange_owner() -> None:
     ] == told(ROOT, file(0o600, 1000), directory(0o755, 1000))
 
 
+def test_link_of_another_user() -> None:
+    """So is a link of another user, who could lead us to any file of root's; a link has no permissions."""
+    link = held("/t/k.conf", stat.S_IFLNK | 0o777, 1000)
+    mine = held("/t/k.conf", stat.S_IFLNK | 0o777)
+    assert [
+        f"/t/k.conf: expected a link owned by root, got uid 1000: run 'chown -h root /t/k.conf' {ESCAPE}"
+    ] == told(ROOT, file(0o600), link)
+    assert told(ROOT, file(0o600), mine) == []
+
+
 def test_trusted_owner() -> None:
     """In a user namespace root's files belong to the overflow uid, which then counts as root."""
     policy = TrustPolicy(enforce=True, owners=frozenset({0, 65534}))
