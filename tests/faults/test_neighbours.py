@@ -1,0 +1,283 @@
+"""Other users of the machine, owners of names and addresses: none leads knockd astray or forges a line."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import Pair, Start
+from tests.support.daemon import LISTENING, OURS, STAMP, Daemon, environment
+from tests.support.doors import CLIENT, SERVER, config, door
+from tests.support.names import NameServer
+from tests.support.services import send_knock
+from tests.support.strangers import STRANGER, give_away
+from tests.support.waiting import wait_until
+
+PRECIOUS = "precious\n"
+Plant = Callable[[Path, Path], None]
+"""Puts something in a path's place, maybe to have a victim overwritten."""
+
+FORGED = "192.0.2.9: secret: OPEN SESAME"
+
+
+@pytest.fixture
+def shared(tmp_path: Path) -> Path:
+    """A directory like /tmp, in which a stranger has been before us."""
+    made = tmp_path / "shared"
+    made.mkdir()
+    made.chmod(0o1777)
+    return made
+
+
+@pytest.fixture
+def victim(tmp_path: Path) -> Path:
+    """A file of root's that a stranger would like to have overwritten."""
+    made = tmp_path / "victim"
+    made.write_text(PRECIOUS)
+    return made
+
+
+def run(
+    pair: Pair, tmp_path: Path, *options: str, text: str | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Runs knockd on the server until it ends, in the background if it is asked to."""
+    path = tmp_path / "knockd.conf"
+    if text is not None or not path.exists():
+        path.write_text(text or config(door("secret", "700,800")))
+        path.chmod(0o600)
+    state = ("--state-dir", str(tmp_path / "state"))
+    command = [*pair.server.exec_prefix, *OURS, "-i", "eth0", "-c", str(path), *state, *options]
+    return subprocess.run(command, capture_output=True, text=True, timeout=20, check=False, env=environment())
+
+
+def _link(path: Path, victim: Path) -> None:
+    path.symlink_to(victim)
+    give_away(path)
+
+
+def _second_name(path: Path, victim: Path) -> None:
+    path.hardlink_to(victim)
+
+
+def _file(path: Path, victim: Path) -> None:  # noqa: ARG001 - one of several
+    path.write_text("1\n")
+    give_away(path)
+
+
+def _pipe(path: Path, victim: Path) -> None:  # noqa: ARG001 - one of several
+    os.mkfifo(path)
+    give_away(path)
+
+
+PID_FILES: dict[Plant, str] = {
+    _link: "Too many levels of symbolic links",
+    _second_name: "has a second name",
+    _file: f"belongs to uid {STRANGER}",
+    _pipe: "is not a regular file",
+}
+
+
+@pytest.mark.parametrize("plant", PID_FILES, ids=lambda plant: plant.__name__)
+def test_pid_file(pair: Pair, tmp_path: Path, shared: Path, victim: Path, plant: Plant) -> None:
+    """What a stranger put in the pid file's place is left alone; the daemon does not start and says why."""
+    path = shared / "knockd.pid"
+    plant(path, victim)
+    done = run(pair, tmp_path, "-d", "-p", str(path))
+    message = f"knockd: could not create pid file {path}: {PID_FILES[plant]}\n"
+    assert (done.returncode, done.stderr, victim.read_text()) == (73, message, PRECIOUS)
+
+
+def test_pid_file_named_by_mistake(pair: Pair, tmp_path: Path) -> None:
+    """``-p`` typed for ``-c`` does not cost the configuration."""
+    path = tmp_path / "other.conf"
+    path.write_text("[options]\n")
+    done = run(pair, tmp_path, "-d", "-p", str(path))
+    assert (done.returncode, path.read_text()) == (73, "[options]\n")
+    assert "holds something else than a process id" in done.stderr
+
+
+LOG_FILES: dict[Plant, str] = {
+    _link: "is a link that somebody else may have made",
+    _second_name: "has a second name, in a directory that others can write",
+    _file: f"belongs to uid {STRANGER}, in a directory that others can write",
+    _pipe: "No such device or address",
+}
+
+
+@pytest.mark.parametrize("plant", LOG_FILES, ids=lambda plant: plant.__name__)
+def test_log_file(pair: Pair, start: Start, shared: Path, victim: Path, plant: Plant) -> None:
+    """What a stranger put in the log's place is not written; that is said, and the door opens."""
+    path = shared / "knockd.log"
+    plant(path, victim)
+    opened = shared.parent / "opened"
+    text = config(door("secret", "700,800", start_command=f"touch {opened}"))
+    daemon = start(pair.server, text, "-g", str(path), ready=None)
+    listening(daemon)
+    send_knock(pair.client, SERVER[4], "700", "800")
+    wait_until(opened.exists, 10, "the door opens")
+    problem = f"knockd: could not write to log file {path}: {LOG_FILES[plant]}"
+    assert (daemon.output().splitlines().count(problem), victim.read_text()) == (1, PRECIOUS)
+
+
+def listening(daemon: Daemon) -> None:
+    """Waits until the daemon says on standard output that it listens."""
+    wait_until(lambda: "listening on" in daemon.output(), 10, "listening")
+
+
+def test_state_directory(pair: Pair, start: Start, shared: Path, tmp_path: Path) -> None:
+    """A state directory that a stranger made beforehand is not used, and the door opens and closes."""
+    state, done = shared / "state", tmp_path / "done"
+    state.mkdir()
+    give_away(state)
+    command = f"echo {{}} >> {done}".format
+    text = config(
+        door("secret", "700,800", start_command=command("open"), stop_command=command("close"), cmd_timeout=1)
+    )
+    program = ("env", f"RUNTIME_DIRECTORY={tmp_path / 'run'}", *OURS)
+    daemon = start(pair.server, text, "--state-dir", str(state), program=program)
+    send_knock(pair.client, SERVER[4], "700", "800")
+    wait_until(lambda: done.exists() and done.read_text() == "open\nclose\n", 10, "it opens and closes")
+    (said,) = [line for line in daemon.log_lines() if "cannot be noted" in line]
+    assert f"owned by uid {STRANGER}" in said
+    assert list(state.iterdir()) == []
+
+
+@pytest.mark.parametrize("plant", [_link, _file], ids=lambda plant: plant.__name__)
+def test_one_time_file(pair: Pair, start: Start, shared: Path, victim: Path, plant: Plant) -> None:
+    """Sequences that a stranger put in place open nothing: the door is disabled, which is said."""
+    victim.write_text("700,800\n")
+    codes = shared / "codes"
+    plant(codes, victim)
+    if plant is _file:
+        codes.write_text("700,800\n")
+    daemon = start(
+        pair.server, config(f"[trip]\none_time_sequences = {codes}\n", door("marker", "1700,1800"))
+    )
+    send_knock(pair.client, SERVER[4], "700", "800", "1700", "1800")
+    lines = daemon.wait_for("marker: OPEN SESAME")
+    (said,) = [line for line in lines if "disabling the door" in line]
+    assert LOG_FILES[plant] in said
+    assert [line for line in lines if "trip: Stage" in line] == []
+    assert (codes.read_text(), victim.read_text()) == ("700,800\n", "700,800\n")
+
+
+@pytest.mark.parametrize("plant", [_link, _file, _pipe], ids=lambda plant: plant.__name__)
+def test_included_file(pair: Pair, tmp_path: Path, shared: Path, victim: Path, plant: Plant) -> None:
+    """A file that a stranger gave us to include is refused, whatever it is, and the daemon does not start."""
+    plant(shared / "evil.conf", victim)
+    done = run(pair, tmp_path, text=config(door("secret", "700,800"), Include=f"{shared}/*.conf"))
+    assert (done.returncode, PRECIOUS.strip() in done.stderr, str(shared) in done.stderr) == (78, False, True)
+
+
+def test_config_file(pair: Pair, tmp_path: Path) -> None:
+    """A configuration that a stranger owns is refused: it holds commands that root runs."""
+    path = tmp_path / "knockd.conf"
+    path.write_text(config(door("secret", "700,800")))
+    give_away(path)
+    done = run(pair, tmp_path)
+    assert (done.returncode, f"expected a file owned by root, got uid {STRANGER}" in done.stderr) == (
+        78,
+        True,
+    )
+
+
+EVIL = rf"\033[2J\r\n[2026-11-22 20:13] {FORGED}\n%s{{ip}}{{0}}\342\200\256\377\n"
+DOOR = "{ip}%s \"'\\{0.__class__} $(id)"
+
+
+@pytest.mark.parametrize("log_format", ["classic", "json"])
+def test_no_line_is_forged(pair: Pair, start: Start, tmp_path: Path, log_format: str) -> None:
+    """Control characters in names and output, braces and percent signs: each line is what it is."""
+    evil = "\x1b[2J{ip}\u202e"
+    pair.lab.link(pair.server, evil, pair.client, "eth1", ("10.8.0.1/24",), ("10.8.0.2/24",))
+    shown = tmp_path / "shown"
+    command = (
+        f"printf '{EVIL}'; printf %s \"$KNOCKD_DOOR|$KNOCKD_IFACE|\" %DOOR% '|' %IFACE% > {shown}; exit 7"
+    )
+    text = config(door(DOOR, "700,800", start_command=command), LogFormat=log_format)
+    ready = LISTENING if log_format == "classic" else '"event": "starting"'
+    daemon = start(pair.server, text, interface=evil, ready=ready)
+    send_knock(pair.client, "10.8.0.1", "700", "800")
+    daemon.wait_for("non-zero" if log_format == "classic" else "command-failed")
+    lines = [line for line in daemon.log_path.read_text().split("\n") if line]
+    assert [line for line in lines if not line.isprintable()] == []
+    assert [line for line in daemon.output().splitlines() if not line.isprintable()] == []
+    assert shown.read_text() == f"{DOOR}|{evil}|{DOOR}|{evil}"
+    if log_format == "json":
+        events = [json.loads(line) for line in lines]
+        assert {event["door"] for event in events if "door" in event} == {DOOR}
+        assert {event["ip"] for event in events if "ip" in event} == {"10.8.0.2"}
+        assert [event["event"] for event in events].count("open") == 1
+    else:
+        assert [line for line in lines if not STAMP.match(line)] == []
+        told = [STAMP.sub("", line) for line in lines]
+        assert [line for line in told if line.endswith("OPEN SESAME") and "said" not in line] == [
+            f"10.8.0.2: {DOOR}: OPEN SESAME"
+        ]
+        forged = [line for line in told if FORGED in line]
+        assert len(forged) == 2
+        assert [line for line in forged if not line.startswith(f"{DOOR}: ")] == []
+
+
+LONG = tuple(b"x" * 60 for _ in range(4))
+NAMES = {
+    "honest": (b"alice", b"example"),
+    "long": LONG,
+    "line": (b"a\n1.2.3.4: secret: OPEN SESAME", b"example"),
+    "escape": (b"\x1b[2Ja", b"example"),
+    "letters": ("t\u00fcr\u202e".encode(), b"example"),
+    "bytes": (b"\xff\xfe\x00", b"example"),
+    "bracket": (b"a): secret: OPEN SESAME (b",),
+    "shell": (b"$(reboot)", b"`id`"),
+    "address": (b"192", b"0", b"2", b"9"),
+    "format": (b"%s{ip}%n", b"example"),
+}
+SHOWN = {"honest": " (alice.example)", "long": f" ({'.'.join(['x' * 60] * 4)})", "address": " (192.0.2.9)"}
+
+
+def asking(tmp_path: Path, address: str) -> tuple[str, ...]:
+    """Our daemon on a host whose name server is at an address."""
+    path = tmp_path / "resolv.conf"
+    path.write_text(f"nameserver {address}\noptions attempts:1\n")
+    return ("sh", "-c", f'mount --bind {path} /etc/resolv.conf && exec "$@"', "sh", *OURS)
+
+
+@pytest.mark.parametrize("kind", NAMES)
+def test_hostile_names(pair: Pair, start: Start, tmp_path: Path, kind: str) -> None:
+    """Whatever name the owner of an address gave it, the line is one, and the command gets the address."""
+    shown = tmp_path / "shown"
+    command = f"printf '%%s ' %IP% \"$KNOCKD_IP\" > {shown}".replace("%%", "%")
+    text = config(door("secret", "700,800", start_command=command))
+    state = ("--state-dir", str(tmp_path / "state"))
+    with NameServer(pair.client, CLIENT[4], NAMES[kind]) as server:
+        daemon = start(pair.server, text, "-l", *state, program=asking(tmp_path, CLIENT[4]))
+        send_knock(pair.client, SERVER[4], "700", "800")
+        lines = daemon.wait_for("running command")
+        assert server.asked > 0
+    who = f"{CLIENT[4]}{SHOWN.get(kind, '')}"
+    assert lines[1:] == [
+        *(f"{who}: secret: Stage {stage}" for stage in (1, 2)),
+        f"{who}: secret: OPEN SESAME",
+        f"secret: running command: {command.replace('%IP%', CLIENT[4])}",
+    ]
+    wait_until(lambda: shown.exists() and shown.read_text() == f"{CLIENT[4]} " * 2, 10, "the command ran")
+
+
+def test_name_server_that_is_silent(pair: Pair, start: Start, tmp_path: Path) -> None:
+    """A name server that never answers holds no command up; lines come without names."""
+    opened = tmp_path / "opened"
+    text = config(door("secret", "700,800", start_command=f"echo >> {opened}"))
+    state = ("--state-dir", str(tmp_path / "state"))
+    with NameServer(pair.client, CLIENT[4], None):
+        daemon = start(pair.server, text, "-l", *state, program=asking(tmp_path, CLIENT[4]))
+        send_knock(pair.client, SERVER[4], "700", "800")
+        wait_until(opened.exists, 10, "the door opens")
+        lines = daemon.wait_for("running command")
+    assert [line for line in lines if re.search(r"\(", line)] == []
+    assert f"{CLIENT[4]}: secret: OPEN SESAME" in lines
