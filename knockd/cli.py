@@ -13,7 +13,7 @@ import knockd
 from knockd.keeper.settings import Settings, down, listening_on, missing
 from knockd_conf import Config, ConfigError
 
-EX_OK, EX_USAGE, EX_UNAVAILABLE, EX_CONFIG = 0, 64, 69, 78
+EX_OK, EX_USAGE, EX_UNAVAILABLE, EX_TEMPFAIL, EX_CONFIG = 0, 64, 69, 75, 78
 DEFAULT_CONFIG = "/etc/knockd.conf"
 
 
@@ -77,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         config = settings.load()
     except ConfigError as error:
         print(error, file=sys.stderr)
-        return EX_CONFIG
+        return EX_TEMPFAIL if error.passing else EX_CONFIG
     if arguments.dry_run or arguments.check:
         # What only prints ends quietly when its reader does: knockd --dry-run | head
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)

@@ -100,6 +100,22 @@ def test_long_options() -> None:
     assert all((arguments.daemon, arguments.debug, arguments.lookup, arguments.verbose, arguments.only_ip_v4))
 
 
+def test_name_without_an_answer(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """A Target that no name server knows ends with 75: a service manager tries again, as after power cuts."""
+    path = tmp_path / "knockd.conf"
+    path.write_text("[a]\nSequence = 1\nTarget = a.invalid\n")
+    path.chmod(0o600)
+    assert (run("-c", path), "'a.invalid'" in capsys.readouterr().err) == (75, True)
+
+
+def test_name_without_an_answer_is_not_all(tmp_path: Path) -> None:
+    """Beside a mistake that only a person can mend the status is 78."""
+    path = tmp_path / "knockd.conf"
+    path.write_text("[a]\nSequence = 1\nTarget = a.invalid\n[b]\nSequence = x\n")
+    path.chmod(0o600)
+    assert run("-c", path) == 78
+
+
 def test_missing_config(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """A config file that is not there ends with 78 and is named."""
     missing_path = tmp_path / "none.conf"
