@@ -1,0 +1,281 @@
+"""SIGKILL at every step of a lease and at random: no door stays open, no stop too many is unexplained.
+
+Several daemons are knocked at, killed and started again side by side. At the end a checker
+(tests/support/ledger.py) goes through what their commands did.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import Pair
+from tests.support.ledger import now
+from tests.support.strace import EFFECTS, Call, injection, instants, killed_at, need_strace, parse, recorded
+from tests.support.victim import CMD_TIMEOUT, LISTENING, Victim
+from tests.support.waiting import WaitTimeout, wait_until
+
+SIDE_BY_SIDE = 6
+SEED = 4
+
+MOST_AT_A_SIGNAL = 16
+"""Steps of the way of a signal that are taken, evenly, where it has more."""
+
+Job = Callable[[Victim], bool]
+"""Kills a victim once and leaves it running with nothing open; whether the kill fell where it was to fall."""
+
+
+@pytest.fixture
+def crew(pair: Pair, tmp_path: Path) -> Iterator[list[Victim]]:
+    """Daemons that run, with a door each; killed at the end whatever happened."""
+    need_strace()
+    victims = [Victim(pair.server, pair.client, tmp_path / f"{n}", n) for n in range(SIDE_BY_SIDE)]
+    for victim in victims:
+        victim.start()
+    for victim in victims:
+        victim.wait_ready()
+    yield victims
+    for victim in victims:
+        if victim.running:
+            victim.daemon.process.kill()
+            victim.daemon.process.wait()
+
+
+def run(crew: Sequence[Victim], jobs: Sequence[Job]) -> int:
+    """Does all jobs, each victim the next when it is free, and checks; how many kills fell where planned."""
+    waiting = deque(jobs)
+
+    def work(victim: Victim) -> int:
+        hits = 0
+        while (job := _next(waiting)) is not None:
+            hits += job(victim)
+        victim.finish()
+        return hits
+
+    with ThreadPoolExecutor(len(crew)) as pool:
+        hits = sum(pool.map(work, crew))
+    problems = [f"daemon {n}: {line}" for n, victim in enumerate(crew) for line in victim.problems()]
+    assert problems == []
+    left = [f"daemon {n}: {victim.life.recovered}" for n, victim in enumerate(crew) if victim.life.recovered]
+    assert left == [], "the journal still holds what has been closed"
+    print(f"{hits} of {len(jobs)} kills fell where they were to fall")
+    return hits
+
+
+def _next(waiting: deque[Job]) -> Job | None:
+    try:
+        return waiting.popleft()
+    except IndexError:
+        return None
+
+
+def again(victim: Victim, *wrapper: str) -> None:
+    """The next life, until all that the last one left open is closed."""
+    victim.start(*wrapper)
+    victim.wait_ready()
+    victim.settle()
+
+
+def over(victim: Victim) -> bool:
+    """Waits until the keeper has ended, kills it when it does not; whether a kill was what ended it."""
+    with suppress(WaitTimeout):
+        wait_until(lambda: not victim.running, victim.patience, "ended")
+        hit = victim.daemon.process.returncode == -signal.SIGKILL
+        victim.ended(killed=hit)
+        return hit
+    victim.kill()
+    return False
+
+
+def opened(victim: Victim) -> None:
+    """Knocks and waits until the door is open."""
+    starts = victim.starts()
+    victim.knock()
+    victim.wait_started(starts + 1)
+
+
+def one_lease(victim: Victim) -> None:
+    """Knocks and waits until the door has been open and is closed."""
+    opened(victim)
+    victim.settle()
+
+
+def told(victim: Victim, number: signal.Signals) -> None:
+    """Sends a signal that the daemon knows, and notes what it asks for."""
+    if number == signal.SIGTERM:
+        victim.life.told = now()
+    victim.life.handed = number == signal.SIGUSR1
+    victim.daemon.signal(number)
+
+
+def steps(pid: int, path: Path, act: Callable[[], None]) -> list[Call]:
+    """The steps of a process while ``act`` runs, and a moment longer."""
+    with recorded(pid, path):
+        act()
+        time.sleep(0.2)
+    return instants(parse(path.read_text()))
+
+
+def keeper_at(call: Call, *, with_worker: bool) -> Job:
+    """Kills the keeper (and the worker with it) at a step of a lease's life."""
+
+    def job(victim: Victim) -> bool:
+        worker = victim.worker()
+        with killed_at(victim.daemon.pid, call):
+            victim.knock()
+            hit = over(victim)
+        if with_worker:
+            with suppress(ProcessLookupError):
+                os.kill(worker, signal.SIGKILL)
+        again(victim)
+        return hit
+
+    return job
+
+
+def worker_at(call: Call) -> Job:
+    """Kills the worker at a step of a knock; the next one opens doors as before."""
+
+    def job(victim: Victim) -> bool:
+        listening = sum(LISTENING in line for line in victim.said())
+        worker = victim.worker()
+        with killed_at(worker, call):
+            victim.knock()
+            victim.wait_said(LISTENING, listening + 1)
+        victim.settle()
+        one_lease(victim)
+        victim.kill()  # else it waits longer and longer before it replaces a worker
+        again(victim)
+        return True
+
+    return job
+
+
+def keeper_after(seconds: float, *, with_worker: bool) -> Job:
+    """Kills the keeper (and the worker first) so many seconds after a knock."""
+
+    def job(victim: Victim) -> bool:
+        worker = victim.worker()
+        victim.knock()
+        time.sleep(seconds)
+        if with_worker:
+            os.kill(worker, signal.SIGKILL)
+        victim.kill()
+        again(victim)
+        return True
+
+    return job
+
+
+def recovery_at(call: Call) -> Job:
+    """Kills a keeper at a step of the recovery of a door whose time is over."""
+
+    def job(victim: Victim) -> bool:
+        opened(victim)
+        victim.kill()
+        time.sleep(CMD_TIMEOUT)
+        victim.start("strace", "-D", "-o", "/dev/null", *injection(call))
+        hit = over(victim)
+        again(victim)
+        return hit
+
+    return job
+
+
+def recoveries_after(delays: Sequence[float]) -> Job:
+    """Kills one life after the other so many seconds after its beginning."""
+
+    def job(victim: Victim) -> bool:
+        opened(victim)
+        victim.kill()
+        for delay in delays:
+            victim.start()
+            time.sleep(delay)
+            victim.kill()
+        again(victim)
+        return True
+
+    return job
+
+
+def signalled_at(number: signal.Signals, call: Call) -> Job:
+    """Kills the keeper at a step of what a signal makes it do while a door is open."""
+
+    def job(victim: Victim) -> bool:
+        opened(victim)
+        with killed_at(victim.daemon.pid, call):
+            told(victim, number)
+            hit = over(victim)
+        again(victim)
+        return hit
+
+    return job
+
+
+def test_keeper_killed_at_every_step_of_a_lease(crew: list[Victim], tmp_path: Path) -> None:
+    """Before and after each system call from the knock to the end of the lease; every second time both."""
+    calls = steps(crew[0].daemon.pid, tmp_path / "trace", lambda: one_lease(crew[0]))
+    assert {"fsync", "renameat", "vfork", "recvfrom"} <= {call.name for call in calls}
+    jobs = [keeper_at(call, with_worker=place % 2 == 1) for place, call in enumerate(calls)]
+    assert run(crew, jobs) >= 0.9 * len(jobs) > 50
+
+
+def test_worker_killed_at_every_step_of_a_knock(crew: list[Victim], tmp_path: Path) -> None:
+    """Before and after each message: leases stay as they are, and the next knock opens again."""
+    calls = steps(crew[0].worker(), tmp_path / "trace", lambda: one_lease(crew[0]))
+    assert "sendto" in {call.name for call in calls}
+    run(crew, [worker_at(call) for call in calls])
+
+
+def test_keeper_killed_at_random(crew: list[Victim]) -> None:
+    """From the knock to the end of the lease, most of them where something happens."""
+    chance = random.Random(SEED)
+    delays = [chance.choice((0.02, 0.1, 1.3)) * chance.random() for _ in range(48)]
+    delays += [CMD_TIMEOUT + 0.1 * chance.random() for _ in range(24)]
+    run(crew, [keeper_after(delay, with_worker=place % 2 == 1) for place, delay in enumerate(delays)])
+
+
+def test_keeper_killed_at_every_step_of_recovery(crew: list[Victim], tmp_path: Path) -> None:
+    """A kill while what a kill has left is being put right."""
+    victim, path = crew[0], tmp_path / "trace"
+    opened(victim)
+    victim.kill()
+    time.sleep(CMD_TIMEOUT)
+    # How many files are opened before depends on how many processes the machine has.
+    traced = ",".join((*(EFFECTS - {"openat"}), "epoll_wait"))
+    again(victim, "strace", "-D", "-o", str(path), "-e", f"trace={traced}")
+    calls = parse(path.read_text())
+    first = next(place for place, call in enumerate(calls) if call.name == "flock")
+    assert {"fsync", "renameat", "vfork"} <= {call.name for call in calls[first:]}
+    jobs = [recovery_at(call) for call in instants(calls[first:])]
+    assert run(crew, jobs) >= 0.9 * len(jobs) > 20
+
+
+def test_keeper_killed_at_random_in_recovery(crew: list[Victim]) -> None:
+    """Three lives in a row that end before they have put right what the first one left."""
+    chance = random.Random(SEED)
+    run(crew, [recoveries_after([0.5 * chance.random() for _ in range(3)]) for _ in range(12)])
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP], ids=lambda n: n.name)
+def test_keeper_killed_at_a_signal(crew: list[Victim], tmp_path: Path, number: signal.Signals) -> None:
+    """A kill while it closes what is open, hands it over, or reads its configuration again."""
+    victim = crew[0]
+    opened(victim)
+    calls = steps(victim.daemon.pid, tmp_path / "trace", lambda: told(victim, number))
+    if number == signal.SIGHUP:
+        victim.settle()
+    else:
+        victim.ended(killed=False)
+        again(victim)
+    chosen = calls[:: max(1, len(calls) // MOST_AT_A_SIGNAL)]
+    assert run(crew, [signalled_at(number, call) for call in chosen]) >= 0.8 * len(chosen)
