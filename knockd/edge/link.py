@@ -19,6 +19,11 @@ from knockd_conf.model import Protocol, Step
 MAX_MESSAGE = 1 << 19
 """Bytes of the longest message: a view with 1,000 doors of 32 steps fits."""
 
+MAX_UNREAD = 1 << 16
+"""Bytes of kernel memory for what the keeper has not read: some 170 openings. More wait in the packet
+process, where the doors take turns.
+"""
+
 MAX_TEXT = 4_096
 """Bytes of the longest text that the packet process may send."""
 
@@ -176,9 +181,9 @@ class View:
 
 
 def pair() -> tuple[socket.socket, socket.socket]:
-    """The two ends of a link, both non-blocking."""
+    """The two ends of a link, the keeper's first, both non-blocking."""
     ends = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    for end in ends:
+    for end, room in zip(ends, (MAX_MESSAGE, MAX_UNREAD), strict=True):
         end.setblocking(False)
-        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, MAX_MESSAGE)
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, room)
     return ends

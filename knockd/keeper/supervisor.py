@@ -28,8 +28,10 @@ STEADY = 60.0
 ANSWER = 10.0
 """Seconds in which a packet process must have started, or put a view into effect."""
 
-MOST_AT_ONCE = 1_024
-"""Messages read in one go; a packet process that says ever more leaves the others their turn."""
+MOST_AT_ONCE, MOST_AT_LAST = 32, 1_024
+"""Messages read in one go, so that commands and timers have their turn in a storm, and of one that is to
+end: more than the link holds.
+"""
 
 _ANY_TIME = frozenset({Kind.FAILED, Kind.LOST})
 """What a packet process may say before it is ready, too."""
@@ -153,9 +155,9 @@ class Supervisor:
                 self._dismiss(worker)
         self.current = self._next = None
 
-    def _read(self, worker: WorkerProcess) -> None:
+    def _read(self, worker: WorkerProcess, most: int = MOST_AT_ONCE) -> None:
         """Hears what a packet process has said, as long as it counts: what it says can be its end."""
-        for _ in range(MOST_AT_ONCE):
+        for _ in range(most):
             if worker is not self.current and worker is not self._next:
                 return
             try:
@@ -197,7 +199,7 @@ class Supervisor:
     def _take_over(self, worker: WorkerProcess) -> None:
         old = self.current
         if old is not None:
-            self._read(old)
+            self._read(old, MOST_AT_LAST)
         if self._next is not worker:
             return  # what the old one said has called for another one
         if self.current is not None:  # reading it may have shown that it is gone

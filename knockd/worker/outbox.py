@@ -1,7 +1,7 @@
 """What the packet process says, on its way to a keeper that may be slow.
 
-Openings wait, one a door and source; every other event is let go and counted, as lines that
-were held back are.
+Openings wait, one a door and source, and doors take turns; every other event is let go and
+counted, as lines that were held back are.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 from knockd.edge.link import Kind, Message
 from knockd.engine.events import Event, Expired, Guarded, Opened, Spoiled, Stage
+from knockd.engine.turns import Turns
 
 MAX_UNSENT = 4_096
 """Openings kept while the keeper does not read; more are counted as held back."""
@@ -31,14 +32,14 @@ class Outbox:
         self._link = link
         self._room = select.poll()
         self._room.register(link, select.POLLOUT)
-        self._unsent: dict[tuple[int, bytes], bytes] = {}
+        self._unsent = Turns(MAX_UNSENT)
         self._lost = 0
         self._answers = 0
 
     @property
     def waiting(self) -> bool:
         """Whether openings or answers wait for room on the link."""
-        return bool(self._unsent or self._answers)
+        return bool(len(self._unsent) or self._answers)
 
     def opened(self, event: Opened, interface: int, stamp: int) -> None:
         """Passes an opening on, now or as soon as the keeper reads; ``stamp`` is its packet's."""
@@ -51,11 +52,9 @@ class Outbox:
             source=event.source,
             destination=event.destination,
         )
-        if not self._unsent and self.send(message):
+        if not len(self._unsent) and self.send(message):
             return
-        if len(self._unsent) < MAX_UNSENT:
-            self._unsent[event.door, event.source] = message.encode()
-        else:
+        if not self._unsent.put(event.door, event.source, message.encode()):
             self._lost += 1
 
     def tell(self, event: Event) -> None:
@@ -75,10 +74,10 @@ class Outbox:
             if not self.send(Message(Kind.PONG)):
                 return
             self._answers -= 1
-        for key, message in list(self._unsent.items()):
+        while (message := self._unsent.next()) is not None:
             if not self._put(message):
                 return
-            del self._unsent[key]
+            self._unsent.sent()
         if self._lost and self.send(Message(Kind.HELD_BACK, count=self._lost)):
             self._lost = 0
 
