@@ -192,7 +192,10 @@ class Leases:
         return [Run("start", start, knock, lease.number, lease.id)]
 
     def _stop(self, lease: Lease, state: State, now: float, *, expired: bool) -> Run:
+        # A record whose time is over says already what a record of the stop command would say.
+        told = self.changed or state is State.LEFTOVER or lease.deadline > now
         self._set(lease, state, now)
+        self.changed = told
         command = lease.knock.door.stop_for(lease.knock.version)
         assert command is not None, "a lease is only made for a door with a stop command"
         return Run("stop", command, lease.knock, lease.number, lease.id, expired)

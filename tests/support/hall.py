@@ -104,10 +104,11 @@ class Hall:
         self.now = 1_000.0
         self.hands = Hands()
         self.book = Notebook()
+        self.config = configuration(**options)
         self.keeper = Doorkeeper(
             loop or self.loop.loop,
             Reporter(structlog.get_logger()),
-            configuration(**options),
+            self.config,
             lambda: self.now,
             self.book,
         )

@@ -255,7 +255,7 @@ def test_closing_leaves_no_time() -> None:
 
 
 def test_changed() -> None:
-    """Whatever changes a record is to be written down, and nothing else is."""
+    """Whatever changes a record is to be written down, and nothing else is: a time that is over is known."""
     story = Story()
     seen = []
     for step in (
@@ -270,4 +270,4 @@ def test_changed() -> None:
         story.leases.changed = False
         step()
         seen.append(story.leases.changed)
-    assert seen == [True, True, False, False, True, True, False]
+    assert seen == [True, True, False, False, False, True, False]
