@@ -126,7 +126,7 @@ def test_late(nursery: Nursery) -> None:
     """A start command past its Command_Deadline is killed with its children."""
     lease, process = nursery.start("sh", "-c", "sleep 60 & wait")
     assert ends(lease, process.pid, limit=0.05) == ["late", "ended"]
-    assert process.communicate() == (b"", None)  # nobody holds its output any more
+    assert process.communicate()[0] == b""  # nobody holds its output any more
 
 
 def test_without_pidfd(nursery: Nursery, monkeypatch: pytest.MonkeyPatch) -> None:
