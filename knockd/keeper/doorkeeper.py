@@ -20,6 +20,7 @@ from knockd.engine.journal import Record, State
 from knockd.engine.leases import RETRIES, Knock, Leases, Refused, Run
 from knockd.keeper.bookkeeper import Bookkeeper, Found, Merge
 from knockd.keeper.pace import Pace
+from knockd.keeper.quota import Quota
 from knockd.keeper.recovery import Orphans
 from knockd.keeper.reporter import Reporter
 from knockd.keeper.rights import CommandRights
@@ -61,6 +62,7 @@ class Doorkeeper:
         self._leases = Leases(config.options.max_leases, run=random_name())
         self._book = book or Bookkeeper(config.options.state_dir, self._announce, clock)
         self._rights = CommandRights(self._announce)
+        self._quota = Quota(loop, self._announce)
         self._pace = Pace(loop, clock, self._commit)
         self._starts: list[Run] = []
         self._timer: asyncio.TimerHandle | None = None
@@ -200,7 +202,7 @@ class Doorkeeper:
     def _refuse(self, knock: Knock, reason: str, run: Run | None = None) -> None:
         if run is not None and run.lease is not None:
             self._leases.not_started(run.lease, self._clock())
-        self._say("refused", knock, level="warning", reason=reason)
+        self._say_refused(knock, reason)
 
     def _do(self, actions: Sequence[Run | Refused]) -> None:
         for action in actions:
@@ -239,7 +241,7 @@ class Doorkeeper:
             lambda: self._started(run, line),
             lambda ended: self._ended(run, line, ended),
         ):
-            self._say("refused", knock, level="warning", reason="too many commands of this door wait")
+            self._say_refused(knock, "too many commands of this door wait")
             self._ended(run, line, None)
 
     def _started(self, run: Run, line: str) -> None:
@@ -289,6 +291,9 @@ class Doorkeeper:
     def _due(self) -> None:
         self._timer = None
         self._do(list(self._leases.due(self._clock())))
+
+    def _say_refused(self, knock: Knock, reason: str) -> None:
+        self._quota.say("refused", level="warning", ip=knock.source, door=knock.door.name, reason=reason)
 
     def _announce(self, event: str, *, level: str = "info", **fields: object) -> None:
         self.reporter.say(event, level=level, **fields)

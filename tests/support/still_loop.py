@@ -26,6 +26,7 @@ class StillLoop:
     """The few methods of an asyncio loop that keepers use; ``loop`` is the same for the type checker."""
 
     def __init__(self) -> None:
+        self.now = 0.0
         self.timers: list[Timer] = []
         self.soon: list[Timer] = []
         self.readers: dict[int, tuple[Callable[..., object], tuple[Any, ...]]] = {}
@@ -34,6 +35,10 @@ class StillLoop:
     def loop(self) -> asyncio.AbstractEventLoop:
         """This loop, where a whole one is asked for."""
         return cast(asyncio.AbstractEventLoop, self)
+
+    def time(self) -> float:
+        """Time stands still."""
+        return self.now
 
     def call_later(self, seconds: float, callback: Callable[..., object], *given: Any) -> Timer:
         """Notes a timer."""
