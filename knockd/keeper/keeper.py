@@ -106,6 +106,7 @@ class Keeper:
         self._doorkeeper.runner.stop()
         if self._pid_file is not None:
             self._pid_file.remove()
+        self._sinks.close()
         return self._status
 
     def _leave(self) -> None:
@@ -297,8 +298,9 @@ class Keeper:
         if current is not None and current.config is before:
             self._previous = self._rotation  # the packet process that still counts goes by it
         if config.options != before.options:
-            self._sinks.close()
+            sinks = self._sinks
             self._reporter.log = self._open_log()
+            self._sinks.take_over(sinks)
             if config.options.log_file not in {None, before.options.log_file}:
                 self._reporter.say("reopening", path=config.options.log_file)
         self._doorkeeper.adopt(config)

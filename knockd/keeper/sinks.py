@@ -98,6 +98,15 @@ class Sinks:
         for outlet in (*self._outlets, *((self._output,) if self._output is not None else ())):
             outlet.sink.close()
 
+    def take_over(self, old: Sinks) -> None:
+        """Closes the sinks of another configuration; what one of them lost its successor will tell."""
+        for outlet in self._outlets:
+            for other in old._outlets:
+                if other.lost and other.sink.name == outlet.sink.name:
+                    outlet.lost, outlet.reason, outlet.told = other.lost, other.reason, other.told
+                    other.lost = 0
+        old.close()
+
     def write(self, line: str) -> None:
         """Writes one line everywhere."""
         for outlet in self._outlets:

@@ -178,6 +178,26 @@ def test_the_end(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert (told(out)[-1], told(err)) == (log.lost(1), [log.problem, log.lost(1)])
 
 
+def test_reload(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """The sinks of a new configuration know what those of the old one lost, and tell it when they can."""
+    old = Log(tmp_path, echo=False)
+    old.sinks.write("one")
+    old.make()
+    new = Log(tmp_path, echo=False)
+    new.sinks.take_over(old.sinks)
+    new.sinks.write("two")
+    assert (told(new.path.read_text()), told(capfd.readouterr().err)) == ([new.lost(1), "two"], [new.problem])
+
+
+def test_another_file(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """What a log lost that no configuration names any more is told on standard error."""
+    old = Log(tmp_path, echo=False)
+    old.sinks.write("one")
+    new = Sinks(str(tmp_path / "new"), use_syslog=False, echo=False, log_format=LogFormat.JSON)
+    new.take_over(old.sinks)
+    assert told(capfd.readouterr().err) == [old.problem, old.lost(1)]
+
+
 def test_full_device(capfd: pytest.CaptureFixture[str]) -> None:
     """The text of the classic log."""
     made = Sinks("/dev/full", use_syslog=False, echo=True, log_format=LogFormat.CLASSIC)
