@@ -36,6 +36,9 @@ end: more than the link holds.
 _ANY_TIME = frozenset({Kind.FAILED, Kind.LOST})
 """What a packet process may say before it is ready, too."""
 
+_ABOUT_KNOCKS = frozenset({Kind.STAGE, Kind.SPOILED, Kind.EXPIRED, Kind.GUARDED})
+"""What it holds back itself when strangers cause too much of it: ten times more is no accident."""
+
 
 class Listener(Protocol):
     """Who hears what happens to the packet process."""
@@ -106,7 +109,7 @@ class Supervisor:
             return
         if self._next is None:
             if self.current is not None:
-                self._read(self.current)  # what it still had to say
+                self._read(self.current, MOST_AT_LAST)  # what it still had to say
             self.stop()
             return
         self._pids.add(self._next.pid)
@@ -157,6 +160,7 @@ class Supervisor:
 
     def _read(self, worker: WorkerProcess, most: int = MOST_AT_ONCE) -> None:
         """Hears what a packet process has said, as long as it counts: what it says can be its end."""
+        worker.lines.refill(time.monotonic())
         for _ in range(most):
             if worker is not self.current and worker is not self._next:
                 return
@@ -178,6 +182,8 @@ class Supervisor:
                     raise MalformedError(f"{message.kind.name} that nobody asked for")
                 if message.kind is Kind.LOST and message.interface in worker.lost:
                     raise MalformedError("LOST twice")
+                if message.kind in _ABOUT_KNOCKS and not worker.lines.take():
+                    raise MalformedError("more about knocks than it may tell")
             except MalformedError as error:
                 self._listener.malformed(str(error))
                 self._kill(worker, "malformed message")
@@ -210,9 +216,13 @@ class Supervisor:
         self._listener.ready(worker)
 
     def _dismiss(self, worker: WorkerProcess) -> None:
+        """Lets a packet process go: without its link it ends by itself, one that was taken over must."""
         self._answers.forget(worker)
         self._loop.remove_reader(worker.link)
         worker.link.close()
+        if worker.pid in self._pids:  # else it has been collected, and the number may be another's by now
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(worker.pid, signal.SIGKILL)
 
     def _silent(self, worker: WorkerProcess, seconds: float) -> None:
         self._listener.silent(seconds)
@@ -220,8 +230,6 @@ class Supervisor:
 
     def _kill(self, worker: WorkerProcess, reason: str) -> None:
         self._failure = reason
-        with suppress(ProcessLookupError, PermissionError):  # it also ends when its link closes
-            os.kill(worker.pid, signal.SIGKILL)
         self._ended(worker)
 
     def _ended(self, worker: WorkerProcess) -> None:

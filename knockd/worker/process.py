@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from knockd.edge.children import fork_child
 from knockd.edge.link import View, pair
 from knockd.edge.privileges import packet_user
+from knockd.engine.limits import BURST, RATE, TokenBucket
 from knockd.worker.worker import Worker
 from knockd_conf.model import Config, Step
 
@@ -28,6 +29,8 @@ class WorkerProcess:
     """Places of the interfaces whose captures have failed."""
     keeps: str = ""
     """What it could not give up, and why: told once it captures."""
+    lines: TokenBucket = field(default_factory=lambda: TokenBucket(10 * BURST, 10 * RATE))
+    """What it may still say about knocks that fail or go on."""
 
     @property
     def listening(self) -> tuple[str, ...]:

@@ -6,13 +6,15 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from unittest.mock import patch
 
 import pytest
 
 from knockd.edge.children import fork_child
 from knockd.edge.link import MAX_MESSAGE, Kind, Message, View
+from knockd.engine.limits import BURST
 from knockd.keeper.supervisor import ANSWER, BACK_OFF, STEADY
-from tests.support.house import PONG, READY, STAGE, House
+from tests.support.house import NOBODY, PONG, READY, STAGE, House
 from tests.support.played import ALICE, steps
 
 
@@ -228,6 +230,41 @@ def test_malformed_is_killed(house: House) -> None:
     house.supervisor.replace()
     house.says(1, b"\xff" * 48)
     assert os.waitstatus_to_exitcode(os.waitpid(house.pid, 0)[1]) == -signal.SIGKILL
+
+
+def test_let_go_is_ended(house: House) -> None:
+    """Nor may one stay that is let go: what took it over would go on seeing packets."""
+    house.pid = pid = fork_child(_wait, ())
+    house.supervisor.replace()
+    house.says(1, READY)
+    house.pid = NOBODY
+    house.supervisor.replace()
+    house.says(2, READY)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
+
+
+def test_the_number_of_one_that_was_collected(house: House) -> None:
+    """Who has been collected is not killed: another process may have its number by now."""
+    house.pid = pid = fork_child(lambda: 0, ())
+    house.supervisor.replace()
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    house.supervisor.reap()
+    killed: list[int] = []
+    with patch("os.kill", lambda pid, _: killed.append(pid)):
+        house.says(1, b"\xff" * 48)
+    assert killed == []
+
+
+def test_more_than_it_may_tell(house: House) -> None:
+    """A packet process that does not hold back what strangers cause would fill the log: it is killed."""
+    with patch("time.monotonic", lambda: 1.0):
+        house.says(0, READY)
+        for _ in range(10 * BURST + 1):
+            house.says(0, STAGE)
+    assert house.told[-2:] == [
+        "malformed more about knocks than it may tell",
+        "lost malformed message 0.5",
+    ]
 
 
 def test_events_behind_a_malformed_message(house: House) -> None:
