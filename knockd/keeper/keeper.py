@@ -97,6 +97,7 @@ class Keeper:
         self._service.stopping()
         self._follow.stop()
         self._supervisor.stop()
+        self._reporter.hurry()
         if self._started is None:
             self._reporter.say("stopping")
         if self._keeps_open or self._config.options.on_exit is OnExit.KEEP:

@@ -45,6 +45,12 @@ class Reporter:
             self._waiting[ip] = [lambda host: write(event, **fields, host=host)]
             self._names.ask(ip, lambda host: self._named(ip, host))
 
+    def hurry(self) -> None:
+        """The end is near: lines that wait are logged without a name, and no other waits."""
+        self._names = None
+        for ip in list(self._waiting):
+            self._named(ip, "")
+
     def _named(self, ip: str, host: str) -> None:
-        for write in self._waiting.pop(ip):
+        for write in self._waiting.pop(ip, ()):
             write(host)

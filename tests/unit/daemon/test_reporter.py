@@ -142,3 +142,20 @@ def test_waiting_lines_are_bounded(log: list[Any], resolver: Resolver) -> None:
         list(range(MAX_WAITING_LINES, MAX_WAITING_LINES + 3)),
         list(range(MAX_WAITING_LINES)),
     )
+
+
+def test_the_end(log: list[Any], resolver: Resolver) -> None:
+    """At the end nothing waits any more, and a name that comes late changes nothing."""
+    made = reporter(resolver)
+    made.say("stage", ip=ALICE)
+    made.say("open", ip=ALICE)
+    made.hurry()
+    made.say("stopping")
+    made.say("command", ip=BOB)
+    resolver.answer(ALICE, "alice.example")
+    assert [entry["event"] + entry.get("host", "") for entry in log] == [
+        "stage",
+        "open",
+        "stopping",
+        "command",
+    ]
