@@ -25,6 +25,9 @@ TEST = DEMO | {
     "nc": "netcat-openbsd",
     "man": "man-db",
     "setpriv": "util-linux",
+    "systemd-analyze": "systemd",
+    "ufw": "ufw",
+    "busybox": "busybox",
     "strace": "strace",
 }
 BENCH = DEMO | {
