@@ -1,0 +1,125 @@
+"""Whoever owns a name or writes a command's output forges no line, and %IP% is an address."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import Pair, Start
+from tests.support.daemon import LISTENING, OURS, STAMP
+from tests.support.doors import CLIENT, SERVER, config, door
+from tests.support.names import NameServer
+from tests.support.services import send_knock
+from tests.support.waiting import wait_until
+
+FORGED = "192.0.2.9: secret: OPEN SESAME"
+EVIL = rf"\033[2J\r\n[2026-11-22 20:13] {FORGED}\n%s{{ip}}{{0}}\342\200\256\377\n"
+DOOR = "{ip}%s \"'\\{0.__class__} $(id)"
+
+
+@pytest.mark.parametrize("log_format", ["classic", "json"])
+def test_no_line_is_forged(pair: Pair, start: Start, tmp_path: Path, log_format: str) -> None:
+    """Control characters in names and output, braces and percent signs: each line is what it is."""
+    evil = "\x1b[2J{ip}\u202e"
+    pair.lab.link(pair.server, evil, pair.client, "eth1", ("10.8.0.1/24",), ("10.8.0.2/24",))
+    shown = tmp_path / "shown"
+    command = (
+        f"printf '{EVIL}'; printf %s \"$KNOCKD_DOOR|$KNOCKD_IFACE|\" %DOOR% '|' %IFACE% > {shown}; exit 7"
+    )
+    text = config(door(DOOR, "700,800", start_command=command), LogFormat=log_format)
+    ready = LISTENING if log_format == "classic" else '"event": "starting"'
+    daemon = start(pair.server, text, interface=evil, ready=ready)
+    send_knock(pair.client, "10.8.0.1", "700", "800")
+    daemon.wait_for("non-zero" if log_format == "classic" else "command-failed")
+    lines = [line for line in daemon.log_path.read_text().split("\n") if line]
+    assert [line for line in lines if not line.isprintable()] == []
+    assert [line for line in daemon.output().splitlines() if not line.isprintable()] == []
+    assert shown.read_text() == f"{DOOR}|{evil}|{DOOR}|{evil}"
+    if log_format == "json":
+        events = [json.loads(line) for line in lines]
+        assert {event["door"] for event in events if "door" in event} == {DOOR}
+        assert {event["ip"] for event in events if "ip" in event} == {"10.8.0.2"}
+        assert [event["event"] for event in events].count("open") == 1
+    else:
+        assert [line for line in lines if not STAMP.match(line)] == []
+        told = [STAMP.sub("", line) for line in lines]
+        assert [line for line in told if line.endswith("OPEN SESAME") and "said" not in line] == [
+            f"10.8.0.2: {DOOR}: OPEN SESAME"
+        ]
+        forged = [line for line in told if FORGED in line]
+        assert len(forged) == 2
+        assert [line for line in forged if not line.startswith(f"{DOOR}: ")] == []
+
+
+LONG = tuple(b"x" * 60 for _ in range(4))
+NAMES = {
+    "honest": (b"alice", b"example"),
+    "long": LONG,
+    "line": (b"a\n1.2.3.4: secret: OPEN SESAME", b"example"),
+    "escape": (b"\x1b[2Ja", b"example"),
+    "letters": ("t\u00fcr\u202e".encode(), b"example"),
+    "bytes": (b"\xff\xfe\x00", b"example"),
+    "bracket": (b"a): secret: OPEN SESAME (b",),
+    "shell": (b"$(reboot)", b"`id`"),
+    "address": (b"192", b"0", b"2", b"9"),
+    "format": (b"%s{ip}%n", b"example"),
+}
+SHOWN = {"honest": " (alice.example)", "long": f" ({'.'.join(['x' * 60] * 4)})", "address": " (192.0.2.9)"}
+
+
+def asking(tmp_path: Path, address: str) -> tuple[str, ...]:
+    """Our daemon on a host whose name server is at an address."""
+    path = tmp_path / "resolv.conf"
+    path.write_text(f"nameserver {address}\noptions attempts:1\n")
+    return ("sh", "-c", f'mount --bind {path} /etc/resolv.conf && exec "$@"', "sh", *OURS)
+
+
+@pytest.mark.parametrize("kind", NAMES)
+def test_hostile_names(pair: Pair, start: Start, tmp_path: Path, kind: str) -> None:
+    """Whatever name the owner of an address gave it, the line is one, and the command gets the address."""
+    shown = tmp_path / "shown"
+    command = f"printf '%%s ' %IP% \"$KNOCKD_IP\" > {shown}".replace("%%", "%")
+    text = config(door("secret", "700,800", start_command=command))
+    state = ("--state-dir", str(tmp_path / "state"))
+    with NameServer(pair.client, CLIENT[4], NAMES[kind]) as server:
+        daemon = start(pair.server, text, "-l", *state, program=asking(tmp_path, CLIENT[4]))
+        send_knock(pair.client, SERVER[4], "700", "800")
+        lines = daemon.wait_for("running command")
+        assert server.asked > 0
+    who = f"{CLIENT[4]}{SHOWN.get(kind, '')}"
+    assert lines[1:] == [
+        *(f"{who}: secret: Stage {stage}" for stage in (1, 2)),
+        f"{who}: secret: OPEN SESAME",
+        f"secret: running command: {command.replace('%IP%', CLIENT[4])}",
+    ]
+    wait_until(lambda: shown.exists() and shown.read_text() == f"{CLIENT[4]} " * 2, 10, "the command ran")
+
+
+def test_name_server_that_is_silent(pair: Pair, start: Start, tmp_path: Path) -> None:
+    """A name server that never answers holds no command up; lines come without names."""
+    opened = tmp_path / "opened"
+    text = config(door("secret", "700,800", start_command=f"echo >> {opened}"))
+    state = ("--state-dir", str(tmp_path / "state"))
+    with NameServer(pair.client, CLIENT[4], None):
+        daemon = start(pair.server, text, "-l", *state, program=asking(tmp_path, CLIENT[4]))
+        send_knock(pair.client, SERVER[4], "700", "800")
+        wait_until(opened.exists, 10, "the door opens")
+        lines = daemon.wait_for("running command")
+    assert [line for line in lines if re.search(r"\(", line)] == []
+    assert f"{CLIENT[4]}: secret: OPEN SESAME" in lines
+
+
+def test_end_while_a_name_is_asked_for(pair: Pair, start: Start, tmp_path: Path) -> None:
+    """Lines that wait for a name are logged without it when the daemon ends."""
+    opened = tmp_path / "opened"
+    text = config(door("secret", "700,800", start_command=f"echo >> {opened}"))
+    state = ("--state-dir", str(tmp_path / "state"))
+    with NameServer(pair.client, CLIENT[4], None):
+        daemon = start(pair.server, text, "-l", *state, program=asking(tmp_path, CLIENT[4]))
+        send_knock(pair.client, SERVER[4], "700", "800")
+        wait_until(opened.exists, 10, "the door opens")
+        assert daemon.stop() == 0
+    assert f"{CLIENT[4]}: secret: OPEN SESAME" in daemon.log_lines()
