@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 DEFAULT = "eth0"
@@ -57,6 +57,15 @@ class Scene:
     captures: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     addresses: Mapping[str, frozenset[bytes]] = field(default_factory=dict)
     up: frozenset[int] = frozenset()
+
+
+def without(scene: Scene, name: str) -> Scene:
+    """A scene in which one interface is not to be opened."""
+    return replace(
+        scene,
+        captures={one: bound for one, bound in scene.captures.items() if one != name},
+        addresses={one: addresses for one, addresses in scene.addresses.items() if one != name},
+    )
 
 
 class Change(Enum):

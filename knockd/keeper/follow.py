@@ -14,7 +14,7 @@ from typing import Protocol
 from knockd.edge import netlink
 from knockd.edge.link import Message, View
 from knockd.edge.monitor import Monitor
-from knockd.engine.interfaces import Change, Scene, change, choose, follows_routes, waiting_for
+from knockd.engine.interfaces import Change, Scene, change, choose, follows_routes, waiting_for, without
 from knockd.engine.rtnetlink import Address, Link, Thing
 from knockd.keeper.supervisor import Supervisor
 from knockd.worker.process import WorkerProcess
@@ -28,7 +28,7 @@ MOST_DEFERRED = 10
 AGAIN = 1.0
 """Seconds until the kernel is asked again when it did not answer."""
 
-RETRY = (0.5, 2.0, 10.0, 60.0)
+RETRY = (0.5, 2.0, 8.0, 30.0)
 """Seconds until a capture that failed though its interface looks well is opened again."""
 
 STEADY = 60.0
@@ -94,9 +94,10 @@ class Follow:
             return
         if message.stage:
             self._unfit[name] = self.scene.captures[name]
+            self.scene = without(self.scene, name)
         else:
             self._failed[name] = message.text
-        self._arm(DEBOUNCE)
+            self._arm(DEBOUNCE)
 
     def stop(self) -> None:
         """Nothing is followed any more."""
