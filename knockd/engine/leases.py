@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 
 from knockd.engine.journal import Record, State
 from knockd.engine.lease import Key, Knock, Lease, Refused, Run, Verb, knock_of, record_of
-from knockd_conf.model import Reknock
+from knockd_conf.model import Door, Reknock
 
 __all__ = ["MAX_LEASES", "RETRIES", "Knock", "Leases", "Refused", "Run"]
 
@@ -66,8 +66,8 @@ class Leases:
             return self._again(current, knock, now)
         if stop is None:
             return [Run("start", start, knock, None)] if start is not None else []
-        if len(self._leases) - len(self.failed()) >= self.bound:
-            return [Refused(knock, f"{self.bound} leases are open")]
+        if (reason := self._no_room(door)) is not None:
+            return [Refused(knock, reason)]
         self._last += 1
         return self._start(self._add(Lease(self._last, f"{self.run}.{self._last}", knock, now)), knock, now)
 
@@ -167,6 +167,20 @@ class Leases:
         """Leases whose stop command has failed for good."""
         return [lease for lease in self._leases.values() if lease.state is State.FAILED]
 
+    def _no_room(self, door: Door) -> str | None:
+        """Why there is no room for a lease of this door, None when there is.
+
+        A flood opens doors with one step for as many sources as it likes: a quarter is not for them.
+        """
+        counted = [lease for lease in self._leases.values() if lease.state is not State.FAILED]
+        if len(counted) >= self.bound:
+            return f"{self.bound} leases are open"
+        if not _for_anybody(door) or len(counted) < (most := self.bound - self.bound // 4):
+            return None
+        if sum(_for_anybody(lease.knock.door) for lease in counted) < most:
+            return None
+        return f"{most} leases of doors with one step are open"
+
     def _again(self, lease: Lease, knock: Knock, now: float) -> list[Run | Refused]:
         """A knock of one who has a lease already."""
         door = knock.door
@@ -226,3 +240,8 @@ class Leases:
         if self._by_knocker.get(lease.knock.key) == lease.number:
             del self._by_knocker[lease.knock.key]
         return []
+
+
+def _for_anybody(door: Door) -> bool:
+    """Whether a single packet opens the door; of one that an earlier run opened nobody knows."""
+    return len(door.steps) <= 1 and door.one_time_file is None

@@ -258,6 +258,25 @@ def test_bound() -> None:
     assert (told, len(story.leases)) == ([["open"], ["open"], ["2 leases are open"]], 2)
 
 
+def test_a_flood_leaves_room_for_those_who_know() -> None:
+    """Doors that a single packet opens take three quarters; the rest is for doors with a secret."""
+    story = Story(Leases(bound=8))
+    anybody = replace(DOOR, name="wol", steps=DOOR.steps[:1])
+    flood = [story.knock(anybody, source=f"192.0.2.{n}") for n in range(8)]
+    known = [story.knock(source=f"198.51.100.{n}") for n in range(3)]
+    assert flood == 6 * [["open"]] + 2 * [["6 leases of doors with one step are open"]]
+    assert known == [["open"], ["open"], ["8 leases are open"]]
+
+
+def test_a_door_with_one_step_has_room_beside_others() -> None:
+    """Leases of other doors are not held against those with one step."""
+    story = Story(Leases(bound=8))
+    anybody = replace(DOOR, name="wol", steps=DOOR.steps[:1])
+    for n in range(6):
+        story.knock(source=f"198.51.100.{n}")
+    assert story.knock(anybody) == ["open"]
+
+
 def test_bound_does_not_stop_renewing() -> None:
     """At the bound a knocker who has a lease may renew it."""
     story = Story(Leases(bound=1))
