@@ -21,7 +21,7 @@ TARGETS = tuple(sorted(path.stem for path in (HERE / "targets").glob("[a-z]*.py"
 MEMORY = 1_024
 """MiB after which libFuzzer calls it a find, as it does an input that takes LONGEST seconds."""
 
-LONGEST = 10
+LONGEST = 20
 
 
 @dataclass(frozen=True)
