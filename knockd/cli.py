@@ -12,6 +12,7 @@ from typing import NoReturn
 import knockd
 from knockd.keeper.settings import Settings, down, listening_on, missing
 from knockd_conf import Config, ConfigError
+from knockd_conf.errors import printable
 
 EX_OK, EX_USAGE, EX_UNAVAILABLE, EX_TEMPFAIL, EX_CONFIG = 0, 64, 69, 75, 78
 DEFAULT_CONFIG = "/etc/knockd.conf"
@@ -147,7 +148,7 @@ def _serve(settings: Settings, config: Config) -> int:
 
     def started(status: int, reason: str) -> None:
         if status:
-            print(f"knockd: {reason}", file=sys.stderr, flush=True)
+            print(f"knockd: {printable(reason)}", file=sys.stderr, flush=True)
         if waiting is not None:
             report_started(waiting, status)
 

@@ -84,7 +84,23 @@ def judge(policy: TrustPolicy, file: Held | None, way: tuple[Held, ...]) -> tupl
                     f"run 'chmod go-w {quoted}' {_ESCAPE}",
                 )
             )
+    if file is not None and file.status.st_nlink > 1 and any(_others_write(held) for held in way):
+        # Anybody may give root's files a second name there (unless fs.protected_hardlinks is set).
+        found.append(
+            Problem(
+                file.path,
+                None,
+                None,
+                f"expected a file with one name in a directory that others can write, "
+                f"got one with {file.status.st_nlink}",
+            )
+        )
     return tuple(found)
+
+
+def _others_write(held: Held) -> bool:
+    mode = held.status.st_mode
+    return stat.S_ISDIR(mode) and bool(mode & (stat.S_IWGRP | stat.S_IWOTH))
 
 
 def exposed(file: Held, directory: Held) -> str | None:

@@ -162,7 +162,7 @@ def test_one_time_file(pair: Pair, start: Start, shared: Path, victim: Path, pla
     assert (codes.read_text(), victim.read_text()) == ("700,800\n", "700,800\n")
 
 
-@pytest.mark.parametrize("plant", [_link, _file, _pipe], ids=lambda plant: plant.__name__)
+@pytest.mark.parametrize("plant", [_link, _second_name, _file, _pipe], ids=lambda plant: plant.__name__)
 def test_included_file(pair: Pair, tmp_path: Path, shared: Path, victim: Path, plant: Plant) -> None:
     """A file that a stranger gave us to include is refused, whatever it is, and the daemon does not start."""
     plant(shared / "evil.conf", victim)

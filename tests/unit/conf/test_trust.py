@@ -84,6 +84,15 @@ def test_link_of_another_user() -> None:
     assert told(ROOT, file(0o600), mine) == []
 
 
+def test_second_name() -> None:
+    """A file with a second name is refused where others can write: they may have given it that name."""
+    twice = Held("/t/k.conf", os.stat_result((stat.S_IFREG | 0o600, 1, 1, 2, 0, 0, 0, 0, 0, 0)))
+    assert [
+        "/t/k.conf: expected a file with one name in a directory that others can write, got one with 2"
+    ] == told(ROOT, twice, directory(0o1777))
+    assert told(ROOT, twice, directory(0o755)) == []
+
+
 def test_trusted_owner() -> None:
     """In a user namespace root's files belong to the overflow uid, which then counts as root."""
     policy = TrustPolicy(enforce=True, owners=frozenset({0, 65534}))
