@@ -64,7 +64,7 @@ class Service:
         self._lost = lost
         self._ask = ask
         self._up = False
-        self._reloading = False
+        self._reloading = self._over = False
         self._complained = False
         self._told = ""
         self._unsent: deque[dict[str, object]] = deque(maxlen=MOST_UNSENT)
@@ -75,6 +75,8 @@ class Service:
 
     def up(self) -> None:
         """We are listening, or waiting for something to listen on: started, or done with a reload."""
+        if self._over:
+            return
         if not self._up or self._reloading:
             message: dict[str, object] = {"READY": 1}
             if not self._up and os.getpid() != self._manager.pid:
@@ -83,7 +85,7 @@ class Service:
             self._send(message)
         first, self._up, self._reloading = not self._up, True, False
         if first and self._manager.watchdog is not None:
-            self._watch(self._manager.watchdog / 2)
+            self._watch_in(self._manager.watchdog / 2)
         self.changed()
 
     def reloading(self) -> None:
@@ -95,6 +97,7 @@ class Service:
 
     def stopping(self) -> None:
         """We are on our way out."""
+        self._over = True
         if self._up:
             self._up = False
             self._send({"STOPPING": 1, "STATUS": "closing doors"})
@@ -118,9 +121,12 @@ class Service:
         self._pause = None
         self.changed()
 
+    def _watch_in(self, seconds: float) -> None:
+        self._loop.call_later(seconds, self._watch, seconds)
+
     def _watch(self, seconds: float) -> None:
         # What hangs is replaced after three quarters of the watchdog's time, and is well before it is over.
-        self._loop.call_later(seconds, self._watch, seconds)
+        self._watch_in(seconds)
         if not self._ask(seconds / 2):
             self.alive()
 
