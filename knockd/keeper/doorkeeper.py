@@ -32,6 +32,9 @@ STOP_DEADLINE = 60.0
 TRY_AGAIN = 60.0
 """Seconds after which StateDir is tried again when it could not be had."""
 
+LOOK = 60.0
+"""Seconds after which the clock is looked at again: the loop's does not count while the machine sleeps."""
+
 _UNNOTED = "State_Required, and StateDir cannot be written ({})"
 
 
@@ -281,7 +284,8 @@ class Doorkeeper:
             self._timer = None
         deadline = self._leases.next_deadline()
         if deadline is not None:
-            self._timer = self._loop.call_later(max(0.0, deadline - self._clock()), self._due)
+            seconds = min(max(0.0, deadline - self._clock()), LOOK)
+            self._timer = self._loop.call_later(seconds, self._due)
         if self._leases.changed or self._starts:
             self._pace.plan(urgent=bool(self._starts))
         if self._settled is not None and not self._starts and self._leases.settled():

@@ -121,11 +121,16 @@ class Hall:
         self.loop.turn()
 
     def wait(self) -> None:
-        """Time passes until the timer runs."""
-        (seconds,) = self.loop.waiting
-        self.now += seconds
-        self.loop.fire()
-        self.loop.turn()
+        """Time passes until a lease's time has come."""
+        before = self._done()
+        while self._done() == before:
+            (seconds,) = self.loop.waiting
+            self.now += seconds
+            self.loop.fire()
+            self.loop.turn()
+
+    def _done(self) -> tuple[int, int]:
+        return len(self.hands.commands), len(self.book.commits)
 
     def opened(self) -> None:
         """Somebody knocks and the start command ends well."""

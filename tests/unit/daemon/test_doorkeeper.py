@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from knockd.engine.commands import MAX_COMMAND
 from knockd.engine.leases import RETRIES
-from knockd.keeper.doorkeeper import STOP_DEADLINE
+from knockd.keeper.doorkeeper import LOOK, STOP_DEADLINE
 from knockd_conf.model import Door
 from tests.support.hall import DOOR, PLAIN, Hall, configuration, knock, said
 
@@ -105,6 +105,16 @@ def test_timer(hall: Hall) -> None:
     hall.end()
     waiting.append(hall.loop.waiting)
     assert waiting == [[], [], [10.0], [6.0]]
+
+
+def test_sleep_of_the_machine(hall: Hall) -> None:
+    """A door whose time ran out while the machine slept is closed at the next look, not a sleep later."""
+    hall.open(knock(replace(DOOR, cmd_timeout=3600.0)))
+    hall.end()
+    assert hall.loop.waiting == [LOOK]
+    hall.now += 8 * 3600.0  # of which the loop's clock has counted a minute
+    hall.loop.fire()
+    assert hall.hands.lines == ["open 192.0.2.1", "close 192.0.2.1; sync"]
 
 
 def test_no_timer_without_leases(hall: Hall) -> None:
