@@ -90,7 +90,7 @@ def _numbered(doors: Iterable[Door]) -> tuple[Door, ...]:
 
 def _unknown_user(entry: Entry | None, is_user: Callable[[str], bool]) -> Iterator[Problem]:
     if entry is not None and not is_user(entry.value):
-        message = f"expected a user of this system, got {seen(entry.value)}"
+        message = f"expected a user of this system other than root, got {seen(entry.value)}"
         yield Problem(entry.path, entry.raw.line, entry.key.name, message)
 
 

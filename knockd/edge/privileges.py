@@ -30,7 +30,7 @@ _libc.prctl.argtypes = (ctypes.c_int, *[ctypes.c_ulong] * 4)
 
 
 class NoSuchUserError(OSError):
-    """There is no user of that name; an OSError, as whatever keeps a process from being started."""
+    """There is no user of that name to become; an OSError, as whatever keeps a process from being started."""
 
 
 class PrivilegeError(Exception):
@@ -46,16 +46,21 @@ class User(NamedTuple):
 
 
 def find_user(name: str) -> User:
-    """A user of this system. Raises NoSuchUserError."""
+    """A user of this system other than root, who owns his files also without capabilities.
+
+    Raises NoSuchUserError.
+    """
     try:
         entry = pwd.getpwnam(name)
     except KeyError:
         raise NoSuchUserError(f"there is no user {name} on this system") from None
+    if entry.pw_uid == 0:
+        raise NoSuchUserError(f"{name} is root: the packet process needs a user who may nothing")
     return User(name, entry.pw_uid, entry.pw_gid)
 
 
 def is_user(name: str) -> bool:
-    """Whether there is a user of that name."""
+    """Whether there is a user of that name, and he is not root."""
     try:
         find_user(name)
     except NoSuchUserError:

@@ -339,14 +339,16 @@ def test_a_user_that_is_not_there(pair: Pair, start: Start) -> None:
     """At start 78 with its line; at a reload the old configuration stays; a good one takes effect."""
     plain = door("plain", ",".join(STEPS))
     daemon = start(pair.server, config(plain, User="nosuch"), ready=None)
-    problem = f"{daemon.config_path}:2: User: expected a user of this system, got 'nosuch'"
+    problem = f"{daemon.config_path}:2: User: expected a user of this system other than root, got 'nosuch'"
     assert (78, f"{problem}\n") == (daemon.process.wait(10), daemon.output())
     daemon = start(pair.server, config(plain))
     pid = worker_of(daemon)
     daemon.write_config(config(plain, User="nosuch"))
     daemon.signal(signal.SIGHUP)
     daemon.wait_for("keeping the old configuration")
-    assert 1 == daemon.count(f"{daemon.config_path}:2: User: expected a user of this system, got 'nosuch'")
+    assert 1 == daemon.count(
+        f"{daemon.config_path}:2: User: expected a user of this system other than root, got 'nosuch'"
+    )
     assert pid == worker_of(daemon)
     daemon.write_config(config(plain, User="daemon"))
     daemon.signal(signal.SIGHUP)

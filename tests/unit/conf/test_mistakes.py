@@ -220,6 +220,6 @@ def test_an_unknown_user_is_named_with_its_line(problems: Problems) -> None:
     """Together with every other mistake, and only where the key holds for this host."""
     text = "[options]\nUser = alice\nUser[web1] = bob\nUser[web2] = carol\n[a]\nSequence = 0x1\n"
     assert problems(text, is_user=lambda name: name == "alice") == [
-        "knockd.conf:3: User: expected a user of this system, got 'bob'",
+        "knockd.conf:3: User: expected a user of this system other than root, got 'bob'",
         "knockd.conf:6: Sequence: expected a port from 0 to 65535, got '0x1'",
     ]

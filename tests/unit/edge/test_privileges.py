@@ -22,7 +22,8 @@ class Users:
         """getpwnam(3)."""
         if name not in self._names:
             raise KeyError(name)
-        return pwd.struct_passwd((name, "x", 100 + len(name), 200 + len(name), "", "/", "/bin/false"))
+        uid = 0 if name == "toor" else 100 + len(name)
+        return pwd.struct_passwd((name, "x", uid, 200 + len(name), "", "/", "/bin/false"))
 
 
 @pytest.fixture
@@ -71,6 +72,13 @@ def test_an_unknown_user_is_named(system: Callable[..., None]) -> None:
     system("nobody")
     with pytest.raises(NoSuchUserError, match="there is no user alice on this system"):
         packet_user("alice")
+
+
+def test_root_by_any_name(system: Callable[..., None]) -> None:
+    """Root without a capability still owns every file of root's: it is nobody to become."""
+    system("toor")
+    with pytest.raises(NoSuchUserError, match="toor is root"):
+        packet_user("toor")
 
 
 @pytest.mark.parametrize(
