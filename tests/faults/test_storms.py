@@ -1,0 +1,106 @@
+"""Command storms: a one-port door is hit 10,000 times. Bounds hold, and other doors open as ever."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import Pair, Start
+from tests.support.daemon import Daemon
+from tests.support.doors import CLIENT, config
+from tests.support.storm import STORM, Storm, children, descriptors, many_sources, resident, running_at_once
+from tests.support.waiting import wait_until
+
+WITHIN = 1.0
+"""Seconds from the last packet of a real knock to its command."""
+
+ONE = [CLIENT[4]] * STORM
+
+
+@pytest.fixture
+def storm(pair: Pair, tmp_path: Path) -> Storm:
+    """Nobody knocks yet."""
+    return Storm(pair, tmp_path)
+
+
+def packet_process(daemon: Daemon) -> int:
+    """The pid of the packet process, which is the daemon's first child."""
+    return next(pid for pid, _ in children(daemon.pid))
+
+
+def test_one_lease_for_one_knocker(storm: Storm, start: Start) -> None:
+    """However often a door is knocked at, a source has one lease: one start, and one stop."""
+    daemon = start(storm.pair.server, config(storm.stormy(reknock="extend", cmd_timeout=2), storm.owners()))
+    delays = storm.rage(ONE)
+    wait_until(lambda: "stop-end" in storm.words(), 20, "the door closes")
+    assert ["start", "start-end", "stop", "stop-end"] == storm.words()
+    assert max(delays) < WITHIN
+    assert daemon.stop() == 0
+
+
+def test_renewals_never_overlap(storm: Storm, start: Start) -> None:
+    """A storm that renews a lease again and again runs its commands one after the other."""
+    start(storm.pair.server, config(storm.stormy(cmd_timeout=60), storm.owners()))
+    delays = storm.rage(ONE)
+    words = storm.calm()
+    assert {0, 1} == set(running_at_once(words))
+    assert words.count("start") == words.count("stop") + 1
+    assert max(delays) < WITHIN
+
+
+def test_max_commands(storm: Storm, start: Start) -> None:
+    """A door without leases runs Max_Commands at once and no more, lets 1,024 wait and refuses the others."""
+    text = config(storm.stormy(stop=False, seconds=0.01, max_commands=3), storm.owners())
+    daemon = start(storm.pair.server, text)
+    delays = storm.rage(many_sources())
+    words = storm.calm()
+    assert max(running_at_once(words)) == 3
+    assert daemon.count("storm: not opened: too many commands of this door wait") > 0
+    assert max(delays) < WITHIN
+
+
+def test_seq_cooldown(storm: Storm, start: Start) -> None:
+    """With Seq_Cooldown 10,000 knocks of one source are one opening, one command and one line of each."""
+    daemon = start(storm.pair.server, config(storm.stormy(stop=False, seq_cooldown=60), storm.owners()))
+    delays = storm.rage(ONE)
+    assert ["start", "start-end"] == storm.calm()
+    assert daemon.count("storm: OPEN SESAME") == 1
+    assert max(delays) < WITHIN
+
+
+def test_spoofed_flood(storm: Storm, start: Start) -> None:
+    """10,000 sources at a door with leases: Max_Leases holds, the log stays short, all processes live."""
+    text = config(
+        storm.stormy(cmd_timeout=600, max_commands=4),
+        storm.owners(stop_command="true", cmd_timeout=600, reknock="repeat"),
+        max_leases=64,
+    )
+    daemon = start(storm.pair.server, text)
+    packets = packet_process(daemon)
+    before = resident(daemon.pid), resident(packets)
+    delays = storm.rage(many_sources())
+    words = storm.calm()
+    grown = resident(daemon.pid) - before[0], resident(packets) - before[1]
+    lines = daemon.log_lines()
+    assert words.count("start") <= 64
+    assert max(running_at_once(words)) <= 4
+    assert max(delays) < WITHIN
+    assert [] == [line for line in lines if "packet process" in line]
+    assert packets == packet_process(daemon)
+    assert 0 < sum("storm: not opened: " in line for line in lines) <= 100 + 20 * 60
+    assert max(grown) < 8 * 1024
+
+
+def test_nothing_is_left(storm: Storm, start: Start) -> None:
+    """After a burst of 2,000 commands there is no zombie and no descriptor more than before."""
+    text = config(storm.stormy(stop=False, max_commands=256), storm.owners())
+    daemon = start(storm.pair.server, text)
+    before = descriptors(daemon.pid), len(list(children(daemon.pid)))
+    for _ in range(2):
+        storm.rage(many_sources()[:1_000], [CLIENT[4]])
+        storm.calm()
+        storm.opened.unlink()  # the next time is judged by itself
+    wait_until(lambda: len(list(children(daemon.pid))) == before[1], 10, "all commands are collected")
+    assert before[0] == descriptors(daemon.pid)
+    assert storm.words().count("start-end") == 2_000
