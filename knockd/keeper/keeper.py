@@ -1,7 +1,7 @@
 """The privileged process: it never sees a packet byte. Link -> leases -> commands, log, signals.
 
-It takes a handful of messages from the packet process and nothing else. Everything happens
-on one asyncio loop; there are no threads.
+This file is its life: start, signals, log, pid file, end. Everything happens on one asyncio
+loop; there are no threads.
 """
 
 from __future__ import annotations
@@ -14,31 +14,24 @@ from structlog.typing import FilteringBoundLogger
 
 from knockd.edge import logs
 from knockd.edge.children import fork_child
-from knockd.edge.link import Kind, Message, View
 from knockd.edge.lookup import Names
 from knockd.edge.notify import Manager
 from knockd.edge.pidfile import PidFile
-from knockd.edge.sockets import listening_ports
-from knockd.engine.overlap import Overlap
 from knockd.keeper.doorkeeper import Doorkeeper
-from knockd.keeper.follow import Follow
-from knockd.keeper.messages import log_message, opening
+from knockd.keeper.listening import Listening
 from knockd.keeper.powerless import fork_powerless
 from knockd.keeper.reload import Reload
 from knockd.keeper.reporter import Reporter
-from knockd.keeper.rotation import Rotation
 from knockd.keeper.service import Service, status_line
 from knockd.keeper.settings import Settings
 from knockd.keeper.sinks import Sinks
-from knockd.keeper.supervisor import Supervisor
-from knockd.worker.process import WorkerProcess, start_worker
 from knockd_conf import Config
 from knockd_conf.model import OnExit
 
 PATIENCE = 3.0
 """Seconds that stop commands get when the daemon ends."""
 
-EX_SOFTWARE, EX_CANTCREAT = 70, 73
+EX_CANTCREAT = 73
 
 
 class Keeper:
@@ -56,10 +49,6 @@ class Keeper:
         self._config = config
         self._started: Callable[[int, str], None] | None = started
         self._status = 0
-        self._failure = ""
-        self._news = "starting"  # what the log calls it when a packet process captures
-        self._keeps = ""
-        self._overlap = Overlap()
         self._pid_file: PidFile | None = None
         self._keeps_open = False
 
@@ -75,11 +64,15 @@ class Keeper:
         self._doorkeeper = Doorkeeper(loop, self._reporter, self._config)
         if not self._take_pid_file():
             return self._status
-        self._rotation = self._previous = Rotation(self._config, self._reporter)
-        self._supervisor = Supervisor(loop, self._start_worker, self)
-        self._follow = Follow(loop, self._supervisor, self._wanted, self._interfaces_changed, self._say)
+        self._listening = Listening(
+            loop, self._settings, self._config, self._reporter, self._doorkeeper, self
+        )
         self._service = Service(
-            loop, self._manager, status=self._status_line, lost=self._untold, ask=self._supervisor.ask
+            loop,
+            self._manager,
+            status=self._status_line,
+            lost=self._untold,
+            ask=self._listening.supervisor.ask,
         )
         self._doorkeeper.changed = self._service.changed
         loop.add_signal_handler(signal.SIGCHLD, self._child_ended)
@@ -91,12 +84,11 @@ class Keeper:
             loop.add_signal_handler(number, self._end.set)
         loop.add_signal_handler(signal.SIGUSR1, self._leave)
         self._doorkeeper.recover()
-        self._supervisor.replace()
+        self._listening.supervisor.replace()
         await self._end.wait()
         self._reload.stop()
         self._service.stopping()
-        self._follow.stop()
-        self._supervisor.stop()
+        self._listening.stop()
         self._reporter.hurry()
         if self._started is None:
             self._reporter.say("stopping")
@@ -129,129 +121,53 @@ class Keeper:
     def _user(self) -> str | None:
         return self._config.options.user
 
-    def _start_worker(self) -> WorkerProcess | None:
-        scene = self._follow.begin()
-        if not scene.captures:
-            self._begun()  # waiting is all that can be done
-            self._service.up()
-            return None
-        settings = self._settings
-        return start_worker(
-            self._config,
-            tuple(scene.captures),
-            View(scene.addresses, self._rotation.sequences),
-            listening=listening_ports(),
-            ipv6=settings.ipv6,
-            debug=settings.debug,
-            silent=settings.daemon,
-        )
-
     def _child_ended(self) -> None:
         self._doorkeeper.runner.reap()
-        self._supervisor.reap()
+        self._listening.supervisor.reap()
         self._reload.reap()
 
-    def _begun(self) -> None:
-        """The start is over, and it went well."""
+    # What the listening side needs.
+
+    @property
+    def begun(self) -> bool:
+        """Whether the start is over."""
+        return self._started is None
+
+    @property
+    def ending(self) -> bool:
+        """Whether the end has come."""
+        return self._end.is_set()
+
+    def up(self) -> None:
+        """Knocks are heard, or there is nothing yet to hear them on: a start or a reload is over."""
         if self._started is not None:
             self._started(0, "")
             self._started = None
-
-    # What it follows interfaces with.
-
-    def _wanted(self) -> tuple[str, ...]:
-        return self._config.options.interface
-
-    def _interfaces_changed(self) -> None:
-        self._news = self._news or "listening"
-        self._supervisor.replace()
-
-    def _say(self, event: str, *, level: str = "info", **fields: object) -> None:
-        self._reporter.say(event, level=level, **fields)
-        self._service.changed()
-
-    # What the supervisor tells.
-
-    def ready(self, worker: WorkerProcess) -> None:
-        """The packet process captures."""
-        self._overlap.change()
-        self._failure = ""
-        if worker.listening:  # else all have gone just now, and we hear of it
-            self._begun()
-            self._reporter.say(self._news or "starting", interface=", ".join(worker.listening))
-            self._news = ""
-        if worker.keeps not in {"", self._keeps}:
-            self._reporter.say("privileges", level="warning", reason=worker.keeps)
-        self._keeps = worker.keeps
         self._service.up()
-        self._service.alive()
 
-    def failed(self, status: int, reason: str) -> None:
-        """The packet process cannot capture: at the first start the end, later a reason to try again."""
-        if self._started is not None:
-            self._reporter.say("worker-failed", level="error", reason=reason)
-            self._started(status, reason)
-            self._status = status
-            self._end.set()
-
-    def malformed(self, reason: str) -> None:
-        """The packet process is not to be trusted any more."""
-        self._reporter.say("worker-malformed", level="error", reason=reason)
-
-    def lost(self, reason: str, seconds: float) -> None:
-        """The packet process ended and is replaced; the same reason is told once."""
-        if self._started is not None and not self._end.is_set():
-            self.failed(EX_SOFTWARE, f"the packet process ended before it could listen ({reason})")
-        if reason != self._failure and not self._end.is_set():
-            self._reporter.say("worker-lost", level="error", reason=reason, seconds=seconds)
-        self._failure = reason
-        if self._started is None:
-            self._service.up()  # a reload is over, whatever became of it
-
-    def answered(self) -> None:
+    def alive(self) -> None:
         """The packet process is well."""
         self._service.alive()
 
-    def silent(self, seconds: float) -> None:
-        """The packet process hangs."""
-        self._reporter.say("worker-silent", level="error", seconds=seconds)
+    def changed(self) -> None:
+        """What is listened on or waited for is another."""
+        self._service.changed()
 
-    def heard(self, worker: WorkerProcess, message: Message) -> None:
-        """One event of the packet process."""
-        if message.kind is Kind.OPENED:
-            self._opened(worker, message)
-        elif message.kind is Kind.PACKET:
-            if self._settings.debug:
-                self._sinks.show(logs.printable(message.text))
-        elif message.kind is Kind.LOST:
-            self._follow.lost(worker, message)
-        else:
-            log_message(self._reporter, worker, message, failures=self._config.options.log_failures)
+    def give_up(self, status: int, reason: str) -> None:
+        """The first packet process cannot capture: ``status`` is from sysexits.h."""
+        if self._started is not None:
+            self._started(status, reason)
+        self._status = status
+        self._end.set()
 
-    def _opened(self, worker: WorkerProcess, message: Message) -> None:
-        door = worker.config.doors[message.door]
-        knock = opening(worker, message)
-        if door.one_time_file is None and self._overlap.told(door.name, message.source, message.count):
-            return
-        if self._supervisor.changing:
-            self._overlap.tell(door.name, message.source, message.count)
-        self._reporter.say("stage", ip=knock.source, door=door.name, stage=message.stage)
-        self._reporter.say("open", ip=knock.source, door=door.name)
-        if door.one_time_file is not None:
-            self._rotate(worker, message.door)
-        self._doorkeeper.open(knock)
+    def show(self, text: str) -> None:
+        """Prints a line about a packet (-D)."""
+        self._sinks.show(text)
 
-    def _rotate(self, worker: WorkerProcess, door: int) -> None:
-        """Strikes a used one-time sequence out before any command runs, and tells the next one."""
-        known = self._rotation if worker.config is self._config else self._previous
-        self._supervisor.tell(worker, View(sequences=known.opened(door)))
-        if known is not self._rotation:
-            self._rotation = Rotation(self._config, self._reporter)
-        if self._supervisor.changing:
-            self._supervisor.replace()  # the packet process that is starting may know the used sequence
+    # The pid file: without it two daemons could run and neither be stopped.
 
     def _take_pid_file(self) -> bool:
-        """Creates the pid file of a daemon; without it two daemons could run and neither be stopped."""
+        """Creates the pid file of a daemon."""
         path = self._config.options.pid_file
         if not self._settings.daemon or path is None:
             return True
@@ -295,9 +211,6 @@ class Keeper:
 
     def _adopt(self, config: Config) -> None:
         before, self._config = self._config, config
-        current = self._supervisor.current
-        if current is not None and current.config is before:
-            self._previous = self._rotation  # the packet process that still counts goes by it
         if config.options != before.options:
             sinks = self._sinks
             self._reporter.log = self._open_log()
@@ -305,18 +218,15 @@ class Keeper:
             if config.options.log_file not in {None, before.options.log_file}:
                 self._reporter.say("reopening", path=config.options.log_file)
         self._doorkeeper.adopt(config)
-        self._rotation = Rotation(config, self._reporter)
-        self._news = "starting"
-        self._supervisor.replace()
+        self._listening.adopt(config)
         path = config.options.pid_file
         if self._pid_file is not None and path is not None and path != self._pid_file.path:
             self._hold_pid_file(path)
 
     def _status_line(self) -> str:
-        current = self._supervisor.current
-        interfaces = () if current is None else current.listening
         open_now, failed = self._doorkeeper.counts
-        return status_line(len(self._config.doors), interfaces, self._follow.waiting, open_now, failed)
+        listening = self._listening
+        return status_line(len(self._config.doors), listening.interfaces, listening.waiting, open_now, failed)
 
     def _untold(self, reason: str) -> None:
         """The service manager cannot be told how we are."""
