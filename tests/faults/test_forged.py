@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from knockd.edge.lookup import MAX_LOOKUPS
 from tests.e2e.conftest import Pair, Start
 from tests.support.daemon import LISTENING, OURS, STAMP
 from tests.support.doors import CLIENT, SERVER, config, door
+from tests.support.frames import ethernet, packet
 from tests.support.names import NameServer
 from tests.support.services import send_knock
 from tests.support.waiting import wait_until
@@ -123,3 +125,31 @@ def test_end_while_a_name_is_asked_for(pair: Pair, start: Start, tmp_path: Path)
         wait_until(opened.exists, 10, "the door opens")
         assert daemon.stop() == 0
     assert f"{CLIENT[4]}: secret: OPEN SESAME" in daemon.log_lines()
+
+
+def test_flood_of_sources(pair: Pair, start: Start, tmp_path: Path) -> None:
+    """Hundreds of sources at once are all logged; few look-ups run, and none is left behind."""
+    macs = pair.server.mac("eth0"), pair.client.mac("eth0")
+    sources = [f"10.9.{number // 250}.{number % 250 + 1}" for number in range(400)]
+    frames = [ethernet(*macs, packet(source, SERVER[4], 700)) for source in sources]
+    state = ("--state-dir", str(tmp_path / "state"))
+    with NameServer(pair.client, CLIENT[4], None):
+        text = config(door("secret", "700"))
+        daemon = start(pair.server, text, "-l", *state, program=asking(tmp_path, CLIENT[4]))
+        workers = len(children(daemon.pid))
+        looked_up: list[int] = []
+
+        def all_logged() -> bool:
+            looked_up.append(len(children(daemon.pid)) - workers)
+            return daemon.count("OPEN SESAME") >= len(sources)
+
+        pair.client.send_frames("eth0", frames)
+        wait_until(all_logged, 20, "every opening is logged")
+        wait_until(lambda: len(children(daemon.pid)) == workers, 10, "all look-ups have ended")
+    opened = [line.partition(":")[0] for line in daemon.log_lines() if "OPEN SESAME" in line]
+    assert (sorted(opened), 0 < max(looked_up) <= MAX_LOOKUPS) == (sorted(sources), True)
+
+
+def children(pid: int) -> list[str]:
+    """The processes that a process has started."""
+    return Path("/proc", str(pid), "task", str(pid), "children").read_text().split()

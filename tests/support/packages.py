@@ -25,6 +25,8 @@ TEST = DEMO | {
     "nc": "netcat-openbsd",
     "man": "man-db",
     "setpriv": "util-linux",
+    "nsenter": "util-linux",
+    "mount": "mount",
     "systemd-analyze": "systemd",
     "ufw": "ufw",
     "busybox": "busybox",
