@@ -7,12 +7,17 @@ import fcntl
 import os
 import re
 import stat
+import time
 
 from knockd_conf.trust import TrustPolicy
 
 _FLAGS = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 _STALE = re.compile(rb"[0-9\s\0]{0,32}")
 """What a daemon that is gone may have left, also when the power was cut."""
+
+_MODE = 0o644
+_MOMENT = 0.1
+"""Seconds in which a daemon that holds the lock has written its pid."""
 
 
 class PidFile:
@@ -21,13 +26,14 @@ class PidFile:
     def __init__(self, path: str) -> None:
         """Creates and locks ``path``; raises OSError, BlockingIOError when another daemon holds it."""
         self.path = path
-        self._descriptor = _open(path)
         try:
-            _check(self._descriptor)
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(self._descriptor)
-            raise
+            self._descriptor = _locked(path)
+        except BlockingIOError:
+            if not _abandoned(path):
+                raise
+            # Whoever may read a file can lock it, and keep us from starting: that lock is nobody's.
+            os.unlink(path)
+            self._descriptor = _locked(path)
 
     def write(self) -> None:
         """Writes our pid; call it in the process that stays."""
@@ -45,11 +51,53 @@ class PidFile:
             os.close(self._descriptor)
 
 
+def _locked(path: str) -> int:
+    descriptor = _open(path)
+    try:
+        _check(descriptor)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.fchmod(descriptor, _MODE)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
 def _open(path: str) -> int:
     try:
         return os.open(path, _FLAGS)
     except FileNotFoundError:
-        return os.open(path, _FLAGS | os.O_CREAT | os.O_EXCL, 0o644)
+        return os.open(path, _FLAGS | os.O_CREAT | os.O_EXCL, 0o600)  # others may read it once it is locked
+
+
+def _abandoned(path: str) -> bool:
+    """Whether the daemon that wrote its pid there is gone, whoever holds the lock."""
+    before = _pid(path)
+    if before is None:
+        return False  # one that is just starting
+    time.sleep(_MOMENT)
+    if _pid(path) != before:
+        return False
+    try:
+        os.kill(before, 0)
+    except ProcessLookupError:
+        return True
+    except (PermissionError, OverflowError):
+        return False
+    return False
+
+
+def _pid(path: str) -> int | None:
+    try:
+        descriptor = os.open(path, _FLAGS)
+    except FileNotFoundError:
+        return None  # it is just ending
+    try:
+        _check(descriptor)
+        text = os.pread(descriptor, 32, 0).strip(b"\0 \n")
+    finally:
+        os.close(descriptor)
+    return int(text) if text.isdigit() and int(text) > 0 else None
 
 
 def _check(descriptor: int) -> None:

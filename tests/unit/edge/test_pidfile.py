@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -64,6 +66,25 @@ def test_second_daemon(path: Path) -> None:
     with pytest.raises(BlockingIOError):
         PidFile(str(path))
     assert path.read_text() == f"{os.getpid()}\n"
+    file.remove()
+
+
+def test_lock_of_a_stranger(path: Path) -> None:
+    """Who holds the lock of a file whose daemon is gone does not keep the next one from starting."""
+    gone = subprocess.run(["sh", "-c", "echo $$"], capture_output=True, text=True, check=True).stdout
+    path.write_text(gone)
+    with path.open() as stranger:
+        fcntl.flock(stranger, fcntl.LOCK_SH)
+        file = PidFile(str(path))
+        file.write()
+    assert (path.read_text(), path.stat().st_mode & 0o777) == (f"{os.getpid()}\n", 0o644)
+    file.remove()
+
+
+def test_daemon_that_is_just_starting(path: Path) -> None:
+    """One that has the lock and has not written its pid is a daemon all the same."""
+    file = PidFile(str(path))
+    assert refused(path) == "Resource temporarily unavailable"
     file.remove()
 
 
