@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -13,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from knockd.edge.capture import Capture
+from knockd_bpf.instruction import RET_K
 from knockd_bpf.syscalls import MACHINES
 from tests.e2e.conftest import Pair, Start
 from tests.support.daemon import OURS, ROOT, Daemon, environment
@@ -131,6 +134,21 @@ def test_as_the_kernel_shows_it(pair: Pair, start: Start) -> None:
     assert 0 == daemon.count("more rights than it should")
 
 
+def test_no_filter_shows_what_the_host_sends(pair: Pair) -> None:
+    """Not even one that accepts everything: the kernel gives a capture only what comes in."""
+    with pair.server.entered():
+        capture = Capture("eth0", latency=1, buffer=1 << 20)
+    try:
+        capture.attach(struct.pack("=HBBI", RET_K, 0, 0, 0xFFFF), lambda: "")
+        pair.server.send_frames("eth0", [framed(DLT_EN10MB, ipv4(udp(700)))] * 100)
+        pair.client.send_frames("eth0", [framed(DLT_EN10MB, ipv4(udp(700)))] * 3)
+        wait_until(lambda: len(capture.read(10)[1]) > 0, 5, "what comes in is seen")
+        seen, _, _ = capture._reader.stats()
+        assert 3 <= seen < 100
+    finally:
+        capture.close()
+
+
 def test_a_daemon_keeps_no_descriptor_of_its_starter(pair: Pair, start: Start, tmp_path: Path) -> None:
     """Started without the standard three it has the null device there, and so has the packet process."""
     closed = ("sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh")
@@ -175,8 +193,10 @@ def test_nothing_is_imported_later(
     flood = [ipv4(tcp(700), source=f"10.7.1.{n}", destination=SERVER[4]) for n in range(250)]
     pair.client.send_frames("eth0", [framed(DLT_EN10MB, packet) for packet in flood])
     daemon.wait_for("lines about failed knocks were held back")
-    send_knock(pair.client, SERVER[4], "3699", "701")  # guards
-    daemon.wait_for(f"{CLIENT[4]}: slow: sequence timeout")
+    send_knock(pair.client, SERVER[4], "701")
+    daemon.wait_for(f"{CLIENT[4]}: plain: guard port")
+    for version in (4, 6):
+        daemon.wait_for(f"{CLIENT[version]}: slow: sequence timeout")
     send_knock(pair.client, SERVER[6], *STEPS)
     daemon.wait_for(f"{CLIENT[6]}: plain: OPEN SESAME", times=2)
     assert [] == read_report(report)["modules"]
