@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import either, lab, pair, start
+from tests.e2e.conftest import Pair, either, lab, pair, start
+from tests.support.booted import need_systemd
 from tests.support.disks import Disk
+from tests.support.unit import Unit
 
 __all__ = ["either", "lab", "pair", "start"]
 
@@ -17,4 +19,12 @@ __all__ = ["either", "lab", "pair", "start"]
 def disk(tmp_path: Path) -> Iterator[Disk]:
     """A disk of 64 KiB. Ask for it before ``start``: it goes after the daemon."""
     with Disk(tmp_path / "disk") as made:
+        yield made
+
+
+@pytest.fixture
+def unit(pair: Pair) -> Iterator[Unit]:
+    """The server of a pair, with systemd and our unit."""
+    need_systemd()
+    with Unit(pair.server) as made:
         yield made

@@ -1,63 +1,22 @@
-"""The unit file at work: systemd itself starts knockd in its sandbox, and doors open and close."""
+"""The unit file at work: in the sandbox that systemd makes, doors open and close and little else goes."""
 
 from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.conftest import Pair
-from tests.support.booted import Booted, need_systemd
-from tests.support.doors import CLIENT, SERVER, config, door
+from tests.support.doors import CLIENT, SERVER, door
 from tests.support.lab import execute
 from tests.support.services import send_knock
 from tests.support.tools import need
+from tests.support.unit import UNIT, Unit
 from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
-UNIT = ROOT / "conf/systemd/knockd.service"
-LOG = "/var/log/knockd.log"
-
-
-@pytest.fixture
-def booted(pair: Pair) -> Iterator[Booted]:
-    """The server of a pair, with systemd and our unit; knockd is not started yet."""
-    need_systemd()
-    with Booted(pair.server) as made:
-        made.write("/etc/systemd/system/knockd.service", UNIT.read_text())
-        made.run("systemctl", "daemon-reload")
-        yield made
-
-
-def begin(booted: Booted, *doors: str) -> None:
-    """Configure and start knockd; returns once systemd has heard READY."""
-    text = config(*doors, logfile=LOG, interface="eth0")
-    booted.write("/etc/knockd.conf", text, mode=0o600)
-    booted.write(LOG, "")
-    try:
-        booted.run("systemctl", "start", "knockd")
-    except AssertionError as error:
-        error.add_note(booted.run("systemctl", "status", "knockd", check=False) + log(booted))
-        raise
-
-
-def log(booted: Booted) -> str:
-    """knockd's log so far."""
-    path = booted.path(LOG)
-    return path.read_text() if path.exists() else ""
-
-
-def wait_for(booted: Booted, text: str) -> None:
-    """Wait for a line of the log."""
-    try:
-        wait_until(lambda: text in log(booted), 10, text)
-    except AssertionError as error:
-        error.add_note(log(booted))
-        raise
-
 
 FIREWALLS = {
     "iptables": (
@@ -84,121 +43,26 @@ FIREWALLS = {
 
 
 @pytest.mark.parametrize("name", FIREWALLS)
-def test_firewall(booted: Booted, pair: Pair, name: str) -> None:
+def test_firewall(unit: Unit, pair: Pair, name: str) -> None:
     """In the sandbox a knock opens and closes with each of the usual firewalls."""
     start, stop, look = FIREWALLS[name]
     need(look[0])
     if name == "nft":
-        booted.run("nft", "add table inet filter; add set inet filter knocked { type ipv4_addr; }")
+        unit.run("nft", "add table inet filter; add set inet filter knocked { type ipv4_addr; }")
     elif name == "ufw":
-        booted.run("ufw", "--force", "enable")
+        unit.run("ufw", "--force", "enable")
     else:
-        booted.run(*look)  # its tables are there, as on a host with a firewall
-    begin(booted, door("ssh", "700,800", start_command=start, stop_command=stop, cmd_timeout=2))
+        unit.run(*look)  # its tables are there, as on a host with a firewall
+    unit.begin(door("ssh", "700,800", start_command=start, stop_command=stop, cmd_timeout=2))
     send_knock(pair.client, SERVER[4], "700", "800")
-    wait_for(booted, "OPEN SESAME")
+    unit.wait_for("OPEN SESAME")
     try:
-        wait_until(lambda: CLIENT[4] in booted.run(*look), 10, "the door is open")
-        wait_until(lambda: CLIENT[4] not in booted.run(*look), 10, "the door is closed")
+        wait_until(lambda: CLIENT[4] in unit.run(*look), 10, "the door is open")
+        wait_until(lambda: CLIENT[4] not in unit.run(*look), 10, "the door is closed")
     except AssertionError as error:
-        error.add_note(log(booted))
+        error.add_note(unit.log())
         raise
-    assert [line for line in log(booted).splitlines() if "non-zero" in line or "rights" in line] == []
-
-
-@pytest.fixture
-def running(booted: Booted) -> Booted:
-    """knockd under systemd, with a door that opens the secret for an hour."""
-    begin(
-        booted,
-        door("ssh", "700,800", start_command="env > /var/log/opened", stop_command="true", cmd_timeout=3600),
-    )
-    return booted
-
-
-def main_pid(booted: Booted) -> str:
-    """The keeper, as a process of the host."""
-    return booted.show("knockd", "MainPID")["MainPID"]
-
-
-def state(booted: Booted) -> tuple[str, str]:
-    """What ``systemctl status`` says first, and knockd's own line."""
-    shown = booted.show("knockd", "ActiveState", "StatusText")
-    return shown["ActiveState"], shown["StatusText"]
-
-
-def test_status(running: Booted, pair: Pair) -> None:
-    """``systemctl status`` shows doors, interfaces and what is open."""
-    before = state(running)
-    send_knock(pair.client, SERVER[4], "700", "800")
-    wait_until(lambda: state(running)[1] == "1 door on eth0; 1 open", 10, "the status shows the open door")
-    assert before == ("active", "1 door on eth0; 0 open")
-
-
-def test_commands_cannot_speak_for_us(running: Booted, pair: Pair) -> None:
-    """What a door runs does not see the service manager's variables."""
-    send_knock(pair.client, SERVER[4], "700", "800")
-    opened = running.path("/var/log/opened")
-    wait_until(lambda: opened.exists() and "KNOCKD_IP" in opened.read_text(), 10, "the command has run")
-    names = {line.partition("=")[0] for line in opened.read_text().splitlines()}
-    assert names & {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"} == set()
-
-
-def test_reload(running: Booted, pair: Pair) -> None:
-    """``systemctl reload`` takes a new file into effect, in the same process."""
-    before = main_pid(running)
-    text = config(door("other", "500,600", start_command="true"), logfile=LOG, interface="eth0")
-    running.write("/etc/knockd.conf", text, mode=0o600)
-    running.run("systemctl", "reload", "knockd")
-    wait_until(
-        lambda: log(running).count("starting up, listening on eth0") == 2, 10, "the new doors are live"
-    )
-    send_knock(pair.client, SERVER[4], "500", "600")
-    wait_for(running, "other: OPEN SESAME")
-    assert (main_pid(running), state(running)[0]) == (before, "active")
-
-
-def test_stop(running: Booted, pair: Pair) -> None:
-    """``systemctl stop`` closes the open door, and counts as success."""
-    send_knock(pair.client, SERVER[4], "700", "800")
-    wait_for(running, "running command: env")
-    running.run("systemctl", "stop", "knockd")
-    assert "running command: true" in log(running)
-    assert running.show("knockd", "Result", "ExecMainStatus") == {"Result": "success", "ExecMainStatus": "0"}
-
-
-def test_killed(running: Booted, pair: Pair) -> None:
-    """A keeper that is killed is started again."""
-    before = main_pid(running)
-    running.run("kill", "-KILL", before)
-    wait_until(lambda: main_pid(running) not in {before, "0"}, 10, "another keeper")
-    wait_until(lambda: state(running)[0] == "active", 10, "it listens")
-    send_knock(pair.client, SERVER[4], "700", "800")
-    wait_for(running, "OPEN SESAME")
-
-
-def test_bad_configuration(booted: Booted) -> None:
-    """With a configuration that cannot be read it is not started over and over."""
-    booted.write("/etc/knockd.conf", "[options]\nnonsense = 1\n", mode=0o600)
-    booted.run("systemctl", "start", "knockd", check=False)
-    assert booted.show("knockd", "ActiveState", "ExecMainStatus", "NRestarts") == {
-        "ActiveState": "failed",
-        "ExecMainStatus": "78",
-        "NRestarts": "0",
-    }
-
-
-def test_keeper_hangs(booted: Booted, pair: Pair) -> None:
-    """A keeper that hangs is ended by the watchdog and started again."""
-    booted.write("/etc/systemd/system/knockd.service.d/quick.conf", "[Service]\nWatchdogSec=2\n")
-    booted.run("systemctl", "daemon-reload")
-    begin(booted, door("ssh", "700,800", start_command="true"))
-    before = main_pid(booted)
-    booted.run("kill", "-STOP", before)
-    wait_until(lambda: main_pid(booted) not in {before, "0"}, 15, "another keeper")
-    wait_until(lambda: state(booted)[0] == "active", 10, "it listens")
-    send_knock(pair.client, SERVER[4], "700", "800")
-    wait_for(booted, "OPEN SESAME")
+    assert [line for line in unit.log().splitlines() if "non-zero" in line or "rights" in line] == []
 
 
 SANDBOX = """
@@ -224,12 +88,12 @@ print(json.dumps({
 """
 
 
-def test_sandbox(booted: Booted, pair: Pair) -> None:
+def test_sandbox(unit: Unit, pair: Pair) -> None:
     """A door's command, as root as it is, is held to the firewall, the logs and knockd's own files."""
-    booted.write("/usr/local/bin/probe", f"#!/opt/knockd/python/bin/python3\n{SANDBOX}", mode=0o755)
-    begin(booted, door("probe", "700,800", start_command="/usr/local/bin/probe > /var/log/probe"))
+    unit.write("/usr/local/bin/probe", f"#!/opt/knockd/python/bin/python3\n{SANDBOX}", mode=0o755)
+    unit.begin(door("probe", "700,800", start_command="/usr/local/bin/probe > /var/log/probe"))
     send_knock(pair.client, SERVER[4], "700", "800")
-    result = booted.path("/var/log/probe")
+    result = unit.path("/var/log/probe")
     wait_until(lambda: result.exists() and result.read_text().endswith("\n"), 10, "the command has run")
     read_only, denied = "Read-only file system", "Permission denied"
     assert json.loads(result.read_text()) == {
@@ -244,6 +108,18 @@ def test_sandbox(booted: Booted, pair: Pair) -> None:
         "state": "possible",
         "rules of ufw": "possible",
     }
+
+
+def test_packet_process(unit: Unit) -> None:
+    """In the sandbox the packet process still gives up all it can: it is nobody, without any right."""
+    unit.begin(door("ssh", "700,800", start_command="true"))
+    keeper = unit.main_pid()
+    child = unit.run("cat", f"/proc/{keeper}/task/{keeper}/children").strip()
+    status = dict(line.split(":\t", 1) for line in unit.run("cat", f"/proc/{child}/status").splitlines())
+    names = ("Uid", "CapPrm", "CapBnd", "NoNewPrivs", "Seccomp")
+    user = status["Uid"].split()[0]
+    assert user != "0"
+    assert [status[name] for name in names] == ["\t".join([user] * 4), "0" * 16, "0" * 16, "1", "2"]
 
 
 def test_verify(tmp_path: Path) -> None:

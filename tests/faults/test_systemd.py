@@ -1,0 +1,105 @@
+"""The life of a service under systemd itself: started, watched, reloaded, upgraded, killed, stopped."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.e2e.conftest import Pair
+from tests.support.doors import SERVER, door
+from tests.support.services import send_knock
+from tests.support.unit import Unit
+from tests.support.waiting import wait_until
+
+
+@pytest.fixture
+def running(unit: Unit) -> Unit:
+    """knockd under systemd, with a door that opens the secret for an hour."""
+    unit.begin(
+        door("ssh", "700,800", start_command="env > /var/log/opened", stop_command="true", cmd_timeout=3600)
+    )
+    return unit
+
+
+def test_status(running: Unit, pair: Pair) -> None:
+    """``systemctl status`` shows doors, interfaces and what is open."""
+    before = running.state()
+    send_knock(pair.client, SERVER[4], "700", "800")
+    wait_until(lambda: running.state()[1] == "1 door on eth0; 1 open", 10, "the status shows the open door")
+    assert before == ("active", "1 door on eth0; 0 open")
+
+
+def test_commands_cannot_speak_for_us(running: Unit, pair: Pair) -> None:
+    """What a door runs does not see the service manager's variables."""
+    send_knock(pair.client, SERVER[4], "700", "800")
+    opened = running.path("/var/log/opened")
+    wait_until(lambda: opened.exists() and "KNOCKD_IP" in opened.read_text(), 10, "the command has run")
+    names = {line.partition("=")[0] for line in opened.read_text().splitlines()}
+    assert names & {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"} == set()
+
+
+def test_reload(running: Unit, pair: Pair) -> None:
+    """``systemctl reload`` takes a new file into effect, in the same process."""
+    before = running.main_pid()
+    running.configure(door("other", "500,600", start_command="true"))
+    running.run("systemctl", "reload", "knockd")
+    wait_until(
+        lambda: running.log().count("starting up, listening on eth0") == 2, 10, "the new doors are live"
+    )
+    send_knock(pair.client, SERVER[4], "500", "600")
+    running.wait_for("other: OPEN SESAME")
+    assert (running.main_pid(), running.state()[0]) == (before, "active")
+
+
+def test_stop(running: Unit, pair: Pair) -> None:
+    """``systemctl stop`` closes the open door, and counts as success."""
+    send_knock(pair.client, SERVER[4], "700", "800")
+    running.wait_for("running command: env")
+    running.run("systemctl", "stop", "knockd")
+    assert "running command: true" in running.log()
+    assert running.show("knockd", "Result", "ExecMainStatus") == {"Result": "success", "ExecMainStatus": "0"}
+
+
+def test_killed(running: Unit, pair: Pair) -> None:
+    """A keeper that is killed is started again, and takes over what was open."""
+    before = running.main_pid()
+    send_knock(pair.client, SERVER[4], "700", "800")
+    wait_until(lambda: running.state()[1].endswith("1 open"), 10, "the door is open")
+    running.run("kill", "-KILL", before)
+    wait_until(lambda: running.main_pid() not in {before, "0"}, 10, "another keeper")
+    wait_until(lambda: running.state() == ("active", "1 door on eth0; 1 open"), 10, "it knows the open door")
+    running.wait_for("recovered an open door")
+
+
+def test_upgrade(running: Unit, pair: Pair) -> None:
+    """USR1 ends it without closing anything, and the next start goes on with what is open."""
+    send_knock(pair.client, SERVER[4], "700", "800")
+    wait_until(lambda: running.state()[1].endswith("1 open"), 10, "the door is open")
+    running.run("systemctl", "kill", "--kill-who=main", "--signal=USR1", "knockd")
+    wait_until(lambda: running.show("knockd", "ActiveState") == {"ActiveState": "inactive"}, 10, "it ends")
+    running.run("systemctl", "start", "knockd")
+    assert running.state() == ("active", "1 door on eth0; 1 open")
+    assert "running command: true" not in running.log()
+
+
+def test_bad_configuration(unit: Unit) -> None:
+    """With a configuration that cannot be read it is not started over and over."""
+    unit.write("/etc/knockd.conf", "[options]\nnonsense = 1\n", mode=0o600)
+    unit.run("systemctl", "start", "knockd", check=False)
+    assert unit.show("knockd", "ActiveState", "ExecMainStatus", "NRestarts") == {
+        "ActiveState": "failed",
+        "ExecMainStatus": "78",
+        "NRestarts": "0",
+    }
+
+
+def test_keeper_hangs(unit: Unit, pair: Pair) -> None:
+    """A keeper that hangs is ended by the watchdog and started again."""
+    unit.write("/etc/systemd/system/knockd.service.d/quick.conf", "[Service]\nWatchdogSec=2\n")
+    unit.run("systemctl", "daemon-reload")
+    unit.begin(door("ssh", "700,800", start_command="true"))
+    before = unit.main_pid()
+    unit.run("kill", "-STOP", before)
+    wait_until(lambda: unit.main_pid() not in {before, "0"}, 15, "another keeper")
+    wait_until(lambda: unit.state()[0] == "active", 10, "it listens")
+    send_knock(pair.client, SERVER[4], "700", "800")
+    unit.wait_for("OPEN SESAME")
