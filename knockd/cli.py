@@ -138,13 +138,17 @@ def _serve(settings: Settings, config: Config) -> int:
     from knockd.slim import without_tls
 
     without_tls()
-    from knockd.edge.children import daemonise, open_standard, report_started
+    from knockd.edge.children import daemonise, leave_init, open_standard, report_started
     from knockd.edge.notify import take
     from knockd.keeper.keeper import Keeper
 
     open_standard()
     manager = take(os.environ, os.getpid())  # it knows the process that it started, also with -d
-    waiting = daemonise() if settings.daemon else None
+    waiting = None
+    if settings.daemon:
+        waiting = daemonise()
+    else:
+        leave_init()
 
     def started(status: int, reason: str) -> None:
         if status:

@@ -13,6 +13,9 @@ from itertools import pairwise
 EX_SOFTWARE = 70
 """Exit status of a child that ended with an exception (sysexits.h)."""
 
+_PASSED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGQUIT)
+"""Signals that the first process of a container passes on to the daemon."""
+
 _RESET = (signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD, signal.SIGUSR1, signal.SIGALRM)
 
 
@@ -83,6 +86,32 @@ def _let_go_of_terminal() -> None:
         os.dup2(null, standard)
     if null > 2:
         os.close(null)
+
+
+def leave_init() -> None:
+    """Returns in a child when we are the first process of a container; it is the daemon then.
+
+    What a command leaves behind becomes a child of the first process, and nobody else would collect
+    it. That stays here: it collects, passes signals on and exits with the daemon's status.
+    """
+    if os.getpid() != 1:
+        return
+    _flush()
+    # Blocked, or the kernel would not deliver them to a first process that has no handler.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {*_PASSED_ON, signal.SIGCHLD})
+    daemon = os.fork()
+    if not daemon:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        return
+    while True:
+        number = signal.sigwait({*_PASSED_ON, signal.SIGCHLD})
+        if number != signal.SIGCHLD:
+            os.kill(daemon, number)
+            continue
+        while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+            if ended[0] == daemon:
+                status = os.waitstatus_to_exitcode(ended[1])
+                os._exit(status if status >= 0 else 128 - status)
 
 
 def daemonise() -> int:
