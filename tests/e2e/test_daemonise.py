@@ -57,9 +57,9 @@ def is_gone(pid: int) -> bool:
         return True
 
 
-def end(pid: int) -> None:
+def end(pid: int, number: signal.Signals = signal.SIGTERM) -> None:
     """Stop the daemon and wait for its end."""
-    os.kill(pid, signal.SIGTERM)
+    os.kill(pid, number)
     wait_until(lambda: is_gone(pid), 10, f"process {pid} ends")
 
 
@@ -72,12 +72,18 @@ def test_the_command_returns_when_the_daemon_listens(pair: Pair, argv: list[str]
     end(daemon_pid(tmp_path))
 
 
-def test_term_removes_the_pid_file(pair: Pair, argv: list[str], tmp_path: Path) -> None:
-    """After TERM the pid file is gone and the log ends with ``shutting down``."""
+@pytest.mark.parametrize(
+    ("number", "last"),
+    [(signal.SIGTERM, "shutting down"), (signal.SIGUSR1, "0 doors stay open until the next start")],
+)
+def test_its_end_removes_the_pid_file(
+    pair: Pair, argv: list[str], tmp_path: Path, number: signal.Signals, last: str
+) -> None:
+    """After TERM or USR1 the pid file is gone, and the last line of the log says how it ended."""
     begin(pair, argv)
-    end(daemon_pid(tmp_path))
+    end(daemon_pid(tmp_path), number)
     assert not (tmp_path / "pid").exists()
-    assert (tmp_path / "log").read_text().endswith("] shutting down\n")
+    assert (tmp_path / "log").read_text().endswith(f"] {last}\n")
 
 
 def test_a_second_daemon_is_refused(pair: Pair, argv: list[str], tmp_path: Path) -> None:

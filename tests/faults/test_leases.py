@@ -1,0 +1,232 @@
+"""Open doors over the ends of a daemon: killed, handed over, rebooted, changed, damaged."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import Pair, Start
+from tests.support import ledger
+from tests.support.daemon import LISTENING, Daemon
+from tests.support.doors import CLIENT, FIREWALLS, SECRET, SERVER, config, door, firewall_door
+from tests.support.services import TcpService, can_connect, send_knock, wait_closed, wait_open
+from tests.support.tools import need
+from tests.support.victim import Victim
+from tests.support.waiting import wait_until
+
+STEPS = ("700", "800", "900")
+HOUR = 3_600
+
+
+def knocked(pair: Pair, victim: Victim, *versions: int) -> None:
+    """The client opens the door, with an address of each IP version."""
+    for version in versions:
+        send_knock(pair.client, SERVER[version], *victim.steps)
+    victim.wait_started(len(versions))
+
+
+def last(victim: Victim) -> dict[str, str]:
+    """The last command for each source."""
+    return {command.key[1]: command.verb for command in victim.commands()}
+
+
+def start_again(victim: Victim, *wrapper: str) -> None:
+    """The next life, until it listens."""
+    victim.start(*wrapper)
+    victim.wait_ready()
+
+
+def stop(victim: Victim, number: signal.Signals = signal.SIGTERM) -> float:
+    """Tells a victim to end; how many seconds that took."""
+    began = ledger.now()
+    victim.daemon.signal(number)
+    victim.ended(killed=False)
+    assert victim.daemon.process.returncode == 0
+    return ledger.now() - began
+
+
+@pytest.mark.parametrize("name", FIREWALLS)
+def test_a_rule_is_gone_at_its_deadline_though_the_daemon_was_killed(
+    pair: Pair, start: Start, tmp_path: Path, name: str
+) -> None:
+    """The next daemon closes what a killed one has opened, in the kernel's own tables."""
+    wall = FIREWALLS[name]
+    for tool in wall.tools:
+        need(tool)
+    wall.close(pair.server)
+    text = config(firewall_door(wall, ",".join(STEPS), cmd_timeout=3))
+    with TcpService(pair.server, SECRET):
+        first = start(pair.server, text, directory=tmp_path)
+        send_knock(pair.client, SERVER[4], *STEPS)
+        wait_open(pair.client, SERVER[4], SECRET)
+        first.process.kill()
+        first.process.wait()
+        second = start(pair.server, text, directory=tmp_path, ready=None)
+        second.wait_for(LISTENING, times=2)
+        assert can_connect(pair.client, SERVER[4], SECRET)
+        wait_closed(pair.client, SERVER[4], SECRET)
+    lines = second.wait_for(f"{CLIENT[4]}: secret: command timeout")
+    assert [line.partition(", closing")[0] for line in lines if "recovered" in line] == [
+        f"{CLIENT[4]}: secret: recovered an open door of the last run"
+    ]
+
+
+def test_a_killed_packet_process_touches_no_lease(pair: Pair, start: Start) -> None:
+    """The door stays open, its replacement hears the next knock, and each knocker is closed in time."""
+    need("nft")
+    wall = FIREWALLS["nftables"]
+    wall.close(pair.server)
+    with TcpService(pair.server, SECRET):
+        daemon = start(pair.server, config(firewall_door(wall, ",".join(STEPS), cmd_timeout=4)))
+        worker = int(Path(f"/proc/{daemon.pid}/task/{daemon.pid}/children").read_text().split()[0])
+        send_knock(pair.client, SERVER[4], *STEPS)
+        wait_open(pair.client, SERVER[4], SECRET)
+        os.kill(worker, signal.SIGKILL)
+        daemon.wait_for("listening on", times=2)
+        send_knock(pair.client, SERVER[6], *STEPS)
+        wait_open(pair.client, SERVER[6], SECRET)
+        assert can_connect(pair.client, SERVER[4], SECRET)
+        wait_closed(pair.client, SERVER[4], SECRET)
+        wait_closed(pair.client, SERVER[6], SECRET)
+    assert daemon.count("recovered") == 0
+
+
+def test_after_a_reboot_every_door_is_closed_once(pair: Pair, tmp_path: Path) -> None:
+    """Another boot id: what the journal says is open is stopped at the start, hours before its time."""
+    victim = Victim(pair.server, pair.client, tmp_path / "victim", cmd_timeout=HOUR)
+    start_again(victim)
+    knocked(pair, victim, 4, 6)
+    victim.kill()
+    other = tmp_path / "boot_id"
+    other.write_text("00000000-0000-4000-8000-000000000001\n")
+    # "ip netns exec" has made a mount namespace of its own: nobody else sees the other boot.
+    reboot = ("sh", "-c", f'mount --bind {other} /proc/sys/kernel/random/boot_id && exec "$@"', "sh")
+    start_again(victim, *reboot)
+    wait_until(lambda: set(last(victim).values()) == {"stop"}, 5, "everything is closed")
+    victim.kill()
+    assert Counter(c.verb for c in victim.commands()) == {"start": 2, "stop": 2}
+    start_again(victim, *reboot)
+    stop(victim)
+    assert ([line for line in victim.said() if "recovered" in line], len(victim.commands())) == ([], 4)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: data[:-1] + bytes([data[-1] ^ 1]),
+        lambda data: data[: len(data) * 2 // 3],
+        lambda data: data.replace(CLIENT[6].encode(), b"fd00:7::3"),
+        lambda data: b"\xff" * 100 + data[100:],
+    ],
+    ids=["a bit at the end", "cut off", "another address", "the beginning"],
+)
+def test_a_damaged_journal_is_used_as_far_as_it_is_good(pair: Pair, tmp_path: Path, damage: object) -> None:
+    """What is good is closed in time, the file is set aside, and the log says so."""
+    assert callable(damage)
+    victim = Victim(pair.server, pair.client, tmp_path / "victim", cmd_timeout=2)
+    start_again(victim)
+    knocked(pair, victim, 4, 6)
+    victim.kill()
+    journal = victim.state / "leases"
+    before = journal.read_bytes()
+    journal.write_bytes(damage(before))
+    start_again(victim)
+    victim.wait_said("the file is set aside as")
+    recovered = {key[1] for key in victim.life.recovered}
+    wait_until(lambda: all(last(victim)[source] == "stop" for source in recovered), 5, "they are closed")
+    (aside,) = (path for path in victim.state.iterdir() if path != journal)
+    assert aside.read_bytes() == damage(before)
+    assert recovered <= set(CLIENT.values())
+    assert recovered or before.startswith(damage(before)[:100]) is False
+    stop(victim)
+
+
+def test_an_end_closes_every_door_within_three_seconds(pair: Pair, tmp_path: Path) -> None:
+    """On_Exit = close with stop commands that take a while: they run side by side, and it waits for them."""
+    note = ledger.note_script(tmp_path / "note", tmp_path / "ledger")
+    names = ("one", "two", "three", "four", "five")
+    doors = [
+        door(
+            name,
+            f"{2_000 + 20 * place},{2_005 + 20 * place}",
+            cmd_timeout=HOUR,
+            start_command=note.format("start"),
+            stop_command=f"sleep 1; {note.format('stop')}",
+        )
+        for place, name in enumerate(names)
+    ]
+    (tmp_path / "daemon").mkdir()
+    with Daemon(pair.server, config(*doors), tmp_path / "daemon") as daemon:
+        for place in range(len(names)):
+            send_knock(pair.client, SERVER[4], str(2_000 + 20 * place), str(2_005 + 20 * place))
+        wait_until(lambda: len(ledger.read_commands(tmp_path / "ledger")) == len(names), 10, "all are open")
+        began = ledger.now()
+        assert daemon.stop() == 0
+        assert ledger.now() - began < 3 + ledger.SLACK
+    stops = [c.key[0] for c in ledger.read_commands(tmp_path / "ledger") if c.verb == "stop"]
+    assert sorted(names) == sorted(stops)
+
+
+def test_a_door_that_cannot_be_closed_in_time_is_closed_by_the_next_start(pair: Pair, tmp_path: Path) -> None:
+    """A stop command that hangs keeps the end waiting for 3 s, no longer; the journal still has the door."""
+    victim = Victim(pair.server, pair.client, tmp_path / "victim", cmd_timeout=HOUR)
+    hang = tmp_path / "hang"
+    hang.touch()
+    script = tmp_path / "victim" / "note"
+    script.write_text(f'#!/bin/sh\n[ "$1" = stop ] && [ -e {hang} ] && exec sleep 60\n{_rest(script)}')
+    start_again(victim)
+    knocked(pair, victim, 4)
+    assert stop(victim) < 3 + 2 * ledger.SLACK
+    assert victim.said()[-2:] != [] and any("could not be closed" in line for line in victim.said())
+    hang.unlink()
+    start_again(victim)
+    wait_until(lambda: last(victim) == {CLIENT[4]: "stop"}, 5, "it is closed")
+    stop(victim)
+    assert [line for line in victim.said() if "recovered" in line] != []
+
+
+def _rest(script: Path) -> str:
+    return script.read_text().partition("\n")[2]
+
+
+@pytest.mark.parametrize("how", ["keep", "USR1"])
+def test_an_upgrade_closes_at_the_deadline_and_not_before(pair: Pair, tmp_path: Path, how: str) -> None:
+    """On_Exit = keep at TERM, and USR1 always, leave the door open; the next process takes it over."""
+    on_exit = "keep" if how == "keep" else "close"
+    victim = Victim(pair.server, pair.client, tmp_path / "victim", cmd_timeout=3, on_exit=on_exit)
+    start_again(victim)
+    knocked(pair, victim, 4)
+    victim.life.handed = True
+    assert stop(victim, signal.SIGTERM if how == "keep" else signal.SIGUSR1) < ledger.SLACK
+    assert "1 doors stay open until the next start" in victim.said()
+    start_again(victim)
+    victim.settle()
+    assert victim.problems() == []
+    assert [command.verb for command in victim.commands()] == ["start", "stop"]
+    stop(victim, signal.SIGUSR1)
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM, signal.SIGUSR1], ids=lambda n: n.name)
+def test_a_start_command_that_outlives_the_daemon_is_still_undone(
+    pair: Pair, tmp_path: Path, end: signal.Signals
+) -> None:
+    """A slow start command goes on alone: the next daemon waits for its end and counts from there."""
+    victim = Victim(pair.server, pair.client, tmp_path / "victim")
+    script = tmp_path / "victim" / "note"
+    script.write_text(f'#!/bin/sh\n[ "$1" = start ] && sleep 5\n{_rest(script)}')
+    start_again(victim)
+    victim.knock()
+    victim.wait_said("running command")
+    time.sleep(0.2)
+    victim.daemon.signal(end)
+    victim.ended(killed=end == signal.SIGKILL)
+    start_again(victim)
+    victim.wait_started()
+    victim.settle()
+    assert [command.verb for command in victim.commands()] == ["start", "stop"]
+    stop(victim)
