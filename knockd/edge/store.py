@@ -14,6 +14,7 @@ from contextlib import suppress
 
 JOURNAL = "leases"
 _NEW = "leases.new"
+_LOCK = "leases.lock"
 _ASIDE = "leases.damaged-"
 
 MAX_ASIDE = 5
@@ -35,6 +36,7 @@ class Store:
     def __init__(self, path: str) -> None:
         self.path = path
         self._directory: int | None = None
+        self._lock: int | None = None
 
     @property
     def held(self) -> bool:
@@ -57,17 +59,24 @@ class Store:
                 raise OSError(errno.ELOOP, "it is a symbolic link") from None
             raise error
         try:
-            self._judge(os.fstat(directory))
-            try:
-                fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise OSError(errno.EWOULDBLOCK, HELD) from None
-            data = _read(directory)
-            _clean(directory)
+            status = os.fstat(directory)
+            self._judge(status)
+            # Whoever can open a directory can lock it: there a file that is ours alone stands for it.
+            lock = _lock_file(directory) if status.st_mode & 0o044 else directory
         except OSError:
             os.close(directory)
             raise
-        self._directory = directory
+        self._directory, self._lock = directory, lock
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            data = _read(directory)
+            _clean(directory)
+        except BlockingIOError:
+            self.release()
+            raise OSError(errno.EWOULDBLOCK, HELD) from None
+        except OSError:
+            self.release()
+            raise
         return data
 
     def write(self, data: bytes) -> None:
@@ -95,9 +104,10 @@ class Store:
 
     def release(self) -> None:
         """Gives the directory free."""
-        if self._directory is not None:
-            os.close(self._directory)
-            self._directory = None
+        for descriptor in {self._directory, self._lock} - {None}:
+            assert descriptor is not None
+            os.close(descriptor)
+        self._directory = self._lock = None
 
     def moved(self) -> bool:
         """Whether the path means another directory by now, or none: what we hold is nobody's journal."""
@@ -135,6 +145,15 @@ class Store:
             raise OSError(errno.EPERM, f"owned by uid {found.st_uid}, not by {os.geteuid()}")
         if found.st_mode & 0o022:
             raise OSError(errno.EPERM, f"others can write to it, chmod 700 {self.path}")
+
+
+def _lock_file(directory: int) -> int:
+    try:
+        return os.open(_LOCK, _READ | os.O_CREAT, 0o600, dir_fd=directory)
+    except OSError as error:
+        if error.errno not in {errno.EROFS, errno.ENOSPC, errno.EDQUOT}:
+            raise
+        return directory  # what is in it must be read all the same
 
 
 def _read(directory: int) -> bytes | None:

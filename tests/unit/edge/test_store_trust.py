@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from pathlib import Path
 
@@ -39,3 +40,27 @@ def test_that_others_can_write(place: Path, mode: int) -> None:
     (place / JOURNAL).chmod(mode)
     with pytest.raises(PermissionError, match="can be written by others"):
         Store(str(place)).take(create=False)
+
+
+def test_lock_of_a_stranger(place: Path) -> None:
+    """In a directory that others can open, one of them who locks it keeps nobody out."""
+    place.chmod(0o755)
+    stranger = os.open(place, os.O_RDONLY)
+    fcntl.flock(stranger, fcntl.LOCK_EX)
+    store = Store(str(place))
+    assert store.take(create=False) == b"ours"
+    assert (place / "leases.lock").stat().st_mode & 0o777 == 0o600
+    os.close(stranger)
+    store.release()
+
+
+def test_only_one_where_others_look(place: Path) -> None:
+    """There too a second daemon is refused, until the first one has let go."""
+    place.chmod(0o755)
+    first, second = Store(str(place)), Store(str(place))
+    first.take(create=False)
+    with pytest.raises(BlockingIOError, match="another knockd uses it"):
+        second.take(create=False)
+    first.release()
+    assert second.take(create=False) == b"ours"
+    second.release()
