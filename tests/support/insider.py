@@ -3,7 +3,7 @@
 ``python -m tests.support.insider REPORT TASK knockd-argument ...``
 
 The packet process can write no file; its report goes to memory that it shares with the file
-REPORT. The first opening of a door does the task, every one reports.
+REPORT. The first opening of a door does the task; each opening and some other messages report.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 
 import knockd.worker.worker as packet_process
 from knockd.edge import seccomp
+from knockd.edge.link import Message
 from knockd.edge.privileges import User
 from knockd.engine.events import Opened
 from knockd.worker.lockdown import lock_down
@@ -68,20 +69,23 @@ class Insider:
             )
         if self._openings == 1 and self._task == "lie":
             link.send(b"nonsense")
-        self._tell()
+        self.tell()
 
-    def _tell(self) -> None:
-        said = {
-            "openings": self._openings,
-            "modules": sorted(frozenset(sys.modules) - self._modules),
-            "attacks": self._attacks,
-        }
+    def tell(self) -> None:
+        """Reports; what a packet process before this one has imported stays in it."""
+        modules = frozenset(sys.modules) - self._modules if self._modules else frozenset()
+        modules |= frozenset(_read(self._report[:])["modules"])
+        said = {"openings": self._openings, "modules": sorted(modules), "attacks": self._attacks}
         self._report[:] = json.dumps(said).encode().ljust(SIZE, b"\0")
 
 
 def read_report(path: Path) -> dict[str, Any]:
-    """What an insider has reported so far."""
-    text = path.read_bytes().rstrip(b"\0") if path.exists() else b""
+    """What insiders have reported so far."""
+    return _read(path.read_bytes() if path.exists() else b"")
+
+
+def _read(data: bytes) -> dict[str, Any]:
+    text = data.rstrip(b"\0")
     return json.loads(text) if text else {"openings": 0, "modules": [], "attacks": {}}
 
 
@@ -95,13 +99,18 @@ def main() -> int:
     insider = Insider(report, task, arguments[arguments.index("-c") + 1])
     packet_process.lock_down = insider.lock_down  # type: ignore[attr-defined]
     packet_process.DROPS_EVERY = 0.5  # the kernel's drop counters are read soon
-    real = Outbox.opened
+    real_opened, real_insist = Outbox.opened, Outbox.insist
 
     def opened(outbox: Outbox, event: Opened, interface: int, stamp: int) -> None:
         insider.opened(outbox)
-        real(outbox, event, interface, stamp)
+        real_opened(outbox, event, interface, stamp)
+
+    def insist(outbox: Outbox, message: Message) -> None:
+        real_insist(outbox, message)
+        insider.tell()
 
     Outbox.opened = opened  # type: ignore[assignment,method-assign]
+    Outbox.insist = insist  # type: ignore[assignment,method-assign]
     if task == "attack-without-seccomp":
         seccomp.restrict = lambda link, captures: False  # noqa: ARG005
     from knockd.cli import main as knockd
