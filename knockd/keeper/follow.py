@@ -99,6 +99,10 @@ class Follow:
             self._failed[name] = message.text
             self._arm(DEBOUNCE)
 
+    def pardon(self) -> None:
+        """Interfaces that could not be opened at all may be tried once more."""
+        self._unfit.clear()
+
     def stop(self) -> None:
         """Nothing is followed any more."""
         self._cancel(self._timer)

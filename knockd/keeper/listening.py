@@ -92,6 +92,7 @@ class Listening:
         self._config = config
         self._rotation = Rotation(config, self._reporter)
         self._news = "starting"
+        self._follow.pardon()
         self.supervisor.replace()
 
     def stop(self) -> None:

@@ -7,6 +7,7 @@ opens. They are frames made by hand, so that no neighbour discovery of the clien
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -133,6 +134,29 @@ def test_started_before_the_interface(world: World) -> None:
     world.opens(lambda: world.plug("eth0", HERE[4]))
     lines = [line for line in daemon.log_lines() if WAITING in line or LISTENING in line]
     assert lines == ["waiting for interface eth0", "starting up, listening on eth0"]
+    assert daemon.output().splitlines()[0] == lines[0]
+
+
+def test_ended_while_it_waits(world: World) -> None:
+    """TERM ends a daemon that has nothing to listen on, with status 0."""
+    daemon = world.begin("eth0", ready=f"{WAITING} eth0")
+    children = Path(f"/proc/{daemon.pid}/task/{daemon.pid}/children").read_text()
+    assert (children, daemon.log_lines()) == ("", ["waiting for interface eth0"])
+
+
+def test_reloaded_to_what_is_not_there(world: World) -> None:
+    """HUP with an Interface that is not there: that is waited for and the other no longer listened on."""
+    world.plug("eth0", HERE[4])
+    daemon = world.begin("eth0")
+    daemon.write_config(config(*DOORS, interface="eth1"))
+    daemon.signal(signal.SIGHUP)
+    daemon.wait_for("waiting for interface eth1")
+    world.opens(lambda: world.plug("eth1", "10.8.0.1"), "10.8.0.1", "eth1")
+    before = daemon.count("secret: OPEN SESAME")
+    world.knock(HERE[4])
+    world.knock("10.8.0.1", 1700, 1800, interface="eth1")
+    daemon.wait_for("marker: OPEN SESAME")
+    assert daemon.count("secret: OPEN SESAME") == before
 
 
 def test_the_default_before_any_interface(world: World) -> None:

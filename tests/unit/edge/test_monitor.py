@@ -1,0 +1,130 @@
+"""What the kernel tells of changes, in a network namespace of our own."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import subprocess
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from knockd.edge.monitor import MOST_AT_ONCE, Monitor, Told
+from tests.support.packages import PATH
+from tests.support.tools import lacking, need
+
+WATCH = """
+import json, os, subprocess, sys
+from knockd.edge.monitor import Monitor
+monitor = Monitor()
+monitor.follow_routes(sys.argv[1] == "routes")
+subprocess.run(["ip", "-batch", "-"], input=sys.argv[2], text=True, check=True)
+told, overflow = [], False
+for _ in range(100):
+    now = monitor.read()
+    told += now.things
+    overflow |= now.overflow
+print(json.dumps([[[type(thing).__name__, str(thing), gone] for thing, gone in told], overflow]))
+"""
+
+
+def told(*commands: str, routes: bool = True) -> tuple[list[tuple[str, str, bool]], bool]:
+    """What is told (kind, text, whether it is gone) while ``ip`` runs commands, and whether that was all."""
+    need("unshare", "util-linux")
+    need("ip")
+    if subprocess.run(["unshare", "-Urn", "true"], capture_output=True, check=False).returncode:
+        lacking("no right to make a network namespace")
+    environment = {
+        **os.environ,
+        "PATH": PATH,
+        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+    }
+    script = [sys.executable, "-c", WATCH, "routes" if routes else "", "\n".join(commands) + "\n"]
+    done = subprocess.run(
+        ["unshare", "-Urn", *script], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    things, overflow = json.loads(done.stdout)
+    return [(kind, text, gone) for kind, text, gone in things], overflow
+
+
+def kinds(things: Sequence[tuple[str, str, bool]]) -> set[tuple[str, bool]]:
+    """Which kinds of things came or went."""
+    return {(kind, gone) for kind, _, gone in things}
+
+
+ADD = ("link add wan type veth peer name lan", "link set wan up", "link set lan up")
+ADDRESS = "addr add 10.9.0.1/24 dev wan"
+ROUTE = "route add default via 10.9.0.2"
+
+
+def test_links() -> None:
+    """A link that comes, and one that goes, with its name."""
+    things, _ = told(ADD[0], "link del wan")
+    assert {("Link", False), ("Link", True)} <= kinds(things)
+    assert all(
+        "'wan'" in text or "'lan'" in text or "'lo'" in text for kind, text, _ in things if kind == "Link"
+    )
+
+
+@pytest.mark.parametrize("address", ["10.9.0.1/24", "fd00:9::1/64"])
+def test_addresses(address: str) -> None:
+    """An address that comes, and one that goes."""
+    things, _ = told(*ADD, f"addr add {address} dev wan", f"addr del {address} dev wan")
+    assert {("Address", False), ("Address", True)} <= kinds(things)
+
+
+@pytest.mark.parametrize("routes", [True, False])
+def test_routes(routes: bool) -> None:
+    """Default routes are told only to those who want to know."""
+    things, _ = told(*ADD, ADDRESS, ROUTE, "route del default", routes=routes)
+    assert ({("DefaultRoute", False), ("DefaultRoute", True)} <= kinds(things)) == routes
+
+
+def test_overflow() -> None:
+    """More news than the kernel keeps are no error: that there were more is told."""
+    things, overflow = told(*(f"link set lo mtu {1280 + number}" for number in range(5_000)))
+    assert (overflow, bool(things)) == (True, True)
+
+
+def test_nothing() -> None:
+    """Without news nothing is told, nothing is ready to be read, and nobody waits."""
+    monitor = Monitor()
+    while monitor.read() != Told():
+        continue  # what happens on this machine meanwhile
+    ready: Any = select.select([monitor], [], [], 0)[0]
+    monitor.close()
+    assert ready == []
+
+
+def test_other_errors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only an overflow is none."""
+
+    class Broken:
+        def recvfrom(self, _: int) -> None:
+            raise OSError(9, "Bad file descriptor")
+
+    monitor = Monitor()
+    monitor.close()
+    monkeypatch.setattr(monitor, "_socket", Broken())
+    with pytest.raises(OSError, match="Bad file"):
+        monitor.read()
+
+
+def test_other_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What another process sends is not the kernel's word; reading comes to an end whatever comes."""
+
+    class Stranger:
+        calls = 0
+
+        def recvfrom(self, _: int) -> tuple[bytes, tuple[int, int]]:
+            self.calls += 1
+            return b"\x20\0\0\0\x10\0" + bytes(26), (77, 0)
+
+    monitor, stranger = Monitor(), Stranger()
+    monitor.close()
+    monkeypatch.setattr(monitor, "_socket", stranger)
+    assert (monitor.read(), stranger.calls) == (Told(), MOST_AT_ONCE)
