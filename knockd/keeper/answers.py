@@ -53,4 +53,9 @@ class Answers:
             due.timer.cancel()
 
     def _wait(self, worker: WorkerProcess, due: _Due) -> None:
-        due.timer = self._loop.call_later(due.patience[0], self._late, worker, due.patience[0])
+        # In two halves: a keeper that was held up itself has heard nobody, and waits for the second one.
+        half = due.patience[0] / 2
+        due.timer = self._loop.call_later(half, self._wait_on, worker, due, half)
+
+    def _wait_on(self, worker: WorkerProcess, due: _Due, half: float) -> None:
+        due.timer = self._loop.call_later(half, self._late, worker, 2 * half)

@@ -82,11 +82,11 @@ class Stage(House):
     @property
     def due(self) -> list[float]:
         """Seconds of the timers that wait, but for the answers that packet processes owe."""
-        return [seconds for seconds in self.loop.waiting if seconds != ANSWER]
+        return [seconds for seconds in self.loop.waiting if seconds != ANSWER / 2]
 
     def look(self) -> None:
         """The one timer that waits runs, but for those of answers."""
-        (timer,) = (one for one in self.loop.timers if not one.cancelled and one.seconds != ANSWER)
+        (timer,) = (one for one in self.loop.timers if not one.cancelled and one.seconds != ANSWER / 2)
         timer.cancel()
         timer.callback()
 

@@ -71,10 +71,26 @@ def test_options(host: Path) -> None:
     assert f"procd_set_param command {host}/knockd -c /etc/knockd.conf -i pppoe-wan -4" in calls
 
 
-def test_bad_configuration(host: Path) -> None:
-    """With a configuration that is bad there is no instance: procd would start it over and over."""
-    (host / "knockd").write_text("#!/bin/sh\nexit 78\n")
+@pytest.mark.parametrize("status", [64, 78])
+def test_bad_configuration(host: Path, status: int) -> None:
+    """With wrong options or a bad configuration there is no instance: procd would start it over and over."""
+    (host / "knockd").write_text(f"#!/bin/sh\nexit {status}\n")
     assert call(host, "start_service") == (1, [])
+
+
+@pytest.mark.parametrize("status", [75, 1, 127])
+def test_not_now(host: Path, status: int) -> None:
+    """What may be better in a moment, like a name that cannot be looked up yet, is no reason not to start."""
+    (host / "knockd").write_text(f"#!/bin/sh\nexit {status}\n")
+    assert call(host, "start_service")[1][-1] == "procd_close_instance"
+
+
+def test_what_is_checked(host: Path) -> None:
+    """What is checked is what will be started."""
+    (host / "default").write_text('KNOCKD_OPTS="-c /etc/other.conf"\n')
+    (host / "knockd").write_text(f'#!/bin/sh\necho "$@" > {host}/checked\n')
+    call(host, "start_service")
+    assert (host / "checked").read_text() == "-c /etc/knockd.conf -c /etc/other.conf --dry-run\n"
 
 
 def test_reload(host: Path) -> None:
