@@ -1,4 +1,4 @@
-"""Open doors over the ends of a daemon: killed, handed over, rebooted, changed, damaged."""
+"""Open doors over the ends of a daemon: killed, handed over, rebooted, damaged."""
 
 from __future__ import annotations
 
