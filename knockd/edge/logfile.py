@@ -25,9 +25,10 @@ class LogFile:
         self._torn = False
 
     def reopen(self) -> None:
-        """Opens the file anew: after rotation its name means another file."""
+        """Opens the file anew: after rotation its name means another file. When it fails the old one stays."""
+        fresh = open_trusted(self.path, _FLAGS, _MODE)
         self.close()
-        self._take(open_trusted(self.path, _FLAGS, _MODE))
+        self._take(fresh)
 
     def close(self) -> None:
         """Closes the file; the next line opens it again."""
@@ -62,22 +63,21 @@ class LogFile:
                     self._torn = False  # truncated meanwhile
                 return self._descriptor
         try:
-            fresh = open_trusted(self.path, _FLAGS, _MODE)
+            self.reopen()
         except OSError:
             # A file that has but another name now still keeps what is written, as it did in 0.8.
             if self._descriptor is not None and os.fstat(self._descriptor).st_nlink:
                 return self._descriptor
             self.close()
             raise
-        self.close()
-        return self._take(fresh)
+        assert self._descriptor is not None
+        return self._descriptor
 
-    def _take(self, descriptor: int) -> int:
+    def _take(self, descriptor: int) -> None:
         status = os.fstat(descriptor)
         self._descriptor = descriptor
         self._identity = (status.st_dev, status.st_ino)
         self._torn = stat.S_ISREG(status.st_mode) and status.st_size > 0 and not _ends_a_line(descriptor)
-        return descriptor
 
 
 def _ends_a_line(descriptor: int) -> bool:
@@ -86,6 +86,6 @@ def _ends_a_line(descriptor: int) -> bool:
     except OSError:
         return True  # no right to read: most files do
     try:
-        return os.pread(reader, 1, os.fstat(reader).st_size - 1) == b"\n"
+        return os.pread(reader, 1, max(os.fstat(reader).st_size - 1, 0)) == b"\n"
     finally:
         os.close(reader)

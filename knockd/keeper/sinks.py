@@ -142,6 +142,7 @@ class Sinks:
             outlet.told = self._clock()
             self._tell(outlet, self._lost(outlet))
         if outlet is self._output and error.errno in _GONE:
+            outlet.sink.close()
             self._output = None
             self._outlets = tuple(other for other in self._outlets if other is not outlet)
 

@@ -123,6 +123,18 @@ def test_renamed_where_no_file_can_be_made(path: Path) -> None:
     assert (moved / "knockd.log").read_text() == "one\ntwo\n"
 
 
+def test_reopening_that_fails(path: Path) -> None:
+    """A file that cannot be opened anew is said to be so, and stays open while it has a name."""
+    folder, moved = path.parent / "log", path.parent / "moved"
+    folder.mkdir()
+    made = write(folder / "knockd.log", "one")
+    folder.rename(moved)
+    with pytest.raises(FileNotFoundError):
+        made.reopen()
+    made.write("two")
+    assert (moved / "knockd.log").read_text() == "one\ntwo\n"
+
+
 def test_full_disk(path: Path) -> None:
     """A line that is cut off fails, and the next one begins a line of its own."""
     made = write(path, "one")
