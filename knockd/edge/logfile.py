@@ -25,7 +25,7 @@ class LogFile:
         self._torn = False
 
     def reopen(self) -> None:
-        """Opens the file anew: after rotation its name means another file. When it fails the old one stays."""
+        """Opens the file anew: after rotation its name means another one. If that fails the old one stays."""
         fresh = open_trusted(self.path, _FLAGS, _MODE)
         self.close()
         self._take(fresh)
