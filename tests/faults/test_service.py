@@ -69,7 +69,7 @@ def test_ready_while_waiting(pair: Pair, start: Start, manager: Manager) -> None
 def test_reload(pair: Pair, start: Start, manager: Manager) -> None:
     """A reload is over when the new doors are live; its stamp is of the manager's own clock."""
     daemon = start(pair.server, SECRET)
-    manager.listen()
+    manager.wait_for("READY")
     daemon.write_config(config(door("new", "500,600")))
     before = time.monotonic_ns() // 1000
     daemon.signal(signal.SIGHUP)
@@ -84,7 +84,7 @@ def test_reload(pair: Pair, start: Start, manager: Manager) -> None:
 def test_bad_reload(pair: Pair, start: Start, manager: Manager) -> None:
     """A reload of a bad file is over too: the old doors go on."""
     daemon = start(pair.server, SECRET)
-    manager.listen()
+    manager.wait_for("READY")
     daemon.write_config("nonsense\n")
     daemon.signal(signal.SIGHUP)
     told = manager.wait_for("READY")
@@ -96,7 +96,7 @@ def test_bad_reload(pair: Pair, start: Start, manager: Manager) -> None:
 def test_reloads_under_way(pair: Pair, start: Start, manager: Manager) -> None:
     """However reloads overlap, the last word is READY."""
     daemon = start(pair.server, SECRET)
-    manager.listen()
+    manager.wait_for("READY")
     for _ in range(5):
         daemon.signal(signal.SIGHUP)
         time.sleep(0.02)  # into the middle of the one before
