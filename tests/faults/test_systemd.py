@@ -92,6 +92,23 @@ def test_bad_configuration(unit: Unit) -> None:
     }
 
 
+def test_packet_process_hangs(unit: Unit, pair: Pair) -> None:
+    """The keeper ends a packet process that hangs, though it is another user's; nothing is restarted."""
+    unit.write("/etc/systemd/system/knockd.service.d/quick.conf", "[Service]\nWatchdogSec=6\n")
+    unit.run("systemctl", "daemon-reload")
+    unit.begin(door("ssh", "700,800", start_command="true"))
+    keeper = unit.main_pid()
+    children = f"/proc/{keeper}/task/{keeper}/children"
+    hanging = unit.run("cat", children).split()
+    unit.run("kill", "-STOP", *hanging)
+    unit.wait_for("has not answered")
+    wait_until(lambda: set(unit.run("cat", children).split()).isdisjoint({*hanging, ""}), 10, "it is gone")
+    wait_until(lambda: unit.log().count("starting up, listening on eth0") == 2, 10, "another one listens")
+    send_knock(pair.client, SERVER[4], "700", "800")
+    unit.wait_for("OPEN SESAME")
+    assert (unit.main_pid(), unit.show("knockd", "NRestarts")) == (keeper, {"NRestarts": "0"})
+
+
 def test_keeper_hangs(unit: Unit, pair: Pair) -> None:
     """A keeper that hangs is ended by the watchdog and started again."""
     unit.write("/etc/systemd/system/knockd.service.d/quick.conf", "[Service]\nWatchdogSec=2\n")
