@@ -176,6 +176,20 @@ def keeper_after(seconds: float, *, with_worker: bool) -> Job:
     return job
 
 
+def renewal_after(seconds: float) -> Job:
+    """Kills the keeper so many seconds after a second knock at an open door."""
+
+    def job(victim: Victim) -> bool:
+        opened(victim)
+        victim.knock()
+        time.sleep(seconds)
+        victim.kill()
+        again(victim)
+        return True
+
+    return job
+
+
 def recovery_at(call: Call) -> Job:
     """Kills a keeper at a step of the recovery of a door whose time is over."""
 
@@ -242,6 +256,12 @@ def test_keeper_killed_at_random(crew: list[Victim]) -> None:
     delays = [chance.choice((0.02, 0.1, 1.3)) * chance.random() for _ in range(48)]
     delays += [CMD_TIMEOUT + 0.1 * chance.random() for _ in range(24)]
     run(crew, [keeper_after(delay, with_worker=place % 2 == 1) for place, delay in enumerate(delays)])
+
+
+def test_keeper_killed_in_a_renewal(crew: list[Victim]) -> None:
+    """A second knock closes the door and opens it again: a kill before, between and after."""
+    chance = random.Random(SEED)
+    run(crew, [renewal_after(0.1 * chance.random() ** 2) for _ in range(24)])
 
 
 def test_keeper_killed_at_every_step_of_recovery(crew: list[Victim], tmp_path: Path) -> None:

@@ -61,6 +61,14 @@ GOOD = {
         ran(("start", 10), ("stop", 10.3)),
         [life(0, 10.4, opened=1, told=10.2, killed=False)],
     ),
+    "renewed by another knock": (
+        ran(("start", 10), ("stop", 10.5), ("start", 10.6), ("stop", 11.6)),
+        [life(0, opened=2)],
+    ),
+    "killed while it was renewed": (
+        ran(("start", 10), ("stop", 10.5), ("stop", 11.2)),
+        [life(0, 10.6, opened=2), life(10.6, recovered=1)],
+    ),
     "handed over": (
         ran(("start", 10), ("stop", 11)),
         [life(0, 10.4, opened=1, killed=False, handed=True), life(10.4, recovered=1)],
