@@ -36,8 +36,10 @@ end: more than the link holds.
 _ANY_TIME = frozenset({Kind.FAILED, Kind.LOST})
 """What a packet process may say before it is ready, too."""
 
-_ABOUT_KNOCKS = frozenset({Kind.STAGE, Kind.SPOILED, Kind.EXPIRED, Kind.GUARDED})
-"""What it holds back itself when strangers cause too much of it: ten times more is no accident."""
+_RARE = frozenset(
+    {Kind.STAGE, Kind.SPOILED, Kind.EXPIRED, Kind.GUARDED, Kind.DROPPED, Kind.WIDENED, Kind.SMALL_RING}
+)
+"""What it holds back itself when strangers cause too much of it, or hardly ever says: lines of the log."""
 
 
 class Listener(Protocol):
@@ -182,8 +184,8 @@ class Supervisor:
                     raise MalformedError(f"{message.kind.name} that nobody asked for")
                 if message.kind is Kind.LOST and message.interface in worker.lost:
                     raise MalformedError("LOST twice")
-                if message.kind in _ABOUT_KNOCKS and not worker.lines.take():
-                    raise MalformedError("more about knocks than it may tell")
+                if message.kind in _RARE and not worker.lines.take():
+                    raise MalformedError("more than it may tell")
             except MalformedError as error:
                 self._listener.malformed(str(error))
                 self._kill(worker, "malformed message")

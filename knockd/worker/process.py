@@ -30,7 +30,7 @@ class WorkerProcess:
     keeps: str = ""
     """What it could not give up, and why: told once it captures."""
     lines: TokenBucket = field(default_factory=lambda: TokenBucket(10 * BURST, 10 * RATE))
-    """What it may still say about knocks that fail or go on."""
+    """What it may still say that becomes a line of the log: ten times what it allows itself."""
 
     @property
     def listening(self) -> tuple[str, ...]:

@@ -262,7 +262,7 @@ def test_more_than_it_may_tell(house: House) -> None:
         for _ in range(10 * BURST + 1):
             house.says(0, STAGE)
     assert house.told[-2:] == [
-        "malformed more about knocks than it may tell",
+        "malformed more than it may tell",
         "lost malformed message 0.5",
     ]
 
