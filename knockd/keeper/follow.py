@@ -23,7 +23,7 @@ DEBOUNCE = 0.1
 """Seconds from the first news to a look at the whole; news that come in between share it."""
 
 MOST_DEFERRED = 10
-"""Looks that wait for a packet process that is just starting, so that a stream of news starves none."""
+"""Looks for which a packet process that is starting may go on, so that no stream of news starves it."""
 
 AGAIN = 1.0
 """Seconds until the kernel is asked again when it did not answer."""
@@ -82,6 +82,7 @@ class Follow:
         self._ended.clear()
         self._failed.clear()
         self._begun = time.monotonic()
+        self._deferred = 0
         self.scene = self._look_around()
         return self.scene
 
@@ -154,11 +155,6 @@ class Follow:
 
     def _look(self) -> None:
         self._timer = None
-        if self._supervisor.changing and self._deferred < MOST_DEFERRED:
-            self._deferred += 1
-            self._arm(DEBOUNCE)
-            return
-        self._deferred = 0
         try:
             self._drain()
             now = self._look_around()
@@ -175,7 +171,11 @@ class Follow:
         """Does what the step from ``scene`` to ``now`` calls for."""
         what = change(self.scene, now, self._ended)
         if what is Change.OTHER:
-            self._replace()
+            if self._supervisor.changing and self._deferred < MOST_DEFERRED:
+                self._deferred += 1
+                self._arm(DEBOUNCE)
+            else:
+                self._replace()
             return
         held, self.scene = self.scene, now
         if held.addresses != now.addresses:
