@@ -1,4 +1,4 @@
-"""Start commands of a knockd that was killed: found by a word in their environment, and waited for."""
+"""Commands of a knockd that was killed: found by a word in their environment, and waited for."""
 
 from __future__ import annotations
 
@@ -7,17 +7,26 @@ import signal
 from collections.abc import Collection
 from contextlib import suppress
 
+from knockd.engine.lease import Verb
+
 LEASE = "KNOCKD_LEASE"
-"""Name of the environment variable that holds a lease's id."""
+"""Name of the environment variable of a lease's commands; it holds what ``mark`` says."""
+
+_VERBS: tuple[Verb, ...] = ("start", "stop")
 
 
-def find(ids: Collection[str]) -> dict[str, int]:
-    """The processes that run the start commands of these leases: lease id to pid.
+def mark(lease: str, verb: str) -> str:
+    """What tells a start or stop command of a lease from others."""
+    return f"{lease} {verb}"
+
+
+def find(ids: Collection[str]) -> dict[str, tuple[int, Verb]]:
+    """The processes that run commands of these leases: lease id to pid and ``start`` or ``stop``.
 
     Only leaders of a session count: a command is started as one, what it leaves in the background is not it.
     """
-    wanted = {f"{LEASE}={one}".encode(): one for one in ids}
-    found: dict[str, int] = {}
+    wanted = {f"{LEASE}={mark(one, verb)}".encode(): (one, verb) for one in ids for verb in _VERBS}
+    found: dict[str, tuple[int, Verb]] = {}
     if not wanted:
         return found
     try:
@@ -30,7 +39,8 @@ def find(ids: Collection[str]) -> dict[str, int]:
                 words = file.read().split(b"\0")
             for word in words:
                 if word in wanted and os.getsid(int(name)) == int(name):
-                    found[wanted[word]] = int(name)
+                    lease, verb = wanted[word]
+                    found[lease] = int(name), verb
     return found
 
 

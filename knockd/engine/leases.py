@@ -136,17 +136,28 @@ class Leases:
         waits = _RUNNING if self.keeping else _RUNNING | _TIMED
         return not any(lease.state in waits for lease in self._leases.values())
 
-    def recover(self, record: Record, now: float, *, same_boot: bool, running: bool) -> list[Run]:
-        """Takes a lease of an earlier run over; ``running``: its start command still runs."""
-        if record.id.startswith(f"{self.run}.") or self.number_of(record.id) is not None:
-            return []  # ours already, or ours and closed since
+    def is_new(self, record: Record) -> bool:
+        """Whether a record is of no lease that is ours already, or was ours and is closed since."""
+        return not record.id.startswith(f"{self.run}.") and self.number_of(record.id) is None
+
+    def recover(self, record: Record, now: float, *, same_boot: bool, running: Verb | None) -> list[Run]:
+        """Takes a lease of an earlier run over; ``running``: the command of it that still runs.
+
+        ``orphan_ended`` is to be called when that has ended.
+        """
+        if not self.is_new(record):
+            return []
         self._last += 1
         lease = self._add(Lease(self._last, record.id, knock_of(record), record.deadline))
         lease.failures = record.failures
         if not same_boot or record.state is State.LEFTOVER:
-            return [self._stop(lease, State.LEFTOVER, now, expired=False)]
-        if record.state is State.STARTING and running:
+            if running is None:
+                return [self._stop(lease, State.LEFTOVER, now, expired=False)]
+            self._set(lease, State.LEFTOVER, now)
+        elif running == "start":
             self._set(lease, State.STARTING, record.deadline)
+        elif running == "stop":
+            self._set(lease, State.STOPPING, now)
         elif record.state is State.RETRYING:
             self._set(lease, State.RETRYING, record.deadline)
         elif record.state is State.FAILED:
@@ -155,6 +166,17 @@ class Leases:
         else:
             self._set(lease, State.OPEN, record.deadline)
         return []
+
+    def orphan_ended(self, number: int, verb: Verb, now: float) -> list[Run | Refused]:
+        """A command that an earlier run had started has ended; nobody knows whether it worked."""
+        lease = self._leases.get(number)
+        if lease is None:
+            return []
+        if verb == "start" or lease.state is State.RENEWING:
+            return self.ended(number, verb, True, now)
+        if self.keeping:
+            return self._set(lease, State.OPEN, now)
+        return [self._stop(lease, lease.state, now, expired=False)]
 
     def records(self) -> Sequence[Record]:
         """Every lease with all that its end needs."""

@@ -16,18 +16,15 @@ from knockd.edge import orphans
 from knockd.edge.boot import boot_time, random_name
 from knockd.edge.runner import Command, Ended, Runner
 from knockd.engine.commands import MAX_COMMAND, environment, expand, words
-from knockd.engine.journal import Record, State
+from knockd.engine.journal import Record
 from knockd.engine.leases import RETRIES, Knock, Leases, Refused, Run
 from knockd.keeper.bookkeeper import Bookkeeper, Found, Merge
 from knockd.keeper.pace import Pace
 from knockd.keeper.quota import Quota
-from knockd.keeper.recovery import Orphans
+from knockd.keeper.recovery import STOP_DEADLINE, Recovery
 from knockd.keeper.reporter import Reporter
 from knockd.keeper.rights import CommandRights
 from knockd_conf.model import Config, Door, Options
-
-STOP_DEADLINE = 60.0
-"""Seconds a stop command may take."""
 
 TRY_AGAIN = 60.0
 """Seconds after which StateDir is tried again when it could not be had."""
@@ -66,6 +63,7 @@ class Doorkeeper:
         self._book = book or Bookkeeper(config.options.state_dir, self._announce, clock)
         self._rights = CommandRights(self._announce)
         self._quota = Quota(loop, self._announce)
+        self._recovery = Recovery(loop, self._leases, clock, say=self._announce, do=self._do)
         self._pace = Pace(loop, clock, self._commit)
         self._starts: list[Run] = []
         self._timer: asyncio.TimerHandle | None = None
@@ -86,7 +84,7 @@ class Doorkeeper:
         needed = any(door.stop_command or door.stop_command_6 for door in self._doors)
         found = self._book.read(create=needed)
         for one in found:
-            self._merge(one)
+            self._recovery.merge(one)
         if needed or found:
             self._commit()
 
@@ -142,45 +140,6 @@ class Doorkeeper:
         for run in starts:
             self._refuse(run.knock, "shutting down", run)
 
-    def _merge(self, found: Found) -> None:
-        """Leases of earlier runs become ours."""
-        now = self._clock()
-        starting = {r.id for r in found.records if r.state is State.STARTING} if found.same_boot else set()
-        running = orphans.find(starting)
-        runs: list[Run | Refused] = []
-        for record in found.records:
-            before = len(self._leases)
-            pid = running.get(record.id)
-            runs += self._leases.recover(record, now, same_boot=found.same_boot, running=pid is not None)
-            if len(self._leases) > before:
-                self._say_recovered(record, now, same_boot=found.same_boot, running=pid is not None)
-            if pid is not None:
-                self._wait_for(record, pid)
-        self._do(runs)
-
-    def _say_recovered(self, record: Record, now: float, *, same_boot: bool, running: bool) -> None:
-        fields = {"ip": record.source, "door": record.door}
-        if record.state in {State.RETRYING, State.FAILED} and same_boot:
-            self.reporter.say("recovered-failed", level="warning", **fields)
-        elif running:
-            self.reporter.say("recovered-starting", level="warning", **fields, seconds=record.cmd_timeout)
-        else:
-            seconds = max(0.0, record.deadline - now) if same_boot else 0.0
-            self.reporter.say("recovered", level="warning", **fields, seconds=seconds)
-
-    def _wait_for(self, record: Record, pid: int) -> None:
-        def ended() -> None:
-            number = self._leases.number_of(record.id)
-            if number is not None:
-                self._do(self._leases.ended(number, "start", True, self._clock()))
-
-        def late() -> None:
-            seconds, command = record.command_deadline, "start command of the last run"
-            fields = {"ip": record.source, "door": record.door, "seconds": seconds, "command": command}
-            self.reporter.say("command-late", level="error", **fields)
-
-        Orphans(self._loop).wait(record.id, pid, record.command_deadline, ended=ended, late=late)
-
     def _commit(self) -> str | None:
         """Notes every lease, then runs the start commands that waited for it.
 
@@ -189,7 +148,7 @@ class Doorkeeper:
         self._pace.begin()
         self._leases.changed = False
         starts, self._starts = self._starts, []
-        reason = self._book.commit(self._leases.records, self._merge)
+        reason = self._book.commit(self._leases.records, self._recovery.merge)
         self._pace.end()
         if self._retry is not None:
             self._retry.cancel()
@@ -228,8 +187,8 @@ class Doorkeeper:
             self._ended(run, line, None)
             return
         variables = environment(knock, os.environ)
-        if run.verb == "start" and run.lease is not None:
-            variables[orphans.LEASE] = run.id
+        if run.lease is not None:
+            variables[orphans.LEASE] = orphans.mark(run.id, run.verb)
         command = Command(
             group=(door.name, door.occurrence),
             places=door.max_commands,

@@ -127,6 +127,19 @@ def test_rule_that_the_reboot_has_taken(scene: Scene, tmp_path: Path) -> None:
     assert REBOOTED in scene.journal.read_text()
 
 
+def test_knock_while_the_last_run_s_stop_command_is_going_on(scene: Scene) -> None:
+    """What a killed daemon was closing is closed before a knock opens again, and not after."""
+    slow = f"{scene.note('closing')}; sleep 4; {scene.note('closed')}"
+    daemon = scene.begin(scene.door(cmd_timeout=1, stop_command=slow))
+    scene.knock()
+    scene.until("open", "closing")
+    daemon.signal(signal.SIGKILL)
+    daemon.process.wait(10)
+    scene.begin()
+    scene.knock()
+    scene.until("open", "closing", "closed", "open")
+
+
 def test_two_daemons(scene: Scene) -> None:
     """A second daemon of one StateDir hears which key to set, and its doors open and close all the same."""
     scene.begin()

@@ -68,11 +68,12 @@ def test_no_commit_without_stop_command(hall: Hall) -> None:
 
 
 def test_lease_in_the_environment(hall: Hall) -> None:
-    """The start command has the lease's id in its environment: by that it is found after a kill."""
+    """A command of a lease has the lease's id in its environment: by that it is found after a kill."""
     hall.opened()
     hall.wait()
     names = [command.environment.get("KNOCKD_LEASE") for command in hall.hands.commands]
-    assert names == [hall.book.commits[0][0].id, None]
+    lease = hall.book.commits[0][0].id
+    assert names == [f"{lease} start", f"{lease} stop"]
 
 
 def test_renewal_is_noted(hall: Hall) -> None:

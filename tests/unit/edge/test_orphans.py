@@ -22,13 +22,13 @@ class Nursery:
         self._stack = ExitStack()
         self._count = 0
 
-    def start(self, *command: str) -> tuple[str, subprocess.Popen[bytes]]:
+    def start(self, *command: str, verb: str = "start") -> tuple[str, subprocess.Popen[bytes]]:
         """A process with a lease of its own; returns the lease's id too."""
         self._count += 1
         lease = f"test{os.getpid()}.{self._count}"
         process = subprocess.Popen(
             command,
-            env={**os.environ, orphans.LEASE: lease},
+            env={**os.environ, orphans.LEASE: orphans.mark(lease, verb)},
             start_new_session=True,
             stdout=subprocess.PIPE,
         )
@@ -60,8 +60,14 @@ def test_found(nursery: Nursery) -> None:
     """A start command that runs is found by its lease, and only those that are asked for."""
     lease, process = nursery.start("sleep", "60")
     nursery.start("sleep", "60")
-    wait_until(lambda: orphans.find([lease]) == {lease: process.pid}, 10, "it has been started")
-    assert orphans.find([lease, "other"]) == {lease: process.pid}
+    wait_until(lambda: orphans.find([lease]) == {lease: (process.pid, "start")}, 10, "it has been started")
+    assert orphans.find([lease, "other"]) == {lease: (process.pid, "start")}
+
+
+def test_stop_command(nursery: Nursery) -> None:
+    """A stop command is told from a start command."""
+    lease, process = nursery.start("sleep", "60", verb="stop")
+    wait_until(lambda: orphans.find([lease]) == {lease: (process.pid, "stop")}, 10, "it has been started")
 
 
 def test_nothing_to_look_for() -> None:
@@ -81,7 +87,7 @@ def test_left_in_the_background(nursery: Nursery) -> None:
     lease, process = nursery.start("sh", "-c", "sleep 60 & echo; exec 1>&-; sleep 60")
     assert process.stdout is not None
     process.stdout.readline()
-    assert orphans.find([lease]) == {lease: process.pid}
+    assert orphans.find([lease]) == {lease: (process.pid, "start")}
     process.kill()
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
     assert orphans.find([lease]) == {}

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from knockd.engine.journal import Record, State
+from knockd.engine.lease import Verb
 from knockd.engine.leases import RETRIES, Leases
 from knockd_conf.model import Reknock
 from tests.support.journals import record
@@ -16,7 +17,7 @@ HERE = replace(DOOR, name="ssh")
 """The door of the records, as the configuration has it now."""
 
 
-def recovered(one: Record, *, same_boot: bool = True, running: bool = False) -> tuple[Story, list[str]]:
+def recovered(one: Record, *, same_boot: bool = True, running: Verb | None = None) -> tuple[Story, list[str]]:
     """A story that begins at 1000 with a lease of an earlier run, and what is to be done at once."""
     story = Story(last=1)
     runs = story.leases.recover(one, story.now, same_boot=same_boot, running=running)
@@ -27,7 +28,7 @@ def after_restart(story: Story) -> Story:
     """The same leases in the next run of the daemon, by way of their records."""
     following = Story(Leases(run="next"), now=story.now)
     for one in story.leases.records():
-        following.noted(following.leases.recover(one, story.now, same_boot=True, running=False))
+        following.noted(following.leases.recover(one, story.now, same_boot=True, running=None))
     return following
 
 
@@ -92,9 +93,48 @@ def test_start_that_was_cut_short() -> None:
 
 def test_start_that_still_runs() -> None:
     """The time of a start command that still runs counts from its end: nothing opens after its stop."""
-    story, _ = recovered(record(state=State.STARTING, deadline=900.0), running=True)
-    steps = [story.wait(500), story.knock(HERE), story.started(), story.wait(9), story.wait(1)]
+    story, _ = recovered(record(state=State.STARTING, deadline=900.0), running="start")
+    steps = [story.wait(500), story.knock(HERE), orphan_ended(story, "start"), story.wait(9), story.wait(1)]
     assert steps == [[], [], [], [], ["close %IP%; sync (time over)"]]
+
+
+def orphan_ended(story: Story, verb: Verb) -> list[str]:
+    """A command of the earlier run ends."""
+    return story.noted(story.leases.orphan_ended(1, verb, story.now))
+
+
+@pytest.mark.parametrize("state", [State.OPEN, State.STARTING, State.RENEWING, State.RETRYING])
+def test_stop_that_still_runs(state: State) -> None:
+    """A stop command that still runs is waited for, and then run again: nobody knows whether it worked."""
+    story, now = recovered(record(state=state, deadline=900.0), running="stop")
+    steps = [story.wait(50), orphan_ended(story, "stop"), story.stopped()]
+    assert (now, steps, len(story.leases)) == ([], [[], ["close %IP%; sync"], []], 0)
+
+
+def test_leftover_stop_that_still_runs() -> None:
+    """The same for one that a reboot had left; it is gone whether that worked or not."""
+    story, now = recovered(record(state=State.LEFTOVER), running="stop")
+    steps = [orphan_ended(story, "stop"), story.stopped(worked=False)]
+    assert (now, steps, len(story.leases)) == ([], [["close %IP%; sync"], []], 0)
+
+
+def test_knock_while_a_stop_still_runs() -> None:
+    """A knock while a stop command of the earlier run is going on opens when that has ended, not before."""
+    story, _ = recovered(record(deadline=900.0), running="stop")
+    assert [story.knock(HERE), orphan_ended(story, "stop"), story.started()] == [[], ["open"], []]
+
+
+def test_stop_that_still_runs_at_a_handover() -> None:
+    """Whoever hands over while a stop command of an earlier run is going on runs none: the next one does."""
+    story, _ = recovered(record(deadline=900.0), running="stop")
+    story.leases.keep_all()
+    steps = [story.leases.settled(), orphan_ended(story, "stop"), story.leases.settled()]
+    assert (steps, [one.state for one in story.leases.records()]) == ([False, [], True], [State.OPEN])
+
+
+def test_orphan_of_nobody() -> None:
+    """The end of a command whose lease is gone changes nothing."""
+    assert orphan_ended(Story(), "stop") == []
 
 
 def test_retry_goes_on() -> None:
@@ -152,14 +192,14 @@ def test_other_door(other: dict[str, object]) -> None:
 def test_recovered_twice() -> None:
     """A lease that is in two journals is one."""
     story, _ = recovered(record())
-    story.leases.recover(record(), story.now, same_boot=True, running=False)
+    story.leases.recover(record(), story.now, same_boot=True, running=None)
     assert len(story.leases) == 1
 
 
 def test_ours_is_not_recovered() -> None:
     """A lease of this run that turns up in an old journal is known, or closed since."""
     story = Story()
-    runs = story.leases.recover(record(id="run.7"), story.now, same_boot=True, running=False)
+    runs = story.leases.recover(record(id="run.7"), story.now, same_boot=True, running=None)
     assert (runs, len(story.leases)) == ([], 0)
 
 
@@ -167,7 +207,7 @@ def test_recovered_beyond_the_bound() -> None:
     """However many leases may be open, none of an earlier run is left out."""
     story = Story(Leases(bound=1))
     for number in (1, 2, 3):
-        story.leases.recover(record(number), story.now, same_boot=True, running=False)
+        story.leases.recover(record(number), story.now, same_boot=True, running=None)
     assert (len(story.leases), story.knock(source="192.0.2.9")) == (3, ["1 leases are open"])
 
 
