@@ -192,6 +192,19 @@ def test_nobody_logs_by_other_means() -> None:
     assert set() == who_imports("syslog") | who_imports("logging")
 
 
+def test_only_the_store_replaces_files() -> None:
+    """What has to survive a power cut is replaced whole, in one file."""
+    replacing = {"rename", "renames", "replace"}
+    assert {"knockd.edge.store"} == {m.name for m in MODULES if replacing & os_calls(m.tree)}
+
+
+def test_leases_know_no_time_of_day() -> None:
+    """The time of day, which anybody may set, is for the log and for the kernel's stamps alone."""
+    asking = {"time.time", "time.time_ns"}
+    users = {m.name for m in MODULES if asking & set(calls(m.tree))}
+    assert {"knockd.edge.logs", "knockd.worker.worker"} == users
+
+
 def test_impacket_stays_out_of_the_packets_way() -> None:
     """impacket, slow and large, is only for printing packets and for building those of ``knock --flags``."""
     users = who_imports("impacket")
