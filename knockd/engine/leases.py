@@ -75,6 +75,13 @@ class Leases:
         """The lease that this knocker has at this door."""
         return self._leases.get(self._by_knocker.get(knock.key, 0))
 
+    def closes_first(self, knock: Knock) -> bool:
+        """Whether this knock would close what is open before it opens again."""
+        lease, reknock = self.held_by(knock), knock.door.reknock
+        if lease is None or lease.state in _RUNNING or reknock is Reknock.REPEAT:
+            return False
+        return lease.state is not State.OPEN or reknock is not Reknock.EXTEND
+
     def number_of(self, id_: str) -> int | None:
         """The number of the lease of this id."""
         return self._by_id.get(id_)

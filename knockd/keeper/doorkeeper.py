@@ -99,9 +99,9 @@ class Doorkeeper:
 
     def open(self, knock: Knock) -> None:
         """A knock was complete."""
-        if self._options.state_required and self._leases.held_by(knock) is not None:
+        if self._options.state_required and self._leases.closes_first(knock):
             reason = self._commit()
-            if reason is not None:  # before a renewal closes what is open
+            if reason is not None:  # what is open stays so
                 self._refuse(knock, _UNNOTED.format(reason))
                 return
         self._do(self._leases.open(knock, self._clock()))

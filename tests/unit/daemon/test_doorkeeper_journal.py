@@ -132,6 +132,13 @@ def test_state_required_and_renewal() -> None:
     assert (hall.hands.lines, hall.keeper.counts) == (["open 192.0.2.1"], (1, 0))
 
 
+def test_state_required_and_a_flood() -> None:
+    """Knocks at a door that opens just now cost no commit each."""
+    hall = Hall(state_required=True)
+    hall.open(*[knock()] * 50)
+    assert len(hall.book.commits) == 1
+
+
 def test_adopt(hall: Hall) -> None:
     """A new configuration moves the journal when there is something in it, and leases stay."""
     hall.opened()

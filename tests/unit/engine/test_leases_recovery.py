@@ -11,7 +11,7 @@ from knockd.engine.lease import Verb
 from knockd.engine.leases import RETRIES, Leases
 from knockd_conf.model import Reknock
 from tests.support.journals import record
-from tests.support.leasing import DOOR, Story
+from tests.support.leasing import DOOR, Story, knock
 
 HERE = replace(DOOR, name="ssh")
 """The door of the records, as the configuration has it now."""
@@ -262,6 +262,24 @@ def test_stop_that_failed_before_a_start_that_was_not_run() -> None:
     story.stopped(worked=False)
     story.leases.not_started(story.last, story.now)
     assert [story.wait(RETRIES[0]), story.stopped(), len(story.leases)] == [["close"], [], 0]
+
+
+@pytest.mark.parametrize(
+    ("reknock", "expected"),
+    [
+        (Reknock.RENEW, [False, False, True, False]),
+        (Reknock.EXTEND, [False, False, False, False]),
+        (Reknock.REPEAT, [False, False, False, False]),
+    ],
+)
+def test_closes_first(reknock: Reknock, expected: list[bool]) -> None:
+    """Only a renewal of what is open closes first: not a first knock, nor one while a command runs."""
+    story, at = Story(), replace(DOOR, reknock=reknock)
+    told = [story.leases.closes_first(knock(at))]
+    for step in (lambda: story.knock(at), story.started, lambda: story.wait(10)):
+        step()
+        told.append(story.leases.closes_first(knock(at)))
+    assert told == expected
 
 
 def test_keep() -> None:
