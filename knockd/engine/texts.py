@@ -41,8 +41,7 @@ CLASSIC: Mapping[str, str] = {
     "recovered-starting": "{who}: {door}: recovered a door whose start command still runs,"
     " closing {seconds:.0f} seconds after its end",
     "recovered-failed": "{who}: {door}: recovered a door that could not be closed, trying again",
-    "journal-damaged": "{path}: {count} damaged lines, the good ones are used;"
-    " the file is kept as {aside}",
+    "journal-damaged": "{path}: {count} damaged lines, the good ones are used; the file is kept as {aside}",
     "journal-unknown": "{path}: format {version} is not known here, the doors in it are not closed;"
     " the file is kept as {aside}",
     "state-problem": "open doors cannot be noted in {path} ({reason}), noting them in {place}",
