@@ -21,6 +21,12 @@ from knockd_conf import Config
 
 EX_SOFTWARE = 70
 
+OVERLAP = 0.1
+"""Seconds in which two packet processes listen, besides what the captures of the old one may hold back.
+
+A quick knock that began before the new one listened comes to its end at the old one.
+"""
+
 
 class Daemon(Protocol):
     """What the listening side needs of the rest."""
@@ -105,10 +111,12 @@ class Listening:
         if not scene.captures:
             self._daemon.up()  # waiting is all that can be done
             return None
+        current = self.supervisor.current
         return start_worker(
             self._config,
             tuple(scene.captures),
             View(scene.addresses, self._rotation.sequences),
+            overlap=0.0 if current is None else OVERLAP + 2 * current.config.options.latency / 1000,
             listening=listening_ports(),
             ipv6=self._settings.ipv6,
             debug=self._settings.debug,

@@ -43,6 +43,7 @@ def start_worker(
     interfaces: Sequence[str],
     view: View,
     *,
+    overlap: float = 0.0,
     listening: frozenset[Step] = frozenset(),
     ipv6: bool = True,
     debug: bool = False,
@@ -50,8 +51,9 @@ def start_worker(
 ) -> WorkerProcess:
     """Forks a packet process; its first message says whether it captures (READY) or why not (FAILED).
 
-    ``listening`` are ports with a socket on this host, for the choice of guards; ``silent``: it
-    holds no terminal. Raises OSError when it cannot be started.
+    For ``overlap`` seconds it listens before it says so: in these the one before it comes to the end
+    of what it has under way. ``listening`` are ports with a socket on this host, for the choice of
+    guards; ``silent``: it holds no terminal. Raises OSError when it cannot be started.
     """
     user = packet_user(config.options.user)
     ours, theirs = pair()
@@ -61,7 +63,15 @@ def start_worker(
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         link = _lowest(theirs)
         return Worker(
-            config, interfaces, view, link, user=user, listening=listening, ipv6=ipv6, debug=debug
+            config,
+            interfaces,
+            view,
+            link,
+            user=user,
+            overlap=overlap,
+            listening=listening,
+            ipv6=ipv6,
+            debug=debug,
         ).run()
 
     # What is there now is shared with the packet process as long as no collection touches it.

@@ -57,6 +57,7 @@ class Worker:
         link: socket.socket,
         *,
         user: User | None = None,
+        overlap: float = 0.0,
         listening: frozenset[Step] = frozenset(),
         ipv6: bool = True,
         debug: bool = False,
@@ -64,6 +65,9 @@ class Worker:
         self._config = config
         self._interfaces = interfaces
         self._user = user
+        self._overlap = overlap
+        self._begin: float | None = None  # when to say that we capture
+        self._kept = ""
         self._ipv6 = ipv6
         self._packet_line = packet_printer() if debug else None
         self._link = link
@@ -122,16 +126,17 @@ class Worker:
                     refused = error
         if refused is not None and not self._listeners:
             raise refused
-        figures = [
-            one for made in self._listeners for one in (made.widened(), made.small_ring(options.buffer))
-        ]
+        for listener in self._listeners:
+            for message in (listener.widened(), listener.small_ring(options.buffer)):
+                if message is not None:
+                    self._outbox.send(message)
         captures = [listener.capture.fileno() for listener in self._listeners]
-        kept = lock_down(self._user, self._link.fileno(), captures, required=options.user is not None)
+        self._kept = lock_down(self._user, self._link.fileno(), captures, required=options.user is not None)
         # From here on it opens nothing, starts nothing and imports nothing.
-        self._outbox.insist(Message(Kind.READY, text=kept))
-        for message in figures:
-            if message is not None:
-                self._outbox.send(message)
+        if self._overlap:
+            self._begin = time.monotonic() + self._overlap
+        else:
+            self._outbox.begin(self._kept)
 
     def _listener(self, number: int, name: str) -> Listener:
         options = self._config.options
@@ -190,6 +195,9 @@ class Worker:
                 for event in self._matcher.expire(now):
                     self._outbox.tell(event)
                 self._judged = now
+            if self._begin is not None and now >= self._begin:
+                self._begin = None
+                self._outbox.begin(self._kept)
             self._outbox.flush(self._strangers.take_held() + self._knockers.take_held())
             if ready and self._next_drops is None:
                 self._next_drops = now + DROPS_EVERY
@@ -204,7 +212,7 @@ class Worker:
 
     def _timeout(self) -> int | None:
         """Milliseconds until something has to be done without a packet; None: nothing."""
-        times = [self._matcher.next_expiry(), self._next_drops]
+        times = [self._matcher.next_expiry(), self._next_drops, self._begin]
         if self._strangers.holds_back or self._knockers.holds_back:
             times.append(time.monotonic() + 1.0)
         pending = min((at for at in times if at is not None), default=None)
@@ -240,7 +248,7 @@ class Worker:
             packet = decoder(data, offset, offset + length)
             if packet is None or (not self._ipv6 and len(packet[0]) == 16):
                 continue
-            if show is not None:
+            if show is not None and not self._outbox.silent:
                 line = show(listener.capture.linktype, data[offset : offset + length], seconds)
                 self._outbox.insist(Message(Kind.PACKET, text=line))
             yield arrived, packet

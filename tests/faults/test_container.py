@@ -12,8 +12,8 @@ import pytest
 from tests.e2e.conftest import Pair, Start
 from tests.support.daemon import OURS, Daemon
 from tests.support.doors import CLIENT, SERVER, config, door
+from tests.support.processes import children
 from tests.support.services import send_knock
-from tests.support.storm import children
 from tests.support.waiting import wait_until
 
 
@@ -40,7 +40,7 @@ def container(pair: Pair, start: Start, tmp_path: Path) -> Container:
         *("--state-dir", str(tmp_path / "state")),
         program=("unshare", "--pid", "--fork", "--kill-child", *OURS),
     )
-    (first,) = (pid for pid, _ in children(daemon.pid))
+    (first,) = children(daemon.pid)
     return Container(daemon, first)
 
 
@@ -49,7 +49,7 @@ def test_orphans_are_collected(pair: Pair, container: Container) -> None:
     for number in range(1, 21):
         send_knock(pair.client, SERVER[4], "700", "800")
         container.daemon.wait_for(f"{CLIENT[4]}: secret: OPEN SESAME", times=number)
-    wait_until(lambda: len(list(children(container.first))) == 1, 10, "only the daemon is left")
+    wait_until(lambda: len(children(container.first)) == 1, 10, "only the daemon is left")
     assert 0 == container.end(signal.SIGTERM)
 
 
@@ -63,6 +63,6 @@ def test_signals_are_passed_on(container: Container) -> None:
 
 def test_its_death_is_told(container: Container) -> None:
     """When the daemon is killed its container ends too, with the status of that."""
-    ((keeper, _),) = children(container.first)
+    (keeper,) = children(container.first)
     os.kill(keeper, signal.SIGKILL)
     assert 137 == container.daemon.process.wait(10)

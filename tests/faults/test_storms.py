@@ -9,7 +9,8 @@ import pytest
 from tests.e2e.conftest import Pair, Start
 from tests.support.daemon import Daemon
 from tests.support.doors import CLIENT, config
-from tests.support.storm import STORM, Storm, children, descriptors, many_sources, resident, running_at_once
+from tests.support.processes import children, descriptors
+from tests.support.storm import STORM, Storm, many_sources, resident, running_at_once
 from tests.support.waiting import wait_until
 
 WITHIN = 1.0
@@ -26,7 +27,7 @@ def storm(pair: Pair, tmp_path: Path) -> Storm:
 
 def packet_process(daemon: Daemon) -> int:
     """The pid of the packet process, which is the daemon's first child."""
-    return next(pid for pid, _ in children(daemon.pid))
+    return children(daemon.pid)[0]
 
 
 def test_one_lease_for_one_knocker(storm: Storm, start: Start) -> None:
@@ -96,11 +97,11 @@ def test_nothing_is_left(storm: Storm, start: Start) -> None:
     """After a burst of 2,000 commands there is no zombie and no descriptor more than before."""
     text = config(storm.stormy(stop=False, max_commands=256), storm.owners())
     daemon = start(storm.pair.server, text)
-    before = descriptors(daemon.pid), len(list(children(daemon.pid)))
+    before = descriptors(daemon.pid), children(daemon.pid)
     for _ in range(2):
         storm.rage(many_sources()[:1_000], [CLIENT[4]])
         storm.calm()
         storm.opened.unlink()  # the next time is judged by itself
-    wait_until(lambda: len(list(children(daemon.pid))) == before[1], 10, "all commands are collected")
+    wait_until(lambda: children(daemon.pid) == before[1], 10, "all commands are collected")
     assert before[0] == descriptors(daemon.pid)
     assert storm.words().count("start-end") == 2_000

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from ipaddress import ip_address
@@ -112,19 +111,6 @@ def running_at_once(words: Iterable[str], verb: str = "") -> list[int]:
             running += -1 if word.endswith("-end") else 1
             found.append(running)
     return found
-
-
-def children(pid: int) -> Iterator[tuple[int, str]]:
-    """Processes below one: pid and state (``Z``: a zombie)."""
-    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-        with suppress(FileNotFoundError, ProcessLookupError):  # it has been collected just now
-            status = Path("/proc", child, "stat").read_text()
-            yield int(child), status.rpartition(")")[2].split()[0]
-
-
-def descriptors(pid: int) -> int:
-    """How many descriptors a process has."""
-    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
 
 
 def resident(pid: int) -> int:
