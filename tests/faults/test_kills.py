@@ -18,34 +18,42 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import Pair
+from tests.support.doors import CLIENT_ADDRESSES, SERVER_ADDRESSES
+from tests.support.lab import Lab
 from tests.support.ledger import now
+from tests.support.packages import PATH
 from tests.support.strace import EFFECTS, Call, injection, instants, killed_at, need_strace, parse, recorded
+from tests.support.tools import need_lab
 from tests.support.victim import CMD_TIMEOUT, LISTENING, Victim
 from tests.support.waiting import WaitTimeout, wait_until
 
 SIDE_BY_SIDE = 6
 SEED = 4
 
-MOST_AT_A_SIGNAL = 16
+MOST_AT_A_SIGNAL = 12
 """Steps of the way of a signal that are taken, evenly, where it has more."""
 
 Job = Callable[[Victim], bool]
 """Kills a victim once and leaves it running with nothing open; whether the kill fell where it was to fall."""
 
 
-@pytest.fixture
-def crew(pair: Pair, tmp_path: Path) -> Iterator[list[Victim]]:
-    """Daemons that run, with a door each; killed at the end whatever happened."""
+@pytest.fixture(scope="module")
+def crew(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Victim]]:
+    """Daemons with a door each that run, and go on running after every test; killed at the end."""
+    need_lab()
     need_strace()
-    victims = [Victim(pair.server, pair.client, tmp_path / f"{n}", n) for n in range(SIDE_BY_SIDE)]
-    for victim in victims:
-        victim.start()
-    for victim in victims:
-        victim.wait_ready()
-    yield victims
-    for victim in victims:
-        if victim.running:
+    with pytest.MonkeyPatch.context() as patch, Lab() as lab:
+        patch.setenv("PATH", PATH)
+        server, client = lab.host("server"), lab.host("client")
+        lab.link(server, "eth0", client, "eth0", SERVER_ADDRESSES, CLIENT_ADDRESSES)
+        folder = tmp_path_factory.mktemp("crew")
+        victims = [Victim(server, client, folder / f"{n}", n) for n in range(SIDE_BY_SIDE)]
+        for victim in victims:
+            victim.start()
+        for victim in victims:
+            victim.wait_ready()
+        yield victims
+        for victim in victims:
             victim.daemon.process.kill()
             victim.daemon.process.wait()
 
@@ -61,11 +69,15 @@ def run(crew: Sequence[Victim], jobs: Sequence[Job]) -> int:
         victim.finish()
         return hits
 
-    with ThreadPoolExecutor(len(crew)) as pool:
-        hits = sum(pool.map(work, crew))
-    problems = [f"daemon {n}: {line}" for n, victim in enumerate(crew) for line in victim.problems()]
+    try:
+        with ThreadPoolExecutor(len(crew)) as pool:
+            hits = sum(pool.map(work, crew))
+        problems = [f"daemon {n}: {line}" for n, victim in enumerate(crew) for line in victim.problems()]
+        left = [victim.life.recovered for victim in crew if victim.life.recovered]
+    finally:
+        for victim in crew:
+            victim.forget()
     assert problems == []
-    left = [f"daemon {n}: {victim.life.recovered}" for n, victim in enumerate(crew) if victim.life.recovered]
     assert left == [], "the journal still holds what has been closed"
     print(f"{hits} of {len(jobs)} kills fell where they were to fall")
     return hits
@@ -253,15 +265,15 @@ def test_worker_killed_at_every_step_of_a_knock(crew: list[Victim], tmp_path: Pa
 def test_keeper_killed_at_random(crew: list[Victim]) -> None:
     """From the knock to the end of the lease, most of them where something happens."""
     chance = random.Random(SEED)
-    delays = [chance.choice((0.02, 0.1, 1.3)) * chance.random() for _ in range(48)]
-    delays += [CMD_TIMEOUT + 0.1 * chance.random() for _ in range(24)]
+    delays = [chance.choice((0.02, 0.1, 1.3)) * chance.random() for _ in range(36)]
+    delays += [CMD_TIMEOUT + 0.1 * chance.random() for _ in range(12)]
     run(crew, [keeper_after(delay, with_worker=place % 2 == 1) for place, delay in enumerate(delays)])
 
 
 def test_keeper_killed_in_a_renewal(crew: list[Victim]) -> None:
     """A second knock closes the door and opens it again: a kill before, between and after."""
     chance = random.Random(SEED)
-    run(crew, [renewal_after(0.1 * chance.random() ** 2) for _ in range(24)])
+    run(crew, [renewal_after(0.1 * chance.random() ** 2) for _ in range(16)])
 
 
 def test_keeper_killed_at_every_step_of_recovery(crew: list[Victim], tmp_path: Path) -> None:
@@ -283,7 +295,7 @@ def test_keeper_killed_at_every_step_of_recovery(crew: list[Victim], tmp_path: P
 def test_keeper_killed_at_random_in_recovery(crew: list[Victim]) -> None:
     """Three lives in a row that end before they have put right what the first one left."""
     chance = random.Random(SEED)
-    run(crew, [recoveries_after([0.5 * chance.random() for _ in range(3)]) for _ in range(12)])
+    run(crew, [recoveries_after([0.5 * chance.random() for _ in range(3)]) for _ in range(8)])
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP], ids=lambda n: n.name)

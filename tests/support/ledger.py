@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
-SLACK = 1.0
+SLACK = 1.5
 """Seconds that a command may come late on a busy machine with two cores."""
 
-RECORD = 1.0
+RECORD = 1.5
 """Seconds within which a daemon notes that a command has ended: a kill after that explains no repetition."""
 
 GRAIN = 0.05
@@ -29,6 +29,7 @@ Key = tuple[str, str]
 """Door and source."""
 
 _OPENED = re.compile(r"^(\S+)(?: \(\S+\))?: (.+): OPEN SESAME$")
+_STOPPED = re.compile(r"^.+: running command: .* stop (\S+) (\S+) \S+$")
 _RECOVERED = re.compile(r"^(\S+)(?: \(\S+\))?: (.+): recovered ")
 
 
@@ -59,8 +60,8 @@ class Life:
     """One run of the daemon: when it began, could serve and ended (None: not), in seconds since boot.
 
     ``killed``: SIGKILL ended it. ``told``: when it was told to close everything (TERM). ``handed``:
-    it was told to leave everything open for the next (USR1). ``opened`` and ``recovered`` count the
-    lines of its log.
+    it was told to leave everything open for the next (USR1). ``opened``, ``recovered`` and
+    ``stopped`` count the lines of its log about openings, recoveries and stop commands.
     """
 
     started: float
@@ -71,14 +72,16 @@ class Life:
     handed: bool = False
     opened: Counter[Key] = field(default_factory=Counter)
     recovered: Counter[Key] = field(default_factory=Counter)
+    stopped: Counter[Key] = field(default_factory=Counter)
 
     def read(self, lines: Sequence[str]) -> None:
-        """Takes what it opened and recovered from the lines of its log."""
-        for line in lines:
-            for pattern, counter in ((_OPENED, self.opened), (_RECOVERED, self.recovered)):
-                found = pattern.match(line)
-                if found is not None:
-                    counter[found[2], found[1]] += 1
+        """Counts in the lines of its log so far."""
+        opened = [_OPENED.match(line) for line in lines]
+        recovered = [_RECOVERED.match(line) for line in lines]
+        stopped = [_STOPPED.match(line) for line in lines]
+        self.opened = Counter((found[2], found[1]) for found in opened if found)
+        self.recovered = Counter((found[2], found[1]) for found in recovered if found)
+        self.stopped = Counter((found[1], found[2]) for found in stopped if found)
 
 
 def read_commands(ledger: Path) -> list[Command]:
@@ -147,28 +150,26 @@ def _knocks(key: Key, until: float, lives: Sequence[Life]) -> int:
 def _in_time(opened: Command, stop: Command, lives: Sequence[Life], *, renewed: bool) -> list[str]:
     """A stop comes at the deadline or when the daemon is back after it, not before and not later."""
     deadline = opened.at + opened.timeout
-    latest = _latest(opened, deadline, lives)
+    late = stop.at - _due(opened, deadline, lives)
     problems = []
-    if stop.at > latest:
-        problems.append(
-            f"open from {opened.at:.2f} to {stop.at:.2f}, {stop.at - latest + SLACK:.2f} s too long"
-        )
+    if late > SLACK:
+        problems.append(f"open from {opened.at:.2f} to {stop.at:.2f}, {late:.2f} s too long")
     told = any(life.told is not None and opened.at <= life.told <= stop.at + GRAIN for life in lives)
     if stop.at < deadline - GRAIN and not told and not renewed:
         problems.append(f"closed {deadline - stop.at:.2f} s early at {stop.at:.2f}")
     return problems
 
 
-def _latest(opened: Command, deadline: float, lives: Sequence[Life]) -> float:
+def _due(opened: Command, deadline: float, lives: Sequence[Life]) -> float:
     """When the first life that lasts long enough must have closed it."""
     for life in lives:
         if life.ready is None or (life.ended is not None and life.ended < opened.at):
             continue
         if life.told is not None and life.ended is not None and not life.killed:
-            return life.ended + GRAIN
+            return life.ended
         due = max(deadline, life.ready)
         if life.ended is None or life.ended > due + SLACK:
-            return due + SLACK
+            return due
     return float("inf")
 
 
@@ -185,6 +186,10 @@ def _explained(
             continue
         if before is not None and since - GRAIN <= life.ended <= since + RECORD:
             return []  # it was killed before it could note that the stop has run
+        ends = next((one.started for one in lives if one.started > following.started), float("inf"))
+        stops = sum(c.verb == "stop" and following.started <= c.at < ends for c in commands)
+        if following.started <= since and stops > following.stopped[key]:
+            return []  # it was killed before the stop that it began was noted
         until = following.started if following.ready is None else following.ready
         starts = sum(c.verb == "start" and life.started <= c.at <= until for c in commands)
         if life.ended >= since and life.opened[key] > starts:

@@ -156,22 +156,27 @@ class Victim:
         self.ended(killed=True)
 
     def finish(self) -> None:
-        """Ends it as an init script does; a last life shows whether it has left anything behind."""
-        if self.running:
-            self.life.told = ledger.now()
-            self.daemon.signal(signal.SIGTERM)
-            self.ended(killed=False)
-        self.start()
-        self.wait_ready()
+        """Ends this life as an init script does; the next one shows whether it has left anything behind."""
         self.life.told = ledger.now()
         self.daemon.signal(signal.SIGTERM)
         self.ended(killed=False)
+        self.start()
+        self.wait_ready()
+
+    def forget(self) -> None:
+        """What has been is not to be judged any more: the next life is the first one."""
+        if self.running:
+            del self.lives[:-1]
+            self.ledger.unlink(missing_ok=True)
+        else:
+            self.lives.clear()
+            self.ledger.unlink(missing_ok=True)
+            self.start()
+            self.wait_ready()
 
     def problems(self) -> list[str]:
         """What the checker finds in all lives so far."""
         return ledger.replay(self.commands(), self.lives)
 
     def _read_log(self) -> None:
-        self.life.opened.clear()
-        self.life.recovered.clear()
         self.life.read(self.said())

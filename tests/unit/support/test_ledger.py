@@ -20,11 +20,17 @@ def ran(*commands: tuple[str, float]) -> list[Command]:
 
 
 def life(
-    started: float, ended: float | None = None, *, opened: int = 0, recovered: int = 0, **more: object
+    started: float,
+    ended: float | None = None,
+    *,
+    opened: int = 0,
+    recovered: int = 0,
+    stopped: int = 0,
+    **more: object,
 ) -> Life:
     """A life that serves half a second after its start; one that ended was killed unless told otherwise."""
     made = Life(started, started + 0.5, ended, killed=ended is not None)
-    made.opened[KEY], made.recovered[KEY] = opened, recovered
+    made.opened[KEY], made.recovered[KEY], made.stopped[KEY] = opened, recovered, stopped
     for name, value in more.items():
         setattr(made, name, value)
     return made
@@ -47,6 +53,10 @@ GOOD = {
     "killed between stop and record": (
         ran(("start", 10), ("stop", 11), ("stop", 11.6)),
         [life(0, 11.1, opened=1), life(11.1, recovered=1)],
+    ),
+    "killed between stop and record, and the stop is noted late": (
+        ran(("start", 10), ("stop", 11.4), ("stop", 11.9)),
+        [life(0, 11.1, opened=1, stopped=1), life(11.1, recovered=1, stopped=1)],
     ),
     "killed between record and start": (
         ran(("stop", 10.6)),
@@ -95,7 +105,7 @@ PLANTED = {
     "left open by a clean end": (
         ran(("start", 10), ("stop", 21)),
         [life(0, 10.4, opened=1, told=10.2, killed=False), life(20)],
-        "open from 10.00 to 21.00, 11.55 s too long",
+        "open from 10.00 to 21.00, 10.60 s too long",
     ),
     "stopped twice": (
         ran(("start", 10), ("stop", 11), ("stop", 11.2)),
@@ -111,6 +121,11 @@ PLANTED = {
         ran(("start", 10), ("stop", 11), ("stop", 20.6)),
         [life(0, 20, opened=1), life(20, recovered=1)],
         "stop at 20.60 of what is not open, and no kill explains it",
+    ),
+    "stopped twice by the one that recovered it": (
+        ran(("start", 10), ("stop", 11), ("stop", 11.1)),
+        [life(0, 10.2, opened=1), life(10.2, recovered=1, stopped=2)],
+        "stop at 11.10 of what is not open, and no kill explains it",
     ),
     "stopped without a knock": (
         ran(("stop", 10.6)),
@@ -178,9 +193,12 @@ def test_a_life_reads_its_log() -> None:
             "10.7.0.2 (client.example): door: OPEN SESAME",
             "10.7.0.2: door: recovered an open door of the last run, closing in 1 seconds",
             "10.7.0.2: door: recovered a door that could not be closed, trying again",
+            "door: running command: /tmp/note start door 10.7.0.2 1",
+            "door: running command: /tmp/note stop door 10.7.0.2 1",
         ]
     )
-    assert (seen.opened, seen.recovered) == (Counter({KEY: 2}), Counter({KEY: 2}))
+    expected = (Counter({KEY: 2}), Counter({KEY: 2}), Counter({KEY: 1}))
+    assert (seen.opened, seen.recovered, seen.stopped) == expected
 
 
 def test_commands_are_read_back_as_they_were_noted(tmp_path: Path) -> None:
