@@ -179,7 +179,7 @@ class Leases:
         lease = self._leases.get(number)
         if lease is None:
             return []
-        if verb == "start" or lease.state is State.RENEWING:
+        if verb == "start":
             return self.ended(number, verb, True, now)
         if self.keeping:
             return self._set(lease, State.OPEN, now)

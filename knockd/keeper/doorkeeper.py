@@ -21,10 +21,13 @@ from knockd.engine.leases import RETRIES, Knock, Leases, Refused, Run
 from knockd.keeper.bookkeeper import Bookkeeper, Found, Merge
 from knockd.keeper.pace import Pace
 from knockd.keeper.quota import Quota
-from knockd.keeper.recovery import STOP_DEADLINE, Recovery
+from knockd.keeper.recovery import Recovery
 from knockd.keeper.reporter import Reporter
 from knockd.keeper.rights import CommandRights
 from knockd_conf.model import Config, Door, Options
+
+STOP_DEADLINE = 60.0
+"""Seconds a stop command may take."""
 
 TRY_AGAIN = 60.0
 """Seconds after which StateDir is tried again when it could not be had."""

@@ -16,8 +16,8 @@ from knockd.engine.lease import Refused, Run, Verb
 from knockd.engine.leases import Leases
 from knockd.keeper.bookkeeper import Found
 
-STOP_DEADLINE = 60.0
-"""Seconds a stop command may take."""
+GRACE = 2.0
+"""Seconds that a stop command of an earlier run gets to end; then it is killed, and ours runs."""
 
 _POLL = 1.0
 """Seconds between two looks where the kernel has no pidfd (Linux 5.3) or it is forbidden."""
@@ -66,7 +66,7 @@ class Recovery:
             self._say("recovered", level="warning", **fields, seconds=seconds)
 
     def _wait_for(self, record: Record, pid: int, verb: Verb) -> None:
-        seconds = record.command_deadline if verb == "start" else STOP_DEADLINE
+        seconds = record.command_deadline if verb == "start" else GRACE
 
         def ended() -> None:
             number = self._leases.number_of(record.id)

@@ -11,8 +11,7 @@ from structlog.testing import capture_logs
 
 from knockd.engine.commands import MAX_COMMAND
 from knockd.engine.leases import RETRIES
-from knockd.keeper.doorkeeper import LOOK
-from knockd.keeper.recovery import STOP_DEADLINE
+from knockd.keeper.doorkeeper import LOOK, STOP_DEADLINE
 from knockd_conf.model import Door
 from tests.support.hall import DOOR, PLAIN, Hall, configuration, knock, said
 
