@@ -106,7 +106,7 @@ def test_a_hundred_reloads_under_fire(pair: Pair, start: Start, tmp_path: Path) 
     with Fire(pair.server, pair.client, (700, 800, 900)) as fire:
         for number in range(RELOADS):
             reload(daemon, events, BROKEN if number % BROKEN_EVERY == 3 else good(number, leased))
-            time.sleep(0.15)  # else every knock would be under way at some change
+            time.sleep(0.1)  # else every knock would be under way at some change
     opened = Counter(event["ip"] for event in events.of("open"))
     changes = changes_of(events)
     sent = list(fire.sent)
@@ -310,3 +310,50 @@ def test_another_pid_file(pair: Pair, tmp_path: Path) -> None:
     finally:
         os.kill(pid, signal.SIGTERM)
     wait_until(lambda: not new.exists(), 10, "the daemon has ended")
+
+
+def test_one_time_sequences(pair: Pair, start: Start, tmp_path: Path) -> None:
+    """Through reloads without pause every line of a one-time file opens once, and never again."""
+    lines = [f"{port},{port + 50}" for port in range(20_000, 21_000, 100)]
+    codes = tmp_path / "codes"
+    codes.write_text("".join(f"{line}\n" for line in lines))
+    daemon = start(pair.server, config(f"[trip]\none_time_sequences = {codes}\n\n", SECRET))
+    for number, line in enumerate(lines, 1):
+
+        def opened(line: str = line, number: int = number) -> bool:
+            daemon.signal(signal.SIGHUP)
+            send_knock(pair.client, SERVER[4], *line.split(","))
+            time.sleep(0.05)
+            for used in lines[:number]:
+                send_knock(pair.client, SERVER[4], *used.split(","))
+            return daemon.count("trip: OPEN SESAME") >= number
+
+        wait_until(opened, 20, f"{line} opens")
+    assert daemon.count("trip: OPEN SESAME") == len(lines)
+    assert codes.read_text() == "".join(f"#{line[1:]}\n" for line in lines)
+
+
+def test_hup_while_it_waits_for_an_interface(pair: Pair, bare: Daemon) -> None:
+    """A reload to an interface that is not there waits for it, and the next one listens elsewhere."""
+    bare.write_config(config(SECRET, LogFile=bare.log_path, Interface="eth7"))
+    bare.signal(signal.SIGHUP)
+    bare.wait_for("waiting for interface eth7")
+    bare.write_config(config(SECRET, LogFile=bare.log_path, Interface="eth0"))
+    bare.signal(signal.SIGHUP)
+    bare.wait_for("starting up, listening on eth0", times=2)
+    send_knock(pair.client, SERVER[4], "700", "800", "900")
+    bare.wait_for(f"{CLIENT[4]}: secret: OPEN SESAME")
+
+
+def test_hup_at_the_end(pair: Pair, start: Start) -> None:
+    """HUPs while the last stop command runs change nothing: it ends in order."""
+    slow = door("slow", "1700,1800", start_command="true", stop_command="sleep 1", cmd_timeout=600)
+    daemon = start(pair.server, config(slow))
+    send_knock(pair.client, SERVER[4], "1700", "1800")
+    daemon.wait_for("running command: true")
+    daemon.signal(signal.SIGTERM)
+    daemon.wait_for("running command: sleep 1")
+    for _ in range(3):
+        daemon.signal(signal.SIGHUP)
+    assert daemon.process.wait(10) == 0
+    assert 0 == daemon.count("re-reading config file")
