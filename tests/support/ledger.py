@@ -186,6 +186,8 @@ def _explained(
             continue
         if before is not None and since - GRAIN <= life.ended <= since + RECORD:
             return []  # it was killed before it could note that the stop has run
+        if life.ended <= since < following.started:
+            return []  # the stop that it had begun went on alone, and no daemon was there to note it
         ends = next((one.started for one in lives if one.started > following.started), float("inf"))
         stops = sum(c.verb == "stop" and following.started <= c.at < ends for c in commands)
         if following.started <= since and stops > following.stopped[key]:
