@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -54,10 +54,8 @@ class Asked:
 
         async def watch() -> None:
             async with asyncio.timeout(20):
-                with suppress(ChildProcessError):
-                    while True:
-                        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-                        await asyncio.sleep(0.001)
+                while any(Path("/proc", str(pid)).exists() for pid in self.pids):
+                    await asyncio.sleep(0.001)
 
         self.loop.run_until_complete(watch())
 
