@@ -59,9 +59,18 @@ class Desk:
 def desk() -> Iterator[Desk]:
     """A desk that goes with the test."""
     made = Desk()
+    before = set(children())
     yield made
+    made.loop.run_until_complete(_collected(before))
     made.loop.remove_signal_handler(signal.SIGCHLD)
     made.loop.close()
+
+
+async def _collected(before: set[str]) -> None:
+    """Waits until no child is left but those of ``before``: tests of commands collect whatever there is."""
+    async with asyncio.timeout(20):
+        while not set(children()) <= before:
+            await asyncio.sleep(0.001)
 
 
 def hang() -> Config:
