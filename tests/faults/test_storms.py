@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.conftest import Pair, Start
 from tests.support.daemon import Daemon
-from tests.support.doors import CLIENT, config
-from tests.support.processes import children, descriptors
-from tests.support.storm import STORM, Storm, many_sources, resident, running_at_once
+from tests.support.doors import CLIENT, config, door
+from tests.support.processes import children, descriptors, status
+from tests.support.storm import KNOCKS, STORM, Storm, many_sources, resident, running_at_once
 from tests.support.waiting import wait_until
 
 WITHIN = 1.0
@@ -28,6 +29,14 @@ def storm(pair: Pair, tmp_path: Path) -> Storm:
 def packet_process(daemon: Daemon) -> int:
     """The pid of the packet process, which is the daemon's first child."""
     return children(daemon.pid)[0]
+
+
+def is_gone(pid: int) -> bool:
+    """Whether a process has ended, collected or not."""
+    try:
+        return status(pid)["State"][0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
 
 
 def test_one_lease_for_one_knocker(storm: Storm, start: Start) -> None:
@@ -105,3 +114,47 @@ def test_nothing_is_left(storm: Storm, start: Start) -> None:
     wait_until(lambda: children(daemon.pid) == before[1], 10, "all commands are collected")
     assert before[0] == descriptors(daemon.pid)
     assert storm.words().count("start-end") == 2_000
+
+
+SLOW = """
+import os, sys, time
+
+def slow(real):
+    return lambda descriptor: (time.sleep(0.1), real(descriptor))[1]
+
+os.fsync, os.fdatasync = slow(os.fsync), slow(os.fdatasync)
+from knockd.cli import main
+sys.exit(main())
+"""
+
+
+def test_slow_disk(storm: Storm, start: Start) -> None:
+    """When each sync takes a tenth of a second openings share them: all owners get in, and it ends."""
+    text = config(
+        storm.stormy(cmd_timeout=600),
+        storm.owners(stop_command="true", cmd_timeout=600, reknock="repeat"),
+    )
+    state = ("--state-dir", str(storm.directory / "state"))
+    daemon = start(storm.pair.server, text, *state, program=(sys.executable, "-c", SLOW))
+    assert len(storm.rage(many_sources())) == KNOCKS
+    assert daemon.stop() == 0
+
+
+def test_command_deadline(storm: Storm, start: Start) -> None:
+    """A command past its deadline is killed with its children, those too that ignore TERM and outlive it."""
+    pids = storm.directory / "pids"
+    stubborn = f"sh -c 'trap \"\" TERM; echo $$ >> {pids}; while :; do sleep 60; done'"
+    storms = door(
+        "storm",
+        "4000",
+        start_command=f"{stubborn} & {stubborn} & sleep 60",
+        command_deadline=1,
+        max_commands=2,
+    )
+    daemon = start(storm.pair.server, config(storms, storm.owners()))
+    delays = storm.rage(many_sources()[:100], [CLIENT[4]])
+    lines = daemon.wait_for("command killed after 1 seconds", times=2, timeout=20)
+    assert max(delays) < WITHIN
+    assert sum("storm: running command" in line for line in lines) <= 4
+    first = [int(pid) for pid in pids.read_text().split()[:4]]
+    wait_until(lambda: all(map(is_gone, first)), 20, "all of the first two are gone")
