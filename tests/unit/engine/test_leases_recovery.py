@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -277,7 +278,12 @@ def test_closes_first(reknock: Reknock, expected: list[bool]) -> None:
     """Only a renewal of what is open closes first: not a first knock, nor one while a command runs."""
     story, at = Story(), replace(DOOR, reknock=reknock)
     told = [story.leases.closes_first(knock(at))]
-    for step in (lambda: story.knock(at), story.started, lambda: story.wait(10)):
+    steps: tuple[Callable[[], object], ...] = (
+        lambda: story.knock(at),
+        story.started,
+        lambda: story.wait(10),
+    )
+    for step in steps:
         step()
         told.append(story.leases.closes_first(knock(at)))
     assert told == expected
