@@ -206,8 +206,10 @@ def test_good_text(tmp_path: Path, expected: list[Door], in_template: bool) -> N
         else:
             lines += [f"[{door.name}]", *rest, sequence]
     found = read(tmp_path, "\n".join(lines).encode()).doors
-    place = ("path", "line", "inherited")
+    place = ("path", "line", "inherited", "occurrence")
     assert [fields_of(door, *place) for door in expected] == [fields_of(door, *place) for door in found]
+    names = [door.name for door in expected]
+    assert [names[:before].count(name) for before, name in enumerate(names)] == [d.occurrence for d in found]
 
 
 @BOUNDED
