@@ -23,10 +23,10 @@ PAUSE, REST = 0.005, 0.04
 
 HOW = (
     "{knocks} knocks each, in turn, at both daemons on one interface ({pause:g} ms between packets, at"
-    " least {rest:g} ms and a random part of 0.1 s between knocks); the door has no stop command, and its"
-    " command is a program that notes the time first ({stamp}). Timer interrupts: the machine's (LOC in"
-    " /proc/interrupts) while one idle daemon runs, less those just before, while none did; of each the"
-    " fewest of {windows} seconds."
+    " least {rest:g} ms and a random part of 0.1 s between knocks); the door has no stop command unless said,"
+    " and its command is a program that notes the time first ({stamp}). Timer interrupts: the machine's"
+    " (LOC in /proc/interrupts) while one idle daemon runs, less those just before, while none did; of each"
+    " the fewest of {windows} seconds."
 )
 
 
@@ -36,10 +36,15 @@ def percentile(values: Sequence[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
-def text(stamps: Stamps, who: Who, name: str, latency: int | None = None) -> str:
-    """One door, as shipped; ``name`` of its stamps file."""
+def text(stamps: Stamps, who: Who, name: str, latency: int | None = None, *, closing: bool = False) -> str:
+    """One door, as shipped; ``name`` of its stamps file.
+
+    ``closing``: it has a stop command, so that its opening is noted on disk before the command runs.
+    """
     options = {} if latency is None else {"Latency": latency}
     keys = {"seq_timeout": 5, "tcpflags": "syn", "start_command": stamps.command(name)}
+    if closing:
+        keys |= {"cmd_timeout": 0, "stop_command": "/bin/true"}
     return config(door("door", ",".join(STEPS[who]), **keys), **options)
 
 
@@ -102,6 +107,15 @@ def run(quick: bool, say: Say) -> Outcome:
             at_most("99th percentile", "ms", percentile(ours, 0.99), 20, percentile(peer, 0.99)),
             at_most("median as a share of 0.8's", "", median(ours) / median(peer), 0.334),
             Figure("knocks that opened", f"of {knocks}", len(ours), len(peer)),
+        ]
+        say("with the journal")
+        with Subject(
+            Who.OURS, on.server, text(stamps, Who.OURS, "noted.stamps", closing=True), folder / "noted"
+        ):
+            delays = play(on, [(Who.OURS, "noted.stamps")] * (knocks // 2), stamps)["noted.stamps"]
+        figures += [
+            Figure("door with a stop command, journal synced first: median", "ms", median(delays)),
+            Figure("door with a stop command: 99th percentile", "ms", percentile(delays, 0.99)),
         ]
         for latency in LATENCIES:
             say(f"Latency = {latency}")
