@@ -24,6 +24,7 @@ def find(ids: Collection[str]) -> dict[str, tuple[int, Verb]]:
     """The processes that run commands of these leases: lease id to pid and ``start`` or ``stop``.
 
     Only leaders of a session count: a command is started as one, what it leaves in the background is not it.
+    A daemon makes itself one, later: the lowest pid counts, and a stop command before a start command.
     """
     wanted = {f"{LEASE}={mark(one, verb)}".encode(): (one, verb) for one in ids for verb in _VERBS}
     found: dict[str, tuple[int, Verb]] = {}
@@ -33,14 +34,15 @@ def find(ids: Collection[str]) -> dict[str, tuple[int, Verb]]:
         names = os.listdir("/proc")
     except OSError:
         return found  # without /proc nothing can be found; provisional deadlines hold
-    for name in filter(str.isdecimal, names):
+    for name in sorted(filter(str.isdecimal, names), key=int):
         with suppress(OSError):  # it has ended, or is not ours to look at
             with open(f"/proc/{name}/environ", "rb") as file:
                 words = file.read().split(b"\0")
             for word in words:
                 if word in wanted and os.getsid(int(name)) == int(name):
                     lease, verb = wanted[word]
-                    found[lease] = int(name), verb
+                    if lease not in found or (verb, found[lease][1]) == ("stop", "start"):
+                        found[lease] = int(name), verb
     return found
 
 

@@ -49,6 +49,8 @@ class Recovery:
         runs: list[Run | Refused] = []
         for record in new:
             pid, verb = running.get(record.id, (0, None))
+            if verb == "start" and record.state is not State.STARTING:
+                verb = None  # its end was noted: what runs is a daemon that it has left behind
             runs += self._leases.recover(record, now, same_boot=found.same_boot, running=verb)
             self._tell(record, now, same_boot=found.same_boot, starting=verb == "start")
             if verb is not None:
@@ -109,7 +111,7 @@ class Orphans:
         try:
             descriptor = orphans.watch(pid)
         except OSError:
-            self._loop.call_later(_POLL, self._look, lease, over)
+            self._loop.call_later(_POLL, self._look, lease, pid, over)
             return
         if descriptor is None:
             self._loop.call_soon(over)
@@ -121,8 +123,8 @@ class Orphans:
         os.close(descriptor)
         over()
 
-    def _look(self, lease: str, over: Callable[[], None]) -> None:
-        if orphans.find([lease]):
-            self._loop.call_later(_POLL, self._look, lease, over)
+    def _look(self, lease: str, pid: int, over: Callable[[], None]) -> None:
+        if orphans.find([lease]).get(lease, (0, ""))[0] == pid:
+            self._loop.call_later(_POLL, self._look, lease, pid, over)
         else:
             over()

@@ -11,7 +11,11 @@ from contextlib import ExitStack, suppress
 import pytest
 
 from knockd.edge import orphans
-from knockd.keeper.recovery import Orphans
+from knockd.engine.journal import State
+from knockd.engine.leases import Leases
+from knockd.keeper.bookkeeper import Found
+from knockd.keeper.recovery import Orphans, Recovery
+from tests.support.journals import record
 from tests.support.waiting import wait_until
 
 
@@ -91,6 +95,35 @@ def test_left_in_the_background(nursery: Nursery) -> None:
     process.kill()
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
     assert orphans.find([lease]) == {}
+
+
+def test_daemon_of_a_start_command(nursery: Nursery) -> None:
+    """A daemon that a start command has started, with a session of its own, is not taken for it."""
+    lease, process = nursery.start("sh", "-c", "setsid sh -c 'echo $$; exec sleep 60' & exec sleep 60")
+    assert process.stdout is not None
+    daemon = int(process.stdout.readline())
+    try:
+        assert orphans.find([lease]) == {lease: (process.pid, "start")}
+    finally:
+        os.kill(daemon, 9)
+
+
+def test_what_an_ended_start_command_has_left(nursery: Nursery) -> None:
+    """A daemon that outlives its start command does not keep the door open: its deadline holds."""
+    lease, process = nursery.start("sleep", "60")
+    wait_until(lambda: orphans.find([lease]) == {lease: (process.pid, "start")}, 10, "it has been started")
+    told: list[str] = []
+    leases = Leases(run="new")
+
+    async def act() -> None:
+        loop = asyncio.get_running_loop()
+        recovery = Recovery(
+            loop, leases, lambda: 0.0, say=lambda event, **_: told.append(event), do=lambda _: None
+        )
+        recovery.merge(Found((record(id=lease, state=State.OPEN, deadline=10.0),), same_boot=True))
+
+    asyncio.run(act())
+    assert (told, leases.next_deadline()) == (["recovered"], 10.0)
 
 
 def ends(lease: str, pid: int, *, limit: float = 0.0, before: float = 0.0) -> list[str]:
