@@ -138,11 +138,12 @@ def _serve(settings: Settings, config: Config) -> int:
     from knockd.slim import without_tls
 
     without_tls()
-    from knockd.edge.children import daemonise, leave_init, open_standard, report_started
+    from knockd.edge.children import daemonise, leave_init, open_standard, report_started, unblock_signals
     from knockd.edge.notify import take
     from knockd.keeper.keeper import Keeper
 
     open_standard()
+    unblock_signals()
     manager = take(os.environ, os.getpid())  # it knows the process that it started, also with -d
     waiting = None
     if settings.daemon:

@@ -73,6 +73,14 @@ def open_standard() -> None:
     os.close(null)
 
 
+def unblock_signals() -> None:
+    """Takes every signal, whatever who started us had blocked.
+
+    Else no command would ever end for us, so no door would be closed, and we could not be ended.
+    """
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
 def _close_all_but(keep: set[int]) -> None:
     bounds = [-1, *sorted(keep), os.sysconf("SC_OPEN_MAX")]
     for previous, following in pairwise(bounds):

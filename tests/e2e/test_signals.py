@@ -29,6 +29,21 @@ def test_term_and_int_end_it(pair: Pair, start: Start, number: signal.Signals) -
     assert daemon.log_lines()[-1] == "shutting down"
 
 
+def test_signals_that_were_blocked(pair: Pair, start: Start) -> None:
+    """Started by one who has blocked all signals it closes its doors, and ends, all the same."""
+    timed = door(
+        "timed", "700,800", start_command="/bin/true", cmd_timeout=0, stop_command="/bin/echo closed"
+    )
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD, signal.SIGTERM})
+    try:
+        daemon = start(pair.server, config(timed))
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    send_knock(pair.client, SERVER[4], "700", "800")
+    daemon.wait_for("timed: command said: closed")
+    assert daemon.stop() == 0
+
+
 def test_term_to_the_packet_process_is_the_keeper_s_to_answer(pair: Pair, start: Start) -> None:
     """A TERM that reaches the whole process group ends nothing but through the keeper: the worker goes on."""
     daemon = start(pair.server, config(SECRET_DOOR))
