@@ -18,7 +18,7 @@ SOURCES = ("knockd", "bpf/knockd_bpf", "conf/knockd_conf")
 KEPT = ("tests", "conf", "bpf", "docs", "setup.cfg", "README.md", "CHANGELOG.md")
 """What tests read beside the packages: themselves, examples, golden cases, pages."""
 
-NOT_FOR_WHEELS = ("tests/unit/test_layers.py",)
+NOT_FOR_WHEELS = ("tests/unit/test_layers.py", "tests/unit/test_clocks.py")
 """Tests about the source tree itself."""
 
 HIDDEN = """
