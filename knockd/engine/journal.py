@@ -184,8 +184,6 @@ def _record(value: Mapping[str, object]) -> Record | None:
         return None
     if not (_is_address(given["source"]) and _is_address(given["destination"])):
         return None
-    if not all(_is_runnable(text) for text in given.values() if isinstance(text, str)):
-        return None
     try:
         given["state"] = State(given["state"])
     except ValueError:
@@ -200,14 +198,6 @@ def _record(value: Mapping[str, object]) -> Record | None:
 def _is_text(text: str) -> bool:
     """Whether a command or its environment can hold it."""
     return "\0" not in text and not any("\ud800" <= c <= "\udfff" for c in text)
-
-
-def _is_runnable(text: str) -> bool:
-    """Whether the text can be part of a command or its environment."""
-    try:
-        return b"\0" not in text.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:
-        return False
 
 
 def _is_address(text: str) -> bool:
