@@ -58,6 +58,7 @@ CLASSIC: Mapping[str, str] = {
     "log-lost": "{count} lines could not be written to {sink} ({reason})",
     "service-manager": "service manager cannot be told how we are: {reason}",
     "worker-silent": "packet process has not answered for {seconds:.0f} seconds, starting another",
+    "internal-error": "internal error, please report it: {reason}",
     "pid-file": "could not create pid file {path}: {reason}",
 }
 """Classic text of every event; docs/log-events.md explains each."""

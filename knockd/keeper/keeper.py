@@ -61,6 +61,7 @@ class Keeper:
         self._end = asyncio.Event()
         names = Names(loop, fork_powerless(self._user)) if self._settings.lookup else None
         self._reporter = Reporter(self._open_log(), names)
+        loop.set_exception_handler(self._reporter.fault)
         self._doorkeeper = Doorkeeper(loop, self._reporter, self._config)
         if not self._take_pid_file():
             return self._status

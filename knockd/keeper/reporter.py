@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +21,7 @@ class Reporter:
         self.log = log
         self._names = names
         self._waiting: dict[str, list[Callable[[str], None]]] = {}
+        self._fault = ""
 
     def say(self, event: str, *, level: str = "info", **fields: Any) -> None:
         """Logs one event. With a field ``ip`` and -l the line waits until the name is known."""
@@ -44,6 +46,15 @@ class Reporter:
         else:
             self._waiting[ip] = [lambda host: write(event, **fields, host=host)]
             self._names.ask(ip, lambda host: self._named(ip, host))
+
+    def fault(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """What nobody has thought of went wrong, and the loop goes on; the same in a row is told once."""
+        error = context.get("exception")
+        reason = context["message"] if error is None else f"{type(error).__name__}: {error}"
+        if reason != self._fault:
+            self._fault = reason
+            self.say("internal-error", level="error", reason=reason)
+            loop.default_exception_handler(context)  # on standard error, with the place in the source
 
     def hurry(self) -> None:
         """The end is near: lines that wait are logged without a name, and no other waits."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from typing import Any, cast
 
@@ -159,3 +160,25 @@ def test_the_end(log: list[Any], resolver: Resolver) -> None:
         "stopping",
         "command",
     ]
+
+
+def test_faults(log: list[Any], caplog: pytest.LogCaptureFixture) -> None:
+    """What nobody has thought of is in the log and on standard error, once as long as it is the same."""
+    reported = reporter()
+
+    async def act() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(reported.fault)
+        for problem in (ValueError("one"), ValueError("one"), KeyError("two")):
+            loop.call_soon(_raise, problem)
+        await asyncio.sleep(0)
+        loop.call_exception_handler({"message": "a task is left"})
+
+    asyncio.run(act())
+    reasons = ["ValueError: one", "KeyError: 'two'", "a task is left"]
+    assert [(entry["log_level"], entry["reason"]) for entry in log] == [("error", one) for one in reasons]
+    assert len(caplog.records) == len(reasons)
+
+
+def _raise(problem: Exception) -> None:
+    raise problem
