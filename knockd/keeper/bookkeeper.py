@@ -55,6 +55,8 @@ class Bookkeeper:
         self._problem: tuple[str, str] | None = None
         self._serial = 0
         self._newest = 0
+        self.lasts = False
+        """Whether the last commit is where the next run finds it."""
 
     @property
     def state_dir(self) -> str:
@@ -109,8 +111,10 @@ class Bookkeeper:
                 continue
             self._clear_others(place)
             self._tell(place.path if reason else None, reason)
+            self.lasts = True
             return reason
         self._tell(MEMORY, reason)
+        self.lasts = False
         return reason
 
     def _encoded(self, records: Sequence[Record]) -> bytes:

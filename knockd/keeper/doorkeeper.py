@@ -41,6 +41,8 @@ _UNNOTED = "State_Required, and StateDir cannot be written ({})"
 class Book(Protocol):
     """Where leases are noted; a Bookkeeper, or a test."""
 
+    @property
+    def lasts(self) -> bool: ...
     def read(self, *, create: bool) -> list[Found]: ...
     def commit(self, records: Callable[[], Sequence[Record]], merge: Merge) -> str | None: ...
     def move(self, state_dir: str) -> None: ...
@@ -117,6 +119,12 @@ class Doorkeeper:
         self._drop_starts()
         self._do(list(self._leases.close_all(self._clock())))
         return await self._settle(patience)
+
+    def can_keep(self) -> bool:
+        """Whether the next start will know of the leases: those in memory alone nobody would ever close."""
+        self._drop_starts()
+        self._commit()
+        return self._book.lasts or not len(self._leases)
 
     async def keep(self, patience: float) -> int:
         """Leaves every lease to the next start; what runs gets ``patience`` seconds. Returns how many."""

@@ -93,7 +93,7 @@ class Keeper:
         self._reporter.hurry()
         if self._started is None:
             self._reporter.say("stopping")
-        if self._keeps_open or self._config.options.on_exit is OnExit.KEEP:
+        if self._is_to_keep() and self._doorkeeper.can_keep():
             self._reporter.say("keeping", count=await self._doorkeeper.keep(PATIENCE))
         elif still_open := await self._doorkeeper.close(PATIENCE):
             self._reporter.say("still-open", level="error", count=still_open)
@@ -107,6 +107,9 @@ class Keeper:
         """USR1: ends and leaves open doors to the next start."""
         self._keeps_open = True
         self._end.set()
+
+    def _is_to_keep(self) -> bool:
+        return self._keeps_open or self._config.options.on_exit is OnExit.KEEP
 
     def _open_log(self) -> FilteringBoundLogger:
         options = self._config.options

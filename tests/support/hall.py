@@ -78,6 +78,7 @@ class Notebook:
         """Found at the next commit."""
         self.commits: list[tuple[Record, ...]] = []
         self.reason: str | None = None
+        self.lasts = True
         self.path = ""
 
     def read(self, *, create: bool) -> list[Found]:  # noqa: ARG002 - as in Bookkeeper

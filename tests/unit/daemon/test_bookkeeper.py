@@ -149,6 +149,20 @@ def test_memory_alone(desk: Desk) -> None:
     assert desk.told == [f"state-problem Not a directory {MEMORY}"]
 
 
+def test_whether_the_next_run_finds_it(desk: Desk) -> None:
+    """What was noted in either directory lasts, and what is in memory alone does not."""
+    lasts = []
+    desk.read()
+    for places in ((), ("state",), ("state", "run")):
+        free = [desk.block(place) for place in places]
+        desk.commit(record())
+        lasts.append(desk.book.lasts)
+        for one in free:
+            one()
+    desk.commit(record())
+    assert [*lasts, desk.book.lasts] == [True, True, False, True]
+
+
 def test_change_of_place_is_said(desk: Desk) -> None:
     """Each change of place or reason is said."""
     desk.block("state")

@@ -81,3 +81,22 @@ def test_knock_while_closing() -> None:
         Ending().run(_nothing, lambda hall: hall.open(knock()))
         Ending().run(Hall.opened, lambda hall: hall.open(knock()), patience=0.01)
     assert said(cast(list[Any], log))[-1] == "refused shutting down"
+
+
+def test_leases_in_memory_alone_cannot_be_kept() -> None:
+    """Nothing is left to a next start that would not know of it; with no lease there is nothing to lose."""
+    hall = Hall()
+    hall.book.lasts = False
+    before = hall.keeper.can_keep()
+    hall.opened()
+    without = hall.keeper.can_keep()
+    hall.book.lasts = True
+    assert (before, without, hall.keeper.can_keep()) == (True, False, True)
+
+
+def test_an_opening_that_waits_to_be_noted_is_not_kept() -> None:
+    """Asking whether doors can be kept opens none."""
+    hall = Hall()
+    hall.keeper.open(knock())
+    hall.keeper.can_keep()
+    assert (hall.hands.lines, hall.keeper.counts) == ([], (0, 0))
