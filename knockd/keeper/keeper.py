@@ -63,8 +63,6 @@ class Keeper:
         self._reporter = Reporter(self._open_log(), names)
         loop.set_exception_handler(self._reporter.fault)
         self._doorkeeper = Doorkeeper(loop, self._reporter, self._config)
-        if not self._take_pid_file():
-            return self._status
         self._listening = Listening(
             loop, self._settings, self._config, self._reporter, self._doorkeeper, self
         )
@@ -84,6 +82,8 @@ class Keeper:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._end.set)
         loop.add_signal_handler(signal.SIGUSR1, self._leave)
+        if not self._take_pid_file():  # who reads it may send any of these at once
+            return self._status
         self._doorkeeper.recover()
         self._listening.supervisor.replace()
         await self._end.wait()
