@@ -130,8 +130,9 @@ class Runner:
                 self._finish(job, status)
 
     def stop(self) -> None:
-        """The daemon ends: kills what late commands have left behind; whatever else runs is left alone."""
-        for job in list(self._remains.values()):
+        """The daemon ends: kills late commands and what they have left; whatever else runs is left alone."""
+        late = [job for job in self._running.values() if job.late]
+        for job in (*late, *self._remains.values()):
             self._kill(job)
 
     def _start(self, job: _Job) -> None:

@@ -195,6 +195,17 @@ def test_stop(desk: Desk) -> None:
     wait_until(lambda: not alive(ended.output[0]))
 
 
+def test_stop_while_a_late_command_still_has_time(desk: Desk, tmp_path: Path) -> None:
+    """At the end of the daemon a late command that does not heed TERM is killed without delay."""
+    pid, told = tmp_path / "pid", tmp_path / "told"
+    desk.run(f"trap 'touch {told}' TERM; echo $$ > {pid}; while :; do sleep 60; done", deadline=1.0)
+    desk.until(told.exists)
+    before = alive(pid.read_text().strip())
+    desk.runner.stop()
+    wait_until(lambda: not alive(pid.read_text().strip()))
+    assert (before, desk.wait()[0].status) == (True, 137)
+
+
 def test_in_time(desk: Desk) -> None:
     """A command that ends before its deadline is not late."""
     desk.run("true", deadline=60.0)
