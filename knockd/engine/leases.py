@@ -9,10 +9,10 @@ end. States of a lease:
        |                       |                  v  |
        +---- stop ended ---- RENEWING <--knock-- RETRYING
 
-A knock at a lease that is STARTING changes nothing: its deadline counts from the end of
-the start command. LEFTOVER is one of another boot: stopped once, then gone. A door is known
-by its name and occurrence, so a reload keeps its leases; what is open is closed with the stop
-command it was opened with.
+A knock at a lease that is STARTING or RENEWING changes nothing and is refused: its deadline
+counts from the end of the start command. LEFTOVER is one of another boot: stopped once, then
+gone. A door is known by its name and occurrence, so a reload keeps its leases; what is open is
+closed with the stop command it was opened with.
 """
 
 from __future__ import annotations
@@ -214,7 +214,7 @@ class Leases:
         """A knock of one who has a lease already."""
         door = knock.door
         if lease.state in {State.STARTING, State.RENEWING}:
-            return []
+            return [Refused(knock, "its start command has not ended yet")]
         if lease.state is State.OPEN and door.reknock is Reknock.EXTEND and door.stop_for(knock.version):
             return self._set(lease, State.OPEN, now + door.cmd_timeout)
         lease.following = knock

@@ -10,6 +10,8 @@ from knockd_conf.model import Door
 from tests.support.played import door
 
 DOOR = door("1 2", start_command="open", stop_command="close", cmd_timeout=10.0)
+UNENDED = "its start command has not ended yet"
+"""Why a knock at a door that is being opened opens nothing."""
 
 
 def knock(at: Door = DOOR, source: str = "192.0.2.1", version: int = 4) -> Knock:

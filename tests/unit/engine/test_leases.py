@@ -8,7 +8,7 @@ import pytest
 
 from knockd.engine.leases import RETRIES, Leases
 from knockd_conf.model import Reknock
-from tests.support.leasing import DOOR, Story
+from tests.support.leasing import DOOR, UNENDED, Story
 
 
 @pytest.fixture
@@ -103,9 +103,9 @@ def test_only_a_stop_command(story: Story) -> None:
 
 @pytest.mark.parametrize("reknock", [Reknock.RENEW, Reknock.EXTEND])
 def test_knock_while_starting(story: Story, reknock: Reknock) -> None:
-    """A knock while the start command runs changes nothing."""
+    """A knock while the start command runs changes nothing, and says why."""
     at = replace(DOOR, reknock=reknock)
-    assert (story.knock(at), story.knock(at), len(story.leases)) == (["open"], [], 1)
+    assert (story.knock(at), story.knock(at), len(story.leases)) == (["open"], [UNENDED], 1)
 
 
 def test_renew(opened: Story) -> None:
@@ -122,9 +122,9 @@ def test_renew_after_a_flushed_firewall(opened: Story) -> None:
 
 
 def test_knock_while_renewing(opened: Story) -> None:
-    """A knock while a renewal is under way changes nothing."""
+    """A knock while a renewal is under way changes nothing, and says why."""
     opened.knock()
-    assert (opened.knock(), opened.stopped()) == ([], ["open"])
+    assert (opened.knock(), opened.stopped()) == ([UNENDED], ["open"])
 
 
 def test_renewing_has_no_deadline(opened: Story) -> None:

@@ -12,7 +12,7 @@ from knockd.engine.lease import Verb
 from knockd.engine.leases import RETRIES, Leases
 from knockd_conf.model import Reknock
 from tests.support.journals import record
-from tests.support.leasing import DOOR, Story, knock
+from tests.support.leasing import DOOR, UNENDED, Story, knock
 
 HERE = replace(DOOR, name="ssh")
 """The door of the records, as the configuration has it now."""
@@ -96,7 +96,7 @@ def test_start_that_still_runs() -> None:
     """The time of a start command that still runs counts from its end: nothing opens after its stop."""
     story, _ = recovered(record(state=State.STARTING, deadline=900.0), running="start")
     steps = [story.wait(500), story.knock(HERE), orphan_ended(story, "start"), story.wait(9), story.wait(1)]
-    assert steps == [[], [], [], [], ["close %IP%; sync (time over)"]]
+    assert steps == [[], [UNENDED], [], [], ["close %IP%; sync (time over)"]]
 
 
 def orphan_ended(story: Story, verb: Verb) -> list[str]:
