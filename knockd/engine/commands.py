@@ -30,6 +30,16 @@ def environment(knock: Knock, inherited: Mapping[str, str]) -> dict[str, str]:
     return {**inherited, **{f"KNOCKD_{name}": value for name, value in _values(knock).items()}}
 
 
+def encoded(text: str) -> bytes:
+    """What a command or its environment is as bytes: UTF-8 as the configuration is, whatever the locale."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def decoded(data: bytes) -> str:
+    """The text of which ``encoded`` makes these bytes."""
+    return data.decode("utf-8", "surrogateescape")
+
+
 def words(command: str) -> list[str] | None:
     """The command's words when no shell is needed to find them, else None."""
     if _PLAIN.fullmatch(command) is None:

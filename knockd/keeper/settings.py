@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import overload
 
 from knockd.edge import netlink
 from knockd.edge.privileges import is_user
+from knockd.engine.commands import encoded
 from knockd.engine.interfaces import choose
 from knockd_conf import Config, ConfigError, Problem, TrustPolicy, load
 from knockd_conf.model import Options
@@ -50,13 +52,22 @@ class Settings:
             options,
             interface=self.interfaces or options.interface,
             log_file=self.log_file or self._absolute(options.log_file),
-            state_dir=self.state_dir or os.path.join(self.directory, options.state_dir),
+            state_dir=self.state_dir or self._absolute(options.state_dir),
             pid_file=self.pid_file or self._absolute(options.pid_file) or DEFAULT_PID_FILE,
         )
 
+    @overload
+    def _absolute(self, path: str) -> str: ...
+    @overload
+    def _absolute(self, path: None) -> None: ...
+    @overload
+    def _absolute(self, path: str | None) -> str | None: ...
     def _absolute(self, path: str | None) -> str | None:
-        """A path of the file, from where knockd was started; a daemon changes its directory."""
-        return None if path is None else os.path.join(self.directory, path)
+        """A path of the file, from where knockd was started; a daemon changes its directory.
+
+        The file is UTF-8: as the locale has it a path could be another one, or none at all.
+        """
+        return None if path is None else os.path.join(self.directory, os.fsdecode(encoded(path)))
 
 
 def listening_on(config: Config) -> tuple[str, ...]:
