@@ -80,6 +80,7 @@ class _Job:
     command: Command
     on_start: Callable[[], None]
     on_end: Callable[[Ended], None]
+    on_drop: Callable[[], object]
     process: subprocess.Popen[bytes] | None = None
     reader: int | None = None
     """Where its output is read, as long as somebody may write."""
@@ -103,12 +104,19 @@ class Runner:
         self._remains: dict[int, _Job] = {}
         """Late commands that have ended themselves, until what they started is killed."""
 
-    def run(self, command: Command, on_start: Callable[[], None], on_end: Callable[[Ended], None]) -> bool:
+    def run(
+        self,
+        command: Command,
+        on_start: Callable[[], None],
+        on_end: Callable[[Ended], None],
+        on_drop: Callable[[], object],
+    ) -> bool:
         """Runs a command now or when its door has a place; False: too many wait already.
 
-        ``on_start`` is called just before it starts, ``on_end`` after it has ended.
+        ``on_start`` is called just before it starts, ``on_end`` after it has ended, and ``on_drop``
+        instead of both when ``drop_waiting`` has come first.
         """
-        job = _Job(command, on_start, on_end)
+        job = _Job(command, on_start, on_end, on_drop)
         if self._busy.get(command.queue, 0) < command.places:
             self._start(job)
             return True
@@ -128,6 +136,12 @@ class Runner:
                     self._remains[pid] = job
                 self._read_rest(job)
                 self._finish(job, status)
+
+    def drop_waiting(self) -> None:
+        """Commands that wait for a place are not run any more, except those that close a door."""
+        opening = [queue for queue, jobs in self._waiting.items() if not jobs[0].command.urgent]
+        for job in [job for queue in opening for job in self._waiting.pop(queue)]:
+            job.on_drop()
 
     def stop(self) -> None:
         """The daemon ends: kills late commands and what they have left; whatever else runs is left alone."""

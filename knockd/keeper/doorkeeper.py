@@ -36,6 +36,7 @@ LOOK = 60.0
 """Seconds after which the clock is looked at again: the loop's does not count while the machine sleeps."""
 
 _UNNOTED = "State_Required, and StateDir cannot be written ({})"
+_ENDING = "shutting down"
 
 
 class Book(Protocol):
@@ -138,6 +139,7 @@ class Doorkeeper:
         with suppress(TimeoutError):
             async with asyncio.timeout(patience):
                 await self._settled.wait()
+        self._drop_starts()  # of renewals whose stop command has ended meanwhile
         self._commit()
         self._pace.stop()
         for timer in (self._timer, self._retry):
@@ -146,10 +148,11 @@ class Doorkeeper:
         return len(self._leases)
 
     def _drop_starts(self) -> None:
-        """Openings that have not run yet do not open any more."""
+        """Openings that have not run yet, for want of a note or of a place, do not open any more."""
         starts, self._starts = self._starts, []
         for run in starts:
-            self._refuse(run.knock, "shutting down", run)
+            self._refuse(run.knock, _ENDING, run)
+        self.runner.drop_waiting()
 
     def _commit(self) -> str | None:
         """Notes every lease, then runs the start commands that waited for it.
@@ -213,6 +216,7 @@ class Doorkeeper:
             command,
             lambda: self._started(run, line),
             lambda ended: self._ended(run, line, ended),
+            lambda: self._refuse(knock, _ENDING, run),
         ):
             self._say_refused(knock, "too many commands of this door wait")
             self._ended(run, line, None)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.conftest import Pair, Start
-from tests.support.daemon import Daemon
+from tests.support.daemon import LISTENING, Daemon
 from tests.support.doors import CLIENT, config, door
 from tests.support.processes import children, descriptors, status
 from tests.support.storm import KNOCKS, STORM, Storm, many_sources, resident, running_at_once
@@ -138,6 +139,29 @@ def test_slow_disk(storm: Storm, start: Start) -> None:
     daemon = start(storm.pair.server, text, *state, program=(sys.executable, "-c", SLOW))
     assert len(storm.rage(many_sources())) == KNOCKS
     assert daemon.stop() == 0
+
+
+@pytest.mark.parametrize(
+    ("number", "did", "left"),
+    [
+        (signal.SIGTERM, ["start", "start-end", "stop", "stop-end"], 0),
+        (signal.SIGUSR1, ["start", "start-end"], 1),
+    ],
+)
+def test_what_waits_for_a_place_at_the_end(
+    storm: Storm, start: Start, number: signal.Signals, did: list[str], left: int
+) -> None:
+    """Starts behind Max_Commands open nothing while the daemon ends, and are nobody's lease afterwards."""
+    text = config(storm.stormy(cmd_timeout=600, max_commands=1, seconds=1), storm.owners())
+    daemon = start(storm.pair.server, text, directory=storm.directory)
+    storm.rage(many_sources()[:5], [CLIENT[4]])
+    daemon.wait_for("storm: OPEN SESAME", times=5)
+    daemon.signal(number)
+    assert daemon.process.wait(10) == 0
+    assert (storm.words(), daemon.count("storm: not opened: shutting down")) == (did, 4)
+    again = start(storm.pair.server, text, directory=storm.directory, ready=None)
+    again.wait_for(LISTENING, times=2)
+    assert again.count("storm: recovered") == left
 
 
 def test_command_deadline(storm: Storm, start: Start) -> None:

@@ -15,7 +15,7 @@ PATIENCE = 20.0
 
 
 class Desk:
-    """Takes commands, and says in ``started`` and ``ended`` what became of them."""
+    """Takes commands, and says in ``started``, ``ended`` and ``dropped`` what became of them."""
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
@@ -23,6 +23,7 @@ class Desk:
         self.loop.add_signal_handler(signal.SIGCHLD, self.runner.reap)
         self.started: list[str] = []
         self.ended: list[tuple[str, Ended]] = []
+        self.dropped: list[str] = []
 
     def close(self) -> None:
         """The loop is not used any more."""
@@ -39,6 +40,7 @@ class Desk:
         deadline: float = 0.0,
         urgent: bool = False,
         environment: dict[str, str] | None = None,
+        on_drop: Callable[[], object] = lambda: None,
     ) -> bool:
         """Hands a command in; whether it was taken."""
         command = Command(
@@ -50,8 +52,16 @@ class Desk:
             deadline=deadline,
             urgent=urgent,
         )
+
+        def dropped() -> None:
+            self.dropped.append(line)
+            on_drop()
+
         return self.runner.run(
-            command, lambda: self.started.append(line), lambda ended: self.ended.append((line, ended))
+            command,
+            lambda: self.started.append(line),
+            lambda ended: self.ended.append((line, ended)),
+            dropped,
         )
 
     def wait(self, count: int = 1) -> list[Ended]:

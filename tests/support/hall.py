@@ -42,16 +42,33 @@ class Hands:
     def __init__(self) -> None:
         self.commands: list[Command] = []
         self.running: list[Callable[[Ended], None]] = []
+        self.waiting: list[Callable[[], object]] = []
         self.full = False
+        self.busy = False
+        """Commands that open a door wait for a place, for ever."""
 
-    def run(self, command: Command, on_start: Callable[[], None], on_end: Callable[[Ended], None]) -> bool:
+    def run(
+        self,
+        command: Command,
+        on_start: Callable[[], None],
+        on_end: Callable[[Ended], None],
+        on_drop: Callable[[], object],
+    ) -> bool:
         """Takes a command."""
         if self.full:
             return False
+        if self.busy and not command.urgent:
+            self.waiting.append(on_drop)
+            return True
         self.commands.append(command)
         on_start()
         self.running.append(on_end)
         return True
+
+    def drop_waiting(self) -> None:
+        """What waits is not run."""
+        while self.waiting:
+            self.waiting.pop(0)()
 
     def end(self, status: int = 0, *output: str, late: bool = False) -> None:
         """The command that has run longest ends."""

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, cast
 
+import pytest
 from structlog.testing import capture_logs
 
 from tests.support.hall import PLAIN, Hall, knock, said
@@ -80,6 +81,41 @@ def test_knock_while_closing() -> None:
     with capture_logs() as log:
         Ending().run(_nothing, lambda hall: hall.open(knock()))
         Ending().run(Hall.opened, lambda hall: hall.open(knock()), patience=0.01)
+    assert said(cast(list[Any], log))[-1] == "refused shutting down"
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_what_waits_for_a_place(keep: bool) -> None:
+    """At the end a start command that waits for a place is refused, and the journal has no lease of it."""
+
+    async def end() -> tuple[int, Hall]:
+        hall = Hall()
+        hall.hands.busy = True
+        hall.open(knock(), knock(PLAIN, source="192.0.2.2"))
+        leave = hall.keeper.keep if keep else hall.keeper.close
+        return await leave(20.0), hall
+
+    with capture_logs() as log:
+        left, hall = asyncio.run(end())
+    assert (left, hall.hands.lines, hall.book.commits[-1]) == (0, [], ())
+    assert said(cast(list[Any], log)) == ["refused shutting down"] * 2
+
+
+def test_a_renewal_that_waits_for_a_place_when_patience_ends() -> None:
+    """Doors that are kept are open: a renewal whose stop command has worked and no more is not among them."""
+
+    async def end() -> tuple[int, Hall]:
+        hall = Hall()
+        hall.opened()
+        hall.open(knock())
+        hall.hands.busy = True
+        loop = asyncio.get_running_loop()
+        loop.call_soon(hall.end)
+        return await hall.keeper.keep(0.05), hall
+
+    with capture_logs() as log:
+        left, hall = asyncio.run(end())
+    assert (left, hall.book.commits[-1]) == (0, ())
     assert said(cast(list[Any], log))[-1] == "refused shutting down"
 
 

@@ -66,6 +66,29 @@ def test_too_many_wait(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (taken, urgent) == ([True, True, True, False, False], [True] * 5)
 
 
+def test_what_waits_is_dropped(desk: Desk) -> None:
+    """What is dropped never starts and has its place back; what runs and what closes a door go on."""
+    lines = ["sleep 0.2", "echo waits", "echo waits too"]
+    for line in lines:
+        desk.run(line, places=1)
+        desk.run(f"{line}; true", places=1, urgent=True)
+    desk.runner.drop_waiting()
+    dropped = list(desk.dropped)
+    desk.run("echo later", places=1)
+    desk.wait(5)
+    assert dropped == lines[1:]
+    assert sorted(desk.started) == sorted([lines[0], "echo later", *(f"{line}; true" for line in lines)])
+
+
+def test_what_drops_may_run_another(desk: Desk) -> None:
+    """Who hears of a command that was dropped may hand in another."""
+    desk.run("sleep 0.2", places=1)
+    desk.run("echo waits", places=1, on_drop=lambda: desk.run("echo instead", places=1))
+    desk.runner.drop_waiting()
+    desk.wait(2)
+    assert desk.started == ["sleep 0.2", "echo instead"]
+
+
 def test_nothing_is_started_twice(desk: Desk) -> None:
     """Each command starts once and ends once."""
     lines = [f"echo {number}" for number in range(30)]
