@@ -145,7 +145,7 @@ class Leases:
 
     def is_new(self, record: Record) -> bool:
         """Whether a record is of no lease that is ours already, or was ours and is closed since."""
-        return not record.id.startswith(f"{self.run}.") and self.number_of(record.id) is None
+        return not self._is_ours(record.id) and self.number_of(record.id) is None
 
     def recover(self, record: Record, now: float, *, same_boot: bool, running: Verb | None) -> list[Run]:
         """Takes a lease of an earlier run over; ``running``: the command of it that still runs.
@@ -155,7 +155,11 @@ class Leases:
         if not self.is_new(record):
             return []
         self._last += 1
-        lease = self._add(Lease(self._last, record.id, knock_of(record), record.deadline))
+        knock, deadline = knock_of(record), record.deadline if same_boot else now
+        held = self.held_by(knock)
+        lease = self._add(Lease(self._last, record.id, knock, deadline))
+        if held is not None and (self._is_ours(held.id) or held.deadline >= deadline):
+            self._by_knocker[knock.key] = held.number  # a journal may be found late
         lease.failures = record.failures
         if not same_boot or record.state is State.LEFTOVER:
             if running is None:
@@ -195,6 +199,9 @@ class Leases:
     def failed(self) -> list[Lease]:
         """Leases whose stop command has failed for good."""
         return [lease for lease in self._leases.values() if lease.state is State.FAILED]
+
+    def _is_ours(self, id_: str) -> bool:
+        return id_.startswith(f"{self.run}.")
 
     def _no_room(self, door: Door) -> str | None:
         """Why there is no room for a lease of this door, None when there is.

@@ -198,6 +198,29 @@ def test_recovered_twice() -> None:
     assert len(story.leases) == 1
 
 
+@pytest.mark.parametrize("same_boot", [True, False])
+def test_found_late(same_boot: bool) -> None:
+    """A journal that is found late takes no lease of this run from its knocker: a knock renews that one."""
+    story = Story()
+    story.knock(HERE)
+    story.started()
+    ours = story.last
+    runs = story.leases.recover(record(deadline=1e6), story.now, same_boot=same_boot, running=None)
+    assert (len(runs), story.knock(HERE), story.last) == (not same_boot, ["close"], ours)
+
+
+@pytest.mark.parametrize("order", [(1_005.0, 1_009.0), (1_009.0, 1_005.0)])
+def test_two_of_one_knocker(order: tuple[float, float]) -> None:
+    """Of two recovered leases of one knocker at one door a knock renews the one that lasts longer."""
+    story = Story()
+    for number, deadline in enumerate(order):
+        one = replace(record(deadline=deadline), id=f"last.{number}")
+        story.leases.recover(one, story.now, same_boot=True, running=None)
+    held = story.leases.held_by(knock(HERE))
+    assert held is not None
+    assert (held.deadline, len(story.leases)) == (1_009.0, 2)
+
+
 def test_ours_is_not_recovered() -> None:
     """A lease of this run that turns up in an old journal is known, or closed since."""
     story = Story()
