@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import signal
 import sys
@@ -82,6 +83,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.dry_run or arguments.check:
         # What only prints ends quietly when its reader does: knockd --dry-run | head
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")  # the locale may lack what a command holds
     if arguments.dry_run:
         return _dry_run(settings, config, as_json=arguments.format == "json")
     if arguments.check:

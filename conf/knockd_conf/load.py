@@ -72,8 +72,6 @@ def load(
             sorted(reader.problems, key=lambda one: (order.get(one.path, len(order)), one.line or 0))
         )
     options = Options(**{name: entry.value for name, entry in chosen.items()})
-    if not built:
-        reader.notes.append(f"{reader.files[0]}: no door: nothing will ever open")
     return Config(reader.files[0], options, built, reader.host, tuple(reader.files), tuple(reader.notes))
 
 
@@ -146,13 +144,14 @@ class _Reader:
         if values.closeness(key.host, self.host) is None or not key.value:
             return
         asked = Problem(path, key.line, key.written, "")
-        pattern = str(Path(path).parent / key.value)
-        wild = any(c in key.value for c in "*?[")
+        value = os.fsdecode(key.value.encode())  # the file is UTF-8, whatever the locale is
+        pattern = str(Path(path).parent / value)
+        wild = any(c in value for c in "*?[")
         folder = str(Path(pattern).parent)
-        if wild and not any(c in str(Path(key.value).parent) for c in "*?["):
+        if wild and not any(c in str(Path(value).parent) for c in "*?["):
             self.problems += source.listing(folder, self.policy)
         try:
-            found = sorted(glob.glob(_escaped(path, key.value))) if wild else [pattern]
+            found = sorted(glob.glob(_escaped(path, value))) if wild else [pattern]
             exists = wild or os.path.lexists(pattern)
         except (OSError, ValueError):
             exists = False

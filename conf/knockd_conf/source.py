@@ -37,9 +37,9 @@ class Source:
 def read(path: str, policy: TrustPolicy) -> Source:
     """The bytes of the file at ``path`` if it can be read and trusted; never raises on a bad file."""
     try:
-        path.encode()
+        os.fsencode(path).decode()
         return _read(path, policy)
-    except UnicodeEncodeError:
+    except UnicodeError:
         return _refused(path, "expected a path in UTF-8, got one that is not")
     except OSError as error:
         return _refused(path, f"expected a readable file, got '{error.strerror}'")

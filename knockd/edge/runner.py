@@ -19,6 +19,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from knockd.engine.commands import decoded, encoded
+
 MAX_WAITING = 1_024
 """Commands of one door that wait for a free place."""
 
@@ -153,20 +155,25 @@ class Runner:
         command = job.command
         self._busy[command.queue] = self._busy.get(command.queue, 0) + 1
         job.on_start()
-        shell = ("/bin/sh", "-c", command.line)
-        argv: Sequence[str] = shell
-        if command.words is not None and (program := shutil.which(command.words[0])) is not None:
-            argv = (program, *command.words[1:])
+        program = None if command.words is None else shutil.which(command.words[0])
         try:
+            # Bytes, or Popen would encode it all as the locale has it, and fail where that lacks a character.
+            shell = (b"/bin/sh", b"-c", encoded(command.line))
+            argv: Sequence[bytes] = shell
+            if command.words is not None and program is not None:
+                argv = (os.fsencode(program), *map(encoded, command.words[1:]))
+            variables = {encoded(name): encoded(value) for name, value in command.environment.items()}
             try:
-                job.process, job.reader = _spawn(argv, command.environment)
+                job.process, job.reader = _spawn(argv, variables)
             except OSError as error:
                 if error.errno != errno.ENOEXEC:
                     raise
                 # A script without "#!" line: a shell reads it itself.
-                job.process, job.reader = _spawn(shell, command.environment)
-        except OSError as error:
-            job.output += f"{argv[0]}: {error.strerror}".encode()
+                job.process, job.reader = _spawn(shell, variables)
+        except (OSError, ValueError, subprocess.SubprocessError) as error:
+            # ValueError: a null byte, or what no encoding has. One command must not keep others from running.
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            job.output += f"{program or '/bin/sh'}: {reason}".encode("utf-8", "backslashreplace")
             status = NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE
             self._loop.call_soon(self._finish, job, status)
             return
@@ -259,8 +266,13 @@ class Runner:
         job.on_end(Ended(status, tuple(lines[:MAX_OUTPUT_LINES]), job.late))
 
 
-def _spawn(argv: Sequence[str], environment: Mapping[str, str]) -> tuple[subprocess.Popen[bytes], int]:
-    """Starts a process; returns it and the descriptor to read its output from. Raises OSError."""
+def inherited() -> dict[str, str]:
+    """The environment that we were started with; the runner makes the very same bytes of it."""
+    return {decoded(name): decoded(value) for name, value in os.environb.items()}
+
+
+def _spawn(argv: Sequence[bytes], environment: Mapping[bytes, bytes]) -> tuple[subprocess.Popen[bytes], int]:
+    """Starts a process; returns it and the descriptor to read its output from. Raises what Popen raises."""
     reader, writer = os.pipe2(os.O_CLOEXEC)
     try:
         process = subprocess.Popen(
@@ -271,7 +283,7 @@ def _spawn(argv: Sequence[str], environment: Mapping[str, str]) -> tuple[subproc
             env=environment,
             start_new_session=True,
         )
-    except OSError:
+    except BaseException:
         os.close(reader)
         raise
     finally:

@@ -7,15 +7,14 @@ openings of one turn of the loop share one commit.
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Protocol
 
 from knockd.edge import orphans
 from knockd.edge.boot import boot_time, random_name
-from knockd.edge.runner import Command, Ended, Runner
-from knockd.engine.commands import MAX_COMMAND, environment, expand, words
+from knockd.edge.runner import Command, Ended, Runner, inherited
+from knockd.engine.commands import MAX_COMMAND, encoded, environment, expand, words
 from knockd.engine.journal import Record
 from knockd.engine.leases import RETRIES, Knock, Leases, Refused, Run
 from knockd.keeper.bookkeeper import Bookkeeper, Found, Merge
@@ -84,6 +83,11 @@ class Doorkeeper:
         """How many leases there are, and how many of them could not be closed."""
         return len(self._leases), len(self._leases.failed())
 
+    @property
+    def lasts(self) -> bool:
+        """Whether the next start finds what is noted of open doors."""
+        return self._book.lasts
+
     def recover(self) -> None:
         """Takes over what earlier runs have left open. Call it once, before anybody can knock."""
         self._rights.check(self._doors)
@@ -142,6 +146,7 @@ class Doorkeeper:
         self._drop_starts()  # of renewals whose stop command has ended meanwhile
         self._commit()
         self._pace.stop()
+        self._quota.stop()
         for timer in (self._timer, self._retry):
             if timer is not None:
                 timer.cancel()
@@ -193,14 +198,14 @@ class Doorkeeper:
     def _run(self, run: Run) -> None:
         knock, door = run.knock, run.knock.door
         line = expand(run.command, knock)
-        size = len(os.fsencode(line))
+        size = len(encoded(line))
         if size > MAX_COMMAND:
             self._say(
                 "command-too-long", knock, level="error", bytes=size, most=MAX_COMMAND, command=run.command
             )
             self._ended(run, line, None)
             return
-        variables = environment(knock, os.environ)
+        variables = environment(knock, inherited())
         if run.lease is not None:
             variables[orphans.LEASE] = orphans.mark(run.id, run.verb)
         command = Command(

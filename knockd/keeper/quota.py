@@ -32,6 +32,16 @@ class Quota:
         elif self._timer is None:
             self._timer = self._loop.call_later(TELL_AFTER, self._tell)
 
+    def stop(self) -> None:
+        """The end: what was held back is told now, or never."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        held = self._bucket.held
+        if held:
+            self._bucket.held = 0
+            self._say("held-back", level="warning", count=held)
+
     def _tell(self) -> None:
         self._timer = None
         self._bucket.refill(self._loop.time())

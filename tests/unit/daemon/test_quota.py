@@ -58,3 +58,17 @@ def test_storm_without_end(said: Said) -> None:
         said.wait()
         said.refuse(1_000)
     assert len(said.lines) <= BURST + 10 * 21
+
+
+def test_end_of_a_storm(said: Said) -> None:
+    """At the end what was held back is told at once, and no timer is left."""
+    said.refuse(BURST + 5)
+    said.quota.stop()
+    assert (["held-back 5"], []) == (said.lines[BURST:], said.loop.waiting)
+
+
+def test_end_without_a_storm(said: Said) -> None:
+    """When nothing was held back nothing is told at the end."""
+    said.refuse(1)
+    said.quota.stop()
+    assert ["refused"] == said.lines

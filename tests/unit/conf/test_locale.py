@@ -1,0 +1,31 @@
+"""Names that the locale has no characters for: found, read and shown."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.daemon import environment
+
+ASCII = {"PYTHONUTF8": "0", "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0"}
+
+
+@pytest.mark.parametrize("include", ["türen/*.conf", "türen/eins.conf"], ids=["pattern", "file"])
+@pytest.mark.parametrize("option", ["-t", "--dry-run"])
+def test_include(tmp_path: Path, include: str, option: str) -> None:
+    """An Include is UTF-8 in any locale, and what is shown of doors is escaped."""
+    (tmp_path / "türen").mkdir()
+    (tmp_path / "türen" / "eins.conf").write_text("[tür]\nsequence = 1,2\nstart_command = echo ö\n")
+    main = tmp_path / "knockd.conf"
+    main.write_text(f"[options]\nInclude = {include}\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "knockd", option, "-i", "lo", "-c", main],
+        env=environment() | ASCII,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (0, True, "") == (done.returncode, "t\\xfcr" in done.stdout, done.stderr)
