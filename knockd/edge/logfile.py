@@ -30,6 +30,12 @@ class LogFile:
         self.close()
         self._take(fresh)
 
+    def inherit(self, old: LogFile) -> None:
+        """Goes on with what ``old`` has open under the same path, where that could not be opened anew."""
+        if self._descriptor is None and self.path == old.path and old._descriptor is not None:
+            self._descriptor, old._descriptor = old._descriptor, None
+            self._identity, self._torn = old._identity, old._torn
+
     def close(self) -> None:
         """Closes the file; the next line opens it again."""
         if self._descriptor is not None:

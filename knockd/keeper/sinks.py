@@ -105,6 +105,8 @@ class Sinks:
                 if other.lost and other.sink.name == outlet.sink.name:
                     outlet.lost, outlet.reason, outlet.told = other.lost, other.reason, other.told
                     other.lost = 0
+        if self._file is not None and old._file is not None:
+            self._file.inherit(old._file)
         old.close()
 
     def write(self, line: str) -> None:

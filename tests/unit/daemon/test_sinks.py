@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from knockd.edge import syslog
+from knockd.edge import logfile, syslog
 from knockd.edge.output import Output
 from knockd.keeper import sinks
 from knockd.keeper.sinks import TELL_AGAIN, Sinks
@@ -296,3 +296,18 @@ def test_nothing_is_left_open(tmp_path: Path) -> None:
     log.sinks.write("one")
     log.sinks.close()
     assert os.listdir("/proc/self/fd") == before
+
+
+def test_other_options_and_no_way_to_open_the_file(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log file that cannot be opened anew is written on by the sinks of another configuration."""
+
+    def refused(*_: object) -> int:
+        raise OSError(13, "Permission denied")
+
+    log.sinks.write("one")
+    monkeypatch.setattr(logfile, "open_trusted", refused)
+    made = Sinks(str(log.path), use_syslog=False, echo=False, log_format=LogFormat.JSON)
+    made.take_over(log.sinks)
+    made.write("two")
+    made.close()
+    assert "one\ntwo\n" == log.path.read_text()
