@@ -84,6 +84,7 @@ class Keeper:
         loop.add_signal_handler(signal.SIGUSR1, self._leave)
         if not self._take_pid_file():  # who reads it may send any of these at once
             return self._status
+        self._tell_notes()
         self._doorkeeper.recover()
         self._listening.supervisor.replace()
         await self._end.wait()
@@ -96,7 +97,10 @@ class Keeper:
         if self._is_to_keep() and self._doorkeeper.can_keep():
             self._reporter.say("keeping", count=await self._doorkeeper.keep(PATIENCE))
         elif still_open := await self._doorkeeper.close(PATIENCE):
-            self._reporter.say("still-open", level="error", count=still_open)
+            then = "the next start closes them"
+            if not self._doorkeeper.lasts:
+                then = "and nobody will close them: they are noted in memory alone"
+            self._reporter.say("still-open", level="error", count=still_open, then=then)
         self._doorkeeper.runner.stop()
         if self._pid_file is not None:
             self._pid_file.remove()
@@ -221,11 +225,17 @@ class Keeper:
             self._sinks.take_over(sinks)
             if config.options.log_file not in {None, before.options.log_file}:
                 self._reporter.say("reopening", path=config.options.log_file)
+        self._tell_notes()
         self._doorkeeper.adopt(config)
         self._listening.adopt(config)
         path = config.options.pid_file
         if self._pid_file is not None and path is not None and path != self._pid_file.path:
             self._hold_pid_file(path)
+
+    def _tell_notes(self) -> None:
+        """What of the configuration is good and may surprise."""
+        for note in self._config.notes:
+            self._reporter.say("config-note", level="warning", note=note)
 
     def _status_line(self) -> str:
         open_now, failed = self._doorkeeper.counts

@@ -193,7 +193,7 @@ def test_nothing_is_imported_later(
     pair.client.send_frames("eth0", [framed(DLT_EN10MB, packet) for packet in strange_frames()])
     flood = [ipv4(tcp(700), source=f"10.7.1.{n}", destination=SERVER[4]) for n in range(250)]
     pair.client.send_frames("eth0", [framed(DLT_EN10MB, packet) for packet in flood])
-    daemon.wait_for("lines about failed knocks were held back")
+    daemon.wait_for("lines about knocks that opened nothing were held back")
     send_knock(pair.client, SERVER[4], "701")
     daemon.wait_for(f"{CLIENT[4]}: plain: guard port")
     for version in (4, 6):

@@ -62,6 +62,8 @@ FIELDS: dict[str, Any] = {
     "reason": "because",
     "count": 3,
     "tries": 6,
+    "note": "/etc/knockd.conf: everybody on this machine can read the sequences",
+    "then": "the next start closes them",
     "interface": "eth0",
     "share": 0.125,
     "kib": 512,
