@@ -129,7 +129,6 @@ class Supervisor:
 
     def tell(self, worker: WorkerProcess, view: View, patience: float = ANSWER) -> None:
         """Sends a view to a packet process, which has to put it into effect within ``patience`` seconds."""
-        self._answers.expect(worker, patience)
         try:
             worker.link.send(view.encode())
         except BlockingIOError:
@@ -137,11 +136,17 @@ class Supervisor:
             self._kill(worker, "does not read its link")
         except ConnectionError:
             return  # it is gone; its end is read from the link
+        except OSError:
+            # Longer than the link takes (EMSGSIZE): a new one is forked with what the view says.
+            self.replace()
+        else:
+            self._answers.expect(worker, patience)
 
     def tell_all(self, view: View) -> None:
         """Sends a view to the packet process that counts and to the one that is starting."""
         for worker in (self.current, self._next):
-            if worker is not None:
+            # Telling the first may have replaced the second, by one that knows.
+            if worker is not None and (worker is self.current or worker is self._next):
                 self.tell(worker, view)
 
     def reap(self) -> None:

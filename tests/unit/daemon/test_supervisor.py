@@ -426,3 +426,32 @@ def test_ask_nobody(house: House) -> None:
     starting = house.supervisor.ask(5.0)
     house.dies(0)
     assert (starting, house.supervisor.ask(5.0), house.loop.waiting) == (True, False, [0.5])
+
+
+LONG = View({"eth0": frozenset(number.to_bytes(16, "big") for number in range(30_000))})
+"""More than a link takes."""
+
+
+def test_a_view_too_long_for_the_link(house: House) -> None:
+    """When a view is too long another packet process is forked with it; the old one goes on until then."""
+    house.says(0, READY)
+    house.supervisor.tell_all(LONG)
+    both = house.running()
+    house.says(1, READY)
+    assert ([0, 1], [1], ["ready 0", "ready 1"]) == (both, house.running(), house.told)
+
+
+def test_a_view_too_long_while_another_starts(house: House) -> None:
+    """The one that starts is replaced too, once: it does not know the view either."""
+    house.says(0, READY)
+    house.supervisor.replace()
+    house.supervisor.tell_all(LONG)
+    assert ([0, 2], 3) == (house.running(), len(house.workers))
+
+
+def test_no_answer_to_a_view_that_was_not_sent(house: House) -> None:
+    """The old packet process owes no answer to what it could not be told."""
+    house.says(0, READY)
+    house.supervisor.tell_all(LONG)
+    house.says(0, PONG)
+    assert ["ready 0", "malformed PONG that nobody asked for"] == house.told[:2]
