@@ -7,6 +7,7 @@ from typing import Protocol
 
 from knockd.edge import logs
 from knockd.edge.link import Kind, Message, View
+from knockd.edge.privileges import User, packet_user
 from knockd.edge.sockets import listening_ports
 from knockd.engine.overlap import Overlap
 from knockd.keeper.doorkeeper import Doorkeeper
@@ -72,6 +73,8 @@ class Listening:
         self._reporter = reporter
         self._doorkeeper = doorkeeper
         self._daemon = daemon
+        self._user: User | None = None
+        self._user_of: Config | None = None
         self._failure = ""
         self._news = "starting"  # what the log calls it when a packet process captures
         self._keeps = ""
@@ -106,6 +109,15 @@ class Listening:
         self._follow.stop()
         self.supervisor.stop()
 
+    def _packet_user(self) -> User | None:
+        """Who the packet process becomes. Asked once a configuration: a list of users can be far away.
+
+        Raises OSError.
+        """
+        if self._user_of is not self._config:
+            self._user, self._user_of = packet_user(self._config.options.user), self._config
+        return self._user
+
     def _start_worker(self) -> WorkerProcess | None:
         scene = self._follow.begin()
         if not scene.captures:
@@ -116,6 +128,7 @@ class Listening:
             self._config,
             tuple(scene.captures),
             View(scene.addresses, self._rotation.sequences),
+            user=self._packet_user(),
             overlap=0.0 if current is None else OVERLAP + 2 * current.config.options.latency / 1000,
             listening=listening_ports(),
             ipv6=self._settings.ipv6,

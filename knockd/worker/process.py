@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from knockd.edge.children import fork_child
 from knockd.edge.link import View, pair
-from knockd.edge.privileges import packet_user
+from knockd.edge.privileges import User
 from knockd.engine.limits import BURST, RATE, TokenBucket
 from knockd.worker.worker import Worker
 from knockd_conf.model import Config, Step
@@ -43,6 +43,7 @@ def start_worker(
     interfaces: Sequence[str],
     view: View,
     *,
+    user: User | None,
     overlap: float = 0.0,
     listening: frozenset[Step] = frozenset(),
     ipv6: bool = True,
@@ -51,11 +52,10 @@ def start_worker(
 ) -> WorkerProcess:
     """Forks a packet process; its first message says whether it captures (READY) or why not (FAILED).
 
-    For ``overlap`` seconds it listens before it says so: in these the one before it comes to the end
-    of what it has under way. ``listening`` are ports with a socket on this host, for the choice of
-    guards; ``silent``: it holds no terminal. Raises OSError when it cannot be started.
+    It becomes ``user``. For ``overlap`` seconds it listens before it says so: in these the one before
+    it comes to the end of what it has under way. ``listening`` are ports with a socket on this host,
+    for the choice of guards; ``silent``: it holds no terminal. Raises OSError when it cannot be started.
     """
-    user = packet_user(config.options.user)
     ours, theirs = pair()
 
     def main() -> int:
