@@ -357,3 +357,11 @@ def test_hup_at_the_end(pair: Pair, start: Start) -> None:
         daemon.signal(signal.SIGHUP)
     assert daemon.process.wait(10) == 0
     assert 0 == daemon.count("re-reading config file")
+
+
+def test_a_file_that_everybody_can_read(bare: Daemon) -> None:
+    """What a reload finds good but surprising is in the log, once a reload."""
+    bare.config_path.chmod(0o644)
+    bare.signal(signal.SIGHUP)
+    bare.wait_for("starting up", times=2)
+    assert 1 == bare.count(f"{bare.config_path}: everybody on this machine can read the sequences")
