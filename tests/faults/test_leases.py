@@ -234,3 +234,13 @@ def test_a_start_command_that_outlives_the_daemon_is_still_undone(
     victim.settle()
     assert [command.verb for command in victim.commands()] == ["start", "stop"]
     stop(victim)
+
+
+def test_what_the_end_could_not_close(pair: Pair, start: Start) -> None:
+    """A door whose stop command outlasts the end is told with who will close it."""
+    slow = door("slow", "1700,1800", start_command="true", stop_command="sleep 20", cmd_timeout=600)
+    daemon = start(pair.server, config(slow))
+    send_knock(pair.client, SERVER[4], "1700", "1800")
+    daemon.wait_for("running command: true")
+    assert daemon.stop() == 0
+    assert daemon.log_lines()[-1] == "1 doors could not be closed before the end, the next start closes them"
