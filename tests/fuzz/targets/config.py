@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import glob
 import importlib
+import os
 import re
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
@@ -53,6 +54,10 @@ class Memory:
     def escape(self, text: str) -> str:
         """As glob.escape."""
         return glob.escape(text)
+
+    def fsdecode(self, path: bytes) -> str:
+        """As os.fsdecode."""
+        return os.fsdecode(path)
 
     def lexists(self, path: str) -> bool:
         """As os.path.lexists."""
