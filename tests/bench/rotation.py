@@ -85,7 +85,7 @@ def _attach(capture: Capture, made: Prefilter) -> None:
 
 
 def _setfilter(capture: Capture, made: Prefilter) -> None:
-    capture._reader.setfilter(made.text)
+    capture._reader.setfilter(made.text())
 
 
 def run(quick: bool, say: Say) -> Outcome:
