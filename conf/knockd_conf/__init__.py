@@ -1,8 +1,10 @@
-"""Configuration text to values: the lowest layer, standard library only. The grammar is in knockd.conf(5)."""
+"""Configuration text to values: the lowest layer, standard library only. The grammar is in knockd.conf(5).
 
-from knockd_conf.doors import Resolve
+Here are the values. What makes them out of files is in ``knockd_conf.load``: whoever has a
+configuration already does without.
+"""
+
 from knockd_conf.errors import ConfigError, Problem
-from knockd_conf.load import load, system_resolver
 from knockd_conf.model import (
     MAX_STEPS,
     Config,
@@ -31,9 +33,6 @@ __all__ = [
     "Problem",
     "Protocol",
     "Reknock",
-    "Resolve",
     "Step",
     "TrustPolicy",
-    "load",
-    "system_resolver",
 ]

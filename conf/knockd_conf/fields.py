@@ -6,7 +6,6 @@ Nothing here resolves a name or touches a file; every message shows what was see
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable
 from enum import Enum
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -194,4 +193,6 @@ def door_name(text: str) -> str:
 
 
 def _garbles(c: str) -> bool:
+    import unicodedata  # 0.2 MB, which only who reads a configuration needs
+
     return unicodedata.category(c) in ("Cc", "Zl", "Zp") or unicodedata.bidirectional(c) in _BIDI_CONTROLS

@@ -9,7 +9,6 @@ import os
 import shlex
 import stat
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from knockd_conf.errors import Problem
 
@@ -37,11 +36,16 @@ class TrustPolicy:
 def _outer_root() -> frozenset[int]:
     """In a user namespace root's files appear to be owned by the overflow uid (user_namespaces(7))."""
     try:
-        if Path("/proc/self/uid_map").read_text().split() == _FULL_MAP:
+        if _read("/proc/self/uid_map").split() == _FULL_MAP:
             return frozenset()
-        return frozenset({int(Path("/proc/sys/kernel/overflowuid").read_text())})
+        return frozenset({int(_read("/proc/sys/kernel/overflowuid"))})
     except (OSError, ValueError):
         return frozenset()
+
+
+def _read(path: str) -> str:
+    with open(path, encoding="ascii") as file:
+        return file.read()
 
 
 @dataclass(frozen=True, slots=True)

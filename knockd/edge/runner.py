@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-import shutil
 import signal
 import subprocess
 from collections import deque
@@ -33,6 +32,11 @@ MAX_OPEN_OUTPUTS = 64
 
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 """Exit statuses a shell gives to a command it cannot run."""
+
+_SHELL = "/bin/sh"
+_FOR_A_SHELL = frozenset({errno.ENOENT, errno.EACCES, errno.ENOEXEC})
+"""Errors of execve(2) that a shell deals with: it says what is missing or may not be run, with the
+statuses above, and reads a script without "#!" line itself."""
 
 _KILL_AFTER = 2.0
 """Seconds between TERM and KILL for what is past its deadline."""
@@ -155,25 +159,13 @@ class Runner:
         command = job.command
         self._busy[command.queue] = self._busy.get(command.queue, 0) + 1
         job.on_start()
-        program = None if command.words is None else shutil.which(command.words[0])
         try:
-            # Bytes, or Popen would encode it all as the locale has it, and fail where that lacks a character.
-            shell = (b"/bin/sh", b"-c", encoded(command.line))
-            argv: Sequence[bytes] = shell
-            if command.words is not None and program is not None:
-                argv = (os.fsencode(program), *map(encoded, command.words[1:]))
-            variables = {encoded(name): encoded(value) for name, value in command.environment.items()}
-            try:
-                job.process, job.reader = _spawn(argv, variables)
-            except OSError as error:
-                if error.errno != errno.ENOEXEC:
-                    raise
-                # A script without "#!" line: a shell reads it itself.
-                job.process, job.reader = _spawn(shell, variables)
+            job.process, job.reader = _run(command)
         except (OSError, ValueError, subprocess.SubprocessError) as error:
             # ValueError: a null byte, or what no encoding has. One command must not keep others from running.
             reason = error.strerror if isinstance(error, OSError) else str(error)
-            job.output += f"{program or '/bin/sh'}: {reason}".encode("utf-8", "backslashreplace")
+            program = _SHELL if command.words is None else command.words[0]
+            job.output += f"{program}: {reason}".encode("utf-8", "backslashreplace")
             status = NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE
             self._loop.call_soon(self._finish, job, status)
             return
@@ -269,6 +261,19 @@ class Runner:
 def inherited() -> dict[str, str]:
     """The environment that we were started with; the runner makes the very same bytes of it."""
     return {decoded(name): decoded(value) for name, value in os.environb.items()}
+
+
+def _run(command: Command) -> tuple[subprocess.Popen[bytes], int]:
+    """Starts a command, by a shell when it needs one. Raises what Popen raises."""
+    # Bytes, or Popen would encode it all as the locale has it, and fail where that lacks a character.
+    variables = {encoded(name): encoded(value) for name, value in command.environment.items()}
+    if command.words is not None:
+        try:
+            return _spawn([encoded(word) for word in command.words], variables)
+        except OSError as error:
+            if error.errno not in _FOR_A_SHELL:
+                raise
+    return _spawn((_SHELL.encode(), b"-c", encoded(command.line)), variables)
 
 
 def _spawn(argv: Sequence[bytes], environment: Mapping[bytes, bytes]) -> tuple[subprocess.Popen[bytes], int]:

@@ -17,15 +17,16 @@ from knockd.edge.children import fork_child
 from knockd.edge.lookup import Names
 from knockd.edge.notify import Manager
 from knockd.edge.pidfile import PidFile
+from knockd.edge.privileges import User
 from knockd.keeper.doorkeeper import Doorkeeper
 from knockd.keeper.listening import Listening
 from knockd.keeper.powerless import fork_powerless
 from knockd.keeper.reload import Reload
 from knockd.keeper.reporter import Reporter
 from knockd.keeper.service import Service, status_line
-from knockd.keeper.settings import Settings
+from knockd.keeper.settings import Loaded, Settings
 from knockd.keeper.sinks import Sinks
-from knockd_conf import Config
+from knockd_conf import Config, Problem
 from knockd_conf.model import OnExit
 
 PATIENCE = 3.0
@@ -42,11 +43,11 @@ class Keeper:
     """
 
     def __init__(
-        self, settings: Settings, config: Config, manager: Manager, started: Callable[[int, str], None]
+        self, settings: Settings, loaded: Loaded, manager: Manager, started: Callable[[int, str], None]
     ) -> None:
         self._settings = settings
         self._manager = manager
-        self._config = config
+        self._loaded = loaded
         self._started: Callable[[int, str], None] | None = started
         self._status = 0
         self._pid_file: PidFile | None = None
@@ -64,7 +65,7 @@ class Keeper:
         loop.set_exception_handler(self._reporter.fault)
         self._doorkeeper = Doorkeeper(loop, self._reporter, self._config)
         self._listening = Listening(
-            loop, self._settings, self._config, self._reporter, self._doorkeeper, self
+            loop, self._settings, self._loaded, self._reporter, self._doorkeeper, self
         )
         self._service = Service(
             loop,
@@ -76,7 +77,13 @@ class Keeper:
         self._doorkeeper.changed = self._service.changed
         loop.add_signal_handler(signal.SIGCHLD, self._child_ended)
         self._reload = Reload(
-            loop, fork_child, self._settings.load, begun=self._reading, bad=self._refuse, good=self._adopt
+            loop,
+            fork_child,
+            self._settings.read,
+            self._settings.config_path,
+            begun=self._reading,
+            bad=self._refuse,
+            good=self._adopt,
         )
         loop.add_signal_handler(signal.SIGHUP, self._hangup)
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -126,8 +133,12 @@ class Keeper:
         )
         return logs.configure(self._sinks.write, options.log_format)
 
-    def _user(self) -> str | None:
-        return self._config.options.user
+    @property
+    def _config(self) -> Config:
+        return self._loaded.config
+
+    def _user(self) -> User | None:
+        return self._loaded.user
 
     def _child_ended(self) -> None:
         self._doorkeeper.runner.reap()
@@ -211,14 +222,15 @@ class Keeper:
         self._reporter.say("reading", path=self._settings.config_path)
         self._service.reloading()
 
-    def _refuse(self, problems: Sequence[str]) -> None:
+    def _refuse(self, problems: Sequence[Problem]) -> None:
         for problem in problems:
-            self._reporter.say("config-problem", level="error", problem=problem)
+            self._reporter.say("config-problem", level="error", problem=str(problem))
         self._reporter.say("config-kept", level="error", count=len(problems))
         self._service.up()
 
-    def _adopt(self, config: Config) -> None:
-        before, self._config = self._config, config
+    def _adopt(self, loaded: Loaded) -> None:
+        before, config = self._config, loaded.config
+        self._loaded = loaded
         if config.options != before.options:
             sinks = self._sinks
             self._reporter.log = self._open_log()
@@ -227,7 +239,7 @@ class Keeper:
                 self._reporter.say("reopening", path=config.options.log_file)
         self._tell_notes()
         self._doorkeeper.adopt(config)
-        self._listening.adopt(config)
+        self._listening.adopt(loaded)
         path = config.options.pid_file
         if self._pid_file is not None and path is not None and path != self._pid_file.path:
             self._hold_pid_file(path)

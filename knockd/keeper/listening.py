@@ -7,7 +7,6 @@ from typing import Protocol
 
 from knockd.edge import logs
 from knockd.edge.link import Kind, Message, View
-from knockd.edge.privileges import User, packet_user
 from knockd.edge.sockets import listening_ports
 from knockd.engine.overlap import Overlap
 from knockd.keeper.doorkeeper import Doorkeeper
@@ -15,10 +14,9 @@ from knockd.keeper.follow import Follow
 from knockd.keeper.messages import log_message, opening
 from knockd.keeper.reporter import Reporter
 from knockd.keeper.rotation import Rotation
-from knockd.keeper.settings import Settings
+from knockd.keeper.settings import Loaded, Settings
 from knockd.keeper.supervisor import Supervisor
 from knockd.worker.process import WorkerProcess, start_worker
-from knockd_conf import Config
 
 EX_SOFTWARE = 70
 
@@ -63,23 +61,21 @@ class Listening:
         self,
         loop: asyncio.AbstractEventLoop,
         settings: Settings,
-        config: Config,
+        loaded: Loaded,
         reporter: Reporter,
         doorkeeper: Doorkeeper,
         daemon: Daemon,
     ) -> None:
         self._settings = settings
-        self._config = config
+        self._config, self._user = loaded.config, loaded.user
         self._reporter = reporter
         self._doorkeeper = doorkeeper
         self._daemon = daemon
-        self._user: User | None = None
-        self._user_of: Config | None = None
         self._failure = ""
         self._news = "starting"  # what the log calls it when a packet process captures
         self._keeps = ""
         self._overlap = Overlap()
-        self._rotation = self._previous = Rotation(config, reporter)
+        self._rotation = self._previous = Rotation(self._config, reporter)
         self.supervisor = Supervisor(loop, self._start_worker, self)
         self._follow = Follow(loop, self.supervisor, self._wanted, self._interfaces_changed, self._say)
 
@@ -93,13 +89,13 @@ class Listening:
         """What is asked for and not there."""
         return self._follow.waiting
 
-    def adopt(self, config: Config) -> None:
+    def adopt(self, loaded: Loaded) -> None:
         """Listens for another configuration; the packet process of the one before goes on until then."""
         current = self.supervisor.current
         if current is not None and current.config is self._config:
             self._previous = self._rotation  # the packet process that still counts goes by it
-        self._config = config
-        self._rotation = Rotation(config, self._reporter)
+        self._config, self._user = loaded.config, loaded.user
+        self._rotation = Rotation(self._config, self._reporter)
         self._news = "starting"
         self._follow.pardon()
         self.supervisor.replace()
@@ -108,15 +104,6 @@ class Listening:
         """Nothing is listened on any more."""
         self._follow.stop()
         self.supervisor.stop()
-
-    def _packet_user(self) -> User | None:
-        """Who the packet process becomes. Asked once a configuration: a list of users can be far away.
-
-        Raises OSError.
-        """
-        if self._user_of is not self._config:
-            self._user, self._user_of = packet_user(self._config.options.user), self._config
-        return self._user
 
     def _start_worker(self) -> WorkerProcess | None:
         scene = self._follow.begin()
@@ -128,7 +115,7 @@ class Listening:
             self._config,
             tuple(scene.captures),
             View(scene.addresses, self._rotation.sequences),
-            user=self._packet_user(),
+            user=self._user,
             overlap=0.0 if current is None else OVERLAP + 2 * current.config.options.latency / 1000,
             listening=listening_ports(),
             ipv6=self._settings.ipv6,

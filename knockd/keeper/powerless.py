@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterable
 
 from knockd.edge.children import fork_child
 from knockd.edge.lookup import Fork
-from knockd.edge.privileges import NoSuchUserError, User, give_up, packet_user
+from knockd.edge.privileges import User, give_up
 
 DESCRIPTORS = 64
 """A look-up opens the resolver's files and its sockets, a few at a time."""
 
 
-def fork_powerless(user: Callable[[], str | None]) -> Fork:
-    """A fork whose children are the packet process's user (``user``: the one asked for), without rights.
+def fork_powerless(user: Callable[[], User | None]) -> Fork:
+    """A fork whose children become ``user``, the packet process's, without rights.
 
     What cannot be given up is kept in silence: the packet process says the same out loud.
     """
@@ -21,16 +21,9 @@ def fork_powerless(user: Callable[[], str | None]) -> Fork:
     def fork(main: Callable[[], int], keep: Iterable[int]) -> int:
         def powerless() -> int:
             "localhost".encode("idna")  # imported now: our own files may not be for everybody to read
-            give_up(_user(user()), DESCRIPTORS)
+            give_up(user(), DESCRIPTORS)
             return main()
 
         return fork_child(powerless, keep)
 
     return fork
-
-
-def _user(name: str | None) -> User | None:
-    try:
-        return packet_user(name)
-    except NoSuchUserError:
-        return packet_user(None)

@@ -8,13 +8,21 @@ from dataclasses import dataclass, replace
 from typing import overload
 
 from knockd.edge import netlink
-from knockd.edge.privileges import is_user
+from knockd.edge.privileges import NoSuchUserError, User, is_user, packet_user
 from knockd.engine.commands import encoded
 from knockd.engine.interfaces import choose
-from knockd_conf import Config, ConfigError, Problem, TrustPolicy, load
+from knockd_conf import Config, ConfigError, Problem, TrustPolicy
 from knockd_conf.model import Options
 
 DEFAULT_PID_FILE = "/var/run/knockd.pid"
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A good configuration, and who the packet process becomes under it (None: stays who it is)."""
+
+    config: Config
+    user: User | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +44,18 @@ class Settings:
     ipv6: bool = True
     allow_insecure_config: bool = False
 
+    def read(self) -> Loaded:
+        """Reads what the daemon runs by. Asks for users and names, which may be far away. Raises ConfigError."""
+        config = self.load()
+        try:
+            return Loaded(config, packet_user(config.options.user))
+        except NoSuchUserError as error:  # removed since the line before
+            raise ConfigError([Problem(config.path, None, "User", str(error))]) from None
+
     def load(self) -> Config:
         """Reads the configuration and lays the command line over it. Raises ConfigError."""
+        from knockd_conf.load import load  # here, for the daemon itself never reads one
+
         trust = TrustPolicy.current(allow_insecure=self.allow_insecure_config)
         config = load(self.config_path, host=self.host, trust=trust, is_user=is_user)
         if not config.doors:

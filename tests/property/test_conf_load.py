@@ -20,8 +20,8 @@ from knockd_conf import (
     Reknock,
     Step,
     TrustPolicy,
-    load,
 )
+from knockd_conf.load import load
 
 BOUNDED = settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]

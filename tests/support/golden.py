@@ -19,7 +19,8 @@ from knockd_bpf.layout import Layout, layout_for
 from knockd_bpf.render import render
 from knockd_bpf.vm import run
 from knockd_bpf.wire import UDP
-from knockd_conf import Step, TrustPolicy, load
+from knockd_conf import Step, TrustPolicy
+from knockd_conf.load import load
 from knockd_conf.model import Protocol
 from tests.support.headers import LINKTYPES
 

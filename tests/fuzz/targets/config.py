@@ -14,8 +14,9 @@ from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from unittest.mock import patch
 
-from knockd_conf import MAX_STEPS, Config, ConfigError, Door, Options, TrustPolicy, load
+from knockd_conf import MAX_STEPS, Config, ConfigError, Door, Options, TrustPolicy
 from knockd_conf.errors import Problem
+from knockd_conf.load import load
 from knockd_conf.source import Source
 
 FOLDER = PurePosixPath("/etc/knockd")

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from knockd_conf import Config, ConfigError, TrustPolicy, load
+from knockd_conf import Config, ConfigError, TrustPolicy
+from knockd_conf.load import load
 
 Load = Callable[..., Config]
 Problems = Callable[..., list[str]]

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from knockd_conf import Config, ConfigError, LogFormat, TrustPolicy, load
+from knockd_conf import Config, ConfigError, LogFormat, TrustPolicy
 from knockd_conf.keys import ALL_KEYS, Key
+from knockd_conf.load import load
 
 ROOT = Path(__file__).parents[3]
 CONF = ROOT / "conf"

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from knockd_conf import ConfigError, TrustPolicy, load
+from knockd_conf import ConfigError, TrustPolicy
+from knockd_conf.load import load
 
 TRUST = TrustPolicy(enforce=False)
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from knockd_conf import ConfigError, TrustPolicy, load
+from knockd_conf import ConfigError, TrustPolicy, trust
+from knockd_conf.load import load
 from knockd_conf.trust import Held, exposed, judge
 
 ROOT = TrustPolicy(enforce=True)
@@ -149,14 +150,14 @@ def test_user_namespace(
     """The overflow uid counts as root exactly in a user namespace; when that cannot be told, it does not."""
     texts = {"/proc/self/uid_map": uid_map, "/proc/sys/kernel/overflowuid": overflow}
 
-    def read_text(path: Path) -> str:
-        text = texts[str(path)]
+    def read(path: str) -> str:
+        text = texts[path]
         if text is None:
             raise FileNotFoundError
         return text
 
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    monkeypatch.setattr(Path, "read_text", read_text)
+    monkeypatch.setattr(trust, "_read", read)
     assert expected == TrustPolicy.current().owners
 
 

@@ -6,6 +6,8 @@ import json
 import os
 import re
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import pytest
 
 import knockd
 from knockd import cli
+from knockd.arguments import read
 from knockd.keeper.settings import DEFAULT_PID_FILE, Settings, listening_on, missing
 
 GOOD = """
@@ -90,14 +93,12 @@ def test_long_options() -> None:
     line = (
         "--interface lo --daemon --config x --debug --lookup --pidfile y --logfile z --verbose --only-ip-v4"
     )
-    arguments = cli.parser().parse_args(line.split())
-    assert (arguments.interface, arguments.config, arguments.pidfile, arguments.logfile) == (
-        "lo",
-        "x",
-        "y",
-        "z",
+    settings = read(line.split()).settings
+    assert (settings.interfaces, settings.config_path, settings.pid_file, settings.log_file) == (
+        ("lo",),
+        *map(os.path.abspath, ("x", "y", "z")),
     )
-    assert all((arguments.daemon, arguments.debug, arguments.lookup, arguments.verbose, arguments.only_ip_v4))
+    assert all((settings.daemon, settings.debug, settings.lookup, settings.verbose, not settings.ipv6))
 
 
 def test_name_without_an_answer(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -105,7 +106,7 @@ def test_name_without_an_answer(capsys: pytest.CaptureFixture[str], tmp_path: Pa
     path = tmp_path / "knockd.conf"
     path.write_text("[a]\nSequence = 1\nTarget = a.invalid\n")
     path.chmod(0o600)
-    assert (run("-c", path), "'a.invalid'" in capsys.readouterr().err) == (75, True)
+    assert (run("-t", "-c", path), "'a.invalid'" in capsys.readouterr().err) == (75, True)
 
 
 def test_name_without_an_answer_is_not_all(tmp_path: Path) -> None:
@@ -113,13 +114,13 @@ def test_name_without_an_answer_is_not_all(tmp_path: Path) -> None:
     path = tmp_path / "knockd.conf"
     path.write_text("[a]\nSequence = 1\nTarget = a.invalid\n[b]\nSequence = x\n")
     path.chmod(0o600)
-    assert run("-c", path) == 78
+    assert run("-t", "-c", path) == 78
 
 
 def test_missing_config(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """A config file that is not there ends with 78 and is named."""
     missing_path = tmp_path / "none.conf"
-    status = run("-c", missing_path)
+    status = run("-t", "-c", missing_path)
     said = capsys.readouterr().err
     assert (status, said.count("\n"), str(missing_path) in said, "No such file" in said) == (
         78,
@@ -132,7 +133,7 @@ def test_missing_config(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> N
 def test_bad_config(capsys: pytest.CaptureFixture[str], path: Path) -> None:
     """All problems of a config come at once, one a line, and the status is 78."""
     path.write_text("[options]\nLatency = 0\n[ssh]\nSequence = 1,x\nTimout = 5\n")
-    status = run("-c", path)
+    status = run("-t", "-c", path)
     assert (status, capsys.readouterr().err) == (
         78,
         f"{path}:2: Latency: expected a whole number of milliseconds from 1 to 1000, got '0'\n"
@@ -144,7 +145,7 @@ def test_bad_config(capsys: pytest.CaptureFixture[str], path: Path) -> None:
 def test_no_door(capsys: pytest.CaptureFixture[str], path: Path) -> None:
     """A config without a door has nothing to do."""
     path.write_text("[options]\nUseSyslog\n")
-    assert (run("-c", path), capsys.readouterr().err) == (
+    assert (run("-t", "-c", path), capsys.readouterr().err) == (
         78,
         f"{path}: expected at least one door, got none\n",
     )
@@ -160,13 +161,51 @@ def test_config_that_others_can_write(capsys: pytest.CaptureFixture[str], path: 
     assert (refused, "chmod" in message, allowed) == (78, True, 0)
 
 
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [("[a]\nSequence = 1\nTarget = a.invalid\n", 75), ("[ssh]\nSequence = x\nTimout = 5\n", 78), (None, 78)],
+    ids=["name server", "mistakes", "no file"],
+)
+def test_start_with_a_bad_config(
+    capsys: pytest.CaptureFixture[str], path: Path, text: str | None, status: int
+) -> None:
+    """The daemon refuses to start with what -t refuses, in the same words and with the same status."""
+    path.unlink()
+    if text is not None:
+        path.write_text(text)
+        path.chmod(0o600)
+    checked = run("-t", "-c", path), capsys.readouterr().err
+    started = start("from knockd.cli import main; sys.exit(main())", "-c", path)
+    assert ((status, checked[1]), status) == ((started.returncode, started.stderr), checked[0])
+
+
+def test_a_daemon_holds_no_parser(path: Path) -> None:
+    """What only reads the command line and the configuration is not in the daemon's memory."""
+    code = (
+        "from knockd.cli import main; from knockd.keeper import keeper;"
+        "keeper.Keeper = lambda settings, loaded, manager, started: print(loaded.config.path, *sys.modules); "
+        "main()"
+    )
+    config_path, *held = start(code, "-c", path).stdout.split()
+    parsers = {"argparse", "gettext", "configparser", "difflib", "pathlib", "shutil", "unicodedata"}
+    parsers |= {"knockd.arguments", "knockd_conf.load", "knockd_conf.ini"}
+    assert (config_path, parsers & set(held)) == (str(path), set())
+
+
+def start(code: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """A Python of its own that runs ``code`` with these arguments of its command line."""
+    command = (sys.executable, "-c", f"import sys; {code}", *map(str, arguments))
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+
+
 def test_relative_path(
     capsys: pytest.CaptureFixture[str], path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Messages name the whole path of a config that was given by a part of it."""
     monkeypatch.chdir(path.parent)
     path.write_text("[ssh]\n")
-    run("-c", path.name)
+    run("-t", "-c", path.name)
     assert capsys.readouterr().err.startswith(f"{path}:")
 
 

@@ -10,7 +10,8 @@ from knockd.check import scans
 from knockd.dryrun import as_text, filters, guard_line
 from knockd.engine.guards import guards_of
 from knockd.engine.texts import CLASSIC
-from knockd_conf import Config, TrustPolicy, load
+from knockd_conf import Config, TrustPolicy
+from knockd_conf.load import load
 from tests.support.played import steps
 
 WARNING = "a port scan in {} order opens it: no guard port is close before or between its steps"

@@ -7,6 +7,7 @@ import socket
 
 import pytest
 
+from knockd.edge.privileges import packet_user
 from knockd.keeper.powerless import fork_powerless
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="who is not root has nothing to give up")
@@ -21,7 +22,7 @@ def status_of_child() -> dict[str, str]:
             os.write(writer, status.read())
         return 0
 
-    pid = fork_powerless(lambda: None)(main, [writer])
+    pid = fork_powerless(lambda: packet_user(None))(main, [writer])
     os.close(writer)
     with os.fdopen(reader, encoding="ascii") as told:
         lines = told.read().splitlines()
@@ -47,7 +48,7 @@ def test_it_can_still_ask() -> None:
         os.write(writer, socket.gethostbyaddr("127.0.0.1")[0].encode())
         return 0
 
-    pid = fork_powerless(lambda: None)(main, [writer])
+    pid = fork_powerless(lambda: packet_user(None))(main, [writer])
     os.close(writer)
     with os.fdopen(reader) as told:
         assert told.read() == "localhost"

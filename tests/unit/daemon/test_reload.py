@@ -12,13 +12,16 @@ from pathlib import Path
 import pytest
 
 from knockd.edge.children import fork_child
+from knockd.edge.privileges import User
 from knockd.keeper import reload
 from knockd.keeper.reload import Reload
+from knockd.keeper.settings import Loaded
 from knockd_conf import Config, ConfigError, Problem
 from knockd_conf.model import Options
 from tests.support.played import door
 
-CONFIG = Config("/etc/knockd.conf", Options(), (door("1 2"),), "host", ("/etc/knockd.conf",))
+PATH = "/etc/knockd.conf"
+CONFIG = Loaded(Config(PATH, Options(), (door("1 2"),), "host", (PATH,)), User("knockd", 103, 203))
 
 
 class Desk:
@@ -27,16 +30,16 @@ class Desk:
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
         self.begun = 0
-        self.outcomes: list[Config | Sequence[str]] = []
+        self.outcomes: list[Loaded | Sequence[str]] = []
 
     def reload(
         self,
-        load: Callable[[], Config],
+        load: Callable[[], Loaded],
         fork: Callable[[Callable[[], int], Iterable[int]], int] = fork_child,
     ) -> Reload:
         """One that reads the configuration with ``load``."""
         made = Reload(
-            self.loop, fork, load, begun=self._begun, good=self.outcomes.append, bad=self.outcomes.append
+            self.loop, fork, load, PATH, begun=self._begun, good=self.outcomes.append, bad=self._bad
         )
         self.loop.add_signal_handler(signal.SIGCHLD, made.reap)
         return made
@@ -53,6 +56,9 @@ class Desk:
 
     def _begun(self) -> None:
         self.begun += 1
+
+    def _bad(self, problems: Sequence[Problem]) -> None:
+        self.outcomes.append([str(problem) for problem in problems])
 
 
 @pytest.fixture
@@ -73,19 +79,19 @@ async def _collected(before: set[str]) -> None:
             await asyncio.sleep(0.001)
 
 
-def hang() -> Config:
+def hang() -> Loaded:
     """A resolver that does not answer."""
     time.sleep(60)
     return CONFIG
 
 
-def die() -> Config:
+def die() -> Loaded:
     """What the kernel does to a process when memory is short."""
     os.kill(os.getpid(), signal.SIGKILL)
     return CONFIG
 
 
-def refuse() -> Config:
+def refuse() -> Loaded:
     """A file with two mistakes."""
     raise ConfigError([Problem("f", 1, "a", "expected b, got c"), Problem("f", 2, None, "expected d")])
 
@@ -104,9 +110,8 @@ def test_good(desk: Desk) -> None:
 
 def test_large(desk: Desk) -> None:
     """A configuration of thousands of doors is longer than a pipe."""
-    large = Config(
-        "/etc/knockd.conf", Options(), tuple(door("1 2", name=f"{n}") for n in range(3_000)), "h", ()
-    )
+    doors = tuple(door("1 2", name=f"{n}") for n in range(3_000))
+    large = Loaded(Config(PATH, Options(), doors, "h", ()), None)
     desk.reload(lambda: large).ask()
     desk.until(1)
     assert [large] == desk.outcomes
@@ -124,8 +129,8 @@ def test_one_more(desk: Desk, tmp_path: Path) -> None:
     go = tmp_path / "go"
     os.mkfifo(go)
 
-    def load() -> Config:
-        return Config(go.read_text(), Options(), (), "h", ())
+    def load() -> Loaded:
+        return Loaded(Config(go.read_text(), Options(), (), "h", ()), None)
 
     made = desk.reload(load)
     for _ in range(5):
@@ -133,7 +138,10 @@ def test_one_more(desk: Desk, tmp_path: Path) -> None:
     for number, text in enumerate(("old", "new"), 1):
         desk.loop.run_in_executor(None, go.write_text, text)
         desk.until(number)
-    assert (["old", "new"], 2) == ([one.path for one in desk.outcomes if isinstance(one, Config)], desk.begun)
+    assert (["old", "new"], 2) == (
+        [one.config.path for one in desk.outcomes if isinstance(one, Loaded)],
+        desk.begun,
+    )
 
 
 def test_hanging(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,14 +149,31 @@ def test_hanging(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reload, "PATIENCE", 0.1)
     desk.reload(hang).ask()
     desk.until(1)
-    assert [["the configuration could not be read within 0 seconds"]] == desk.outcomes
+    assert [["/etc/knockd.conf: could not be read: it took more than 0 seconds"]] == desk.outcomes
 
 
 def test_dying(desk: Desk) -> None:
     """A child that dies has told nothing."""
     desk.reload(die).ask()
     desk.until(1)
-    assert [["the configuration could not be read: the process that does so ended early"]] == desk.outcomes
+    assert [["/etc/knockd.conf: could not be read: the process that does so ended early"]] == desk.outcomes
+
+
+def test_replaced(desk: Desk) -> None:
+    """When our own files are gone or others since the start, the problem says what to do."""
+
+    def load() -> Loaded:
+        from knockd_conf import gone  # type: ignore[attr-defined]
+
+        assert gone
+        return CONFIG
+
+    desk.reload(load).ask()
+    desk.until(1)
+    (problems,) = desk.outcomes
+    assert isinstance(problems, list)
+    assert problems[0].startswith("/etc/knockd.conf: could not be read: cannot import name 'gone'")
+    assert problems[0].endswith("; after an upgrade restart knockd")
 
 
 def test_no_process(desk: Desk) -> None:
@@ -158,7 +183,7 @@ def test_no_process(desk: Desk) -> None:
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
     desk.reload(lambda: CONFIG, full).ask()
-    assert [["the configuration could not be read: Resource temporarily unavailable"]] == desk.outcomes
+    assert [["/etc/knockd.conf: could not be read: Resource temporarily unavailable"]] == desk.outcomes
 
 
 def test_stop(desk: Desk) -> None:
@@ -175,7 +200,7 @@ def test_nothing_is_left(desk: Desk) -> None:
     """Neither processes nor descriptors pile up, whatever the outcomes."""
     before = len(os.listdir("/proc/self/fd")), children()
 
-    def load() -> Config:
+    def load() -> Loaded:
         return (lambda: CONFIG, refuse, die)[desk.begun % 3]()
 
     made = desk.reload(load)
