@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from knockd_bpf.terms import Destinations, Group, Term, arrange, merge_ports
 from knockd_bpf.wire import TCP, UDP
 from knockd_conf.model import Door, FlagRule, Step
 
 
-@dataclass(frozen=True, slots=True)
-class Watch:
+class Watch(NamedTuple):
     """What one door wants to see: (protocol, port) pairs, its flag rule, its own destinations.
 
     ``target`` holds packed addresses; empty means the interface's own. The flag rule speaks of

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from enum import Enum
 from itertools import pairwise
-from typing import Final
+from typing import Final, NamedTuple
 
 from knockd_bpf.instruction import MAX_INSTRUCTIONS
 from knockd_bpf.layout import Layout
@@ -39,8 +38,7 @@ class Addresses(Enum):
     DROPPED = "dropped"
 
 
-@dataclass(frozen=True, slots=True)
-class Fitted:
+class Fitted(NamedTuple):
     """A program that the kernel takes and the term it stands for.
 
     ``widened`` is the share (0 to 1) of all 65,536 ports that pass in some protocol without being
@@ -109,8 +107,8 @@ def _candidates(term: Term, laid: Laid) -> Iterator[tuple[Addresses, Laid]]:
     yield Addresses.EXACT, laid
     everyone = unite(group.destinations for group in term.groups)
     for addresses, destinations in ((Addresses.POOLED, everyone), (Addresses.DROPPED, None)):
-        groups = (replace(group, destinations=destinations) for group in term.groups)
-        yield addresses, lay(replace(term, groups=arrange(groups)))
+        groups = (group._replace(destinations=destinations) for group in term.groups)
+        yield addresses, lay(term._replace(groups=arrange(groups)))
 
 
 def _fixed(laid: Laid, layout: Layout, *, ipv6: bool) -> int:

@@ -7,8 +7,7 @@ is decided in as many instructions as bits matter, at most.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from knockd_bpf.terms import Destinations
 from knockd_bpf.wire import FLAG_BITS
@@ -23,8 +22,7 @@ Outcome = frozenset[Destinations]
 """The destinations of every rule that fits; empty when none does."""
 
 
-@dataclass(frozen=True, slots=True)
-class Branch:
+class Branch(NamedTuple):
     """Look at ``bit``: what follows when it is set, and when it is clear."""
 
     bit: int

@@ -6,8 +6,7 @@ network header (linux/filter.h, SKF_AD_PROTOCOL), while libpcap hands out frames
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from knockd_bpf import instruction as op
 from knockd_bpf.wire import (
@@ -21,8 +20,7 @@ from knockd_bpf.wire import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(NamedTuple):
     """Where the kernel's filter finds things on one kind of link.
 
     ``network`` is the offset of the IP header in bytes. The IP version is found by the load

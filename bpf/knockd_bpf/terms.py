@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from knockd_bpf.wire import Packet
@@ -27,8 +26,7 @@ class Want(NamedTuple):
     destinations: Destinations
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(NamedTuple):
     """Port ranges (inclusive, sorted, merged) of one protocol with one flag rule and one set of destinations.
 
     ``protocol`` is TCP or UDP; ``flags`` is None for UDP. ``destinations`` None means no address part.
@@ -54,8 +52,7 @@ class Group:
         return at >= 0 and port <= self.ranges[at][1]
 
 
-@dataclass(frozen=True, slots=True)
-class Term:
+class Term(NamedTuple):
     """All that one interface's doors want: any of ``groups``; with ``ipv6`` False nothing of IPv6."""
 
     groups: tuple[Group, ...]

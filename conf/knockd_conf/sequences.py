@@ -7,8 +7,7 @@ door's sequence and a ``#`` over its first byte ends it (knockd 0.8). The files 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from knockd_conf import fields
 from knockd_conf.model import Step
@@ -25,16 +24,14 @@ MAX_PROBLEMS: Final = 20
 _SPACE: Final = " \t\r\v\f"
 
 
-@dataclass(frozen=True, slots=True)
-class LiveLine:
+class LiveLine(NamedTuple):
     """The sequence that opens the door next: the byte offset of its line's first byte, and its steps."""
 
     offset: int
     steps: tuple[Step, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class OneTimeFile:
+class OneTimeFile(NamedTuple):
     """What a one-time file holds: the live line, how many valid lines are left, and invalid lines.
 
     Each problem is one sentence with its line number and never shows the line: it is a secret.

@@ -9,6 +9,7 @@ import os
 import shlex
 import stat
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from knockd_conf.errors import Problem
 
@@ -48,8 +49,7 @@ def _read(path: str) -> str:
         return file.read()
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(NamedTuple):
     """The path and the ``fstat`` of something that was opened."""
 
     path: str

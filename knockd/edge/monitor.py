@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import errno
 import socket
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from knockd.engine.rtnetlink import Thing, messages, read
 
@@ -26,8 +26,7 @@ MOST_AT_ONCE = 256
 """Messages read in one go; the rest is there the next time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(NamedTuple):
     """What was told since the last time: each thing as it is now, or (True) as it was when it went.
 
     ``overflow``: the kernel had more to tell than there was room for, so anything may have changed.

@@ -5,14 +5,13 @@ from __future__ import annotations
 import errno
 import socket
 from collections.abc import Mapping, MutableMapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 VARIABLES = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")
 """What a service manager says to the process that it started, and to no other."""
 
 
-@dataclass(frozen=True, slots=True)
-class Manager:
+class Manager(NamedTuple):
     """Who started us. ``pid`` is the process that it knows.
 
     ``address`` is where it listens (None: there is none that does), ``watchdog`` the seconds

@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from knockd.engine.commands import decoded, encoded
 
@@ -49,8 +50,7 @@ _PAUSE, _PAUSE_LEFT = 0.01, 1.0
 some 6 MB and 64 KiB a second at most."""
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(NamedTuple):
     """A command line ready to run; ``words`` when it needs no shell.
 
     ``group`` is the door whose places it takes, ``places`` how many there are,
@@ -72,8 +72,7 @@ class Command:
         return self.group, self.urgent
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(NamedTuple):
     """How a command ended: exit status (128 + N after signal N), first output lines, whether killed."""
 
     status: int

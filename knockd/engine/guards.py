@@ -7,8 +7,8 @@ of all ports passes k steps and G guards with probability G!/(G+k)!.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 from knockd_conf.model import Door, GuardPorts, Protocol, Step
 
@@ -24,8 +24,7 @@ REACH = 8
 """How far from a step a guard may be where nearer ports cannot be one: an interleaved door has them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Guards:
+class Guards(NamedTuple):
     """The guards of one door, and the neighbours left out with the reason."""
 
     ports: tuple[Step, ...] = ()

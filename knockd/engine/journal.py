@@ -10,11 +10,10 @@ from __future__ import annotations
 import json
 from binascii import crc32
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from ipaddress import IPv6Address, ip_address
 from math import isfinite
-from typing import Any
+from typing import Any, NamedTuple
 
 VERSION = 1
 MAX_LINE = 65_536
@@ -35,8 +34,7 @@ class State(Enum):
     LEFTOVER = "leftover"
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """A lease with all that its end needs, whatever the configuration says by then.
 
     ``deadline`` is in seconds since boot (CLOCK_BOOTTIME); ``stop`` is a command before its placeholders are
@@ -59,8 +57,7 @@ class Record:
     max_commands: int
 
 
-@dataclass(frozen=True, slots=True)
-class Journal:
+class Journal(NamedTuple):
     """All leases at one moment. ``serial`` grows with every commit of one boot.
 
     ``complete``: the writer knew what every other journal held, so this one replaces them.
@@ -72,8 +69,7 @@ class Journal:
     complete: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Parsed:
+class Parsed(NamedTuple):
     """What could be read, and how many lines could not.
 
     Without a good header ``journal.boot`` is empty. With a ``version`` that is not ours there are no records:

@@ -6,7 +6,7 @@ Values only; what follows what is in leases.py.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from knockd.engine.journal import Record, State
 from knockd_conf.model import Door
@@ -16,8 +16,7 @@ Key = tuple[str, int, str]
 """A door's name and occurrence, and a source."""
 
 
-@dataclass(frozen=True, slots=True)
-class Knock:
+class Knock(NamedTuple):
     """An opening as the commands see it: who knocked at which door, where and through what."""
 
     door: Door
@@ -49,8 +48,7 @@ class Lease:
     """RENEWING: the knock that opens it again; ``knock`` is still what the stop command closes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):
     """A command to run now. ``lease`` is None for a door without a stop command."""
 
     verb: Verb
@@ -62,8 +60,7 @@ class Run:
     """The lease's time is over: the log says so before the command runs."""
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(NamedTuple):
     """An opening that was not granted, and why."""
 
     knock: Knock

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from knockd.engine.guards import Guards
 from knockd_bpf.build import build, watch
@@ -18,8 +18,7 @@ SNAPLEN = 256
 """Bytes of a frame that decode may look at: Ethernet, IPv6, eight extension headers, TCP."""
 
 
-@dataclass(frozen=True, slots=True)
-class Prefilter:
+class Prefilter(NamedTuple):
     """What the kernel will run on one interface."""
 
     term: Term

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 CAPABILITIES: Mapping[int, str] = {
     5: "CAP_KILL",
@@ -21,8 +21,7 @@ ROOT = "the user root"
 """What stands beside capabilities for tools that ask for root by name or write root's files."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rights:
+class Rights(NamedTuple):
     """What a command gets from us: whether it runs as root, and its capabilities by name."""
 
     root: bool

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from knockd_bpf.wire import TCP
 from knockd_conf.model import Door, Step
 
 
-@dataclass(frozen=True, slots=True)
-class Concern:
+class Concern(NamedTuple):
     """What one port means to one door. ``timeout`` is in seconds."""
 
     door: int

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from knockd.edge.boot import boot_id
 from knockd.edge.store import Store
@@ -21,8 +21,7 @@ RUNTIME = "/run/knockd"
 MEMORY = "memory alone"
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """Leases that a journal holds. Of another boot: their time has no meaning any more."""
 
     records: tuple[Record, ...]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import overload
+from typing import NamedTuple, overload
 
 from knockd.edge import netlink
 from knockd.edge.privileges import NoSuchUserError, User, is_user, packet_user
@@ -17,8 +17,7 @@ from knockd_conf.model import Options
 DEFAULT_PID_FILE = "/var/run/knockd.pid"
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(NamedTuple):
     """A good configuration, and who the packet process becomes under it (None: stays who it is)."""
 
     config: Config
@@ -45,7 +44,7 @@ class Settings:
     allow_insecure_config: bool = False
 
     def read(self) -> Loaded:
-        """Reads what the daemon runs by. Asks for users and names, which may be far away. Raises ConfigError."""
+        """Reads what the daemon runs by. It may ask for users and names far away. Raises ConfigError."""
         config = self.load()
         try:
             return Loaded(config, packet_user(config.options.user))

@@ -29,11 +29,23 @@ PROGRAMS = {Who.OURS: OURS, Who.PEER: PEER}
 class Subject(Daemon):
     """One daemon as it runs on a router: in the foreground, its log in a file, nothing on a terminal."""
 
-    def __init__(self, who: Who, host: Host, config: str, directory: Path, *, patience: float = 10.0) -> None:
-        """``directory`` gets a folder for it; ``patience``: seconds it may take until it listens."""
+    def __init__(
+        self,
+        who: Who,
+        host: Host,
+        config: str,
+        directory: Path,
+        *,
+        patience: float = 10.0,
+        program: tuple[str, ...] = (),
+    ) -> None:
+        """``directory`` gets a folder for it; ``patience``: seconds it may take until it listens.
+
+        ``program`` is the command that runs it (default: this checkout's, or Debian's).
+        """
         folder = directory / who.name.lower()
         folder.mkdir(parents=True)
-        super().__init__(host, config, folder, program=PROGRAMS[who], ready=None)
+        super().__init__(host, config, folder, program=program or PROGRAMS[who], ready=None)
         self.argv = tuple(word for word in self.argv if word != "-v")
         self._who, self._patience = who, patience
 

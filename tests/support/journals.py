@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from hypothesis import strategies as st
 
 from knockd.engine.journal import Journal, Record, State
@@ -29,8 +27,8 @@ RECORD = Record(
 
 def record(number: int = 1, **values: object) -> Record:
     """The lease of knocker ``number``."""
-    made = replace(RECORD, id=f"a1b2.{number}", source=f"192.0.2.{number}")
-    return replace(made, **values)  # type: ignore[arg-type]
+    made = RECORD._replace(id=f"a1b2.{number}", source=f"192.0.2.{number}")
+    return made._replace(**values)  # type: ignore[arg-type]
 
 
 def journal(*records: Record, serial: int = 1, boot: str = BOOT, complete: bool = True) -> Journal:

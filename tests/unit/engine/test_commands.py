@@ -59,37 +59,37 @@ def test_placeholders(command: str, expected: str) -> None:
 
 def test_ipv6_addresses_are_not_quoted() -> None:
     """An IPv6 address needs no quotes."""
-    assert expand("open %IP%", replace(KNOCK, source="2001:db8::1", version=6)) == "open 2001:db8::1"
+    assert expand("open %IP%", KNOCK._replace(source="2001:db8::1", version=6)) == "open 2001:db8::1"
 
 
 def test_values_are_not_expanded_again() -> None:
     """A value that looks like a placeholder stays a value."""
-    knock = replace(KNOCK, door=replace(KNOCK.door, name="%IP%"))
+    knock = KNOCK._replace(door=replace(KNOCK.door, name="%IP%"))
     assert expand("open %DOOR%", knock) == "open %IP%"
 
 
 @pytest.mark.parametrize("value", HOSTILE)
 def test_door_names_are_quoted(value: str) -> None:
     """A door's name is one word to the shell, whatever is in it."""
-    knock = replace(KNOCK, door=replace(KNOCK.door, name=value))
+    knock = KNOCK._replace(door=replace(KNOCK.door, name=value))
     assert shlex.split(expand("open %DOOR% now", knock)) == ["open", value, "now"]
 
 
 @pytest.mark.parametrize("value", HOSTILE)
 def test_interface_names_are_quoted(value: str) -> None:
     """An interface's name is one word to the shell, whatever is in it."""
-    assert shlex.split(expand("open %IFACE% now", replace(KNOCK, interface=value))) == ["open", value, "now"]
+    assert shlex.split(expand("open %IFACE% now", KNOCK._replace(interface=value))) == ["open", value, "now"]
 
 
 @pytest.mark.parametrize("value", [value for value in HOSTILE if value])
 def test_quoted_values_need_a_shell(value: str) -> None:
     """A command with a value that had to be quoted is read by a shell, which takes the quotes off."""
-    assert words(expand("open %IFACE%", replace(KNOCK, interface=value))) is None
+    assert words(expand("open %IFACE%", KNOCK._replace(interface=value))) is None
 
 
 def test_environment() -> None:
     """The values are in the environment too, unquoted, beside what was inherited."""
-    knock = replace(KNOCK, door=replace(KNOCK.door, name="front door"))
+    knock = KNOCK._replace(door=replace(KNOCK.door, name="front door"))
     assert environment(knock, {"PATH": "/bin", "KNOCKD_IP": "old"}) == {
         "PATH": "/bin",
         "KNOCKD_IP": "192.0.2.1",

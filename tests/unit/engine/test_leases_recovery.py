@@ -214,7 +214,7 @@ def test_two_of_one_knocker(order: tuple[float, float]) -> None:
     """Of two recovered leases of one knocker at one door a knock renews the one that lasts longer."""
     story = Story()
     for number, deadline in enumerate(order):
-        one = replace(record(deadline=deadline), id=f"last.{number}")
+        one = record(deadline=deadline)._replace(id=f"last.{number}")
         story.leases.recover(one, story.now, same_boot=True, running=None)
     held = story.leases.held_by(knock(HERE))
     assert held is not None
