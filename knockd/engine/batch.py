@@ -7,12 +7,16 @@ lines about strangers are held back. A property test holds both ways to one outc
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
+from itertools import repeat
 from struct import Struct
+from typing import NamedTuple, cast
 
 from knockd.engine.decode import decode_ethernet
 from knockd.engine.matcher import Matcher
-from knockd_bpf.wire import ETHERTYPE_IPV4, ETHERTYPE_IPV6, TCP, UDP, PacketFields
+from knockd.engine.routes import Concern
+from knockd_bpf.wire import ETHERTYPE_IPV6, TCP, UDP, PacketFields
 
 RECORD = Struct("=IIII")
 """What a capture says of a frame: seconds, microseconds, offset in the batch, captured bytes."""
@@ -23,10 +27,36 @@ Timed = tuple[float, PacketFields]
 _SHARED = 0.001
 """Seconds within which packets share one number for their time: the tables keep it."""
 
-_IPV4 = Struct(">12xHxxHxxHxBxx4s4sxxH")  # EtherType, total length, fragment, protocol, addresses, port
-_IPV6 = Struct(">12xH4xHBx16s16sxxH")  # EtherType, payload length, next header, addresses, port
-_IPV4_UDP, _IPV4_TCP, _IPV6_UDP, _IPV6_TCP = 42, 48, 62, 68
-"""Bytes to the end of a UDP header, and to the flag byte of a TCP header, in an untagged frame."""
+
+class _Common(NamedTuple):
+    """How the common frames of an IP version are read: untagged, no options, no extension headers.
+
+    Eight fields in one read: EtherType and what follows it, two of 16 bits, protocol, source,
+    destination, port, and the TCP flag byte.
+    """
+
+    read: Struct
+    shift: int
+    kind: int
+    """What is left of the first field, shifted to the right."""
+    clear: int
+    """Bits that are clear in the third field: the fragment offset of IPv4."""
+    above: int
+    """No host's address begins with 0 or with a byte from this on."""
+    tcp: tuple[int, int, int]
+    udp: tuple[int, int, int]
+    """The least that the second field, the third and the captured bytes may be, for what the header
+    of that protocol needs: one of the two is the length in the IP header."""
+
+
+_IPV4 = _Common(Struct(">12xIHxxHxBxx4s4sxxH9xB"), 8, 0x080045, 0x1FFF, 224, (40, 0, 48), (28, 0, 42))
+_IPV6 = _Common(Struct(">12xIHHBx16s16sxxH9xB"), 12, 0x86DD6, 0, 255, (0, 20, 68), (0, 8, 62))
+_ETHERTYPE_IPV6 = ETHERTYPE_IPV6.to_bytes(2, "big")
+_PAD = bytes(_IPV6.read.size)
+"""What lies behind the last frame: a short one is read beyond its end before it is found to be short."""
+
+_UNREAD: Concern | None = cast(Concern, object())
+"""Stands for what a port means as long as its frame has not been read."""
 
 
 def times(records: bytes, now: float, floor: float, steady: float, slack: float) -> list[float]:
@@ -37,18 +67,24 @@ def times(records: bytes, now: float, floor: float, steady: float, slack: float)
     """
     if not records:
         return []
-    seconds, microseconds, _, _ = RECORD.unpack_from(records)
-    first = seconds + microseconds / 1e6 + steady
-    if now - first <= slack:
-        return [now] * (len(records) // RECORD.size)
-    arrived = max(first, floor)
-    found = []
-    for seconds, microseconds, _, _ in RECORD.iter_unpack(records):
-        stamp = seconds + microseconds / 1e6 + steady
-        if stamp - arrived > _SHARED:
-            arrived = min(stamp, now)
-        found.append(arrived)
-    return found
+    columns = memoryview(records).cast("I")
+    count = len(records) // RECORD.size
+
+    def stamped(place: int) -> float:
+        return columns[4 * place] + columns[4 * place + 1] / 1e6 + steady
+
+    if now - stamped(0) <= slack:
+        return [now] * count
+    arrived = max(stamped(0), floor)
+    found: list[float] = []
+    while arrived < now:
+        # Those that share the time of the first of them; where stamps go back, some that follow it.
+        end = bisect_right(range(count), arrived + _SHARED, lo=len(found), key=stamped)
+        found += [arrived] * (end - len(found))
+        if end == count:
+            return found
+        arrived = stamped(end)
+    return found + [now] * (count - len(found))
 
 
 def stamp(records: bytes, left: int) -> int:
@@ -70,73 +106,76 @@ def strange(
 
     Each yielded packet must be judged before the next is asked for.
     """
-    read_ipv4, read_ipv6 = _IPV4.unpack_from, _IPV6.unpack_from
+    if not records:
+        return
     columns = memoryview(records).cast("I")
-    frames = zip(arrivals, columns[2::4].tolist(), columns[3::4].tolist(), strict=True)
+    offsets, lengths = columns[2::4].tolist(), columns[3::4].tolist()
+    # What the first frame is most others are: those of the other IP version take the longer way.
+    common = _IPV6 if ipv6 and data[offsets[0] + 12 : offsets[0] + 14] == _ETHERTYPE_IPV6 else _IPV4
+    read, shift, right, clear, above, (tcp_one, tcp_two, tcp_length), (udp_one, udp_two, udp_length) = common
+    heads = map(read.unpack_from, repeat(data + _PAD), offsets)
+    frames = zip(arrivals, offsets, lengths, heads, strict=True)
     expected = None
     while True:
         # What changes only while a packet is away being judged.
-        lanes, strangers = matcher.lanes, matcher.strangers
+        tcp_lanes, udp_lanes, strangers = matcher.tcp_lanes, matcher.udp_lanes, matcher.strangers
         silent = strangers if strangers is not None and strangers.tokens < 1 else None
         first, ignored, advanced = matcher.first, matcher.ignored, matcher.advanced
         knocking, touching, knocked = first.young, ignored.young, first.old
-        others = bool(ignored.old or advanced.young or advanced.old)
-        for arrived, offset, length in frames:
-            # The common frames in one read: untagged, no IPv4 options, no IPv6 extension headers.
-            flags = -1
-            version = data[offset + 14] if length >= _IPV4_UDP else 0
-            if version == 0x45:
-                ethertype, total, fragment, protocol, source, destination, port = read_ipv4(data, offset)
-                if ethertype == ETHERTYPE_IPV4 and not fragment & 0x1FFF and 0 < source[0] < 224:
-                    if protocol == TCP and total >= 40 and length >= _IPV4_TCP:
-                        flags = data[offset + _IPV4_TCP - 1]
-                    elif protocol == UDP and total >= 28:
-                        flags = 0
-            elif version >> 4 == 6 and length >= _IPV6_UDP:
-                ethertype, payload, protocol, source, destination, port = read_ipv6(data, offset)
-                if ethertype == ETHERTYPE_IPV6 and 0 < source[0] < 255:
-                    if protocol == TCP and payload >= 20 and length >= _IPV6_TCP:
-                        flags = data[offset + _IPV6_TCP - 1]
-                    elif protocol == UDP and payload >= 8:
-                        flags = 0
-            if flags < 0:
+        touched, ahead, ahead_old = ignored.old, advanced.young, advanced.old
+        others = bool(touched or ahead or ahead_old)
+        knocks, touches = len(knocking), len(touching)
+        before = knocks + touches
+        knocks_fit, touches_fit = (0, 0) if silent is None else (first.full, ignored.full)
+        ended = False
+        for arrived, offset, length, head in frames:
+            kind, one, two, protocol, source, destination, port, flags = head
+            lane = _UNREAD
+            if kind >> shift == right and not two & clear and 0 < source[0] < above:
+                if protocol == TCP:
+                    if one >= tcp_one and two >= tcp_two and length >= tcp_length:
+                        lane = tcp_lanes.get(port)
+                elif protocol == UDP and one >= udp_one and two >= udp_two and length >= udp_length:
+                    lane = udp_lanes.get(port)
+                    flags = 0
+            if lane is _UNREAD:
                 packet = decode_ethernet(data, offset, offset + length)
-                if packet is None:
+                if packet is None or (not ipv6 and len(packet[0]) == 16):
                     continue
                 source, destination, protocol, port, flags = packet
-            if not ipv6 and len(source) == 16:
-                continue
+                lane = (tcp_lanes if protocol == TCP else udp_lanes).get(port)
 
-            lane = lanes.get(protocol << 16 | port)
             if lane is None or flags & lane.flag_mask != lane.flag_value:
                 break
             key = source + lane.tag
             if destination not in (lane.targets or local) or key in knocked:
                 break
-            if others and (key in ignored.old or key in advanced.young or key in advanced.old):
+            if others and (key in touched or key in ahead or key in ahead_old):
                 break
             # One setdefault is cheaper than a look and a store; it changes nothing where the key is.
             if lane.first:
-                count = len(knocking)
-                if silent is None or count >= first.full or key in touching:
+                if knocks >= knocks_fit or key in touching:
                     break
                 knocking.setdefault(key, arrived)
-                if len(knocking) == count:
+                if len(knocking) == knocks:
                     break
-                silent.held += 1
+                knocks += 1
                 if lane is not expected:
                     matcher.expect_expiry(arrived + lane.timeout)
                     expected = lane
             elif key in knocking:
                 break
             elif lane.guard:
-                count = len(touching)
-                if silent is None or count >= ignored.full:
+                if touches >= touches_fit:
                     break
                 touching.setdefault(key, arrived)
-                if len(touching) == count:
+                if len(touching) == touches:
                     break
-                silent.held += 1
+                touches += 1
         else:
+            ended = True
+        if silent is not None:
+            silent.held += knocks + touches - before  # a line for each that was remembered
+        if ended:
             return
         yield arrived, (source, destination, protocol, port, flags)

@@ -24,7 +24,7 @@ from knockd.engine.attempts import Attempts
 from knockd.engine.events import Event, Expired, Guarded, Opened, Spoiled, Stage
 from knockd.engine.limits import TokenBucket
 from knockd.engine.routes import Concern, Concerns, concerns_of, routes, tag_of
-from knockd_bpf.wire import PacketFields
+from knockd_bpf.wire import TCP, PacketFields
 from knockd_conf.model import Door, Step
 
 MAX_ATTEMPTS = 65_536
@@ -46,8 +46,8 @@ class Matcher:
     stranger can cause cost a token of ``strangers``, other failures and stages one of
     ``knockers``; None means no limit. Openings are never limited.
 
-    ``first``, ``advanced``, ``ignored`` and ``lanes`` (``protocol << 16 | port`` to the one door it
-    concerns, where it does not open it at once) are there for the fast lane of ``batch``.
+    ``first``, ``advanced``, ``ignored``, ``tcp_lanes`` and ``udp_lanes`` (port to what it means to the one
+    door it concerns, where it does not open it at once) are there for the fast lane of ``batch``.
     """
 
     def __init__(
@@ -81,11 +81,11 @@ class Matcher:
                 door, self._doors[door], self._sequences[door], self._guards[door], self._slack
             )
         self._routes = routes(self._concerns)
-        self.lanes = {
-            port: concerns[0]
-            for port, concerns in self._routes.items()
-            if len(concerns) == 1 and (concerns[0].guard or concerns[0].last > 1)
-        }
+        self.tcp_lanes: dict[int, Concern] = {}
+        self.udp_lanes: dict[int, Concern] = {}
+        for port, (concern, *others) in self._routes.items():
+            if not others and (concern.guard or concern.last > 1):
+                (self.tcp_lanes if port >> 16 == TCP else self.udp_lanes)[port & 0xFFFF] = concern
 
     def set_guards(self, guards: Iterable[Iterable[Step]]) -> None:
         """Gives every door its guard ports; whom a door ignores now it goes on to ignore."""

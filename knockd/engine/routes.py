@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from knockd_bpf.wire import TCP
 from knockd_conf.model import Door, Step
 
 
-class Concern(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Concern:
     """What one port means to one door. ``timeout`` is in seconds."""
 
     door: int

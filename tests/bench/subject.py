@@ -45,7 +45,8 @@ class Subject(Daemon):
         """
         folder = directory / who.name.lower()
         folder.mkdir(parents=True)
-        super().__init__(host, config, folder, program=program or PROGRAMS[who], ready=None)
+        options = ("--state-dir", str(folder / "state")) if program and who is Who.OURS else ()
+        super().__init__(host, config, folder, *options, program=program or PROGRAMS[who], ready=None)
         self.argv = tuple(word for word in self.argv if word != "-v")
         self._who, self._patience = who, patience
 

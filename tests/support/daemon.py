@@ -55,7 +55,7 @@ class Daemon:
         self.write_config(config)
         chosen = ("-i", interface) if interface else ()
         files: tuple[str, ...] = ("-c", str(self.config_path), "-g", str(self.log_path))
-        if program != PEER:
+        if program == OURS:
             files = (*files, "--state-dir", str(directory / "state"))
         self.argv = (*program, *chosen, *files, "-v", *options)
         self.process: subprocess.Popen[Any]
