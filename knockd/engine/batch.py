@@ -2,17 +2,20 @@
 
 The lane settles only packets of which it knows that the matcher would do the same and say
 nothing: a stranger's knock at one door, be it the first step, a later one or a guard port, while
-lines about strangers are held back. A property test holds both ways to one outcome.
+lines about strangers are held back. A property test holds both ways to one outcome. A batch of
+frames that are all alike is settled as a whole (``knockd.engine.alike``).
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from itertools import repeat
+from operator import length_hint
 from struct import Struct
 from typing import NamedTuple, cast
 
+from knockd.engine.alike import settle_alike
 from knockd.engine.decode import decode_ethernet
 from knockd.engine.matcher import Matcher
 from knockd.engine.routes import Concern
@@ -21,8 +24,8 @@ from knockd_bpf.wire import ETHERTYPE_IPV6, TCP, UDP, PacketFields
 RECORD = Struct("=IIII")
 """What a capture says of a frame: seconds, microseconds, offset in the batch, captured bytes."""
 
-Timed = tuple[float, PacketFields]
-"""(when the packet came by our steady clock, the packet)."""
+Timed = tuple[float, int, PacketFields]
+"""(when the packet came by our steady clock, the place of its record in the batch, the packet)."""
 
 _SHARED = 0.001
 """Seconds within which packets share one number for their time: the tables keep it."""
@@ -87,9 +90,9 @@ def times(records: bytes, now: float, floor: float, steady: float, slack: float)
     return found + [now] * (count - len(found))
 
 
-def stamp(records: bytes, left: int) -> int:
-    """The kernel's stamp, microseconds since the epoch, of the record behind which ``left`` others come."""
-    seconds, microseconds, _, _ = RECORD.unpack_from(records, len(records) - (left + 1) * RECORD.size)
+def stamp(records: bytes, place: int) -> int:
+    """The kernel's stamp of a record, in microseconds since the epoch."""
+    seconds, microseconds, _, _ = RECORD.unpack_from(records, place * RECORD.size)
     return int(seconds * 1_000_000 + microseconds)
 
 
@@ -97,7 +100,7 @@ def strange(
     matcher: Matcher,
     data: bytes,
     records: bytes,
-    arrivals: Iterable[float],
+    arrivals: Sequence[float],
     local: frozenset[bytes],
     *,
     ipv6: bool,
@@ -106,7 +109,7 @@ def strange(
 
     Each yielded packet must be judged before the next is asked for.
     """
-    if not records:
+    if not records or settle_alike(matcher, data, records, arrivals, local, ipv6=ipv6):
         return
     columns = memoryview(records).cast("I")
     offsets, lengths = columns[2::4].tolist(), columns[3::4].tolist()
@@ -114,7 +117,8 @@ def strange(
     common = _IPV6 if ipv6 and data[offsets[0] + 12 : offsets[0] + 14] == _ETHERTYPE_IPV6 else _IPV4
     read, shift, right, clear, above, (tcp_one, tcp_two, tcp_length), (udp_one, udp_two, udp_length) = common
     heads = map(read.unpack_from, repeat(data + _PAD), offsets)
-    frames = zip(arrivals, offsets, lengths, heads, strict=True)
+    taken = iter(arrivals)  # what is left of it says at which frame we are, at no cost
+    frames = zip(taken, offsets, lengths, heads, strict=True)
     expected = None
     while True:
         # What changes only while a packet is away being judged.
@@ -178,4 +182,4 @@ def strange(
             silent.held += knocks + touches - before  # a line for each that was remembered
         if ended:
             return
-        yield arrived, (source, destination, protocol, port, flags)
+        yield arrived, len(arrivals) - length_hint(taken) - 1, (source, destination, protocol, port, flags)

@@ -6,12 +6,14 @@ looked at with the daemon's open descriptors.
 
 from __future__ import annotations
 
+import importlib
 import os
 import pickle
 import struct
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
+import knockd
 from knockd.keeper.settings import Loaded
 from knockd_conf.errors import ConfigError, Problem
 
@@ -65,11 +67,17 @@ def unread(path: str, reason: str) -> Problem:
 def _tell(load: Callable[[], Loaded], path: str, writer: int) -> int:
     """Writes the outcome; in the process that reads the configuration."""
     outcome: Outcome
+    running = knockd.__version__
     try:
-        outcome = load()
+        # The parser is imported now: it has to be the one that the daemon was started with.
+        installed = importlib.reload(knockd).__version__
+        if installed == running:
+            outcome = load()
+        else:
+            outcome = [unread(path, f"knockd {installed} is installed and {running} runs; restart knockd")]
     except ConfigError as error:
         outcome = error.problems
-    except ImportError as error:  # our own files were replaced or removed since the daemon started
+    except (ImportError, OSError) as error:
         outcome = [unread(path, f"{error}; after an upgrade restart knockd")]
     told = pickle.dumps(outcome)
     left = memoryview(_SIZE.pack(len(told)) + told)

@@ -9,8 +9,7 @@ from __future__ import annotations
 import select
 import socket
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from operator import length_hint
+from collections.abc import Iterator, Mapping, Sequence
 
 from knockd.edge.capture import (
     Capture,
@@ -224,15 +223,14 @@ class Worker:
         feed, local = self._matcher.feed, listener.local
         floor = max(self._judged, now - MAX_LAG)
         arrivals = times(records, now, floor, time.monotonic() - time.time(), self._slack)
-        taken = iter(arrivals)  # what is left of it says which record a packet came from, at no cost
         if self._packet_line is None and listener.capture.linktype == DLT_EN10MB:
-            batch = strange(self._matcher, data, records, taken, local, ipv6=self._ipv6)
+            batch = strange(self._matcher, data, records, arrivals, local, ipv6=self._ipv6)
         else:
-            batch = self._every(listener, data, records, taken)
-        for arrived, packet in batch:
+            batch = self._every(listener, data, records, arrivals)
+        for arrived, place, packet in batch:
             for event in feed(packet, local, arrived):
                 if isinstance(event, Opened):
-                    self._opened(event, listener, stamp(records, length_hint(taken)))
+                    self._opened(event, listener, stamp(records, place))
                 else:
                     self._outbox.tell(event)
         if arrivals:
@@ -240,18 +238,19 @@ class Worker:
         return len(records) < BATCH * RECORD.size
 
     def _every(
-        self, listener: Listener, data: bytes, records: bytes, arrivals: Iterable[float]
+        self, listener: Listener, data: bytes, records: bytes, arrivals: Sequence[float]
     ) -> Iterator[Timed]:
         """Decodes every frame, and prints it where that was asked for."""
         decoder, show = listener.decoder, self._packet_line
-        for arrived, (seconds, _, offset, length) in zip(arrivals, RECORD.iter_unpack(records), strict=True):
+        headers = zip(arrivals, RECORD.iter_unpack(records), strict=True)
+        for place, (arrived, (seconds, _, offset, length)) in enumerate(headers):
             packet = decoder(data, offset, offset + length)
             if packet is None or (not self._ipv6 and len(packet[0]) == 16):
                 continue
             if show is not None and not self._outbox.silent:
                 line = show(listener.capture.linktype, data[offset : offset + length], seconds)
                 self._outbox.insist(Message(Kind.PACKET, text=line))
-            yield arrived, packet
+            yield arrived, place, packet
 
     def _opened(self, event: Opened, listener: Listener, came: int) -> None:
         if self._config.doors[event.door].one_time_file is not None:

@@ -100,7 +100,7 @@ class Feed:
         self._strangers.refill(now)
         self._knockers.refill(now)
         arrivals = times(records, now, self._judged, 0.0, SLACK)
-        for arrived, packet in strange(matcher, data, records, arrivals, LOCAL, ipv6=True):
+        for arrived, _, packet in strange(matcher, data, records, arrivals, LOCAL, ipv6=True):
             for _ in matcher.feed(packet, LOCAL, arrived):
                 self.events += 1
         self._judged = arrivals[-1]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator
-from operator import length_hint
+from collections.abc import Iterator, Sequence
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from knockd.engine.alike import LEAST, settle_alike
 from knockd.engine.batch import RECORD, Timed, stamp, strange, times
 from knockd.engine.decode import decoder_for
 from knockd.engine.events import Event, Opened
@@ -83,7 +83,7 @@ def every(
     _made: Matcher,
     data: bytes,
     records: bytes,
-    arrivals: Iterable[float],
+    arrivals: Sequence[float],
     _local: frozenset[bytes],
     *,
     ipv6: bool,
@@ -91,15 +91,39 @@ def every(
     """All packets of a batch: what ``strange`` yields without a fast lane."""
     decode = decoder_for(DLT_EN10MB)
     assert decode is not None
-    for arrived, (_, _, offset, length) in zip(arrivals, RECORD.iter_unpack(records), strict=True):
+    headers = zip(arrivals, RECORD.iter_unpack(records), strict=True)
+    for place, (arrived, (_, _, offset, length)) in enumerate(headers):
         packet = decode(data, offset, offset + length)
         if packet is not None and (ipv6 or len(packet[0]) == 4):
-            yield arrived, packet
+            yield arrived, place, packet
 
 
-def play(sent: list[list[bytes]], tokens: int, *, lane: bool, ipv6: bool) -> tuple[object, ...]:
+@st.composite
+def alike(draw: st.DrawFn) -> list[bytes]:
+    """A batch of frames that differ in their sources, and perhaps in one byte of one of them."""
+    version, port, protocol, flags = draw(
+        st.tuples(
+            st.sampled_from([4, 6]),
+            st.sampled_from([10, 11, 20, 30, 40, 50, 59, 60, 99]),
+            st.sampled_from([TCP, TCP, UDP]),
+            st.sampled_from([0x02, 0x12]),
+        )
+    )
+    shape = draw(st.sampled_from([0, 0, 0, 0, 1, 2, 4]))
+    sources = draw(st.lists(st.integers(0, 255), min_size=LEAST, max_size=24, unique=draw(st.booleans())))
+    made = [frame(version, source, port, protocol, flags, shape) for source in sources]
+    if draw(st.booleans()):
+        odd = bytearray(made[draw(st.integers(0, len(made) - 1))])
+        odd[draw(st.integers(12, len(odd) - 1))] ^= draw(st.sampled_from([1, 2, 0x10, 0x80]))
+        made[draw(st.integers(0, len(made) - 1))] = bytes(odd)
+    return made
+
+
+def play(
+    sent: list[list[bytes]], tokens: int, *, lane: bool, ipv6: bool, room: int = 16
+) -> tuple[object, ...]:
     """Plays batches one second apart; everything that can be told of the matcher afterwards."""
-    made, bucket = matcher(tokens)
+    made, bucket = matcher(tokens, room)
     local = frozenset({LOCAL4, LOCAL6})
     events: list[Event | int] = []
     for second, batch in enumerate(sent):
@@ -110,22 +134,92 @@ def play(sent: list[list[bytes]], tokens: int, *, lane: bool, ipv6: bool) -> tup
             for place, (end, one) in enumerate(zip(ends, batch, strict=True))
         )
         arrivals = times(records, float(second), 0.0, 0.0, 0.5)
-        taken = iter(arrivals)
-        for arrived, packet in (strange if lane else every)(made, data, records, taken, local, ipv6=ipv6):
+        batch_of = strange if lane else every
+        for arrived, at, packet in batch_of(made, data, records, arrivals, local, ipv6=ipv6):
             for event in made.feed(packet, local, arrived):
-                events += [event, stamp(records, length_hint(taken))]
+                events += [event, stamp(records, at)]
                 if isinstance(event, Opened) and event.door == 3:
                     made.set_sequence(3, ())  # a used one-time sequence
     tables = [(dict(t.old), dict(t.young), t.evicted) for t in (made.first, made.advanced, made.ignored)]
     return events, tables, bucket.held, bucket.tokens, made.next_expiry()
 
 
-@settings(max_examples=300, deadline=None)
-@given(st.lists(st.lists(frames, max_size=12), max_size=6), st.sampled_from([0, 0, 2]), st.booleans())
-@example([[frame(4, 1, 10, TCP, 2, 0), frame(4, 1, 20, TCP, 2, 0), frame(4, 1, 30, TCP, 2, 0)]], 0, True)
-def test_the_fast_lane_changes_nothing(sent: list[list[bytes]], tokens: int, ipv6: bool) -> None:
+batches = st.one_of(st.lists(frames, max_size=12), alike())
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(batches, max_size=6), st.sampled_from([0, 0, 2]), st.booleans(), st.sampled_from([16, 512]))
+@example([[frame(4, 1, 10, TCP, 2, 0), frame(4, 1, 20, TCP, 2, 0), frame(4, 1, 30, TCP, 2, 0)]], 0, True, 16)
+def test_the_fast_lane_changes_nothing(sent: list[list[bytes]], tokens: int, ipv6: bool, room: int) -> None:
     """With and without the lane the same events, tables, tokens and counts come out."""
-    assert play(sent, tokens, lane=False, ipv6=ipv6) == play(sent, tokens, lane=True, ipv6=ipv6)
+    slow, fast = (play(sent, tokens, lane=lane, ipv6=ipv6, room=room) for lane in (False, True))
+    assert slow == fast
+
+
+@pytest.mark.parametrize(
+    ("port", "protocol", "shape", "tokens", "settled"),
+    [
+        (10, TCP, 0, 0, True),
+        (10, UDP, 0, 0, True),
+        (59, TCP, 0, 0, True),
+        (30, TCP, 0, 2, True),
+        (10, TCP, 0, 2, False),
+        (50, TCP, 0, 0, False),
+        (11, TCP, 0, 0, False),
+        (10, TCP, 1, 0, False),
+        (10, TCP, 4, 0, False),
+    ],
+    ids=["first", "UDP", "guard", "later", "lines", "opens", "two doors", "options", "other host"],
+)
+@pytest.mark.parametrize("version", [4, 6])
+def test_which_batches_are_settled_as_a_whole(
+    version: int, port: int, protocol: int, shape: int, tokens: int, settled: bool
+) -> None:
+    """Those of strangers at one door, as long as nothing opens, no line is due and all are of plain form."""
+    made, _ = matcher(tokens, 512)
+    flood = [frame(version, source, port, protocol, 2, shape) for source in range(1, LEAST + 1)]
+    size = len(flood[0])
+    records = b"".join(RECORD.pack(0, 0, size * at, size) for at in range(LEAST))
+    local = frozenset({LOCAL4, LOCAL6})
+    found = settle_alike(made, b"".join(flood), records, [0.0] * LEAST, local, ipv6=True)
+    remembered = len(made.first) + len(made.ignored)
+    assert (found, remembered) == (settled, LEAST if settled and port != 30 else 0)
+
+
+@pytest.mark.parametrize("protocol", [TCP, UDP])
+@pytest.mark.parametrize("version", [4, 6])
+@pytest.mark.parametrize("place", [0, LEAST // 2])
+@pytest.mark.parametrize("length", [None, b"\x01\x03"], ids=["whole", "cut"])
+def test_one_byte_of_one_frame(version: int, protocol: int, place: int, length: bytes | None) -> None:
+    """A frame that differs from the others of its batch in any byte is judged as what it is."""
+    plain = [frame(version, source, 10, protocol, 2, 0) for source in range(1, LEAST + 1)]
+    if length is not None:  # in the IP header: more than was captured
+        field = 16 if version == 4 else 18
+        plain = [one[:field] + length + one[field + 2 :] for one in plain]
+    for at in range(12, len(plain[0])):
+        for change in (1, 2, 4, 8, 0x10, 0x20, 0x40, 0x80, 0xFF):
+            odd = bytearray(plain[place])
+            odd[at] ^= change
+            sent = [[*plain[:place], bytes(odd), *plain[place + 1 :]]]
+            slow, fast = (play(sent, 0, lane=lane, ipv6=True, room=512) for lane in (False, True))
+            assert (at, change, slow) == (at, change, fast)
+
+
+@pytest.mark.parametrize("version", [4, 6])
+@pytest.mark.parametrize("source", [0, 1, 7, 127, 223, 224, 239, 255])
+@pytest.mark.parametrize("ports", [(10, 10), (10, 59), (59, 10), (59, 60), (60, 59), (10, 20), (60, 61)])
+def test_batches_that_meet(version: int, source: int, ports: tuple[int, int]) -> None:
+    """Sources that no host can have, that come twice, or that are known from a batch before."""
+    sources = [*range(40, 40 + LEAST - 1), source]
+    sent = [[frame(version, one, port, TCP, 2, 0) for one in sources] for port in (*ports, ports[0])]
+    slow, fast = (play(sent, 0, lane=lane, ipv6=True, room=512) for lane in (False, True))
+    assert slow == fast
+
+
+def test_no_ipv6_batch_is_settled_where_ipv6_is_not_wanted() -> None:
+    """With -4 the frames of IPv6 mean nothing."""
+    sent = [[frame(6, source, 10, TCP, 2, 0) for source in range(1, LEAST + 1)]]
+    assert play(sent, 0, lane=True, ipv6=False) == play([], 0, lane=True, ipv6=False)
 
 
 @pytest.mark.parametrize(
@@ -178,9 +272,9 @@ def test_the_stamp_of_a_packet(before: int) -> None:
     data = b"".join(batch)
     at = [len(b"".join(batch[:n])) for n in range(len(batch))]
     records = b"".join(RECORD.pack(1_000, n, at[n], len(one)) for n, one in enumerate(batch))
-    taken = iter([0.0] * len(batch))
+    arrivals = [0.0] * len(batch)
     found = {
-        packet[3]: stamp(records, length_hint(taken))
-        for _, packet in strange(made, data, records, taken, frozenset({LOCAL4}), ipv6=True)
+        packet[3]: stamp(records, place)
+        for _, place, packet in strange(made, data, records, arrivals, frozenset({LOCAL4}), ipv6=True)
     }
     assert found[50] == 1_000_000_000 + before

@@ -182,9 +182,9 @@ def test_start_with_a_bad_config(
 def test_a_daemon_holds_no_parser(path: Path) -> None:
     """What only reads the command line and the configuration is not in the daemon's memory."""
     code = (
-        "from knockd.cli import main; from knockd.keeper import keeper;"
-        "keeper.Keeper = lambda settings, loaded, manager, started: print(loaded.config.path, *sys.modules); "
-        "main()"
+        "before = set(sys.modules); from knockd.cli import main; from knockd.keeper import keeper; "
+        "keeper.Keeper = lambda settings, loaded, *_: "
+        "print(loaded.config.path, *(set(sys.modules) - before)); main()"
     )
     config_path, *held = start(code, "-c", path).stdout.split()
     parsers = {"argparse", "gettext", "configparser", "difflib", "pathlib", "shutil", "unicodedata"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import os
 import signal
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import knockd
 from knockd.edge.children import fork_child
 from knockd.edge.privileges import User
 from knockd.keeper import reload
@@ -174,6 +176,15 @@ def test_replaced(desk: Desk) -> None:
     assert isinstance(problems, list)
     assert problems[0].startswith("/etc/knockd.conf: could not be read: cannot import name 'gone'")
     assert problems[0].endswith("; after an upgrade restart knockd")
+
+
+def test_another_version(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A daemon that runs on after an upgrade reads nothing with the other version's parser, and says so."""
+    monkeypatch.setattr(knockd, "__version__", "0.8.9")
+    desk.reload(lambda: CONFIG).ask()
+    desk.until(1)
+    reason = f"knockd {importlib.reload(knockd).__version__} is installed and 0.8.9 runs; restart knockd"
+    assert [[f"/etc/knockd.conf: could not be read: {reason}"]] == desk.outcomes
 
 
 def test_no_process(desk: Desk) -> None:
