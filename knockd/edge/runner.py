@@ -13,13 +13,13 @@ import errno
 import os
 import signal
 import subprocess
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from knockd.engine.commands import decoded, encoded
+from knockd.engine.places import Places
 
 MAX_WAITING = 1_024
 """Commands of one door that wait for a free place."""
@@ -103,8 +103,7 @@ class Runner:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._running: dict[int, _Job] = {}
-        self._busy: dict[object, int] = {}
-        self._waiting: dict[object, deque[_Job]] = {}
+        self._places = Places[tuple[object, bool], _Job]()
         self._orphans: dict[int, _Job] = {}
         self._remains: dict[int, _Job] = {}
         """Late commands that have ended themselves, until what they started is killed."""
@@ -122,14 +121,10 @@ class Runner:
         instead of both when ``drop_waiting`` has come first.
         """
         job = _Job(command, on_start, on_end, on_drop)
-        if self._busy.get(command.queue, 0) < command.places:
+        if self._places.take(command.queue, command.places):
             self._start(job)
             return True
-        waiting = self._waiting.setdefault(command.queue, deque())
-        if len(waiting) >= MAX_WAITING and not command.urgent:
-            return False
-        waiting.append(job)
-        return True
+        return self._places.wait(command.queue, job, None if command.urgent else MAX_WAITING)
 
     def reap(self) -> None:
         """Collects every command whose process has ended."""
@@ -144,8 +139,7 @@ class Runner:
 
     def drop_waiting(self) -> None:
         """Commands that wait for a place are not run any more, except those that close a door."""
-        opening = [queue for queue, jobs in self._waiting.items() if not jobs[0].command.urgent]
-        for job in [job for queue in opening for job in self._waiting.pop(queue)]:
+        for job in self._places.drop(lambda queue: not queue[1]):  # those that open
             job.on_drop()
 
     def stop(self) -> None:
@@ -156,7 +150,6 @@ class Runner:
 
     def _start(self, job: _Job) -> None:
         command = job.command
-        self._busy[command.queue] = self._busy.get(command.queue, 0) + 1
         job.on_start()
         try:
             job.process, job.reader = _run(command)
@@ -244,14 +237,8 @@ class Runner:
     def _finish(self, job: _Job, status: int) -> None:
         if job.timer is not None and not job.late:
             job.timer.cancel()
-        queue = job.command.queue
-        self._busy[queue] -= 1
-        if not self._busy[queue]:
-            del self._busy[queue]
-        if queue in self._waiting:
-            following = self._waiting[queue].popleft()
-            if not self._waiting[queue]:
-                del self._waiting[queue]
+        following = self._places.leave(job.command.queue)
+        if following is not None:
             self._start(following)
         lines = job.output.decode("utf-8", "replace").splitlines()
         job.on_end(Ended(status, tuple(lines[:MAX_OUTPUT_LINES]), job.late))
