@@ -16,10 +16,10 @@ from struct import Struct
 from typing import NamedTuple, cast
 
 from knockd.engine.alike import settle_alike
-from knockd.engine.decode import decode_ethernet
+from knockd.engine.decode import decode_ethernet, decode_ipv4, decode_ipv6
 from knockd.engine.matcher import Matcher
 from knockd.engine.routes import Concern
-from knockd_bpf.wire import ETHERTYPE_IPV6, TCP, UDP, PacketFields
+from knockd_bpf.wire import ETHERTYPE_IPV4, ETHERTYPE_IPV6, TCP, UDP, PacketFields
 
 RECORD = Struct("=IIII")
 """What a capture says of a frame: seconds, microseconds, offset in the batch, captured bytes."""
@@ -119,7 +119,7 @@ def strange(
     heads = map(read.unpack_from, repeat(data + _PAD), offsets)
     taken = iter(arrivals)  # what is left of it says at which frame we are, at no cost
     frames = zip(taken, offsets, lengths, heads, strict=True)
-    expected = None
+    last, expected = None, set[bytes]()  # doors of which the end of the first attempt is known
     while True:
         # What changes only while a packet is away being judged.
         tcp_lanes, udp_lanes, strangers = matcher.tcp_lanes, matcher.udp_lanes, matcher.strangers
@@ -143,7 +143,12 @@ def strange(
                     lane = udp_lanes.get(port)
                     flags = 0
             if lane is _UNREAD:
-                packet = decode_ethernet(data, offset, offset + length)
+                if kind >> 16 == ETHERTYPE_IPV6:
+                    packet = decode_ipv6(data, offset + 14, offset + length)
+                elif kind >> 16 == ETHERTYPE_IPV4:
+                    packet = decode_ipv4(data, offset + 14, offset + length)
+                else:
+                    packet = decode_ethernet(data, offset, offset + length)
                 if packet is None or (not ipv6 and len(packet[0]) == 16):
                     continue
                 source, destination, protocol, port, flags = packet
@@ -164,9 +169,11 @@ def strange(
                 if len(knocking) == knocks:
                     break
                 knocks += 1
-                if lane is not expected:
-                    matcher.expect_expiry(arrived + lane.timeout)
-                    expected = lane
+                if lane is not last:
+                    last = lane
+                    if lane.tag not in expected:
+                        expected.add(lane.tag)
+                        matcher.expect_expiry(arrived + lane.timeout)
             elif key in knocking:
                 break
             elif lane.guard:

@@ -75,9 +75,9 @@ def _tagged(buffer: bytes, at: int, end: int) -> PacketFields | None:
         at += 4
         (ethertype,) = _U16.unpack_from(buffer, at)
     if ethertype == ETHERTYPE_IPV4:
-        return _ipv4(buffer, at + 2, end)
+        return decode_ipv4(buffer, at + 2, end)
     if ethertype == ETHERTYPE_IPV6:
-        return _ipv6(buffer, at + 2, end)
+        return decode_ipv6(buffer, at + 2, end)
     return None
 
 
@@ -92,9 +92,9 @@ def _cooked2(buffer: bytes, start: int, end: int) -> PacketFields | None:
         return None
     (ethertype,) = _U16.unpack_from(buffer, start)
     if ethertype == ETHERTYPE_IPV4:
-        return _ipv4(buffer, start + 20, end)
+        return decode_ipv4(buffer, start + 20, end)
     if ethertype == ETHERTYPE_IPV6:
-        return _ipv6(buffer, start + 20, end)
+        return decode_ipv6(buffer, start + 20, end)
     return None
 
 
@@ -103,11 +103,12 @@ def _network(buffer: bytes, start: int, end: int) -> PacketFields | None:
         return None
     version = buffer[start] >> 4
     if version == 4:
-        return _ipv4(buffer, start, end)
-    return _ipv6(buffer, start, end) if version == 6 else None
+        return decode_ipv4(buffer, start, end)
+    return decode_ipv6(buffer, start, end) if version == 6 else None
 
 
-def _ipv4(buffer: bytes, start: int, end: int) -> PacketFields | None:
+def decode_ipv4(buffer: bytes, start: int, end: int) -> PacketFields | None:
+    """The decoder of what begins with an IPv4 header."""
     if end - start < 20:
         return None
     version, total, fragment, protocol, source, destination = _IPV4.unpack_from(buffer, start)
@@ -125,7 +126,8 @@ def _is_host(source: bytes) -> bool:
     return first != 0 and (first < 224 or (first >= 240 and source != b"\xff\xff\xff\xff"))
 
 
-def _ipv6(buffer: bytes, start: int, end: int) -> PacketFields | None:
+def decode_ipv6(buffer: bytes, start: int, end: int) -> PacketFields | None:
+    """The decoder of what begins with an IPv6 header."""
     if end - start < 40:
         return None
     version, payload, protocol, source, destination = _IPV6.unpack_from(buffer, start)

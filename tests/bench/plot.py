@@ -110,7 +110,7 @@ def _mark(shape: str, colour: str, x: float, y: float) -> str:
 def _legend() -> list[str]:
     parts = []
     for number, (name, colour) in enumerate(COLOURS.items()):
-        x = WIDTH - RIGHT - 130 + 70 * number
+        x = WIDTH - RIGHT - 105 + 60 * number
         parts.append(_mark(MARKS[name], colour, x, 16))
         parts.append(f'<text x="{x + 10}" y="20">{name}</text>')
     return parts
