@@ -9,8 +9,10 @@ from __future__ import annotations
 import importlib
 import os
 import pickle
+import signal
 import struct
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 import knockd
@@ -45,9 +47,14 @@ def begin(fork: Fork, load: Callable[[], Loaded], path: str) -> Reading:
 
 def wait(reading: Reading, path: str) -> Outcome:
     """The outcome, as soon as it is there; nothing is left of the process then."""
-    with os.fdopen(reading.reader, "rb") as pipe:
-        told = pipe.read()
-    os.waitpid(reading.pid, 0)
+    try:
+        with os.fdopen(reading.reader, "rb") as pipe:
+            told = pipe.read()
+    except BaseException:  # Ctrl-C while a name server does not answer
+        os.kill(reading.pid, signal.SIGKILL)
+        raise
+    finally:
+        os.waitpid(reading.pid, 0)
     return understood(told, path)
 
 
@@ -81,6 +88,7 @@ def _tell(load: Callable[[], Loaded], path: str, writer: int) -> int:
         outcome = [unread(path, f"{error}; after an upgrade restart knockd")]
     told = pickle.dumps(outcome)
     left = memoryview(_SIZE.pack(len(told)) + told)
-    while left:
-        left = left[os.write(writer, left) :]
+    with suppress(BrokenPipeError):  # whoever asked is gone
+        while left:
+            left = left[os.write(writer, left) :]
     return 0
