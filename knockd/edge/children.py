@@ -74,10 +74,11 @@ def open_standard() -> None:
 
 
 def unblock_signals() -> None:
-    """Takes every signal, whatever who started us had blocked.
+    """Takes every signal, whatever who started us had blocked, and hears of children, also if he did not.
 
     Else no command would ever end for us, so no door would be closed, and we could not be ended.
     """
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 

@@ -9,6 +9,7 @@ import ctypes
 import os
 import pwd
 import resource
+import signal
 import struct
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -20,7 +21,8 @@ DEFAULT_USERS = ("knockd", "nobody")
 OVERFLOW_ID = 65_534
 """The ids that the kernel itself uses for nobody, where there is no list of users."""
 
-_PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS, _PR_CAP_AMBIENT = 4, 24, 38, 47  # linux/prctl.h
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_CAPBSET_DROP = 1, 4, 24  # linux/prctl.h
+_PR_SET_NO_NEW_PRIVS, _PR_CAP_AMBIENT = 38, 47
 _PR_CAP_AMBIENT_CLEAR_ALL = 4
 _CAPABILITY_VERSION_3 = 0x20080522  # linux/capability.h
 _MAX_CAPABILITIES = 64
@@ -102,6 +104,13 @@ def give_up(user: User | None, descriptors: int) -> Kept:
         # Without CAP_SETPCAP they stay in the bounding set, of which no_new_privs makes nothing.
         _prctl(_PR_CAPBSET_DROP, number)
     return Kept(tuple(_become(user)), tuple(_let_go(descriptors)))
+
+
+def end_with(parent: int) -> None:
+    """Lets this process, a child of ``parent``, be killed as soon as that has ended, or at once if it has."""
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _become(user: User | None) -> Iterator[str]:

@@ -35,7 +35,9 @@ NOT_FOUND, NOT_EXECUTABLE = 127, 126
 """Exit statuses a shell gives to a command it cannot run."""
 
 _SHELL = "/bin/sh"
-_FOR_A_SHELL = frozenset({errno.ENOENT, errno.EACCES, errno.ENOEXEC})
+_FOR_A_SHELL = frozenset(
+    {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EACCES, errno.ENOEXEC}
+)
 """Errors of execve(2) that a shell deals with: it says what is missing or may not be run, with the
 statuses above, and reads a script without "#!" line itself."""
 

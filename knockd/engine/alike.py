@@ -12,13 +12,13 @@ from typing import NamedTuple
 
 from knockd.engine.decode import decode_ethernet
 from knockd.engine.matcher import Matcher
-from knockd_bpf.wire import TCP
+from knockd_bpf.wire import TCP, PacketFields
 
 LEAST = 16
 """Frames from which on it is worth a look."""
 
 
-class _Places(NamedTuple):
+class _Offsets(NamedTuple):
     """Where things are in an untagged frame without IP options or extension headers, in bytes."""
 
     judged: tuple[int, ...]
@@ -31,9 +31,9 @@ class _Places(NamedTuple):
     flags: int
 
 
-_PLACES = {
-    b"\x08\x00\x45": _Places((12, 13, 14, 16, 17, 20, 21, 23, *range(30, 34), 36, 37), 26, 4, 224, 23, 47),
-    b"\x86\xdd\x60": _Places((12, 13, 14, 18, 19, 20, *range(38, 54), 56, 57), 22, 16, 255, 20, 67),
+_OFFSETS = {
+    b"\x08\x00\x45": _Offsets((12, 13, 14, 16, 17, 20, 21, 23, *range(30, 34), 36, 37), 26, 4, 224, 23, 47),
+    b"\x86\xdd\x60": _Offsets((12, 13, 14, 18, 19, 20, *range(38, 54), 56, 57), 22, 16, 255, 20, 67),
 }
 """By EtherType and first byte of the IP header: lengths, fragment, protocol, destination, port."""
 
@@ -49,35 +49,18 @@ def settle_alike(
 ) -> bool:
     """Settles the Ethernet frames of a batch that came at ``arrivals``; False: none of them."""
     count = len(arrivals)
-    places = _PLACES.get(data[12:15])
-    if count < LEAST or places is None or (not ipv6 and places.length == 16):
+    alike = _alike(data, records, count, ipv6=ipv6)
+    if alike is None:
         return False
-    columns = memoryview(records).cast("I")
-    size = columns[3]
-    if len(data) != size * count or size <= places.flags:
-        return False
-    if columns[3::4].tolist().count(size) < count or columns[2::4].tolist() != [*range(0, len(data), size)]:
-        return False
-    packet = decode_ethernet(data, 0, size)
-    if packet is None or data[places.protocol] != packet[2]:  # nothing we want, or an extension header
-        return False
-    _, destination, protocol, port, flags = packet
+    (_, destination, protocol, port, flags), at = alike
     lane = (matcher.tcp_lanes if protocol == TCP else matcher.udp_lanes).get(port)
-    if (
-        lane is None
-        or flags & lane.flag_mask != lane.flag_value
-        or destination not in (lane.targets or local)
-    ):
+    if lane is None or flags & lane.flag_mask != lane.flag_value:
         return False
-    judged = (*places.judged, places.flags) if protocol == TCP else places.judged
-    if any(data[place::size] != data[place : place + 1] * count for place in judged):
+    if destination not in (lane.targets or local):
         return False
-    beginnings = data[places.source :: size]
-    if min(beginnings) == 0 or max(beginnings) >= places.above:
-        return False
-    rest = size - places.source - places.length
+    rest = len(data) // count - at.source - at.length
     tag = lane.tag
-    keys = [source + tag for (source,) in iter_unpack(f"{places.source}x{places.length}s{rest}x", data)]
+    keys = [source + tag for (source,) in iter_unpack(f"{at.source}x{at.length}s{rest}x", data)]
     fresh = dict(zip(keys, arrivals, strict=True))
     if len(fresh) < count:
         return False
@@ -94,3 +77,24 @@ def settle_alike(
         if lane.first:
             matcher.expect_expiry(arrivals[0] + lane.timeout)
     return True
+
+
+def _alike(data: bytes, records: bytes, count: int, *, ipv6: bool) -> tuple[PacketFields, _Offsets] | None:
+    """The first packet, when all frames are of plain form and no two differ in more than their source."""
+    at = _OFFSETS.get(data[12:15])
+    if count < LEAST or at is None or (not ipv6 and at.length == 16):
+        return None
+    columns = memoryview(records).cast("I")
+    size = columns[3]
+    if len(data) != size * count or size <= at.flags:
+        return None
+    if columns[3::4].tolist().count(size) < count or columns[2::4].tolist() != [*range(0, len(data), size)]:
+        return None
+    packet = decode_ethernet(data, 0, size)
+    if packet is None or data[at.protocol] != packet[2]:  # nothing we want, or an extension header
+        return None
+    judged = (*at.judged, at.flags) if packet[2] == TCP else at.judged
+    if any(data[place::size] != data[place : place + 1] * count for place in judged):
+        return None
+    beginnings = data[at.source :: size]
+    return (packet, at) if min(beginnings) > 0 and max(beginnings) < at.above else None

@@ -27,10 +27,9 @@ class Places(Generic[Q, T]):
 
     def wait(self, queue: Q, who: T, most: int | None) -> bool:
         """Stands in line for a place; False when ``most`` do so already (None: no bound)."""
-        waiting = self._waiting.setdefault(queue, deque())
-        if most is not None and len(waiting) >= most:
+        if most is not None and len(self._waiting.get(queue, ())) >= most:
             return False
-        waiting.append(who)
+        self._waiting.setdefault(queue, deque()).append(who)
         return True
 
     def leave(self, queue: Q) -> T | None:

@@ -133,7 +133,7 @@ def play(
             RECORD.pack(second, place, end - len(one), len(one))
             for place, (end, one) in enumerate(zip(ends, batch, strict=True))
         )
-        arrivals = times(records, float(second), 0.0, 0.0, 0.5)
+        arrivals = [second + 0.002 * place for place in range(len(batch))]
         batch_of = strange if lane else every
         for arrived, at, packet in batch_of(made, data, records, arrivals, local, ipv6=ipv6):
             for event in made.feed(packet, local, arrived):
@@ -144,11 +144,16 @@ def play(
     return events, tables, bucket.held, bucket.tokens, made.next_expiry()
 
 
+rooms = st.sampled_from([16, 96, 512])
+"""Sizes of the tables: too small for a batch, soon full, and large."""
+
 batches = st.one_of(st.lists(frames, max_size=12), alike())
 
 
 @settings(max_examples=400, deadline=None)
-@given(st.lists(batches, max_size=6), st.sampled_from([0, 0, 2]), st.booleans(), st.sampled_from([16, 512]))
+@given(
+    st.lists(batches, max_size=6), st.sampled_from([0, 0, 2]), st.booleans(), st.sampled_from([16, 96, 512])
+)
 @example([[frame(4, 1, 10, TCP, 2, 0), frame(4, 1, 20, TCP, 2, 0), frame(4, 1, 30, TCP, 2, 0)]], 0, True, 16)
 def test_the_fast_lane_changes_nothing(sent: list[list[bytes]], tokens: int, ipv6: bool, room: int) -> None:
     """With and without the lane the same events, tables, tokens and counts come out."""
@@ -216,6 +221,17 @@ def test_batches_that_meet(version: int, source: int, ports: tuple[int, int]) ->
     assert slow == fast
 
 
+@pytest.mark.parametrize("room", [96, 384])
+@pytest.mark.parametrize("port", [10, 59])
+def test_a_table_that_turns_over(port: int, room: int) -> None:
+    """A batch that does not fit into a generation begins another, as its packets one by one would."""
+    sent = [
+        [frame(4, one, port, TCP, 2, 0) for one in range(start, start + 20)] for start in range(1, 181, 20)
+    ]
+    slow, fast = (play(sent, 0, lane=lane, ipv6=True, room=room) for lane in (False, True))
+    assert slow == fast
+
+
 def test_no_ipv6_batch_is_settled_where_ipv6_is_not_wanted() -> None:
     """With -4 the frames of IPv6 mean nothing."""
     sent = [[frame(6, source, 10, TCP, 2, 0) for source in range(1, LEAST + 1)]]
@@ -255,6 +271,15 @@ def test_time_goes_forward_from_floor_to_now(stamps: list[int], now: float, floo
     found = times(records, now, floor, 0.0, 0.02 if late else 100.0)
     assert (found, len(found)) == (sorted(found), len(stamps))
     assert all(floor <= arrived <= now for arrived in found)
+
+
+@given(st.lists(st.integers(0, 9_000_000), min_size=1, max_size=60), st.floats(0, 9))
+def test_stamps_in_order_are_told_to_a_millisecond(stamps: list[int], floor: float) -> None:
+    """Of packets that waited each has its own time, or that of one before it a millisecond ago at most."""
+    records = b"".join(RECORD.pack(*divmod(stamp, 1_000_000), 0, 0) for stamp in sorted(stamps))
+    found = times(records, 9.5, floor, 0.0, 0.02)
+    wanted = [max(stamp / 1e6, floor) for stamp in sorted(stamps)]
+    assert all(-1e-9 <= want - arrived <= 0.001 + 1e-9 for want, arrived in zip(wanted, found, strict=True))
 
 
 def test_a_backlog_is_judged_by_its_stamps() -> None:

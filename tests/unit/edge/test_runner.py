@@ -47,7 +47,12 @@ def test_status(desk: Desk, line: str, status: int) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["knockd-no-such-program now", "/no/such/program now", "/no/such/program; true && false || exit 127"],
+    [
+        "knockd-no-such-program now",
+        "/no/such/program now",
+        "/dev/null/no/such/program now",
+        "/no/such/program; true && false || exit 127",
+    ],
 )
 def test_missing_program(desk: Desk, line: str) -> None:
     """A program that is missing gives 127 and a line that names it."""
