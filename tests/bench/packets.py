@@ -71,6 +71,11 @@ HOW = (
 )
 
 
+MIXED = (
+    "All kinds in turn defeat the way of whole batches: each packet is read, looked up and remembered by"
+    " itself, and CPython takes most of the time (a loop that does next to nothing is the yardstick)."
+)
+
 Batch = tuple[bytes, Sequence[int]]
 """Frames one after the other, and the length of each."""
 
@@ -209,7 +214,8 @@ def run(quick: bool, say: Say) -> Outcome:
     say(f"{sources:,} sources")
     grown = _apart("growth", sources)
     figures.append(at_most(f"growth of memory after {sources:,} sources", "MB", grown, 8))
-    return Outcome("Packets that passed the filter", HOW.format(count=count, rounds=rounds), tuple(figures))
+    how = HOW.format(count=count, rounds=rounds)
+    return Outcome("Packets that passed the filter", how, tuple(figures), (MIXED,))
 
 
 def _apart(*words: object) -> float:
