@@ -58,6 +58,11 @@ def settle_alike(
         return False
     if destination not in (lane.targets or local):
         return False
+    into = matcher.first if lane.first else matcher.ignored if lane.guard else None
+    strangers = matcher.strangers
+    silent = strangers is not None and strangers.tokens < 1
+    if into is not None and not (silent and len(into.young) + count <= into.full):
+        return False
     rest = len(data) // count - at.source - at.length
     tag = lane.tag
     keys = [source + tag for (source,) in iter_unpack(f"{at.source}x{at.length}s{rest}x", data)]
@@ -68,14 +73,11 @@ def settle_alike(
         for known in (table.young, table.old):
             if known and not known.keys().isdisjoint(fresh.keys()):
                 return False
-    if lane.first or lane.guard:
-        table, strangers = matcher.first if lane.first else matcher.ignored, matcher.strangers
-        if strangers is None or strangers.tokens >= 1 or len(table.young) + count > table.full:
-            return False
-        table.young.update(fresh)
+    if into is not None and strangers is not None:
+        into.young.update(fresh)
         strangers.held += count
-        if lane.first:
-            matcher.expect_expiry(arrivals[0] + lane.timeout)
+    if lane.first:
+        matcher.expect_expiry(arrivals[0] + lane.timeout)
     return True
 
 
