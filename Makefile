@@ -3,7 +3,12 @@
 # make faults  break it for real: kills at every step, full disks, interfaces that go
 # make fuzz    attack every parser, a minute each (FUZZ_SECONDS=600: ten; NAME=config: one of them)
 # make check   what to run before a commit: lint, types, unit tests
+# make coverage  what each file's own unit tests run of it (NAME=leases/table: one file)
+# make mutants   plant faults and see whether the file's tests see them (MUTANTS_SECONDS=300, NAME=leases/table)
 # make bench   measure beside knockd 0.8 and write docs/benchmarks.md (20 minutes; NAME=flood: one part)
+# make golden  write the golden cases of the filter anew, to read their diff
+# make log-events  print the tables of docs/log-events.md anew from the catalogue of events
+# make picture draw docs/architecture.svg anew from docs/architecture.dot (needs graphviz)
 # make clean   back to a clean checkout
 #
 # The first run makes .venv and installs; PYTHON=/path/to/python3.11 chooses another Python.
@@ -17,12 +22,18 @@ export PIP_ROOT_USER_ACTION = ignore
 BIN := .venv/bin
 STAMP := .venv/installed
 FUZZ := .venv/fuzz
+COVERAGE := .venv/coverage
 FUZZ_SECONDS ?= 60
+MUTANTS_SECONDS ?= 300
+CORES := $(shell nproc)
 PYTEST := $(BIN)/python -m pytest -q
-LAB := $(BIN)/python -m tests.support.enter
+SHARED := -n $(CORES)
+# Network tests wait more than they compute; those that run alone (a group) come last.
+SIDE_BY_SIDE := -n $(shell expr 2 '*' $(CORES)) --dist loadgroup --no-loadscope-reorder
+LAB := $(BIN)/python -m tests.support.lab.enter
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench lint types unit property parsers fuzz wheel e2e faults \
+.PHONY: help demo test check bench golden log-events picture lint types unit property parsers fuzz coverage mutants wheel e2e faults \
 	differential clean packages-demo packages-test packages-bench
 
 help:
@@ -31,7 +42,7 @@ help:
 demo: packages-demo $(STAMP)
 	@$(LAB) $(BIN)/python -m tests.demo
 
-# One after the other also with -j: two cores are few, and waiting tests are not to wait for compilers.
+# One stage after the other also with -j: the tests of a stage run side by side already.
 test: packages-test $(STAMP)
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory types
@@ -54,25 +65,41 @@ types: $(STAMP)
 	MYPYPATH=.:bpf:conf $(BIN)/mypy --explicit-package-bases tests
 
 unit: $(STAMP)
-	$(PYTEST) tests/unit
+	$(PYTEST) $(SHARED) tests/unit tests/project
+
+golden: $(STAMP)
+	PYTHONPATH=bpf:conf $(BIN)/python -m tests.support.oracles.make_golden
+
+log-events: $(STAMP)
+	PYTHONPATH=.:conf $(BIN)/python -m tests.support.oracles.make_log_events
+
+picture:
+	@command -v dot >/dev/null || { echo "dot is missing: apt-get install graphviz" >&2; exit 1; }
+	dot -Tsvg docs/architecture.dot -o docs/architecture.svg
 
 property: $(STAMP)
-	$(PYTEST) tests/property
+	$(PYTEST) $(SHARED) tests/property
 
 parsers: $(FUZZ)
-	$(PYTEST) tests/fuzz
+	$(PYTEST) $(SHARED) tests/fuzz
 
 fuzz: $(FUZZ)
 	@$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS) $(NAME)
 
+coverage: $(COVERAGE)
+	@$(BIN)/python -m tests.support.measures.coverage_by_file $(NAME)
+
+mutants: $(STAMP)
+	@$(BIN)/python -m tests.support.measures.mutants --seconds $(MUTANTS_SECONDS) $(NAME)
+
 wheel: $(STAMP)
-	$(BIN)/python -m tests.support.wheel build/wheel
+	$(BIN)/python -m tests.support.lab.wheel build/wheel
 
 e2e: packages-test $(STAMP)
-	$(LAB) $(PYTEST) tests/e2e
+	$(LAB) $(PYTEST) $(SIDE_BY_SIDE) tests/e2e
 
 faults: packages-test $(STAMP)
-	$(LAB) $(PYTEST) tests/faults
+	$(LAB) $(PYTEST) $(SIDE_BY_SIDE) tests/faults
 
 differential: packages-test $(STAMP)
 	$(LAB) $(PYTEST) tests/differential
@@ -82,7 +109,7 @@ bench: packages-bench $(STAMP)
 
 packages-demo packages-test packages-bench:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is missing. As root: apt-get install python3" >&2; exit 1; }
-	@PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m tests.support.packages $(@:packages-%=%)
+	@PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m tests.support.lab.packages $(@:packages-%=%)
 
 $(STAMP): setup.cfg pyproject.toml | packages-demo
 	@echo "installing into .venv"
@@ -94,6 +121,10 @@ $(STAMP): setup.cfg pyproject.toml | packages-demo
 $(FUZZ): $(STAMP)
 	@$(BIN)/pip install -qq --only-binary atheris --editable '.[fuzz]' || \
 		echo "no atheris for this machine: what is known is tried again, but nothing new"
+	@touch $@
+
+$(COVERAGE): $(STAMP)
+	@$(BIN)/pip install -qq --editable '.[coverage]'
 	@touch $@
 
 clean:

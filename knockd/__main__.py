@@ -1,4 +1,4 @@
-"""``python -m knockd`` is the daemon."""
+"""``python -m knockd`` is the daemon. World: the process."""
 
 import sys
 

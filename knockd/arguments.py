@@ -1,4 +1,7 @@
-"""The command line of knockd as a value. The daemon forgets this module once it has read it (knockd.slim)."""
+"""The command line of knockd as a value. A child of the daemon reads it.
+
+World: the command line.
+"""
 
 from __future__ import annotations
 
@@ -6,37 +9,61 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from ipaddress import ip_address
 from typing import NamedTuple, NoReturn
 
 import knockd
 from knockd.keeper.settings import Settings
+from knockd_conf.fields import interfaces
+from knockd_conf.text import printable
 
-EX_USAGE = 64
 DEFAULT_CONFIG = "/etc/knockd.conf"
 
 
+class Replay(NamedTuple):
+    """A capture to judge: ``path`` (``-``: standard input); packed addresses and the VLAN, if given."""
+
+    path: str
+    local: tuple[bytes, ...] | None = None
+    vlan: int | None = None
+
+
 class Arguments(NamedTuple):
-    """What was asked for: to serve, unless ``check`` or ``dry_run``."""
+    """What the command line asks for: to serve, unless ``check``, ``dry_run``, ``replay`` or ``explain``.
+
+    ``explain`` is the packed address of the source that is explained.
+    """
 
     settings: Settings
     check: bool
     dry_run: bool
     as_json: bool
+    replay: Replay | None = None
+    explain: bytes | None = None
 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         self.print_usage(sys.stderr)
-        self.exit(EX_USAGE, f"{self.prog}: {message}; try {self.prog} --help\n")
+        self.exit(os.EX_USAGE, f"{self.prog}: {message}; try {self.prog} --help\n")
 
 
-def read(argv: Sequence[str] | None = None) -> Arguments:
-    """What ``argv`` (default: the process's own) says. Ends the process on --help, --version and mistakes."""
-    given = _parser().parse_args(argv)
+def read_arguments(argv: Sequence[str] | None = None) -> Arguments:
+    """Returns what ``argv`` (default: the process's own) asks for.
+
+    Raises SystemExit with the exit status after --help, --version and mistakes.
+    """
+    parser = _parser()
+    given, more = parser.parse_known_args(argv)
+    unknown = [word for word in more if word.startswith("-")]
+    if unknown:
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+    if more:  # 0.8 says nothing; KNOCKD_OPTS="-i eth0 # my card" is in use
+        print(f"knockd: ignored, expected options only: {printable(' '.join(more))}", file=sys.stderr)
     settings = Settings(
         config_path=os.path.abspath(given.config),
         directory=os.getcwd(),
-        interfaces=_names(given.interface),
+        interfaces=given.interface,
         log_file=os.path.abspath(given.logfile) if given.logfile else None,
         pid_file=os.path.abspath(given.pidfile) if given.pidfile else None,
         state_dir=os.path.abspath(given.state_dir) if given.state_dir else None,
@@ -48,11 +75,52 @@ def read(argv: Sequence[str] | None = None) -> Arguments:
         ipv6=not given.only_ip_v4,
         allow_insecure_config=given.allow_insecure_config,
     )
-    return Arguments(settings, given.check, given.dry_run, given.format == "json")
+    replay = None if given.replay is None else Replay(given.replay, given.local, given.vlan)
+    if replay is not None and (given.check or given.dry_run):
+        parser.error("argument --replay: expected without -t and --dry-run: each prints something else")
+    if replay is None and (given.local is not None or given.vlan is not None):
+        parser.error("arguments --local and --vlan: expected with --replay FILE")
+    if given.explain is not None and (given.check or given.dry_run or given.daemon):
+        parser.error("argument --explain: expected without -t, --dry-run and -d")
+    as_json = given.format == "json"
+    return Arguments(settings, given.check, given.dry_run, as_json, replay, given.explain)
 
 
-def _names(interface: str | None) -> tuple[str, ...]:
-    return tuple(name.strip() for name in (interface or "").split(",") if name.strip())
+def _interfaces(text: str) -> tuple[str, ...]:
+    """The value of -i, judged as that of Interface in the file."""
+    try:
+        return interfaces(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _addresses(text: str) -> tuple[bytes, ...]:
+    """The value of --local, packed."""
+    try:
+        return tuple(dict.fromkeys(ip_address(one.strip()).packed for one in text.split(",")))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"expected IP addresses with commas between them, got '{printable(text)}'"
+        ) from None
+
+
+def _source(text: str) -> bytes:
+    """The value of --explain, packed; an IPv4 address in IPv6 form is that IPv4 address."""
+    try:
+        address = ip_address(text.strip())
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"expected an IP address, as 192.0.2.7 or 2001:db8::7, got '{printable(text)}'"
+        ) from None
+    mapped = address.ipv4_mapped if address.version == 6 else None
+    return (mapped or address).packed
+
+
+def _vlan(text: str) -> int:
+    """The value of --vlan."""
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 4_094:
+        raise argparse.ArgumentTypeError(f"expected the number of a VLAN, 1 to 4094, got '{printable(text)}'")
+    return int(text)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -63,6 +131,8 @@ def _parser() -> argparse.ArgumentParser:
         "-i",
         "--interface",
         metavar="IF",
+        type=_interfaces,
+        default=(),
         help="listen on IF, a comma list, auto or any (default: the file's)",
     )
     add("-d", "--daemon", action="store_true", help="go into the background")
@@ -78,7 +148,21 @@ def _parser() -> argparse.ArgumentParser:
         "-t", "--check", action="store_true", help="check the config, say what is good and what will surprise"
     )
     add("--dry-run", action="store_true", help="print the filter that the kernel will run, and exit")
-    add("--format", choices=("text", "json"), default="text", help="how --dry-run prints (default: text)")
+    add("--replay", metavar="FILE", help="say what would open for a capture (pcap, pcapng, -), and exit")
+    add(
+        "--explain",
+        metavar="IP",
+        type=_source,
+        help="say why packets of IP open a door or do not: of a capture with --replay, else as they come",
+    )
+    add("--local", metavar="ADDR,...", type=_addresses, help="with --replay: this host's addresses")
+    add("--vlan", metavar="ID", type=_vlan, help="with --replay: judge the packets of a VLAN")
+    add(
+        "--format",
+        choices=("text", "json"),
+        default="text",
+        help="how -t, --dry-run, --replay and --explain print (default: text)",
+    )
     add("--host", metavar="NAME", help="choose key[NAME] = value variants (default: this host's name)")
     add(
         "--allow-insecure-config", action="store_true", help="accept a config that others than root can write"

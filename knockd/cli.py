@@ -1,4 +1,10 @@
-"""What the command knockd does: serve, check or print. Exit statuses are those of sysexits.h."""
+"""The command knockd: serves, checks or prints. Exit statuses are those of sysexits.h.
+
+A child reads the command line and the configuration, and prints what there is to print; the
+process itself only serves.
+
+World: the process and its standard streams.
+"""
 
 from __future__ import annotations
 
@@ -6,122 +12,254 @@ import io
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
 
-from knockd.keeper.settings import Loaded, Settings, down, listening_on, missing
-from knockd_conf import Config, ConfigError
-from knockd_conf.errors import printable
+from knockd.keeper.config_process import ConfigProcess, Send, read_configuration, unread
+from knockd.keeper.settings import Loaded, Settings, explain_absent, explain_trouble, wanted_interfaces
+from knockd.process.environment import forget_coerced_locale
+from knockd.process.fork import (
+    daemonise,
+    fork_child,
+    leave_init,
+    open_standard_streams,
+    report_started,
+    unblock_signals,
+)
+from knockd.process.name import name_daemon
+from knockd_conf.errors import ConfigError, Problem
+from knockd_conf.text import printable
 
-EX_OK, EX_UNAVAILABLE, EX_TEMPFAIL, EX_CONFIG = 0, 69, 75, 78
+if TYPE_CHECKING:
+    from knockd.report import Report  # for -t alone
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs knockd; returns its exit status."""
-    from knockd.arguments import read
-
-    given = read(argv)
-    del read  # see forget_command_line
-    if not (given.check or given.dry_run):
-        return _serve(given.settings)
-    try:
-        config = given.settings.load()
-    except ConfigError as error:
-        return _refuse(error)
-    # What only prints ends quietly when its reader does: knockd --dry-run | head
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # the locale may lack what a command holds
-    if given.dry_run:
-        return _dry_run(given.settings, config, as_json=given.as_json)
-    return _check(given.settings, config)
-
-
-def _refuse(error: ConfigError) -> int:
-    print(error, file=sys.stderr)
-    return EX_TEMPFAIL if error.passing else EX_CONFIG
-
-
-def _dry_run(settings: Settings, config: Config, *, as_json: bool) -> int:
-    from knockd.dryrun import as_json_text, as_text, filters, guards_now, live_sequences
-
-    live, notes = live_sequences(config)
-    names = listening_on(config)
-    absent = missing(names)
-    for note in (*notes, *([absent] if absent else [])):
-        print(f"knockd: {note}", file=sys.stderr)
-    guards = guards_now(config, live)
-    made = filters(config, names or ("(none)",), live, guards, ipv6=settings.ipv6)
-    print(as_json_text(made) if as_json else as_text(made, config, guards))
-    return EX_OK
-
-
-def _check(settings: Settings, config: Config) -> int:
-    from knockd.check import describe, scans, surprises
-    from knockd.dryrun import filters, guard_line, guards_now, live_sequences
-
-    print(f"{config.path}: good, {len(config.doors)} door{'s' if len(config.doors) != 1 else ''}")
-    live, notes = live_sequences(config)
-    guards = guards_now(config, live)
-    for door, steps, guard in zip(config.doors, live, guards, strict=True):
-        for line in describe(door, steps or None):
-            print(f"  {line}")
-        print(f"    guards: {guard_line(guard)}")
-    names = listening_on(config)
-    for one in filters(config, names, live, guards, ipv6=settings.ipv6):
-        print(f"  {one.interface}: filter of {len(one.prefilter.fitted.program)} instructions")
-    for note in (*config.notes, *notes, *surprises(config), *scans(config, live, guards)):
-        print(f"  warning: {note}")
-    for name in down(names):
-        print(f"  warning: interface {name} is down")
-    absent = missing(names)
-    if absent is not None:
-        print(f"knockd: {absent}", file=sys.stderr)
-        return EX_UNAVAILABLE
-    return EX_OK
-
-
-def _serve(settings: Settings) -> int:
-    from knockd.edge.children import (
-        daemonise,
-        fork_child,
-        leave_init,
-        open_standard,
-        report_started,
-        unblock_signals,
-    )
-    from knockd.keeper.reading import begin, unread, wait
-
-    open_standard()
+    open_standard_streams()
     unblock_signals()
-    path = settings.config_path
     try:
-        reading = begin(fork_child, settings.read, path)
+        child = ConfigProcess(fork_child, partial(read_command_line, argv))
     except OSError as error:  # neither process nor descriptor to be had
-        return _refuse(ConfigError([unread(path, str(error.strerror))]))
-    # It is read while we make ourselves ready.
-    from knockd.slim import forget_command_line, without_tls
+        return _refuse_unread(argv, str(error.strerror))
+    settings: Settings | None = child.receive()
+    if settings is None:
+        _pass_signals(child.pid)
+        return _end_as(child.wait(), "the command line")
+    name_daemon(sys.argv if argv is None else ("knockd", *argv))
+    forget_coerced_locale(os.environb)
+    # Imported while the child reads the configuration; the loop first, for structlog imports asyncio too.
+    import knockd.process.loop  # noqa: F401
+    from knockd.keeper.keeper import serve
+    from knockd.keeper.notify import take_manager
+    from knockd.log.stream import find_journal
 
-    forget_command_line()
-    without_tls()
-    from knockd.edge.notify import take
-    from knockd.keeper.keeper import Keeper
-
-    loaded = wait(reading, path)
-    if not isinstance(loaded, Loaded):
-        return _refuse(ConfigError(loaded))
-    for note in loaded.config.notes:
-        print(f"knockd: {note}", file=sys.stderr)
-    manager = take(os.environ, os.getpid())  # it knows the process that it started, also with -d
+    loaded: Loaded | None = child.receive()
+    status = child.wait()
+    if loaded is None:
+        return _end_as(status, settings.config_path)
+    manager = take_manager(os.environ, os.getpid())  # it knows the process that it started, also with -d
     waiting = None
+    if settings.daemon and manager.waits:
+        _say("-d does nothing here: the service manager supervises knockd itself")
+        settings = replace(settings, daemon=False)
     if settings.daemon:
         waiting = daemonise()
     else:
         leave_init()
 
+    # What is logged, the journal has, and with -v the terminal.
+    journal = frozenset() if settings.daemon else find_journal(os.environ)
+    echoed = settings.verbose and not settings.daemon
+    if not journal and not echoed:
+        for line in (*loaded.refused, *loaded.config.notes):
+            _say(str(line))
+        if loaded.refused:
+            _say(f"using the last good configuration, kept in {printable(loaded.kept)}")
+
     def started(status: int, reason: str) -> None:
-        if status:
-            print(f"knockd: {printable(reason)}", file=sys.stderr, flush=True)
+        if reason and not journal:
+            _say(printable(reason))
         if waiting is not None:
             report_started(waiting, status)
 
-    return Keeper(settings, loaded, manager, started).run()
+    return serve(settings, loaded, manager, journal, started)
+
+
+def read_command_line(argv: Sequence[str] | None, send: Send) -> int:
+    """Prints what the command line asks for; to serve, sends Settings and then Loaded, if it is good.
+
+    Runs in the child and returns its exit status.
+    """
+    from knockd.arguments import read_arguments
+
+    try:
+        given = read_arguments(argv)
+    except SystemExit as end:  # --help, --version and mistakes
+        return end.code if isinstance(end.code, int) else os.EX_OK
+    settings = given.settings
+    if given.check or given.dry_run:
+        work = partial(_dry_run if given.dry_run else _check, settings, as_json=given.as_json)
+        return _print(send, settings, work, checking=not given.dry_run)
+    if given.explain is not None:
+        from knockd.explanation.command import explain
+
+        explained = partial(explain, settings, given.replay, given.explain, as_json=given.as_json)
+        return _print(send, settings, explained)
+    if given.replay is not None:
+        from knockd.replay.command import replay
+
+        return _print(send, settings, partial(replay, settings, given.replay, as_json=given.as_json))
+    send(settings)
+
+    def load() -> Loaded:
+        from knockd.keeper.last_good import load_or_last_good
+
+        return load_or_last_good(settings)
+
+    outcome = read_configuration(load, settings.config_path)
+    if not isinstance(outcome, Loaded):
+        return _refuse(ConfigError(outcome))
+    send(outcome)
+    return os.EX_OK
+
+
+def _pass_signals(child: int) -> None:
+    """Passes on what would end this process: the child that prints may have something to say at its end."""
+    interrupted = False
+
+    def pass_on(number: int, _frame: object) -> None:
+        nonlocal interrupted
+        again = number == signal.SIGINT and interrupted  # it waits for the end of a pipe, as for tcpdump's
+        interrupted = interrupted or number == signal.SIGINT
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(child, signal.SIGTERM if again else number)
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, pass_on)
+
+
+def _say(line: str) -> None:
+    with suppress(OSError):  # nobody may read it, and the daemon runs all the same
+        print(f"knockd: {line}", file=sys.stderr, flush=True)
+
+
+def _end_as(status: int, path: str) -> int:
+    """The exit status after a child that sent nothing to serve by; ``path`` is what it was reading."""
+    # Nobody reads what it printed: knockd --dry-run | head; or somebody ended it.
+    if -status in (signal.SIGPIPE, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(-status, signal.SIG_DFL)
+        os.kill(os.getpid(), -status)
+    if status < 0:
+        return _refuse(ConfigError([unread(path, "the process that does so ended early")]))
+    return status
+
+
+def _refuse_unread(argv: Sequence[str] | None, reason: str) -> int:
+    from knockd.arguments import read_arguments
+
+    path = read_arguments(argv).settings.config_path
+    return _refuse(ConfigError([unread(path, reason)]))
+
+
+def _refuse(error: ConfigError) -> int:
+    print(error, file=sys.stderr)
+    return _status_of(error)
+
+
+def _status_of(error: ConfigError) -> int:
+    return os.EX_TEMPFAIL if error.passing else os.EX_CONFIG
+
+
+def _print(send: Send, settings: Settings, work: Callable[[], int], *, checking: bool = False) -> int:
+    # What only prints ends quietly when its reader does, or when it is told to: knockd --dry-run | head
+    send(None)  # there is nothing to serve by
+    for number in (signal.SIGPIPE, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # the locale may lack what a command holds
+    try:
+        status = work()
+        sys.stdout.flush()
+    except ConfigError as error:
+        status = _refuse(error)
+        if checking:
+            _explain_restart(settings, error)
+        return status
+    except OSError as error:  # a full disk behind standard output, above all
+        print(f"knockd: could not print it: {error.strerror}", file=sys.stderr)
+        return os.EX_IOERR
+    return status
+
+
+def _explain_restart(settings: Settings, error: ConfigError) -> None:
+    """Says what a start of the daemon would use in place of a bad configuration."""
+    from knockd.keeper.last_good import find_place
+
+    place = find_place(settings, error)
+    if place is not None and os.path.exists(place.path):
+        _say(f"a restart would use the last good configuration, kept in {printable(place.path)}")
+
+
+def _dry_run(settings: Settings, *, as_json: bool) -> int:
+    from knockd.checks.notes import current_guards, current_sequences, current_taken
+    from knockd.dryrun import build_filters, format_json, format_text
+
+    config = settings.load_config()
+    live, notes = current_sequences(config)
+    taken, unsure = current_taken(config)
+    names = wanted_interfaces(config)
+    absent = explain_absent(names)
+    for note in (*notes, *unsure, *([absent] if absent else [])):
+        print(f"knockd: {note}", file=sys.stderr)
+    guards = current_guards(config, live, taken)
+    made = build_filters(config, names or ("(none)",), live, guards, ipv6=settings.ipv6)
+    print(format_json(made) if as_json else format_text(made, config, guards))
+    return os.EX_OK
+
+
+def _check(settings: Settings, *, as_json: bool) -> int:
+    from knockd.report import format_problems_json, format_report, format_report_json
+
+    try:
+        report = _make_report(settings)
+    except ConfigError as error:
+        if as_json:
+            print(format_problems_json(settings.config_path, error.problems))
+            return _status_of(error)
+        raise
+    print(format_report_json(report) if as_json else "\n".join(format_report(report)))
+    for problem in report.problems:
+        if not as_json:
+            print(f"knockd: {problem.message}", file=sys.stderr)
+    return os.EX_UNAVAILABLE if report.problems else os.EX_OK
+
+
+def _make_report(settings: Settings) -> Report:
+    from knockd.checks.command_notes import is_elsewhere
+    from knockd.checks.notes import current_guards, current_sequences, current_taken, find_notes
+    from knockd.dryrun import build_filters
+    from knockd.report import Report
+
+    config = settings.load_config()
+    live, notes = current_sequences(config)
+    taken, unsure = current_taken(config)
+    guards = current_guards(config, live, taken)
+    names = wanted_interfaces(config)
+    filters = build_filters(config, names, live, guards, ipv6=settings.ipv6)
+    known = settings.find_circumstances(config)
+    if is_elsewhere(config):  # that its files and interfaces are not here is no mistake
+        return Report(config, live, guards, filters, find_notes(config, live, guards, known), [])
+    trouble = explain_trouble(names, any_will_do=config.options.interface == ("any",))
+    found = (
+        *find_notes(config, live, guards, known),
+        *notes,
+        *unsure,
+        *(config.note("interface", text) for text in trouble),
+    )
+    absent = explain_absent(names)
+    problems = [Problem(*config.note("interface", absent)[:4])] if absent is not None else []
+    return Report(config, live, guards, filters, found, problems)

@@ -1,29 +1,65 @@
-"""Marks tests by their folder and keeps network tests off machines that cannot run them."""
+"""Marks tests by their folder, keeps network tests off machines that cannot run them, lets some run alone.
+
+Network tests wait more than they compute, so several run side by side (``pytest -n``). A test with the
+marker ``alone`` measures time or fills the machine: it runs after all others, with nothing beside it.
+"""
 
 from __future__ import annotations
 
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.support.packages import PATH
-from tests.support.tools import need_lab
+from tests.support.lab.packages import PATH
+from tests.support.lab.tools import need_lab
 
 NETWORK = ("e2e", "faults", "differential")
 """Folders whose tests build labs; each is a marker too."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give every test in a network folder that folder's marker."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Give every test in a network folder that folder's marker; long tests come first, those alone last."""
     for item in items:
         for folder in NETWORK:
             if folder in Path(item.path).parts:
                 item.add_marker(folder)
+        alone, together = item.get_closest_marker("alone"), item.get_closest_marker("together")
+        if (alone or together) and config.pluginmanager.hasplugin("xdist"):
+            item.add_marker(pytest.mark.xdist_group("alone" if alone else item.path.name))
+    items.sort(key=_rank)
+
+
+def _rank(item: pytest.Item) -> int:
+    if item.get_closest_marker("long"):
+        return 0
+    return 2 if item.get_closest_marker("alone") else 1
 
 
 @pytest.fixture(autouse=True)
-def _network(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Network tests find the programs in sbin, and are left where no lab can be built."""
-    if any(request.node.get_closest_marker(name) for name in NETWORK):
-        monkeypatch.setenv("PATH", PATH)
-        need_lab()
+def _network(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
+    """Network tests find the programs in sbin, are left where no lab can be built, and share the machine."""
+    if not any(request.node.get_closest_marker(name) for name in NETWORK):
+        yield
+        return
+    monkeypatch.setenv("PATH", PATH)
+    need_lab()
+    alone = request.node.get_closest_marker("alone") is not None
+    with _machine(tmp_path_factory.getbasetemp(), alone=alone):
+        yield
+
+
+@contextmanager
+def _machine(folder: Path, *, alone: bool) -> Iterator[None]:
+    """Holds the machine, shared or alone, against the other workers of this run; waits until it is free."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        yield
+        return
+    with (folder.parent / "machine.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        yield

@@ -15,12 +15,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from tests.support import enter
-from tests.support.daemon import OURS, environment
-from tests.support.lab import CommandFailed, Host, Lab
-from tests.support.packages import PATH
-from tests.support.services import BANNER, TcpService, can_connect
-from tests.support.waiting import WaitTimeout, wait_until
+from tests.support.daemons.daemon import OURS, environment
+from tests.support.lab import enter
+from tests.support.lab.hosts import CommandFailed, Host, Lab
+from tests.support.lab.packages import PATH
+from tests.support.lab.services import BANNER, TcpService, can_connect
+from tests.support.lab.waiting import WaitTimeout, wait_until
 
 SERVER, CLIENT = "10.7.0.1", "10.7.0.2"
 PORT = 22
@@ -90,7 +90,7 @@ class Screen:
 def knockd(server: Host, config: Path, screen: Screen) -> Iterator[None]:
     """Our knockd in the foreground on the server, its lines on the screen."""
     process = server.popen(
-        *(*OURS, "-i", "eth0", "-c", str(config), "-v"),
+        *(*OURS, "-i", "eth0", "-c", str(config), "--state-dir", str(config.parent / "state"), "-v"),
         **{"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "stdin": subprocess.DEVNULL},
         env=environment(),
         text=True,
@@ -135,7 +135,7 @@ def show(screen: Screen) -> None:
         server.run("nft", "-f", "-", stdin=FIREWALL)
         stack.enter_context(TcpService(server, PORT))
         config = folder / "knockd.conf"
-        config.write_text(CONFIG)
+        config.write_text(CONFIG.replace("[options]", f"[options]\nLogFile = {config.parent}/knockd.log"))
         config.chmod(0o600)
         screen.say(
             f"server {SERVER}: nftables drops everything that comes in; a service waits on port {PORT}"

@@ -1,17 +1,20 @@
-"""From doors to the term of one interface: doors alike in protocol, flags and destinations become a group."""
+"""From watched ports to the term of one interface: equal protocol, flags and destinations make a group.
+
+Pure.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
-from knockd_bpf.terms import Destinations, Group, Term, arrange, merge_ports
+from knockd_bpf.terms import Destinations, Group, Term, merge_ports, sort_groups
 from knockd_bpf.wire import TCP, UDP
-from knockd_conf.model import Door, FlagRule, Step
+from knockd_conf.model import FlagRule
 
 
-class Watch(NamedTuple):
-    """What one door wants to see: (protocol, port) pairs, its flag rule, its own destinations.
+class WatchedPorts(NamedTuple):
+    """What one live sequence wants to see: (protocol, port) pairs, its flag rule, its own destinations.
 
     ``target`` holds packed addresses; empty means the interface's own. The flag rule speaks of
     TCP only.
@@ -22,14 +25,7 @@ class Watch(NamedTuple):
     target: frozenset[bytes]
 
 
-def watch(door: Door, steps: Sequence[Step], guards: Iterable[tuple[int, int]] = ()) -> Watch:
-    """What ``door`` wants while ``steps`` is its live sequence; ``guards``: more (protocol, port) pairs."""
-    ports = {(int(step.protocol), step.port) for step in steps}
-    ports.update(guards)
-    return Watch(frozenset(ports), door.flags, frozenset(one.packed for one in door.target))
-
-
-def build(watches: Iterable[Watch], local: frozenset[bytes] | None, *, ipv6: bool = True) -> Term:
+def build_term(watches: Iterable[WatchedPorts], local: frozenset[bytes] | None, *, ipv6: bool = True) -> Term:
     """The term for an interface whose packed addresses are ``local``.
 
     With ``local`` None the addresses are unknown and doors without a target take every destination.
@@ -52,4 +48,4 @@ def build(watches: Iterable[Watch], local: frozenset[bytes] | None, *, ipv6: boo
         Group(protocol, flags, merge_ports(wanted), destinations)
         for (protocol, flags, destinations), wanted in ports.items()
     )
-    return Term(arrange(groups), ipv6)
+    return Term(sort_groups(groups), ipv6)

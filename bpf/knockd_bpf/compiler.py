@@ -2,6 +2,8 @@
 
 The order of tests is: EtherType, protocol, "does any flag rule fit", port (one binary tree per
 protocol, shared by IPv4 and IPv6) and last, only for ports that match, flags, fragment, addresses.
+
+Pure.
 """
 
 from __future__ import annotations
@@ -12,12 +14,12 @@ from typing import Final
 from knockd_bpf import addresses
 from knockd_bpf import instruction as op
 from knockd_bpf.emitter import Emitter
-from knockd_bpf.flags import Branch, Decision, Outcome, bit_name, decide
+from knockd_bpf.flags import Branch, Decision, Outcome, bit_name, decide_flags
 from knockd_bpf.instruction import Instruction
 from knockd_bpf.layout import Layout
-from knockd_bpf.search import search
-from knockd_bpf.segments import NOTHING, Laid, Wants, fill, wanted
-from knockd_bpf.terms import Destinations, of_version, unite
+from knockd_bpf.port_map import NOTHING, Laid, Wants, fill_gaps, wanted
+from knockd_bpf.search import emit_search
+from knockd_bpf.terms import Destinations, of_version, unite_destinations
 from knockd_bpf.wire import EXTENSION_HEADERS, TCP, UDP
 from knockd_conf.model import FlagRule
 
@@ -29,7 +31,7 @@ _PORT_AT: Final = 2
 _NOWHERE: Final[Destinations] = frozenset()
 
 
-def emit(
+def emit_program(
     laid: Laid, layout: Layout, snaplen: int, *, ipv6: bool
 ) -> tuple[tuple[Instruction, ...], tuple[str, ...]]:
     """The instructions for wanted ports on links of ``layout``, and a comment for each (see Program)."""
@@ -39,7 +41,7 @@ def emit(
 class _Compiler:
     """One assembly, from the end of the program to its start.
 
-    Every method that emits returns the place where what it emitted begins.
+    Every method that emits returns the label of its first instruction.
     """
 
     def __init__(self, laid: Laid, layout: Layout, snaplen: int, ipv6: bool) -> None:
@@ -82,10 +84,10 @@ class _Compiler:
         """The addresses of an IP version that any of ``wants`` takes."""
         if version == 6 and not self._ipv6_too:
             return _NOWHERE
-        return of_version(unite(want.destinations for want in wants), version)
+        return of_version(unite_destinations(want.destinations for want in wants), version)
 
     def _family(self, four: int, six: int, other: int) -> int:
-        """Tell IPv4, IPv6 and the rest apart; with ``other`` equal to ``six``, what is not IPv4 is IPv6."""
+        """Tests the IP version; with ``other`` equal to ``six``, what is not IPv4 counts as IPv6."""
         layout = self._layout
         at = self._emit.test(op.JEQ_K, layout.ipv6, six, other, "IPv6?")
         at = self._emit.test(op.JEQ_K, layout.ipv4, four, at, "IPv4?")
@@ -100,17 +102,17 @@ class _Compiler:
         return self._emit.do(op.LD_B_ABS, self._layout.network + _IPV4_PROTOCOL_AT, at, "IPv4: protocol")
 
     def _ipv6(self, starts: dict[tuple[int, int], int]) -> int:
-        """TCP and UDP go to their tests; with extension headers it passes when it is for one of us."""
+        """Sends TCP and UDP to their tests; with extension headers only the destination address counts."""
         destinations = self._destinations(6, NOTHING.union(*self._wants.values()))
         if destinations == _NOWHERE:
             return self._reject
         ours = self._ipv6_addresses(destinations, self._reject)
         segments: list[tuple[int, int]] = []
         for header in range(256):
-            place = ours if header in EXTENSION_HEADERS else self._reject
-            if not segments or segments[-1][1] != place:
-                segments.append((header, place))
-        at = search(self._emit, segments, 256, "extension header")
+            label = ours if header in EXTENSION_HEADERS else self._reject
+            if not segments or segments[-1][1] != label:
+                segments.append((header, label))
+        at = emit_search(self._emit, segments, 256, "extension header")
         at = self._protocols(6, starts, at)
         return self._emit.do(
             op.LD_B_ABS, self._layout.network + _IPV6_NEXT_HEADER_AT, at, "IPv6: next header"
@@ -124,7 +126,7 @@ class _Compiler:
         return at
 
     def _ipv4_transport(self, protocol: int, tree: int) -> int:
-        """Set X to the length of the IP header, leave when no flag rule fits, go to the ports."""
+        """Sets X to the length of the IP header, rejects when no flag rule fits, goes to the ports."""
         network = self._layout.network
         ports = self._emit.do(op.LD_H_IND, network + _PORT_AT, tree, "destination port")
         at = self._early(protocol, ports)
@@ -133,7 +135,7 @@ class _Compiler:
         return self._emit.do(op.LDX_MSH, network, at, "X = length of the IPv4 header")
 
     def _ipv6_transport(self, protocol: int, tree: int) -> int:
-        """Leave when no flag rule fits, go to the ports.
+        """Rejects when no flag rule fits, goes to the ports.
 
         The header before the ports has one length here, so X is set only for leaves that serve IPv4 too.
         """
@@ -147,61 +149,61 @@ class _Compiler:
         return self._emit.do(op.LD_B_ABS, transport + _FLAGS_AT, at, "TCP flags")
 
     def _early(self, protocol: int, then: int) -> int:
-        """Reject when the loaded flags fit none of the protocol's rules, so that data packets leave early."""
+        """Rejects when the loaded flags fit none of the protocol's rules: data packets cost little."""
         rules = self._rules[protocol]
         if None in rules:
             return then
-        fits = decide((rule, None) for rule in rules)
+        fits = decide_flags((rule, None) for rule in rules)
         return self._flags(fits, lambda outcome: then if outcome else self._reject)
 
-    def _flags(self, decision: Decision, place: Callable[[Outcome], int]) -> int:
-        """Decide on the loaded flag byte; ``place`` says where each outcome goes on."""
-        places: dict[Decision, int] = {}
+    def _flags(self, decision: Decision, label: Callable[[Outcome], int]) -> int:
+        """Tests the loaded flag byte; ``label`` returns the label of each outcome."""
+        labels: dict[Decision, int] = {}
 
         def visit(node: Decision) -> int:
-            if node not in places:
+            if node not in labels:
                 if isinstance(node, Branch):
                     clear = visit(node.clear)
                     where = visit(node.set)
-                    places[node] = self._emit.test(
+                    labels[node] = self._emit.test(
                         op.JSET_K, node.bit, where, clear, f"{bit_name(node.bit)} set?"
                     )
                 else:
-                    places[node] = place(node)
-            return places[node]
+                    labels[node] = label(node)
+            return labels[node]
 
         return visit(decision)
 
     def _ports(self, protocol: int, versions: tuple[int, ...]) -> int:
         """The tree over all ports, for the destination port just loaded."""
-        segments = fill(self._laid[protocol])
+        segments = fill_gaps(self._laid[protocol])
         leaves: dict[Wants, int] = {NOTHING: self._reject}
         for _, wants in segments:
             if wants not in leaves:
                 leaves[wants] = self._leaf(protocol, wants, versions)
-        return search(self._emit, [(first, leaves[wants]) for first, wants in segments], 65_536, "port")
+        return emit_search(self._emit, [(first, leaves[wants]) for first, wants in segments], 65_536, "port")
 
     def _leaf(self, protocol: int, wants: Wants, versions: tuple[int, ...]) -> int:
-        """What is left to ask once the port fits: flags unless the early test settled them, addresses."""
-        plain = unite(want.destinations for want in wants if want.flags is None)
+        """The tests of a port that fits: flags, unless the early test decided them, and addresses."""
+        plain = unite_destinations(want.destinations for want in wants if want.flags is None)
         flagged: dict[FlagRule, Destinations] = {}
         for rule, destinations in wants:
             if rule is not None and not _within(destinations, plain):
-                flagged[rule] = unite((flagged.get(rule, _NOWHERE), destinations))
+                flagged[rule] = unite_destinations((flagged.get(rule, _NOWHERE), destinations))
         at = self._reject
         if len(set(flagged.values())) == 1 and flagged.keys() == self._rules[protocol]:
             at = self._addresses(next(iter(flagged.values())), versions, at)
         elif flagged:
             at = self._flags(
-                decide(flagged.items()),
-                lambda outcome: self._addresses(unite(outcome), versions, self._reject),
+                decide_flags(flagged.items()),
+                lambda outcome: self._addresses(unite_destinations(outcome), versions, self._reject),
             )
             at = self._emit.do(op.LD_B_IND, self._layout.network + _FLAGS_AT, at, "TCP flags")
             self._flags_in_leaves.add(protocol)
         return self._addresses(plain, versions, at)
 
     def _addresses(self, destinations: Destinations, versions: tuple[int, ...], fail: int) -> int:
-        """Accept a packet of one of the IP ``versions`` to a destination of ours; equal tests are shared."""
+        """Accepts a packet of one of the IP ``versions`` to one of our addresses; equal tests are shared."""
         key = (destinations, versions, fail)
         if key not in self._checks:
             network = self._layout.network
@@ -210,7 +212,7 @@ class _Compiler:
                 six = self._ipv6_addresses(of_version(destinations, 6), fail)
             if 4 in versions:
                 whom = of_version(destinations, 4)
-                four = addresses.ipv4(self._emit, network, whom, self._accept, self._reject, fail)
+                four = addresses.emit_ipv4(self._emit, network, whom, self._accept, self._reject, fail)
             if versions == (4, 6) and four != six:
                 self._checks[key] = self._family(four, six, six)
             else:
@@ -221,7 +223,7 @@ class _Compiler:
         key = (destinations, (6,), fail)
         if key not in self._checks:
             network = self._layout.network
-            self._checks[key] = addresses.ipv6(self._emit, network, destinations, self._accept, fail)
+            self._checks[key] = addresses.emit_ipv6(self._emit, network, destinations, self._accept, fail)
         return self._checks[key]
 
 

@@ -1,4 +1,4 @@
-"""What the filter costs the kernel: instructions executed for packets that are no knock."""
+"""What the filter costs the kernel: instructions executed for packets that are no knocks. Pure."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from math import log2
 from typing import Final
 
 from knockd_bpf.layout import Layout
+from knockd_bpf.port_map import NOTHING, fill_gaps, lay_ports
 from knockd_bpf.program import Program
-from knockd_bpf.segments import NOTHING, fill, lay
 from knockd_bpf.terms import Term
-from knockd_bpf.vm import run
-from knockd_bpf.wire import FLAG_BITS, TCP
+from knockd_bpf.vm import run_program
+from knockd_bpf.wire import TCP
+from knockd_conf.protocol import FLAG_BITS
 
 _SYN: Final = FLAG_BITS["syn"]
 _ACK: Final = FLAG_BITS["ack"]
@@ -20,7 +21,7 @@ _ACK: Final = FLAG_BITS["ack"]
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """Instructions executed until a packet is rejected, the worst over all ports that nobody wants.
+    """Instructions executed until a packet is rejected, the most over all ports that no door watches.
 
     ``data`` is a TCP segment of a connection (only ACK set), ``syn`` the first one (only SYN set), both
     without IP options. ``ranges`` counts the port ranges wanted of TCP. None where every port is wanted.
@@ -34,21 +35,21 @@ class Costs:
 
     @property
     def syn_bound(self) -> float:
-        """What a SYN to a strange port may cost where all doors are alike: 12 + 2 log2(ranges)."""
+        """Upper bound for a SYN to an unwatched port where all doors have the same flags and target."""
         return 12 + 2 * log2(max(self.ranges, 1))
 
 
 def costs(program: Program, term: Term, layout: Layout) -> Costs:
-    """Count what ``program``, which stands for ``term``, executes for packets to strange ports.
+    """Instructions that ``program``, assembled for ``term``, executes for packets to unwatched ports.
 
-    One port stands for each gap between wanted ranges: all ports of a gap take one way.
+    One port is tried of each gap between watched ranges: all ports of a gap take the same path.
     """
-    laid = lay(term)[TCP]
-    strange = [first for first, wants in fill(laid) if wants == NOTHING]
+    laid = lay_ports(term)[TCP]
+    unwatched = [first for first, wants in fill_gaps(laid) if wants == NOTHING]
 
     def worst(version: int, flags: int) -> int | None:
-        frames = (layout.wrap(_segment(version, port, flags)) for port in strange)
-        return max((run(program.instructions, *frame).steps for frame in frames), default=None)
+        frames = (layout.wrap(_segment(version, port, flags)) for port in unwatched)
+        return max((run_program(program.instructions, *frame).steps for frame in frames), default=None)
 
     return Costs(worst(4, _ACK), worst(6, _ACK), worst(4, _SYN), worst(6, _SYN), len(laid))
 

@@ -1,7 +1,9 @@
-"""Writes a program from its end to its beginning, so that every jump target is already in place.
+"""Assembles a program from its end to its beginning, so that every jump target is known.
 
-Places are counted from the end of the program. Where a conditional jump does not reach (its
-offsets have 8 bits), a return is repeated nearby and any other place gets a long jump nearby.
+A label is a jump target, counted from the end of the program. Where a conditional jump does not reach (its
+offsets have 8 bits), a return is repeated within reach; any other label gets a long jump within reach.
+
+Pure.
 """
 
 from __future__ import annotations
@@ -10,11 +12,11 @@ from knockd_bpf import instruction as op
 from knockd_bpf.instruction import Instruction
 
 _SAFE_REACH = op.JUMP_REACH - 2
-"""Two places may have to be brought near for one test, and the first must still be in reach after that."""
+"""One test may need two copies within reach; the first must still be in reach after the second."""
 
 
 class Emitter:
-    """A program that grows at its front. A place is the number of instructions after an instruction.
+    """A program that grows at its front. An instruction's label is the number of instructions after it.
 
     In comments ``{k}`` stands for the operand.
     """
@@ -39,7 +41,7 @@ class Emitter:
         return self._add((code, 0, 0, k), comment)
 
     def test(self, code: int, k: int, yes: int, no: int, comment: str) -> int:
-        """A conditional jump to one of two places; only the place itself when both are one."""
+        """A conditional jump to one of two labels; when both are the same, that label and no instruction."""
         if yes == no:
             return yes
         here = len(self._code)
@@ -50,28 +52,28 @@ class Emitter:
         self._comments.append(comment)
         return here
 
-    def _lead_to(self, place: int) -> None:
-        """Go on at a place elsewhere; a test found there is repeated here, which saves a jump to it."""
-        code, yes, no, k = self._code[place]
+    def _lead_to(self, label: int) -> None:
+        """Continues at a label elsewhere; a test found there is repeated here, which saves a jump."""
+        code, yes, no, k = self._code[label]
         if code in op.TESTS:
-            self.test(code, k, place - yes - 1, place - no - 1, self._comments[place])
+            self.test(code, k, label - yes - 1, label - no - 1, self._comments[label])
         else:
-            self._jump(place, "go on there")
+            self._jump(label, "go on there")
 
-    def _bring_near(self, place: int) -> int:
-        near = self._near.get(place, place)
+    def _bring_near(self, label: int) -> int:
+        near = self._near.get(label, label)
         if len(self._code) - near - 1 <= _SAFE_REACH:
             return near
-        target = self._code[place]
+        target = self._code[label]
         returns = target[0] == op.RET_K
         near = (
-            self._add(target, self._comments[place]) if returns else self._jump(place, "too far for a test")
+            self._add(target, self._comments[label]) if returns else self._jump(label, "too far for a test")
         )
-        self._near[place] = near
+        self._near[label] = near
         return near
 
-    def _jump(self, place: int, comment: str) -> int:
-        return self._add((op.JA, 0, 0, len(self._code) - place - 1), comment)
+    def _jump(self, label: int, comment: str) -> int:
+        return self._add((op.JA, 0, 0, len(self._code) - label - 1), comment)
 
     def _add(self, instruction: tuple[int, int, int, int], comment: str) -> int:
         self._code.append(instruction)

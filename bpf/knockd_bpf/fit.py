@@ -1,6 +1,8 @@
 """Makes a program short enough for the kernel, by a wider term where the exact one is too long.
 
 Wider, never narrower: everything that the given term accepts, the fitted one accepts too.
+
+Pure.
 """
 
 from __future__ import annotations
@@ -13,9 +15,9 @@ from typing import Final, NamedTuple
 
 from knockd_bpf.instruction import MAX_INSTRUCTIONS
 from knockd_bpf.layout import Layout
-from knockd_bpf.program import SNAPLEN, Program, assemble_laid
-from knockd_bpf.segments import Laid, PortRange, gather, lay, wanted
-from knockd_bpf.terms import Term, arrange, unite
+from knockd_bpf.port_map import Laid, PortRange, gather_term, lay_ports, wanted
+from knockd_bpf.program import SNAPLEN, Program, assemble_ports
+from knockd_bpf.terms import Term, sort_groups, unite_destinations
 from knockd_bpf.wire import TCP, UDP
 
 PORTS: Final = 65_536
@@ -51,7 +53,7 @@ class Fitted(NamedTuple):
     addresses: Addresses
 
 
-def fit(term: Term, layout: Layout, limit: int = MAX_INSTRUCTIONS, *, snaplen: int = SNAPLEN) -> Fitted:
+def fit_term(term: Term, layout: Layout, limit: int = MAX_INSTRUCTIONS, *, snaplen: int = SNAPLEN) -> Fitted:
     """The program for ``term`` in at most ``limit`` instructions.
 
     When the exact one is longer, the nearest port ranges are merged; where the addresses alone would
@@ -60,9 +62,9 @@ def fit(term: Term, layout: Layout, limit: int = MAX_INSTRUCTIONS, *, snaplen: i
     """
     if limit < SMALLEST_LIMIT:
         raise ValueError(f"limit: expected at least {SMALLEST_LIMIT} instructions, got {limit}")
-    laid = lay(term)
+    laid = lay_ports(term)
     if _at_least(laid) <= limit:
-        program = assemble_laid(laid, layout, snaplen, ipv6=term.ipv6)
+        program = assemble_ports(laid, layout, snaplen, ipv6=term.ipv6)
         if len(program) <= limit:
             return Fitted(program, term, 0.0, Addresses.EXACT)
     for addresses, wider in _candidates(term, laid):
@@ -76,13 +78,13 @@ def fit(term: Term, layout: Layout, limit: int = MAX_INSTRUCTIONS, *, snaplen: i
         while True:
             room = max(room, fewest)
             merged = _merge(merged, room)
-            program = assemble_laid(merged, layout, snaplen, ipv6=term.ipv6)
+            program = assemble_ports(merged, layout, snaplen, ipv6=term.ipv6)
             if len(program) <= limit:
-                fitted = gather(merged, ipv6=term.ipv6)
+                fitted = gather_term(merged, ipv6=term.ipv6)
                 return Fitted(program, fitted, _widened(laid, merged), addresses)
             if room == fewest:
                 break
-            # A little more than needed, so that the second try is the last but for strange terms.
+            # A little more than needed, so that the second try is the last but for unusual terms.
             room -= (len(program) - limit) // _PER_RANGE + limit // 512 + 1
     raise AssertionError(f"no program for this term has {limit} instructions")
 
@@ -90,7 +92,7 @@ def fit(term: Term, layout: Layout, limit: int = MAX_INSTRUCTIONS, *, snaplen: i
 def _at_least(laid: Laid) -> int:
     """A lower bound for the instructions: enough to see that a term is far too long.
 
-    One test a boundary, but a single port between two alike neighbours may be settled by one test;
+    One test a boundary, but a single port between two equal neighbours may be settled by one test;
     and a load, a test and a jump at least for each set of addresses.
     """
     tests = 3 * len({want.destinations for ranges in laid.values() for want in wanted(ranges)})
@@ -105,10 +107,10 @@ def _at_least(laid: Laid) -> int:
 def _candidates(term: Term, laid: Laid) -> Iterator[tuple[Addresses, Laid]]:
     """The term itself, and what it widens to when the addresses take too much room."""
     yield Addresses.EXACT, laid
-    everyone = unite(group.destinations for group in term.groups)
-    for addresses, destinations in ((Addresses.POOLED, everyone), (Addresses.DROPPED, None)):
+    pooled = unite_destinations(group.destinations for group in term.groups)
+    for addresses, destinations in ((Addresses.POOLED, pooled), (Addresses.DROPPED, None)):
         groups = (group._replace(destinations=destinations) for group in term.groups)
-        yield addresses, lay(term._replace(groups=arrange(groups)))
+        yield addresses, lay_ports(term._replace(groups=sort_groups(groups)))
 
 
 def _fixed(laid: Laid, layout: Layout, *, ipv6: bool) -> int:
@@ -118,7 +120,7 @@ def _fixed(laid: Laid, layout: Layout, *, ipv6: bool) -> int:
         wants = dict.fromkeys(one.wants for one in ranges)
         apart[protocol] = [PortRange(2 * at, 2 * at, one) for at, one in enumerate(wants)]
     number = sum(len(ranges) for ranges in apart.values())
-    return len(assemble_laid(apart, layout, 1, ipv6=ipv6)) - _PER_RANGE * number
+    return len(assemble_ports(apart, layout, 1, ipv6=ipv6)) - _PER_RANGE * number
 
 
 def _merge(laid: Laid, room: int) -> Laid:

@@ -2,6 +2,8 @@
 
 The kernel tests one bit in one instruction without touching the loaded byte, so any set of rules
 is decided in as many instructions as bits matter, at most.
+
+Pure.
 """
 
 from __future__ import annotations
@@ -10,11 +12,11 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from knockd_bpf.terms import Destinations
-from knockd_bpf.wire import FLAG_BITS
 from knockd_conf.model import FlagRule
+from knockd_conf.protocol import FLAG_BITS
 
-_ORDER: Final = (0x02, 0x10, 0x04, 0x01, 0x08, 0x20, 0x40, 0x80)
-"""SYN first: it tells a knock from the packets of a connection, which are the most."""
+_ORDER: Final = (*(FLAG_BITS[name] for name in ("syn", "ack", "rst", "fin", "psh", "urg")), 0x40, 0x80)
+"""SYN first: most packets belong to connections, and they have it clear."""
 
 _ANY: Final = FlagRule(0, 0)
 
@@ -33,7 +35,7 @@ class Branch(NamedTuple):
 Decision = Branch | Outcome
 
 
-def decide(rules: Iterable[tuple[FlagRule | None, Destinations]]) -> Decision:
+def decide_flags(rules: Iterable[tuple[FlagRule | None, Destinations]]) -> Decision:
     """The decision that ends, for every flag byte, in the destinations of the rules that it fits."""
     pending = {
         (rule.must_set, rule.must_clear & ~rule.must_set, destinations)

@@ -1,10 +1,14 @@
 """The instructions of a classic BPF program, and how tcpdump -d writes them.
 
 Codes are those of linux/bpf_common.h and linux/filter.h.
+
+Pure.
 """
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 LD_W_ABS: Final = 0x20
@@ -44,6 +48,17 @@ class Instruction(NamedTuple):
     jt: int
     jf: int
     k: int
+
+
+_SOCK_FILTER: Final = struct.Struct("=HBBI")
+
+SOCK_FILTER_SIZE: Final = _SOCK_FILTER.size
+"""Bytes of one packed instruction."""
+
+
+def pack(program: Iterable[Instruction]) -> bytes:
+    """A program as an array of struct sock_filter (linux/filter.h), in native byte order."""
+    return b"".join(_SOCK_FILTER.pack(*one) for one in program)
 
 
 _ANCILLARY_NAMES: Final = (

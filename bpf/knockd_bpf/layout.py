@@ -2,6 +2,8 @@
 
 This is not always what a capture returns: on a cooked handle the kernel's view starts at the
 network header (linux/filter.h, SKF_AD_PROTOCOL), while libpcap hands out frames with an SLL header.
+
+Pure.
 """
 
 from __future__ import annotations

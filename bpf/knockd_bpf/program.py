@@ -1,15 +1,17 @@
-"""The program that the kernel runs for a term: its instructions, what each is for, and how it is printed."""
+"""The program that the kernel runs for a term: its instructions, what each is for, and how it is printed.
+
+Pure.
+"""
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass
 from typing import Final
 
-from knockd_bpf.compiler import emit
-from knockd_bpf.instruction import Instruction, image
+from knockd_bpf.compiler import emit_program
+from knockd_bpf.instruction import Instruction, image, pack
 from knockd_bpf.layout import Layout
-from knockd_bpf.segments import Laid, lay
+from knockd_bpf.port_map import Laid, lay_ports
 from knockd_bpf.terms import Term
 
 SNAPLEN: Final = 262_144
@@ -50,17 +52,17 @@ class Program:
 
     def pack(self) -> bytes:
         """The instructions as an array of struct sock_filter (linux/filter.h), in native byte order."""
-        return b"".join(struct.pack("=HBBI", *one) for one in self.instructions)
+        return pack(self.instructions)
 
 
-def assemble(term: Term, layout: Layout, *, snaplen: int = SNAPLEN) -> Program:
-    """The program for ``term`` on links of ``layout``; it may be longer than the kernel takes (see ``fit``).
+def assemble_term(term: Term, layout: Layout, *, snaplen: int = SNAPLEN) -> Program:
+    """The program for ``term`` on links of ``layout``. It may be too long for the kernel (see ``fit_term``).
 
     An accepted packet gets the verdict ``snaplen`` (bytes to keep), every other 0.
     """
-    return assemble_laid(lay(term), layout, snaplen, ipv6=term.ipv6)
+    return assemble_ports(lay_ports(term), layout, snaplen, ipv6=term.ipv6)
 
 
-def assemble_laid(laid: Laid, layout: Layout, snaplen: int, *, ipv6: bool) -> Program:
+def assemble_ports(laid: Laid, layout: Layout, snaplen: int, *, ipv6: bool) -> Program:
     """The same for ports that are already laid out."""
-    return Program(*emit(laid, layout, snaplen, ipv6=ipv6))
+    return Program(*emit_program(laid, layout, snaplen, ipv6=ipv6))

@@ -2,18 +2,20 @@
 
 Numbers and keywords only: libpcap takes a misspelt word for a host name and asks the resolver.
 The text holds for every link type.
+
+Pure.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from ipaddress import ip_address
 from typing import Final
 
 from knockd_bpf.terms import Destinations, Group, Term, of_version
 from knockd_bpf.wire import EXTENSION_HEADERS, TCP
 from knockd_conf.model import FlagRule
+from knockd_conf.text import address_text
 
 REJECT_ALL: Final = "ip[0] & 1 = 2"
 """Never true; libpcap refuses shorter ways to say so ("expression rejects all packets")."""
@@ -21,7 +23,7 @@ REJECT_ALL: Final = "ip[0] & 1 = 2"
 _WIDTH: Final = 100
 
 
-def render(term: Term) -> str:
+def render_term(term: Term) -> str:
     """The filter text: one paragraph for each group and IP version, joined by ``or``, lines of about 100."""
     terms = [
         _group(group, version)
@@ -75,7 +77,7 @@ def _addresses(destinations: Destinations, version: int) -> list[str]:
     if ours is None:
         return []
     name = "ip" if version == 4 else "ip6"
-    return [_any(f"{name} dst host {ip_address(address)}" for address in sorted(ours))]
+    return [_any(f"{name} dst host {address_text(address)}" for address in sorted(ours))]
 
 
 def _any(parts: Iterable[str]) -> str:
@@ -84,5 +86,5 @@ def _any(parts: Iterable[str]) -> str:
 
 
 def _all(parts: list[str]) -> str:
-    """In parentheses always: ``and`` and ``or`` bind alike in pcap-filter."""
+    """In parentheses always: ``and`` and ``or`` have the same precedence in pcap-filter."""
     return f"({' and '.join(parts)})"

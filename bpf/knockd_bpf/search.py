@@ -1,4 +1,4 @@
-"""The binary search for a loaded value: a tree of tests in which a way has one long jump at most."""
+"""Binary search for a loaded value: a tree of tests with at most one long jump on each path. Pure."""
 
 from __future__ import annotations
 
@@ -13,24 +13,25 @@ _BLOCK: Final = 502
 then two copies of a return or a long jump."""
 
 
-def search(emit: Emitter, segments: Sequence[tuple[int, int]], end: int, what: str) -> int:
-    """Go on at the place of the segment that the loaded value lies in; ``what`` names the value.
+def emit_search(emit: Emitter, segments: Sequence[tuple[int, int]], end: int, what: str) -> int:
+    """Emits a search that continues at the label of the loaded value's segment; returns its own label.
 
-    ``segments`` are sorted (first value, place), ``end`` is where the last of them ends. Halves too
-    large for 8-bit jumps are emitted as blocks, and the tests that choose among the blocks all
-    together in front of them: each block takes one long jump, where nested halves would take one a level.
+    ``segments`` are sorted (first value, label), ``end`` is the first value after the last of them, ``what``
+    names the value in comments. Halves too large for 8-bit jumps are emitted as blocks, and the tests that
+    choose a block are emitted together in front of them: each block takes one long jump, where nested
+    halves would take one a level.
     """
     firsts = [first for first, _ in segments] + [end]
-    places = [place for _, place in segments]
+    labels = [label for _, label in segments]
     equal, above_it = f"{what} {{k}}?", f"{what} {{k}} or above?"
     starts: dict[int, int] = {}
 
     def block(low: int, high: int) -> int:
         if high - low == 1:
-            return places[low]
+            return labels[low]
         single = high - low == 3 and firsts[low + 1] + 1 == firsts[low + 2]
-        if single and places[low] == places[low + 2]:
-            return emit.test(op.JEQ_K, firsts[low + 1], places[low + 1], places[low], equal)
+        if single and labels[low] == labels[low + 2]:
+            return emit.test(op.JEQ_K, firsts[low + 1], labels[low + 1], labels[low], equal)
         middle = (low + high) // 2
         above = block(middle, high)
         below = block(low, middle)

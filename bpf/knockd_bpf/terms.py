@@ -1,7 +1,9 @@
-"""What we want from the wire, as values that can judge a packet.
+"""What one interface watches for, as values that can judge a packet.
 
-A Term is the whole wish of one interface, a Group what all doors of one protocol, flag rule
-and set of destinations want together. Nothing here knows frames, text or instructions.
+A Term is all that one interface watches for, a Group the ports of all doors that have the same
+protocol, flag rule and destinations. Nothing here knows frames, text or instructions.
+
+Pure.
 """
 
 from __future__ import annotations
@@ -85,14 +87,14 @@ class Term(NamedTuple):
         if version == 6 and not self.ipv6:
             return frozenset()
         chosen = [one for one in self.groups if protocol in {None, one.protocol}]
-        return of_version(unite(group.destinations for group in chosen), version)
+        return of_version(unite_destinations(group.destinations for group in chosen), version)
 
 
-def arrange(groups: Iterable[Group]) -> tuple[Group, ...]:
+def sort_groups(groups: Iterable[Group]) -> tuple[Group, ...]:
     """The groups sorted: TCP first, then those without flag rule, then those without addresses.
 
-    The text is printed and the program tests in this order, so that both treat a truncated frame
-    alike: a filter ends, rejecting, at the first byte it looks for beyond the frame.
+    The text is printed and the program tests in this order, so that both have the same verdict on a
+    truncated frame: a filter ends, rejecting, at the first byte it looks for beyond the frame.
     """
 
     def key(group: Group) -> tuple[int, bool, bool, int, int, list[bytes], tuple[tuple[int, int], ...]]:
@@ -118,7 +120,7 @@ def of_version(destinations: Destinations, version: int) -> Destinations:
     return None if destinations is None else frozenset(one for one in destinations if len(one) == length)
 
 
-def unite(many: Iterable[Destinations]) -> Destinations:
+def unite_destinations(many: Iterable[Destinations]) -> Destinations:
     """All destinations of ``many`` together: None as soon as one of them is None."""
     united: set[bytes] = set()
     for one in many:

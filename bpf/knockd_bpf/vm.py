@@ -1,6 +1,8 @@
 """A classic BPF machine that counts its steps: what the kernel's interpreter would do with a frame.
 
 For tests and for the costs that ``knockd --dry-run`` prints; nothing in the daemon's packet path uses it.
+
+Pure.
 """
 
 from __future__ import annotations
@@ -43,7 +45,7 @@ class Run(NamedTuple):
     steps: int
 
 
-def run(program: Sequence[tuple[int, int, int, int]], frame: bytes, protocol: int = 0) -> Run:
+def run_program(program: Sequence[tuple[int, int, int, int]], frame: bytes, protocol: int = 0) -> Run:
     """Run (code, jt, jf, k) rows on a frame.
 
     ``protocol`` is the EtherType that the kernel keeps aside of the frame (SKF_AD_PROTOCOL). A load

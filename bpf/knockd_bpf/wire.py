@@ -1,21 +1,21 @@
-"""What is on the wire: protocol numbers, flag bits and the packet the matcher sees."""
+"""What is on the wire: link types, header numbers and the packet the matcher sees. Pure."""
 
 from __future__ import annotations
 
 from typing import Final, NamedTuple
 
 from knockd_conf.model import FlagRule
+from knockd_conf.protocol import FLAG_BITS, Protocol
 
 ETHERTYPE_IPV4: Final = 0x0800
 ETHERTYPE_IPV6: Final = 0x86DD
 ETHERTYPE_VLAN: Final = 0x8100
 """IEEE 802.1Q tag protocol identifier."""
 
-TCP: Final = 6
-UDP: Final = 17
+TCP: Final = int(Protocol.TCP)
+"""A plain int, which every packet is compared with faster than with a Protocol."""
 
-FLAG_BITS: Final = {"fin": 0x01, "syn": 0x02, "rst": 0x04, "psh": 0x08, "ack": 0x10, "urg": 0x20}
-"""Bits of the TCP flag byte by the names TCPFlags uses (RFC 9293, section 3.1)."""
+UDP: Final = int(Protocol.UDP)
 
 EXTENSION_HEADERS: Final = frozenset({0, 43, 44, 51, 60, 135, 139, 140})
 """IPv6 next-header values that are followed by another header (RFC 7045 and IANA's list).

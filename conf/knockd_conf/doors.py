@@ -1,4 +1,4 @@
-"""Sections to doors for one host: inheritance, the one sequence of a door, targets resolved."""
+"""Sections to doors for one host: inheritance, the one sequence of a door, targets resolved. Pure."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 
 from knockd_conf import fields, keys, values
-from knockd_conf.errors import Problem, printable, seen
+from knockd_conf.errors import Note, Problem, seen
 from knockd_conf.ini import RawSection
 from knockd_conf.model import Door
 from knockd_conf.templates import Lineage
+from knockd_conf.text import printable
 from knockd_conf.values import Entry
 
 Resolve = Callable[[str], Sequence[str]]
@@ -29,10 +30,10 @@ class Builder:
     """The judged entries of each section, by its path and line."""
     resolve: Resolve
     problems: list[Problem] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
     _resolved: dict[str, tuple[fields.Address, ...] | str] = field(default_factory=dict)
 
-    def door(self, lineage: Lineage) -> Door | None:
+    def make_door(self, lineage: Lineage) -> Door | None:
         """The door, or None when it is not for this host or cannot be made (then a problem says why)."""
         named = lineage.door
         section = named.section
@@ -51,12 +52,18 @@ class Builder:
         if keys.TARGET.field in merged:
             ready[keys.TARGET.field] = self._addresses(merged[keys.TARGET.field])
         ready.setdefault(keys.SEQUENCE.field, ())
+        places = tuple((name, entry.place) for name, entry in merged.items())
         return Door(
-            name=named.name, path=section.path, line=section.line, inherited=tuple(inherited), **ready
+            name=named.name,
+            path=section.path,
+            line=section.line,
+            inherited=tuple(inherited),
+            places=places,
+            **ready,
         )
 
     def _chosen(self, section: RawSection) -> Mapping[str, Entry]:
-        return values.chosen(self.entries[section.path, section.line], self.host)
+        return values.choose_entries(self.entries[section.path, section.line], self.host)
 
     def _one_sequence(self, merged: dict[str, Entry], section: RawSection, name: str) -> bool:
         """Leave one of Sequence and One_Time_Sequences in ``merged``; False when there is none."""
@@ -67,10 +74,9 @@ class Builder:
             return True
         hosts = [key.host for key in section.keys if key.host is not None and _is_sequence(key.name)]
         if hosts:
-            self.notes.append(
-                f"{section.path}:{section.line}: [{printable(name)}]: not a door on this host "
-                f"({self.host}): its sequence is for {', '.join(dict.fromkeys(hosts))}"
-            )
+            others = ", ".join(dict.fromkeys(hosts))
+            message = f"not a door on this host ({self.host}): its sequence is for {others}"
+            self.notes.append(Note(section.path, section.line, f"[{name}]", message))
         return False
 
     def _choose(self, merged: dict[str, Entry]) -> None:
@@ -82,8 +88,8 @@ class Builder:
             self.problems.append(Problem(fixed.path, fixed.raw.line, fixed.raw.written, message))
         dropped, kept = (one_time, fixed) if ranks[0] > ranks[1] else (fixed, one_time)
         del merged[dropped.key.field]
-        where = f"{dropped.path}:{dropped.raw.line}: {dropped.raw.written}"
-        self.notes.append(f"{where}: replaced by {kept.raw.written} in line {kept.raw.line}")
+        message = f"replaced by {kept.raw.written} in line {kept.raw.line}"
+        self.notes.append(Note(*dropped.place, message))
 
     def _addresses(self, entry: Entry) -> tuple[IPv4Address | IPv6Address, ...]:
         found: list[IPv4Address | IPv6Address] = []

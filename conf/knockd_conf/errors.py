@@ -1,13 +1,35 @@
-"""What is wrong with a configuration, as values: one Problem a mistake, all of them in one ConfigError."""
+"""What is wrong with a configuration (Problem), what may surprise (Note), and where it is written (Place).
+
+Pure.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
+
+from knockd_conf.text import printable
 
 MAX_SEEN: Final = 60
 """How many characters of a bad value a message repeats."""
+
+MAX_ALSO: Final = 5
+"""How many further places a note names; the rest are only counted."""
+
+
+class Place(NamedTuple):
+    """Where something is written. ``line`` counts from 1; it and ``key`` are None when there is none to name.
+
+    ``key`` is a key as written, or a section's name in brackets.
+    """
+
+    path: str
+    line: int | None = None
+    key: str | None = None
+
+    def __str__(self) -> str:
+        return _printed(self.path, self.line, self.key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +46,47 @@ class Problem:
     passing: bool = False
 
     def __str__(self) -> str:
-        place = printable(self.path) if self.line is None else f"{printable(self.path)}:{self.line}"
-        return ": ".join((place, *(() if self.key is None else (printable(self.key),)), self.message))
+        return f"{_printed(self.path, self.line, self.key)}: {self.message}"
+
+
+class Note(NamedTuple):
+    """Something that is allowed and may surprise. ``also``: the further places that it is true of."""
+
+    path: str
+    line: int | None
+    key: str | None
+    message: str
+    also: tuple[Place, ...] = ()
+
+    def __str__(self) -> str:
+        text = f"{_printed(self.path, self.line, self.key)}: {self.message}"
+        if not self.also:
+            return text
+        named = [
+            f"line {one.line}" if one.path == self.path else _printed(one.path, one.line, None)
+            for one in self.also[:MAX_ALSO]
+        ]
+        rest = len(self.also) - len(named)
+        return f"{text} (also {', '.join(named)}{f' and {rest} more' if rest else ''})"
+
+
+def merge_notes(notes: Iterable[Note]) -> tuple[Note, ...]:
+    """The notes by the first place of each; those that say the same of several places are one."""
+    places: dict[tuple[str, str], list[Place]] = {}
+    for note in notes:
+        kind = "[" if note.key is not None and note.key.startswith("[") else (note.key or "").lower()
+        places.setdefault((kind, note.message), []).append(Place(*note[:3]))
+    return tuple(_merged(message, dict.fromkeys(where)) for (_, message), where in places.items())
+
+
+def _merged(message: str, places: Iterable[Place]) -> Note:
+    first, *others = places
+    return Note(*first, message, tuple(others))
+
+
+def _printed(path: str, line: int | None, key: str | None) -> str:
+    place = printable(path) if line is None else f"{printable(path)}:{line}"
+    return place if key is None else f"{place}: {printable(key)}"
 
 
 class ConfigError(Exception):
@@ -39,11 +100,6 @@ class ConfigError(Exception):
     def passing(self) -> bool:
         """Whether trying again may be all that is needed."""
         return all(problem.passing for problem in self.problems)
-
-
-def printable(text: str) -> str:
-    """``text`` with everything a terminal would not show as itself written as an escape."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def seen(text: str) -> str:

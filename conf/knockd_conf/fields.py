@@ -1,6 +1,8 @@
 """One parser for each kind of value: text in, value out, ValueError("expected ..., got '...'").
 
 Nothing here resolves a name or touches a file; every message shows what was seen.
+
+Pure.
 """
 
 from __future__ import annotations
@@ -12,15 +14,14 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final, NoReturn, TypeVar
 
 from knockd_conf.errors import seen
-from knockd_conf.model import MAX_STEPS, FlagRule, GuardPorts, Protocol, Step
-
-FLAG_BITS: Final = {"fin": 0x01, "syn": 0x02, "rst": 0x04, "psh": 0x08, "ack": 0x10, "urg": 0x20}
-"""Bits of the TCP flag byte (RFC 9293, section 3.1)."""
+from knockd_conf.model import MAX_STEPS, FlagRule, GuardPorts, Step
+from knockd_conf.protocol import FLAG_BITS, MAX_PORT, Protocol
+from knockd_conf.text import encoded
 
 MAX_SECONDS: Final = 2**31 - 1
 MAX_DOOR_NAME: Final = 128
-MAX_INTERFACE_NAME: Final = 15
-"""Bytes: IFNAMSIZ of the Linux kernel without its terminating zero."""
+MAX_INTERFACE_NAME: Final = 127
+"""Bytes of an alternative name: ALTIFNAMSIZ of the Linux kernel without its terminating zero."""
 
 _NUMBER: Final = re.compile(r"[0-9]{1,20}")
 _USER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,30}\$?")
@@ -37,23 +38,22 @@ def _reject(expected: str, text: str) -> NoReturn:
 
 def sequence(text: str) -> tuple[Step, ...]:
     """``port[:tcp|udp]`` steps divided by commas, 1 to MAX_STEPS of them, tcp when none is named."""
+    if not text.strip():
+        _reject("port[:tcp|udp] steps divided by commas", text)
     parts = text.split(",")
     if len(parts) > MAX_STEPS:
         raise ValueError(f"expected at most {MAX_STEPS} steps, got {len(parts)}")
-    return tuple(_step(part.strip(), text) for part in parts)
+    return tuple(_step(part.strip()) for part in parts)
 
 
-def _step(part: str, text: str) -> Step:
+def _step(part: str) -> Step:
     port, colon, name = (piece.strip() for piece in part.partition(":"))
-    if not part:
-        _reject("port[:tcp|udp] between commas", text)
-    if not _NUMBER.fullmatch(port) or int(port) > 65_535:
-        _reject("a port from 0 to 65535", port)
-    if not colon:
-        return Step(int(port))
-    if name.lower() not in ("tcp", "udp"):
-        _reject("tcp or udp", name)
-    return Step(int(port), Protocol[name.upper()])
+    name = name.upper() if colon else "TCP"
+    if not _NUMBER.fullmatch(port) or int(port) > MAX_PORT or name not in ("TCP", "UDP"):
+        from knockd_conf.mistakes import explain_step  # the client has no need of it
+
+        raise ValueError(explain_step(part))
+    return Step(int(port), Protocol[name])
 
 
 def guard_ports(text: str) -> GuardPorts:
@@ -73,6 +73,9 @@ def flag_rule(text: str) -> FlagRule:
         word = part.strip()
         name = word.removeprefix("!").strip().lower()
         if name not in FLAG_BITS:
+            several = re.split(r"[\s|+/;&]+", word.lower())
+            if len(several) > 1 and all(one.removeprefix("!") in FLAG_BITS for one in several):
+                _reject(f"commas between flags ({','.join(several)})", word)
             _reject("fin, syn, rst, psh, ack or urg, each with or without '!'", word)
         if word.startswith("!"):
             must_clear |= FLAG_BITS[name]
@@ -144,7 +147,7 @@ def interfaces(text: str) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
     for name in names:
         if not _is_interface_name(name):
-            _reject("an interface name (1 to 15 bytes without '/', ':' or white space), auto or any", name)
+            _reject("an interface name (1 to 127 bytes without '/' or white space), auto or any", name)
     if len(names) > 1:
         for alone in ("auto", "any"):
             if alone in names:
@@ -153,10 +156,11 @@ def interfaces(text: str) -> tuple[str, ...]:
 
 
 def _is_interface_name(name: str) -> bool:
-    # The kernel's own rule, dev_valid_name(); a control character would besides garble log lines.
-    if name in (".", "..") or not 1 <= len(name.encode()) <= MAX_INTERFACE_NAME:
+    # The kernel's own rule, dev_valid_name(), for names, alternative names (ALTIFNAMSIZ) and labels; a
+    # control character would besides garble log lines. A byte that is not UTF-8 is shown as an escape.
+    if name in (".", "..") or not 1 <= len(encoded(name)) <= MAX_INTERFACE_NAME:
         return False
-    return name.isprintable() and not any(c in "/:" or c.isspace() for c in name)
+    return all((c.isprintable() or "\udc80" <= c <= "\udcff") and c != "/" and not c.isspace() for c in name)
 
 
 def targets(text: str) -> tuple[Address | str, ...]:

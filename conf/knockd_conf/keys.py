@@ -1,15 +1,20 @@
-"""Every key a configuration may hold: its name, its aliases, the field it fills and its parser."""
+"""Every key a configuration may hold: its name, its aliases, the field it fills and its parser.
+
+Pure.
+"""
 
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
 from knockd_conf import fields
 from knockd_conf.errors import seen
-from knockd_conf.model import LogFormat, OnExit, Reknock
+from knockd_conf.mistakes import is_quoted
+from knockd_conf.model import CommandOutput, LogFormat, OnExit, Reknock
 
 OPTIONS: Final = "options"
 """The name of the global section, in exactly this case."""
@@ -24,6 +29,16 @@ class Key:
     parse: Callable[[str], Any]
     aliases: tuple[str, ...] = ()
     flag: bool = False
+
+    @property
+    def is_command(self) -> bool:
+        """Whether its value goes to the shell as it is."""
+        return self.parse is fields.command
+
+    @property
+    def is_path(self) -> bool:
+        """Whether its value is the name of a file, in which any character may be."""
+        return self.parse is fields.file_path
 
 
 SEQUENCE: Final = Key("Sequence", "steps", fields.sequence)
@@ -43,9 +58,12 @@ _OPTION_KEYS: Final = (
     Key("Max_Attempts", "max_attempts", fields.whole(1_024, 1_048_576)),
     Key("Max_Leases", "max_leases", fields.whole(1, 65_536)),
     Key("Guard_Ports", "guard_ports", fields.guard_ports),
+    Key("Command_Output", "command_output", fields.word(CommandOutput)),
     Key("StateDir", "state_dir", fields.file_path),
     Key("State_Required", "state_required", fields.yes_no),
+    Key("Last_Good", "last_good", fields.yes_no),
     Key("On_Exit", "on_exit", fields.word(OnExit)),
+    Key("Exit_Patience", "exit_patience", fields.whole(1, 3_600, " of seconds")),
     Key("User", "user", fields.user),
     INCLUDE,
 )
@@ -64,12 +82,20 @@ _DOOR_KEYS: Final = (
     Key("Reknock", "reknock", fields.word(Reknock)),
     Key("Command_Deadline", "command_deadline", fields.seconds),
     Key("Max_Commands", "max_commands", fields.whole(1, 256)),
+    Key("Command_Output", "command_output", fields.word(CommandOutput)),
     Key("Seq_Cooldown", "seq_cooldown", fields.seconds),
     Key("Guard_Ports", "guard_ports", fields.guard_ports),
 )
 
 
 ALL_KEYS: Final = (*_OPTION_KEYS, *_DOOR_KEYS)
+
+_NEAR: Final = 0.75
+"""How alike (by difflib's ratio) a key has to be to one that is known to be taken for it."""
+
+_WITHOUT_EQUALS: Final = re.compile(r"(\w+)\s*(:|\s)")
+_COMMENT: Final = re.compile(r"(.*?)\s+([#;].*|//.*)")
+_SECONDS: Final = re.compile(r"([0-9]+)\s*(?:s|secs?|seconds?)\.?", re.IGNORECASE)
 
 
 def _table(keys: tuple[Key, ...]) -> dict[str, Key]:
@@ -79,28 +105,75 @@ def _table(keys: tuple[Key, ...]) -> dict[str, Key]:
 _TABLES: Final = {True: _table(_OPTION_KEYS), False: _table(_DOOR_KEYS)}
 
 
-def find(name: str, *, options: bool) -> Key:
-    """The key of that name (any case) in [options] or in a door; ValueError names the nearest known one."""
+def find_key(name: str, *, options: bool) -> Key:
+    """The key of that name (any case) in [options] or in a door; ValueError says what it may be instead."""
     wanted = name.lower()
     key = _TABLES[options].get(wanted)
     if key is not None:
         return key
     if wanted in _TABLES[not options]:
-        here, there = ("[options]", "a door's section") if options else ("a door's section", "[options]")
-        raise ValueError(f"expected in {there}, got it in {here}")
-    known = {
-        spelling.lower(): spelling
-        for key in _TABLES[options].values()
-        for spelling in (key.name, *key.aliases)
-    }
-    nearest = known[difflib.get_close_matches(wanted, known, n=1, cutoff=0.0)[0]]
+        raise ValueError(f"expected in {_place(not options)}, got it in {_place(options)}")
+    if found := _WITHOUT_EQUALS.match(name):
+        word = found[1]
+        if any(word.lower() in table for table in _TABLES.values()):
+            raise ValueError(f"expected '=' behind {word}, got {seen(found[2] or ' ')}")
+    nearest = _find_nearest(wanted, options=options)
+    if nearest is None:
+        raise UnknownKeyError(f"expected a key that knockd.conf(5) lists, got {seen(name)}")
     raise ValueError(f"expected a known key (the nearest is {nearest}), got {seen(name)}")
 
 
-def parse(key: Key, value: str | None) -> Any:
+def belongs(name: str, *, options: bool) -> bool:
+    """Whether a key of that name belongs in [options], or in a door."""
+    return name.lower() in _TABLES[options]
+
+
+class UnknownKeyError(ValueError):
+    """No key is anything like it."""
+
+
+def _place(options: bool) -> str:
+    return "[options]" if options else "a door's section"
+
+
+def _find_nearest(wanted: str, *, options: bool) -> str | None:
+    for place in (options, not options):
+        known = {
+            spelling.lower(): spelling
+            for key in _TABLES[place].values()
+            for spelling in (key.name, *key.aliases)
+        }
+        for name in difflib.get_close_matches(wanted, known, n=1, cutoff=_NEAR):
+            return known[name] if place is options else f"{known[name]}, which belongs in {_place(place)}"
+    return None
+
+
+def parse_value(key: Key, value: str | None) -> Any:
     """The value as the key's field wants it; None is a line without ``=``. Raises ValueError."""
     if value is None:
         if key.flag:
             return True
         raise ValueError(f"expected {key.name} = value, got no '='")
+    if not key.is_command and not key.is_path and key is not SEQUENCE and is_quoted(value):
+        raise ValueError(f"expected a value without quotes, got {seen(value)}")
     return key.parse(value)
+
+
+def tidy_value(key: Key, value: str) -> tuple[str, str | None]:
+    """The value without what 0.8 does not read either, and what is to be said of it."""
+    if key.is_command:
+        return value, None
+    if key.is_path:
+        if is_quoted(value):
+            return value, "the quotes are part of the path: write it without them"
+        if comment := _COMMENT.fullmatch(value):
+            return value, f"{seen(comment[2])} is part of the path: put a comment on a line of its own"
+        return value, None
+    remark = None
+    if comment := _COMMENT.fullmatch(value):
+        value = comment[1]
+        remark = "the comment behind the value is left out: put it on a line of its own"
+    if key.parse is fields.seconds and (unit := _SECONDS.fullmatch(value)):
+        value = unit[1]
+        remark = remark or f"the unit is left out: write {value}, which are seconds"
+    return value, remark

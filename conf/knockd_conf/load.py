@@ -1,4 +1,7 @@
-"""From a path to a Config: read, include, judge, build. All is good, or ConfigError says what is not."""
+"""From a path to a Config: read, include, judge, build. All is good, or ConfigError says what is not.
+
+World: names of hosts.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from typing import Final
 
 from knockd_conf import ini, keys, source, templates, values
 from knockd_conf.doors import Builder, Resolve
-from knockd_conf.errors import ConfigError, Problem, seen
+from knockd_conf.errors import ConfigError, Note, Problem, seen
 from knockd_conf.ini import RawKey, RawSection
 from knockd_conf.model import Config, Door, Options
 from knockd_conf.trust import TrustPolicy
@@ -30,9 +33,18 @@ def system_resolver(name: str) -> Sequence[str]:
     return tuple(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
+class RefusedError(ConfigError):
+    """A configuration that is bad; ``options`` is what its [options] say, as far as that is good."""
+
+    def __init__(self, problems: Iterable[Problem], options: Options) -> None:
+        super().__init__(problems)
+        self.options = options
+
+
 def load(
     path: str,
     *,
+    given: Sequence[tuple[str, bytes]] | None = None,
     host: str | None = None,
     trust: TrustPolicy | None = None,
     resolve: Resolve = system_resolver,
@@ -40,6 +52,8 @@ def load(
 ) -> Config:
     """The configuration in ``path`` and the files it includes, as it holds on ``host``.
 
+    ``given`` are the names and contents of the files that were read for it once (``Config.files``,
+    ``Config.texts``): then no file is read.
     ``host`` (default: this machine's name) chooses among ``key[host]`` variants; ``trust`` (default:
     TrustPolicy.current()) says whose files are refused; ``resolve`` looks up host names in Target,
     ``is_user`` knows the users of this system (default: whoever is named is one).
@@ -47,36 +61,58 @@ def load(
     """
     reader = _Reader(host or socket.gethostname(), trust or TrustPolicy.current())
     try:
-        reader.read(str(Path(path).absolute()), ())
+        if given is None:
+            reader.read(str(Path(path).absolute()), ())
+        for name, data in given or ():
+            reader.take(name, data)
     except OSError as error:
         raise ConfigError(
             [Problem(path, None, None, f"expected a working directory, got '{error.strerror}'")]
         ) from None
     entries: dict[tuple[str, int], tuple[Entry, ...]] = {}
+    reader.set_misnamed_aside()
     for section in reader.sections:
-        entries[section.path, section.line], problems = values.judge(section)
-        reader.problems += problems
-    doors, problems = templates.arrange([one for one in reader.sections if one.name != keys.OPTIONS])
+        judged = values.judge_section(section)
+        entries[section.path, section.line] = judged.entries
+        reader.problems += judged.problems
+        reader.notes += judged.notes
+    doors, problems, notes = templates.arrange_sections(
+        [one for one in reader.sections if one.name != keys.OPTIONS]
+    )
     reader.problems += problems
+    reader.notes += notes
     builder = Builder(reader.host, entries, resolve, reader.problems, reader.notes)
-    built = _numbered(door for door in map(builder.door, doors) if door is not None)
+    built = _numbered(door for door in map(builder.make_door, doors) if door is not None)
     reader.problems += _shared_files(built)
-    given = [
+    stated = [
         entry for one in reader.sections if one.name == keys.OPTIONS for entry in entries[one.path, one.line]
     ]
-    chosen = values.chosen([entry for entry in given if entry.key is not keys.INCLUDE], reader.host)
+    chosen = values.choose_entries([entry for entry in stated if entry.key is not keys.INCLUDE], reader.host)
     reader.problems += _unknown_user(chosen.get("user"), is_user)
+    options = Options(**{name: entry.value for name, entry in chosen.items()})
     if reader.problems:
         order = {name: index for index, name in enumerate(reader.files)}
-        raise ConfigError(
-            sorted(reader.problems, key=lambda one: (order.get(one.path, len(order)), one.line or 0))
+        raise RefusedError(
+            sorted(
+                dict.fromkeys(reader.problems),
+                key=lambda one: (order.get(one.path, len(order)), one.line or 0),
+            ),
+            options,
         )
-    options = Options(**{name: entry.value for name, entry in chosen.items()})
-    return Config(reader.files[0], options, built, reader.host, tuple(reader.files), tuple(reader.notes))
+    return Config(
+        path=reader.files[0],
+        options=options,
+        doors=built,
+        host=reader.host,
+        files=tuple(reader.files),
+        texts=tuple(reader.texts),
+        notes=tuple(reader.notes),
+        places=tuple((name, entry.place) for name, entry in chosen.items()),
+    )
 
 
 def _numbered(doors: Iterable[Door]) -> tuple[Door, ...]:
-    """Tells doors of one name apart: two sections of one name are two doors."""
+    """The doors with their occurrences: two sections of one name are two doors."""
     seen_so_far: dict[str, int] = {}
     numbered = []
     for door in doors:
@@ -111,34 +147,41 @@ class _Reader:
     host: str
     policy: TrustPolicy
     files: list[str] = field(default_factory=list)
+    texts: list[bytes] = field(default_factory=list)
     sections: list[RawSection] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
     _seen: set[tuple[int, int]] = field(default_factory=set)
 
     def read(self, path: str, chain: tuple[tuple[int, int], ...], asked: Problem | None = None) -> None:
         """Read ``path`` and what it includes. ``chain`` holds the files above it, ``asked`` the Include."""
-        found = source.read(path, self.policy)
+        found = source.read_source(path, self.policy)
         if asked is not None and found.identity in chain:
             self._report(asked, f"expected files that do not include themselves, got a loop to {seen(path)}")
             return
         if found.identity in self._seen:
-            self.notes.append(f"{path}: included more than once, read once")
+            self.notes.append(Note(path, None, None, "included more than once, read once"))
             return
-        self.files.append(path)
         self.problems += found.problems
         if found.data is None or found.identity is None:
+            self.files.append(path)
             return
         self._seen.add(found.identity)
         if found.note is not None:
             self.notes.append(found.note)
-        sections, problems = ini.parse(found.data, path)
-        self.sections += sections
-        self.problems += problems
-        for section in sections:
+        for section in self.take(path, found.data):
             for key in section.keys if section.name == keys.OPTIONS else ():
                 if key.name.lower() == keys.INCLUDE.name.lower() and key.value:
                     self._include(path, key, (*chain, found.identity))
+
+    def take(self, path: str, data: bytes) -> Sequence[RawSection]:
+        """Takes the contents of a file; returns its sections."""
+        self.files.append(path)
+        self.texts.append(data)
+        sections, problems = ini.parse_sections(data, path)
+        self.sections += sections
+        self.problems += problems
+        return sections
 
     def _include(self, path: str, key: RawKey, chain: tuple[tuple[int, int], ...]) -> None:
         if values.closeness(key.host, self.host) is None or not key.value:
@@ -149,7 +192,7 @@ class _Reader:
         wild = any(c in value for c in "*?[")
         folder = str(Path(pattern).parent)
         if wild and not any(c in str(Path(value).parent) for c in "*?["):
-            self.problems += source.listing(folder, self.policy)
+            self.problems += source.judge_folder(folder, self.policy)
         try:
             found = sorted(glob.glob(_escaped(path, value))) if wild else [pattern]
             exists = wild or os.path.lexists(pattern)
@@ -159,7 +202,7 @@ class _Reader:
             self._report(asked, f"expected a file that exists, got {seen(key.value)}")
             return
         if not found:
-            self.notes.append(f"{path}:{key.line}: {key.written}: no file matches {seen(key.value)}")
+            self.notes.append(Note(path, key.line, key.written, f"no file matches {seen(key.value)}"))
         if found and len(chain) > MAX_DEPTH:
             self._report(asked, f"expected at most {MAX_DEPTH} levels of Include, got one more")
             return
@@ -168,6 +211,14 @@ class _Reader:
                 self._report(asked, f"expected at most {MAX_FILES} files, got more")
                 return
             self.read(name, chain, asked)
+
+    def set_misnamed_aside(self) -> None:
+        """Reports sections that are meant to be [options]; their keys are judged when the name is right."""
+        misnamed = [one for one in self.sections if templates.is_misnamed(one)]
+        for one in misnamed:
+            message = f"expected [{keys.OPTIONS}], in lower case, got {seen(f'[{one.name}]')}"
+            self.problems.append(Problem(one.path, one.line, None, message))
+        self.sections = [one for one in self.sections if one not in misnamed]
 
     def _report(self, asked: Problem, message: str) -> None:
         self.problems.append(Problem(asked.path, asked.line, asked.key, message))

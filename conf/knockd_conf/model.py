@@ -2,26 +2,24 @@
 
 Values only: nothing here reads a file, resolves a name or knows the clock. The
 meaning of each field is described in knockd.conf(5).
+
+Pure.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import Enum, IntEnum
+from enum import Enum
 from ipaddress import IPv4Address, IPv6Address
+from typing import NamedTuple
+
+from knockd_conf.errors import Note, Place
+from knockd_conf.protocol import FLAG_BITS, Protocol
 
 MAX_STEPS = 32
 """Longest sequence of a door, in steps (knockd 0.8 has the same limit)."""
 
-
-class Protocol(IntEnum):
-    """Transport protocols a step can ask for, by IANA protocol number."""
-
-    TCP = 6
-    UDP = 17
-
-    def __str__(self) -> str:
-        return self.name.lower()
+Places = tuple[tuple[str, Place], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +37,7 @@ class Step:
 class FlagRule:
     """A door's TCPFlags: bits that must be set and bits that must be clear.
 
-    Bits are those of the TCP header's flag byte (RFC 9293, section 3.1): fin 0x01,
-    syn 0x02, rst 0x04, psh 0x08, ack 0x10, urg 0x20. Other bits do not matter.
+    Bits are those of FLAG_BITS; other bits of the flag byte do not matter.
     """
 
     must_set: int
@@ -55,6 +52,11 @@ class FlagRule:
         """Whether a TCP flag byte satisfies the rule."""
         return flags & self.mask == self.must_set
 
+    @property
+    def fit_clients(self) -> bool:
+        """Whether an ordinary client sends such packets: bare SYNs."""
+        return self.accepts(FLAG_BITS["syn"])
+
 
 class Reknock(Enum):
     """What a repeated knock does while the knocker's lease is open."""
@@ -65,7 +67,7 @@ class Reknock(Enum):
 
 
 class OnExit(Enum):
-    """What happens to open doors when the daemon is told to end."""
+    """What happens to open doors when the daemon ends."""
 
     CLOSE = "close"
     KEEP = "keep"
@@ -78,12 +80,29 @@ class LogFormat(Enum):
     JSON = "json"
 
 
+class CommandOutput(Enum):
+    """Where commands write: to the log, to where the daemon's own streams go, or nowhere."""
+
+    LOG = "log"
+    INHERIT = "inherit"
+    NONE = "none"
+
+
 @dataclass(frozen=True, slots=True)
 class GuardPorts:
     """Guard_Ports: chosen by us (``auto``), or just ``ports`` (none of them: no guards)."""
 
     auto: bool = True
     ports: tuple[Step, ...] = ()
+
+
+class CommandFacts(NamedTuple):
+    """What is certain of a command, whoever knocks; judged where the configuration is read."""
+
+    version: int | None = None
+    """The IP version of the only knockers for whom it can work; None: it may serve both."""
+    programs: tuple[str, ...] = ()
+    """It does nothing of weight where none of these is to be had; empty: that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +134,34 @@ class Door:
     max_commands: int = 8
     seq_cooldown: float = 0.0
     occurrence: int = 0
-    """Its place among the doors of its name: name and occurrence are its identity over reloads."""
+    """How many doors of its name come before it: name and occurrence identify it over reloads."""
     guard_ports: GuardPorts | None = None
+    """None: what ``[options]`` says."""
+    command_output: CommandOutput | None = None
     """None: what ``[options]`` says."""
     inherited: tuple[tuple[str, str], ...] = ()
     """(key, template name) of every key that came from a template."""
+    places: Places = field(default=(), compare=False, repr=False)
+    """Where each key was written, by the field it fills; empty in the daemon."""
+    facts: tuple[CommandFacts, ...] = ()
+    """What is certain of each of ``commands()``, in their order; empty: nothing."""
+
+    def place(self, name: str | None = None) -> Place:
+        """Where the field ``name`` was written; without it, or where it was not, the section's place."""
+        return dict(self.places).get(name or "", Place(self.path, self.line, f"[{self.name}]"))
+
+    def note(self, name: str | None, message: str) -> Note:
+        """A note about the field ``name``, or about the door."""
+        return Note(*self.place(name), message)
+
+    def commands(self) -> tuple[str, ...]:
+        """Every command of the door, for whatever knocker."""
+        found = (self.start_command, self.start_command_6, self.stop_command, self.stop_command_6)
+        return tuple(command for command in found if command)
+
+    def facts_of(self, command: str) -> CommandFacts:
+        """What is certain of one of the door's commands."""
+        return dict(zip(self.commands(), self.facts, strict=False)).get(command, CommandFacts())
 
     def start_for(self, version: int) -> str | None:
         """The start command for a knocker of IP ``version`` (4 or 6), None for none."""
@@ -153,9 +195,12 @@ class Options:
     max_attempts: int = 65_536
     max_leases: int = 1_024
     guard_ports: GuardPorts = GuardPorts()
+    command_output: CommandOutput = CommandOutput.LOG
     state_dir: str = "/var/lib/knockd"
     state_required: bool = False
+    last_good: bool = True
     on_exit: OnExit = OnExit.CLOSE
+    exit_patience: float = 20.0
     user: str | None = None
 
 
@@ -169,5 +214,15 @@ class Config:
     host: str
     files: tuple[str, ...]
     """Every file that was read, absolute, the main one first."""
-    notes: tuple[str, ...] = field(default=())
-    """Things a reader of ``knockd -t`` should hear that are not errors."""
+    insecure: bool = False
+    """Whether files are taken whoever can change them (--allow-insecure-config)."""
+    notes: tuple[Note, ...] = field(default=())
+    """What is allowed and may surprise."""
+    places: Places = field(default=(), compare=False, repr=False)
+    """Where each key of ``options`` was written, by the field it fills; empty in the daemon."""
+    texts: tuple[bytes, ...] = field(default=(), compare=False, repr=False)
+    """What ``files`` hold; empty in the daemon."""
+
+    def note(self, name: str | None, message: str) -> Note:
+        """A note about the field ``name`` of the options, or about the configuration."""
+        return Note(*dict(self.places).get(name or "", Place(self.path)), message)

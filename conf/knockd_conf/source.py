@@ -1,25 +1,25 @@
 """Reading configuration files so that what was checked is what is read.
 
-Every directory on the way through symbolic links is opened and judged, every link by its owner, and
-the file by the descriptor that is then read: nobody can swap any of them in between.
+The way to the file (walk.py) and the file are judged as they were opened; the file is read from the
+descriptor that was judged.
+
+World: files.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
-from knockd_conf.errors import Problem
+from knockd_conf.errors import Note, Problem
 from knockd_conf.trust import Held, TrustPolicy, exposed, judge
+from knockd_conf.walk import walk
 
 MAX_SIZE: Final = 1_048_576
 """Largest file, in bytes."""
-
-_MAX_LINKS: Final = 40
-"""Symbolic links followed before giving up, as many as Linux itself follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,20 +29,23 @@ class Source:
     path: str
     data: bytes | None
     problems: tuple[Problem, ...]
-    note: str | None = None
+    note: Note | None = None
     identity: tuple[int, int] | None = None
     """(device, inode) of the file that was opened: the same file under another name has the same."""
 
 
-def read(path: str, policy: TrustPolicy) -> Source:
+def read_source(path: str, policy: TrustPolicy) -> Source:
     """The bytes of the file at ``path`` if it can be read and trusted; never raises on a bad file."""
     try:
         os.fsencode(path).decode()
         return _read(path, policy)
     except UnicodeError:
         return _refused(path, "expected a path in UTF-8, got one that is not")
+    except FileNotFoundError:
+        return _refused(path, "expected a configuration file, got none: name another one with -c")
     except OSError as error:
-        return _refused(path, f"expected a readable file, got '{error.strerror}'")
+        hint = ": start knockd as root" if error.errno == errno.EACCES and os.geteuid() else ""
+        return _refused(path, f"expected a readable file, got '{error.strerror}'{hint}")
     except ValueError:
         return _refused(path, "expected a path, got one that holds a NUL byte")
 
@@ -52,13 +55,16 @@ def _refused(path: str, message: str) -> Source:
 
 
 def _read(path: str, policy: TrustPolicy) -> Source:
-    descriptor, way = _open(path)
+    with walk(path) as end:
+        # Not blocking: a pipe must not make us wait for its writer.
+        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        descriptor = os.open(end.name or ".", flags, dir_fd=end.directory)
     try:
         held = Held(path, os.fstat(descriptor))
         if not stat.S_ISREG(held.status.st_mode):
             kind = "directory" if stat.S_ISDIR(held.status.st_mode) else "device, pipe or socket"
             return _refused(path, f"expected a regular file, got a {kind}")
-        problems = judge(policy, held, way)
+        problems = judge(policy, held, end.way)
         if problems:
             return Source(path, None, problems)
         with os.fdopen(descriptor, "rb", closefd=False) as file:
@@ -68,43 +74,15 @@ def _read(path: str, policy: TrustPolicy) -> Source:
     if len(data) > MAX_SIZE:
         return _refused(path, f"expected a file of at most {MAX_SIZE} bytes, got a larger one")
     identity = (held.status.st_dev, held.status.st_ino)
-    return Source(path, data, (), exposed(held, way[-1]), identity)
+    return Source(path, data, (), exposed(held, end.way[-1]), identity)
 
 
-def _open(path: str) -> tuple[int, tuple[Held, ...]]:
-    """The file, and the directories and links through which it was found, its own directory last."""
-    way: list[Held] = []
-    for _ in range(_MAX_LINKS):
-        folder, name = os.path.split(path)
-        folder = folder or "."
-        directory = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            way.append(Held(folder, os.fstat(directory)))
-            try:
-                link = os.readlink(name, dir_fd=directory) if name else None
-            except OSError:
-                link = None
-            if link is None:
-                # Not blocking: a pipe in the file's place must not make us wait for a writer.
-                flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-                return os.open(name or ".", flags, dir_fd=directory), tuple(way)
-            # In a sticky directory nobody can put another link in the place of root's.
-            way.append(Held(path, os.stat(name, dir_fd=directory, follow_symlinks=False)))
-            path = str(Path(folder) / link)
-        finally:
-            os.close(directory)
-    raise OSError(0, "Too many levels of symbolic links")
-
-
-def listing(folder: str, policy: TrustPolicy) -> tuple[Problem, ...]:
+def judge_folder(folder: str, policy: TrustPolicy) -> tuple[Problem, ...]:
     """What keeps ``folder`` from being searched for files to include; a folder that is not there is empty."""
     try:
-        descriptor = os.open(Path(folder), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        with walk(os.path.join(folder, "")) as end:
+            return judge(policy, None, end.way)
     except FileNotFoundError:
         return ()
     except OSError as error:
         return (Problem(folder, None, None, f"expected a readable directory, got '{error.strerror}'"),)
-    try:
-        return judge(policy, None, (Held(folder, os.fstat(descriptor)),))
-    finally:
-        os.close(descriptor)

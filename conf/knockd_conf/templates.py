@@ -2,21 +2,28 @@
 
 ``[child : parent]`` splits at the last colon only when a section of the parent's name without a
 sequence exists. 0.8 rejects such a section, so no file that was valid there changes its meaning.
+
+Pure.
 """
 
 from __future__ import annotations
 
+import difflib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from knockd_conf import fields, keys
-from knockd_conf.errors import Problem, seen
+from knockd_conf.errors import Note, Problem, seen
 from knockd_conf.ini import RawSection
+from knockd_conf.text import printable
 
 MAX_TEMPLATES: Final = 32
 """How many templates a door inherits from, each the parent of the one before."""
+
+MAX_COMPARED: Final = 256
+"""Among more templates than this none is looked for whose name is like another."""
 
 _SEQUENCE_KEYS: Final = frozenset({keys.SEQUENCE.name.lower(), keys.ONE_TIME.name.lower()})
 
@@ -38,8 +45,16 @@ class Lineage:
     templates: tuple[Named, ...]
 
 
-def arrange(sections: Sequence[RawSection]) -> tuple[tuple[Lineage, ...], tuple[Problem, ...]]:
-    """The doors among ``sections`` in order, and what is wrong with doors and templates."""
+class Arranged(NamedTuple):
+    """The doors in order, what is wrong with doors and templates, and what may surprise."""
+
+    doors: tuple[Lineage, ...]
+    problems: tuple[Problem, ...]
+    notes: tuple[Note, ...]
+
+
+def arrange_sections(sections: Sequence[RawSection]) -> Arranged:
+    """Doors and templates among ``sections``."""
     named = _split(sections)
     wanted = {one.parent for one in named}
     bare = [one for one in named if not has_sequence(one.section)]
@@ -47,7 +62,7 @@ def arrange(sections: Sequence[RawSection]) -> tuple[tuple[Lineage, ...], tuple[
     problems = [problem for one in named for problem in _bad_name(one)]
     for one in bare:
         if one.name not in wanted:
-            problems.append(_problem(one, _without_sequence(one)))
+            problems.append(_problem(one, _without_sequence(one, [other.name for other in bare], named)))
         elif one.name in templates:
             first = templates[one.name].section
             problems.append(
@@ -60,7 +75,22 @@ def arrange(sections: Sequence[RawSection]) -> tuple[tuple[Lineage, ...], tuple[
             templates[one.name] = one
     problems += _bad_chains(templates)
     doors = [one for one in named if has_sequence(one.section)]
-    return tuple(Lineage(one, _ancestors(one, templates)) for one in doors), tuple(problems)
+    return Arranged(
+        tuple(Lineage(one, _ancestors(one, templates)) for one in doors),
+        tuple(problems),
+        tuple(_find_lost_parents(doors, [one.name for one in bare])),
+    )
+
+
+def is_misnamed(section: RawSection) -> bool:
+    """Whether a section is meant to be [options] and has another name."""
+    if section.name == keys.OPTIONS or has_sequence(section):
+        return False
+    given = [key.name for key in section.keys]
+    return section.name.strip().lower() == keys.OPTIONS or (
+        any(keys.belongs(name, options=True) for name in given)
+        and not any(keys.belongs(name, options=False) for name in given)
+    )
 
 
 def has_sequence(section: RawSection) -> bool:
@@ -103,16 +133,59 @@ def _bad_name(one: Named) -> Iterable[Problem]:
         yield Problem(one.section.path, one.section.line, None, str(error))
 
 
-def _without_sequence(one: Named) -> str:
+def _find_lost_parents(doors: Iterable[Named], templates: Sequence[str]) -> Iterator[Note]:
+    """A note for each door whose name looks like ``child : parent`` and whose parent is no template."""
+    names = {one.name for one in doors}
+    for one in doors:
+        if one.parent is None and ":" in one.name:
+            parent = _divided(one.section).parent or ""
+            nearest = _nearest(parent, templates)
+            if nearest or " : " in one.name:
+                what = (
+                    "is a door, as it has a sequence, and no template"
+                    if parent in names
+                    else "is no template"
+                )
+                message = f"{seen(parent)} {what}{nearest}: the door is called {seen(one.name)}"
+                yield Note(one.section.path, one.section.line, f"[{one.name}]", message)
+
+
+def _nearest(parent: str, templates: Sequence[str]) -> str:
+    if len(templates) > MAX_COMPARED:
+        return ""
+    found = difflib.get_close_matches(parent, templates, n=1, cutoff=0.75)
+    return f" (the nearest is {seen(found[0])})" if found else ""
+
+
+def _without_sequence(one: Named, templates: Sequence[str], sections: Sequence[Named]) -> str:
+    if one.parent is None and ":" in one.name:
+        parent = _divided(one.section).parent or ""
+        return (
+            "expected a Sequence, a One_Time_Sequences or a template, got a door without them "
+            f"({seen(parent)} is no template{_nearest(parent, templates)})"
+        )
     if one.parent is not None:
         return (
             f"expected a Sequence or One_Time_Sequences, got a door without one "
             f"(its template {seen(one.parent)} has none either)"
         )
+    lost = _find_lost_child(one, [other for other in sections if ":" in other.name])
     return (
         "expected a Sequence or One_Time_Sequences, got a door without one "
-        "(a template may lack it, but no section names this one as its template)"
+        f"(a template may lack it, but no section names this one as its template{lost})"
     )
+
+
+def _find_lost_child(one: Named, doors: Sequence[Named]) -> str:
+    """Who may have meant the template ``one``, in words for a message."""
+    if len(doors) > MAX_COMPARED:
+        return ""
+    parents = {_divided(door.section).parent or "": door for door in doors}
+    found = difflib.get_close_matches(one.name, parents, n=1, cutoff=0.75)
+    if not found:
+        return ""
+    meant = parents[found[0]]
+    return f"; is it meant by [{printable(meant.name)}] in line {meant.section.line}?"
 
 
 def _bad_chains(templates: dict[str, Named]) -> Iterable[Problem]:

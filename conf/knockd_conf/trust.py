@@ -1,6 +1,8 @@
 """Whether a file that holds root's commands can be changed by somebody else.
 
 ``judge`` is pure; ``TrustPolicy.current`` reads who we are. The rule follows what sshd asks of its files.
+
+World: who we are.
 """
 
 from __future__ import annotations
@@ -11,9 +13,12 @@ import stat
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from knockd_conf.errors import Problem
+from knockd_conf.errors import Note, Problem
 
 _FULL_MAP = ["0", "0", "4294967295"]
+_DYNAMIC_GROUPS = 100
+"""Group ids from here on are given out on each machine (Debian policy, section 9.2.2)."""
+
 _ESCAPE = "or start with --allow-insecure-config"
 
 
@@ -26,6 +31,8 @@ class TrustPolicy:
 
     enforce: bool
     owners: frozenset[int] = field(default=frozenset({0}))
+    system_groups: bool = False
+    """Whether a group of the system may write: its id is below 100, as that of Debian's staff."""
 
     @classmethod
     def current(cls, *, allow_insecure: bool = False) -> TrustPolicy:
@@ -57,7 +64,10 @@ class Held(NamedTuple):
 
 
 def judge(policy: TrustPolicy, file: Held | None, way: tuple[Held, ...]) -> tuple[Problem, ...]:
-    """Every reason not to trust ``file`` and the ``way`` to it (directories, links); none if not enforced."""
+    """Every reason not to trust ``file`` and the ``way`` to it (directories, links); none if not enforced.
+
+    Whoever can change one name of the way leads us to another file, so each is judged (as sshd(8) does it).
+    """
     if not policy.enforce:
         return ()
     found: list[Problem] = []
@@ -66,19 +76,22 @@ def judge(policy: TrustPolicy, file: Held | None, way: tuple[Held, ...]) -> tupl
         what = "directory" if stat.S_ISDIR(held.status.st_mode) else "link" if link else "file"
         mode = stat.S_IMODE(held.status.st_mode)
         quoted = shlex.quote(held.path)
+        cure = f"run 'chown {'-h ' if link else ''}root {quoted}'"
+        if what == "directory" and held is not way[-1]:
+            cure = "keep the file where every directory above it is root's"
         if held.status.st_uid not in policy.owners:
             found.append(
                 Problem(
                     held.path,
                     None,
                     None,
-                    f"expected a {what} owned by root, got uid {held.status.st_uid}: "
-                    f"run 'chown {'-h ' if link else ''}root {quoted}' {_ESCAPE}",
+                    f"expected a {what} owned by root, got uid {held.status.st_uid}: {cure} {_ESCAPE}",
                 )
             )
         # In a sticky directory others cannot rename or remove root's files; a link has no permissions.
         excused = link or (what == "directory" and mode & stat.S_ISVTX)
-        if mode & (stat.S_IWGRP | stat.S_IWOTH) and not excused:
+        staff = policy.system_groups and held.status.st_gid < _DYNAMIC_GROUPS
+        if mode & (stat.S_IWOTH if staff else stat.S_IWGRP | stat.S_IWOTH) and not excused:
             found.append(
                 Problem(
                     held.path,
@@ -88,7 +101,7 @@ def judge(policy: TrustPolicy, file: Held | None, way: tuple[Held, ...]) -> tupl
                     f"run 'chmod go-w {quoted}' {_ESCAPE}",
                 )
             )
-    if file is not None and file.status.st_nlink > 1 and any(_others_write(held) for held in way):
+    if file is not None and file.status.st_nlink > 1 and _others_write(way[-1]):
         # Anybody may give root's files a second name there (unless fs.protected_hardlinks is set).
         found.append(
             Problem(
@@ -99,7 +112,7 @@ def judge(policy: TrustPolicy, file: Held | None, way: tuple[Held, ...]) -> tupl
                 f"got one with {file.status.st_nlink}",
             )
         )
-    return tuple(found)
+    return tuple(dict.fromkeys(found))
 
 
 def _others_write(held: Held) -> bool:
@@ -107,11 +120,11 @@ def _others_write(held: Held) -> bool:
     return stat.S_ISDIR(mode) and bool(mode & (stat.S_IWGRP | stat.S_IWOTH))
 
 
-def exposed(file: Held, directory: Held) -> str | None:
-    """A warning when everybody can read ``file``, which holds the secret sequences."""
+def exposed(file: Held, directory: Held) -> Note | None:
+    """A note when everybody can read ``file``, which holds the secret sequences."""
     if file.status.st_mode & stat.S_IROTH and directory.status.st_mode & stat.S_IXOTH:
-        return (
-            f"{file.path}: everybody on this machine can read the sequences: "
-            f"run 'chmod o-r {shlex.quote(file.path)}'"
+        message = (
+            f"everybody on this machine can read the sequences: run 'chmod o-r {shlex.quote(file.path)}'"
         )
+        return Note(file.path, None, None, message)
     return None

@@ -1,4 +1,4 @@
-"""``python -m knockd.client``: the same as the ``knock`` command."""
+"""``python -m knockd.client``: the same as the ``knock`` command. World: the process."""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
 """The knock command: arguments in, packets out, an exit status of sysexits.h.
 
 Imports of everything that --help does not need are inside the functions, so that it starts fast.
+
+World: the process and its standard streams.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from knockd.client.options import HELP, SYNOPSIS, Options, UsageError, parse
+from knockd.client.options import HELP, SYNOPSIS, Options, UsageError, parse_arguments
 
 if TYPE_CHECKING:
     from knockd.client.hits import Hit
@@ -29,11 +31,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     77 no right to a raw socket, 130 interrupted.
     """
     try:
-        options = parse(sys.argv[1:] if argv is None else argv)
+        options = parse_arguments(sys.argv[1:] if argv is None else argv)
         if options.show is not None:
             say(HELP if options.show == "help" else version())
             return os.EX_OK
-        return run(options)
+        return run_knock(options)
     except UsageError as error:
         complain(f"{error}\n{SYNOPSIS}\ntry 'knock --help' for the options")
         return os.EX_USAGE
@@ -41,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
 
 
-def run(options: Options) -> int:
+def run_knock(options: Options) -> int:
     """Check everything that can be checked, then knock; the exit status.
 
     Nothing is sent unless all ports are good and the host has an address: half a knock only
@@ -51,7 +53,7 @@ def run(options: Options) -> int:
     import time
 
     from knockd.client import network
-    from knockd.client.knock import knock
+    from knockd.client.knock import send_hits
 
     hits, problems = read_hits(options, network.service_port)
     for problem in problems:
@@ -59,9 +61,9 @@ def run(options: Options) -> int:
     if problems:
         return os.EX_DATAERR
     try:
-        destination = network.resolve(options.host, options.version)
+        destination = network.resolve_host(options.host, options.version)
         with sender(options, destination, hits) as send:
-            knock(
+            send_hits(
                 hits,
                 destination.text,
                 send,
@@ -102,19 +104,19 @@ def sender(options: Options, destination: Destination, hits: Sequence[Hit]) -> I
     Raises Unavailable on entering when a raw socket is needed and cannot be had.
     """
     from knockd.client import network
-    from knockd.client.hits import Transport
+    from knockd_conf.protocol import Protocol
 
     def plain(hit: Hit) -> None:
-        network.send(destination, hit)
+        network.send_hit(destination, hit)
 
-    if options.flags is None or all(hit.transport is Transport.UDP for hit in hits):
+    if options.flags is None or all(hit.protocol is Protocol.UDP for hit in hits):
         yield plain
         return
 
     from knockd.client.raw_socket import raw_sender
 
     with raw_sender(destination, options.flags) as raw:
-        yield lambda hit: (raw if hit.transport is Transport.TCP else plain)(hit)
+        yield lambda hit: (raw if hit.protocol is Protocol.TCP else plain)(hit)
 
 
 def failure(deed: str, error: OSError, destination: Destination) -> str:

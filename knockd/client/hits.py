@@ -2,28 +2,19 @@
 
 Pure: the look-up of service names is an argument. The values are named tuples because
 importing dataclasses would double the time the client takes to start.
+
+Pure.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import IntEnum
 from typing import NamedTuple
 
-MAX_PORT = 65_535
+from knockd_conf.protocol import MAX_PORT, Protocol
 
 ServiceLookup = Callable[[str, str], int | None]
 """(service name, protocol name) -> port, or None when there is no such service."""
-
-
-class Transport(IntEnum):
-    """Transport protocol of a hit, by IANA protocol number."""
-
-    TCP = 6
-    UDP = 17
-
-    def __str__(self) -> str:
-        return self.name.lower()
 
 
 class Hit(NamedTuple):
@@ -31,7 +22,7 @@ class Hit(NamedTuple):
 
     label: str
     port: int
-    transport: Transport
+    protocol: Protocol
 
 
 def parse_hit(text: str, service: ServiceLookup, *, udp: bool = False) -> Hit:
@@ -41,23 +32,23 @@ def parse_hit(text: str, service: ServiceLookup, *, udp: bool = False) -> Hit:
     does not matter. Raises ValueError("port TEXT: expected ..., got ...").
     """
     label, colon, name = text.partition(":")
-    transport = _transport(text, name) if colon else Transport.TCP
+    protocol = _protocol(text, name) if colon else Protocol.TCP
     if udp:
-        transport = Transport.UDP
-    return Hit(label, _port(text, label, transport, service), transport)
+        protocol = Protocol.UDP
+    return Hit(label, _port(text, label, protocol, service), protocol)
 
 
-def _transport(text: str, name: str) -> Transport:
+def _protocol(text: str, name: str) -> Protocol:
     # 0.8 takes every word but "udp" for tcp, so that a typing error knocks in the wrong protocol.
     match name.lower():
         case "tcp":
-            return Transport.TCP
+            return Protocol.TCP
         case "udp":
-            return Transport.UDP
+            return Protocol.UDP
     raise ValueError(f"port {text!r}: expected tcp or udp after the colon, got {name!r}")
 
 
-def _port(text: str, label: str, transport: Transport, service: ServiceLookup) -> int:
+def _port(text: str, label: str, protocol: Protocol, service: ServiceLookup) -> int:
     if label.isascii() and label.isdecimal():
         # 0.8 sends to the number modulo 65536. Long digit strings are not worth converting.
         if len(label) > 9 or int(label) > MAX_PORT:
@@ -65,17 +56,17 @@ def _port(text: str, label: str, transport: Transport, service: ServiceLookup) -
         return int(label)
     if "," in label:
         raise ValueError(f"port {text!r}: expected one port an argument, divided by spaces, not commas")
-    port = _service_port(label, transport, service)
+    port = _service_port(label, protocol, service)
     if port is None:
         expected = f"a number from 0 to {MAX_PORT} or a service of /etc/services"
         raise ValueError(f"port {text!r}: expected {expected}, got {label!r}")
     return port
 
 
-def _service_port(name: str, transport: Transport, service: ServiceLookup) -> int | None:
+def _service_port(name: str, wanted: Protocol, service: ServiceLookup) -> int | None:
     """The port of a service for the hit's own protocol, else for the other one, as in 0.8."""
-    other = Transport.TCP if transport is Transport.UDP else Transport.UDP
-    for protocol in (transport, other):
+    other = Protocol.TCP if wanted is Protocol.UDP else Protocol.UDP
+    for protocol in (wanted, other):
         port = service(name, str(protocol))
         if port is not None:
             return port

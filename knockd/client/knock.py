@@ -1,4 +1,7 @@
-"""The knock itself: hits in order, with the pause between them. Sending, waiting and output are arguments."""
+"""The knock itself: hits in order, with the pause between them. Sending, waiting and output are arguments.
+
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ Send = Callable[[Hit], None]
 """Sends one hit. Raises OSError when no packet has left."""
 
 
-def knock(
+def send_hits(
     hits: Iterable[Hit],
     address: str,
     send: Send,
@@ -28,7 +31,7 @@ def knock(
     after the knock live on that.
     """
     for hit in hits:
-        deed = f"hitting {hit.transport} {address}:{hit.label}"
+        deed = f"hitting {hit.protocol} {address}:{hit.label}"
         announce(deed)
         try:
             send(hit)

@@ -2,6 +2,8 @@
 
 A TCP hit is a connection attempt that is dropped at once, a UDP hit a datagram of one zero
 byte, each from a socket of its own: what knock 0.8 sends.
+
+World: sockets and names of hosts.
 """
 
 from __future__ import annotations
@@ -11,7 +13,8 @@ import os
 import socket
 from typing import NamedTuple
 
-from knockd.client.hits import Hit, Transport
+from knockd.client.hits import Hit
+from knockd_conf.protocol import Protocol
 
 SENT = frozenset({0, errno.EINPROGRESS, errno.ECONNREFUSED})
 """Results of a non-blocking connect after which a SYN has left (a refusal is an answer to it)."""
@@ -67,7 +70,7 @@ def service_port(name: str, protocol: str) -> int | None:
         return None
 
 
-def resolve(host: str, version: int | None) -> Destination:
+def resolve_host(host: str, version: int | None) -> Destination:
     """The first address of ``host`` in the system's order (RFC 6724), of one IP version or of any.
 
     One look-up serves all hits: a name with several addresses would otherwise spread the
@@ -95,9 +98,9 @@ def _host_advice(host: str, version: int | None) -> str:
     return f"expected a name or address of IPv{version}; leave -{version} out to use any"
 
 
-def send(destination: Destination, hit: Hit) -> None:
+def send_hit(destination: Destination, hit: Hit) -> None:
     """Send one ordinary packet and do not wait for an answer. Raises OSError when none has left."""
-    if hit.transport is Transport.UDP:
+    if hit.protocol is Protocol.UDP:
         with socket.socket(destination.family, socket.SOCK_DGRAM) as sock:
             sock.sendto(b"\0", destination.sockaddr(hit.port))
         return

@@ -2,6 +2,8 @@
 
 It is parsed with getopt because that has 0.8's forms: options anywhere, ``-d100``, ``-uv``,
 long names shortened as far as they stay clear, a stop at the first operand under POSIXLY_CORRECT.
+
+Pure.
 """
 
 from __future__ import annotations
@@ -51,7 +53,7 @@ class Options(NamedTuple):
     show: str | None = None
 
 
-def parse(argv: Sequence[str]) -> Options:
+def parse_arguments(argv: Sequence[str]) -> Options:
     """The arguments after the program's name as Options. Raises UsageError."""
     try:
         given, operands = gnu_getopt(

@@ -1,10 +1,15 @@
-"""TCP packets with chosen flags, as bytes, built with impacket. Nothing is sent from here."""
+"""TCP packets with chosen flags, as bytes, built with impacket. Nothing is sent from here.
+
+World: impacket.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from ipaddress import IPv6Address
 from typing import Any, NamedTuple
+
+from knockd_conf.protocol import Protocol
 
 HOP_LIMIT = 64
 """Time to live or hop limit: what Linux gives its own packets."""
@@ -61,11 +66,15 @@ def _ipv4(header: Any, segment: Segment) -> Any:
 
 
 def _ipv6(header: Any, segment: Segment) -> Any:
-    # In full, since impacket does not read the dotted form of a mapped address (::ffff:192.0.2.1).
-    header.set_ip_src(IPv6Address(segment.source).exploded)
-    header.set_ip_dst(IPv6Address(segment.destination).exploded)
+    header.set_ip_src(_in_full(segment.source))
+    header.set_ip_dst(_in_full(segment.destination))
     header.set_hop_limit(HOP_LIMIT)
     # impacket fills these two in for IPv4 only, and the TCP checksum covers both.
-    header.set_next_header(6)
+    header.set_next_header(int(Protocol.TCP))
     header.set_payload_length(TCP_HEADER_LENGTH)
     return header
+
+
+def _in_full(address: str) -> str:
+    """An IPv6 address as eight groups of four hexadecimal digits: impacket reads no dotted ones."""
+    return IPv6Address(address).packed.hex(":", 2)

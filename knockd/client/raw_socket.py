@@ -1,6 +1,8 @@
 """TCP hits with chosen flags, sent through a raw socket. Needs root or CAP_NET_RAW.
 
 Nothing waits for answers: this machine's kernel refuses them, since no socket of its own asked.
+
+World: raw sockets.
 """
 
 from __future__ import annotations

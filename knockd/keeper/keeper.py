@@ -1,264 +1,270 @@
 """The privileged process: it never sees a packet byte. Link -> leases -> commands, log, signals.
 
-This file is its life: start, signals, log, pid file, end. Everything happens on one asyncio
-loop; there are no threads.
+This file joins the sides of the daemon: start, signals, reload, end. Everything happens on one
+event loop; there are no threads.
+
+World: signals.
 """
 
 from __future__ import annotations
 
-import asyncio
+import os
 import signal
+import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
-from structlog.typing import FilteringBoundLogger
-
-from knockd.edge import logs
-from knockd.edge.children import fork_child
-from knockd.edge.lookup import Names
-from knockd.edge.notify import Manager
-from knockd.edge.pidfile import PidFile
-from knockd.edge.privileges import User
-from knockd.keeper.doorkeeper import Doorkeeper
-from knockd.keeper.listening import Listening
-from knockd.keeper.powerless import fork_powerless
+from knockd.keeper.config_process import Outcome, start_reading
+from knockd.keeper.held_pid_file import HeldPidFile
+from knockd.keeper.life import Life, Lifecycle
+from knockd.keeper.notify import Manager, send_fields
+from knockd.keeper.output import Output
 from knockd.keeper.reload import Reload
-from knockd.keeper.reporter import Reporter
 from knockd.keeper.service import Service, status_line
 from knockd.keeper.settings import Loaded, Settings
-from knockd.keeper.sinks import Sinks
-from knockd_conf import Config, Problem
-from knockd_conf.model import OnExit
+from knockd.keeper.supervisor import Callbacks, Supervisor
+from knockd.leases.manager import LeaseManager
+from knockd.log.door_limits import DoorLimits
+from knockd.log.names import Names
+from knockd.process.capabilities import rights_of_commands
+from knockd.process.fork import fork_child
+from knockd.process.loop import Loop, run
+from knockd.process.unprivileged import fork_unprivileged
+from knockd_conf.errors import Problem
+from knockd_conf.model import Config, OnExit
 
 PATIENCE = 3.0
-"""Seconds that stop commands get when the daemon ends."""
+"""Seconds that commands get to end when open doors are left to the next start."""
 
-EX_CANTCREAT = 73
+HURRY_AFTER = 1.0
+"""Seconds of the end after which a TERM or INT cuts it short; one that comes earlier was sent twice."""
+
+MOST_NAMED = 20
+"""Doors that could not be closed before the end, and are named in the log."""
+
+Started = Callable[[int, str], None]
+"""Called once with EX_OK when the daemon is up, or with an exit status when it cannot be.
+
+The text says what went wrong; it is empty when nothing did."""
 
 
-class Keeper:
-    """One run of the daemon.
+def serve(
+    settings: Settings, loaded: Loaded, manager: Manager, journal: frozenset[int], started: Started
+) -> int:
+    """Serves until TERM, INT or USR1; returns the exit status.
 
-    ``started`` is called once: with 0 when the packet process captures or there is nothing yet to
-    capture on, or with an exit status and a reason when it cannot; then the daemon ends with that.
+    ``journal`` says which of the standard streams are systemd's journal.
+
+    The daemon is up when the packet process captures, or there is nothing yet to capture on. When it
+    cannot be ``started`` gets the exit status that is returned, too.
     """
+    daemon = _Daemon(settings, loaded, journal, started)
+    run(partial(daemon.begin, manager), lambda reason: daemon.log("internal-error", reason=reason))
+    return daemon.status
 
-    def __init__(
-        self, settings: Settings, loaded: Loaded, manager: Manager, started: Callable[[int, str], None]
-    ) -> None:
+
+class _Daemon:
+    """One run of the daemon."""
+
+    def __init__(self, settings: Settings, loaded: Loaded, journal: frozenset[int], started: Started) -> None:
+        self.status = os.EX_OK
         self._settings = settings
-        self._manager = manager
         self._loaded = loaded
-        self._started: Callable[[int, str], None] | None = started
-        self._status = 0
-        self._pid_file: PidFile | None = None
+        self._journal = journal
+        self._started = started
+        self._life = Lifecycle(self._entered)
         self._keeps_open = False
+        self._ending_since = 0.0
+        self._wrong = ""
+        self._refused: Sequence[Problem] = loaded.refused
 
-    def run(self) -> int:
-        """Serves until TERM or INT; returns the exit status."""
-        return asyncio.run(self._main())
-
-    async def _main(self) -> int:
-        self._loop = loop = asyncio.get_running_loop()
-        self._end = asyncio.Event()
-        names = Names(loop, fork_powerless(self._user)) if self._settings.lookup else None
-        self._reporter = Reporter(self._open_log(), names)
-        loop.set_exception_handler(self._reporter.fault)
-        self._doorkeeper = Doorkeeper(loop, self._reporter, self._config)
-        self._listening = Listening(
-            loop, self._settings, self._loaded, self._reporter, self._doorkeeper, self
-        )
-        self._service = Service(
+    def begin(self, manager: Manager, loop: Loop) -> None:
+        """Joins the sides and starts the first packet process."""
+        settings, self._loop = self._settings, loop
+        names = Names(loop, fork_unprivileged(lambda: self._loaded.user)) if settings.lookup else None
+        self._output = Output(settings, self._config.options, names, self._journal)
+        self._logger = self._output.logger
+        self.log = self._logger.log
+        self._limits = DoorLimits(loop, self.log)
+        self._limits.adopt(self._config.doors)
+        self._logger.allow = self._limits.allow
+        self._pid_file = HeldPidFile(self.log)
+        self._leases = LeaseManager(loop, self._logger, self._config, rights_of_commands())
+        self._service = service = Service(
             loop,
-            self._manager,
+            manager,
+            send_fields,
+            clock=time.monotonic_ns,
+            pid=os.getpid(),
             status=self._status_line,
-            lost=self._untold,
-            ask=self._listening.supervisor.ask,
+            fail=lambda reason: self.log("service-manager", reason=reason),
+            ask=self._ask_workers,
+            patience=lambda: self._config.options.exit_patience,
         )
-        self._doorkeeper.changed = self._service.changed
-        loop.add_signal_handler(signal.SIGCHLD, self._child_ended)
+        self._workers = Supervisor(
+            loop,
+            settings,
+            self._loaded,
+            self._logger,
+            self._leases.open,
+            Callbacks(
+                up=self._enter_up,
+                alive=service.send_sign_of_life,
+                changed=service.update_status,
+                give_up=self._give_up,
+                show=self._output.show,
+            ),
+        )
+        self._leases.changed = service.update_status
         self._reload = Reload(
             loop,
-            fork_child,
-            self._settings.read,
-            self._settings.config_path,
-            begun=self._reading,
-            bad=self._refuse,
-            good=self._adopt,
+            partial(start_reading, fork_child, settings),
+            settings.config_path,
+            begin=self._begin_reload,
+            finish=self._finish_reload,
         )
-        loop.add_signal_handler(signal.SIGHUP, self._hangup)
+        loop.add_signal_handler(signal.SIGCHLD, self._reap)
+        loop.add_signal_handler(signal.SIGHUP, self._hang_up)
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._end.set)
-        loop.add_signal_handler(signal.SIGUSR1, self._leave)
-        if not self._take_pid_file():  # who reads it may send any of these at once
-            return self._status
-        self._tell_notes()
-        self._doorkeeper.recover()
-        self._listening.supervisor.replace()
-        await self._end.wait()
-        self._reload.stop()
-        self._service.stopping()
-        self._listening.stop()
-        self._reporter.hurry()
-        if self._started is None:
-            self._reporter.say("stopping")
-        if self._is_to_keep() and self._doorkeeper.can_keep():
-            self._reporter.say("keeping", count=await self._doorkeeper.keep(PATIENCE))
-        elif still_open := await self._doorkeeper.close(PATIENCE):
-            then = "the next start closes them"
-            if not self._doorkeeper.lasts:
-                then = "and nobody will close them: they are noted in memory alone"
-            self._reporter.say("still-open", level="error", count=still_open, then=then)
-        self._doorkeeper.runner.stop()
-        if self._pid_file is not None:
-            self._pid_file.remove()
-        self._sinks.close()
-        return self._status
-
-    def _leave(self) -> None:
-        """USR1: ends and leaves open doors to the next start."""
-        self._keeps_open = True
-        self._end.set()
-
-    def _is_to_keep(self) -> bool:
-        return self._keeps_open or self._config.options.on_exit is OnExit.KEEP
-
-    def _open_log(self) -> FilteringBoundLogger:
-        options = self._config.options
-        self._sinks = Sinks(
-            options.log_file,
-            use_syslog=options.use_syslog,
-            echo=self._settings.verbose,
-            log_format=options.log_format,
-            daemon=self._settings.daemon,
-        )
-        return logs.configure(self._sinks.write, options.log_format)
+            loop.add_signal_handler(number, self._terminate)
+        loop.add_signal_handler(signal.SIGUSR1, self._leave_open)
+        # Who reads it may send any of these at once.
+        path = self._config.options.pid_file
+        if settings.daemon and path is not None and (reason := self._pid_file.hold(path)):
+            self._wrong = f"could not create pid file {path}: {reason}"
+        self._log_notes()
+        self._workers.begin()  # before the journal is read: the fork inherits none of its commands
+        self._leases.recover()
 
     @property
     def _config(self) -> Config:
         return self._loaded.config
 
-    def _user(self) -> User | None:
-        return self._loaded.user
+    def _entered(self, before: Life, life: Life) -> None:
+        if before is Life.STARTING and life is Life.UP:
+            self._started(os.EX_OK, self._wrong)
+        self._service.enter(before, life)
+        if life is Life.ENDING:
+            self._ending_since = time.monotonic()
+            self._loop.call_soon(self._end, before)
 
-    def _child_ended(self) -> None:
-        self._doorkeeper.runner.reap()
-        self._listening.supervisor.reap()
-        self._reload.reap()
+    def _enter_up(self) -> None:
+        """Ends a start or a reload: knocks are heard, or there is nothing yet to hear them on.
 
-    # What the listening side needs.
+        While a configuration is being read a reload goes on, whatever becomes of packet processes.
+        """
+        if self._life.now is not Life.RELOADING or not self._reload.is_reading:
+            self._life.enter(Life.UP)
+        self._service.update_status()
 
-    @property
-    def begun(self) -> bool:
-        """Whether the start is over."""
-        return self._started is None
+    def _give_up(self, status: int, reason: str) -> None:
+        """Ends a start whose packet process cannot capture; ``status`` is from sysexits.h."""
+        self.status = status
+        self._started(status, reason)
+        self._life.enter(Life.ENDING)
 
-    @property
-    def ending(self) -> bool:
-        """Whether the end has come."""
-        return self._end.is_set()
-
-    def up(self) -> None:
-        """Knocks are heard, or there is nothing yet to hear them on: a start or a reload is over."""
-        if self._started is not None:
-            self._started(0, "")
-            self._started = None
-        self._service.up()
-
-    def alive(self) -> None:
-        """The packet process is well."""
-        self._service.alive()
-
-    def changed(self) -> None:
-        """What is listened on or waited for is another."""
-        self._service.changed()
-
-    def give_up(self, status: int, reason: str) -> None:
-        """The first packet process cannot capture: ``status`` is from sysexits.h."""
-        if self._started is not None:
-            self._started(status, reason)
-        self._status = status
-        self._end.set()
-
-    def show(self, text: str) -> None:
-        """Prints a line about a packet (-D)."""
-        self._sinks.show(text)
-
-    # The pid file: without it two daemons could run and neither be stopped.
-
-    def _take_pid_file(self) -> bool:
-        """Creates the pid file of a daemon."""
-        path = self._config.options.pid_file
-        if not self._settings.daemon or path is None:
-            return True
-        reason = self._hold_pid_file(path)
-        if reason and self._started is not None:
-            self._started(EX_CANTCREAT, f"could not create pid file {path}: {reason}")
-            self._status = EX_CANTCREAT
-        return not reason
-
-    def _hold_pid_file(self, path: str) -> str:
-        """Creates a pid file and lets the one before it go; the reason, when it cannot be created."""
-        try:
-            made = PidFile(path)
-            made.write()
-        except OSError as error:
-            held = isinstance(error, BlockingIOError)
-            reason = "another knockd holds it" if held else str(error.strerror)
-            self._reporter.say("pid-file", level="error", path=path, reason=reason)
-            return reason
-        if self._pid_file is not None:
-            self._pid_file.remove()
-        self._pid_file = made
-        return ""
-
-    # What HUP does: the log is opened again at once, all of a good file takes effect, nothing of a bad one.
-
-    def _hangup(self) -> None:
-        if not self._end.is_set():
-            self._reload.ask()
-            self._reopen()
-
-    def _reading(self) -> None:
-        self._reporter.say("reading", path=self._settings.config_path)
-        self._service.reloading()
-
-    def _refuse(self, problems: Sequence[Problem]) -> None:
-        for problem in problems:
-            self._reporter.say("config-problem", level="error", problem=str(problem))
-        self._reporter.say("config-kept", level="error", count=len(problems))
-        self._service.up()
-
-    def _adopt(self, loaded: Loaded) -> None:
-        before, config = self._config, loaded.config
-        self._loaded = loaded
-        if config.options != before.options:
-            sinks = self._sinks
-            self._reporter.log = self._open_log()
-            self._sinks.take_over(sinks)
-            if config.options.log_file not in {None, before.options.log_file}:
-                self._reporter.say("reopening", path=config.options.log_file)
-        self._tell_notes()
-        self._doorkeeper.adopt(config)
-        self._listening.adopt(loaded)
-        path = config.options.pid_file
-        if self._pid_file is not None and path is not None and path != self._pid_file.path:
-            self._hold_pid_file(path)
-
-    def _tell_notes(self) -> None:
-        """What of the configuration is good and may surprise."""
+    def _log_notes(self) -> None:
+        """Logs what is wrong with the file, if that is not in effect, and what is good and may surprise."""
+        loaded = self._loaded
+        for problem in loaded.refused:
+            self.log("config-problem", problem=str(problem))
+        if loaded.refused:
+            self.log("last-good", count=len(loaded.refused), path=loaded.kept)
+        if loaded.unkept:
+            self.log("last-good-problem", reason=loaded.unkept)
         for note in self._config.notes:
-            self._reporter.say("config-note", level="warning", note=note)
+            self.log("config-note", note=str(note))
 
     def _status_line(self) -> str:
-        open_now, failed = self._doorkeeper.counts
-        listening = self._listening
-        return status_line(len(self._config.doors), listening.interfaces, listening.waiting, open_now, failed)
+        open_now, failed = self._leases.counts
+        workers = self._workers
+        heard = workers.interfaces, workers.waiting, workers.deaf
+        doors = len(self._config.doors)
+        return status_line(doors, *heard, open_now, failed, disabled=workers.disabled, refused=self._refused)
 
-    def _untold(self, reason: str) -> None:
-        """The service manager cannot be told how we are."""
-        self._reporter.say("service-manager", level="warning", reason=reason)
+    def _ask_workers(self, seconds: float) -> bool:
+        return self._workers.ask(seconds)
 
-    def _reopen(self) -> None:
-        if self._sinks.path is not None:
-            self._reporter.say("reopening", path=self._sinks.path)
-            self._sinks.reopen()
+    def _reap(self) -> None:
+        self._leases.runner.reap()
+        self._workers.reap()
+        self._reload.reap()
+
+    # HUP: the log file is opened anew; all of a good configuration takes effect, nothing of a bad one.
+
+    def _hang_up(self) -> None:
+        if self._life.now is not Life.ENDING:
+            self._reload.request_reload()
+            self._output.reopen_file()
+
+    def _begin_reload(self) -> None:
+        self.log("reading", path=self._settings.config_path)
+        self._life.enter(Life.RELOADING)
+
+    def _finish_reload(self, outcome: Outcome) -> None:
+        if isinstance(outcome, Loaded):
+            self._refused = ()
+            self._adopt(outcome)
+            return
+        self._refused = outcome
+        for problem in outcome:
+            self.log("config-problem", problem=str(problem))
+        self.log("config-kept", count=len(outcome))
+        if self._life.now is Life.RELOADING:
+            self._life.enter(Life.UP)
+
+    def _adopt(self, loaded: Loaded) -> None:
+        self._loaded = loaded
+        self._output.adopt(self._config.options)
+        self._log_notes()
+        self._limits.adopt(self._config.doors)
+        self._leases.adopt(self._config)
+        self._workers.adopt(loaded)
+        self._pid_file.move(self._config.options.pid_file)
+
+    # The end: nothing is listened to any more, then doors are closed or left to the next start.
+
+    def _terminate(self) -> None:
+        """TERM or INT: ends, and without waiting any longer when it comes once more."""
+        if self._life.now is not Life.ENDING:
+            self._life.enter(Life.ENDING)
+        elif time.monotonic() - self._ending_since >= HURRY_AFTER:
+            self._leases.end_now()
+
+    def _leave_open(self) -> None:
+        """USR1: ends and leaves open doors to the next start."""
+        self._keeps_open = True
+        self._life.enter(Life.ENDING)
+
+    def _end(self, before: Life) -> None:
+        self._reload.stop()
+        self._workers.stop()
+        self._logger.release_waiting()
+        if before is not Life.STARTING:
+            self.log("stopping")
+        keep = self._keeps_open or self._config.options.on_exit is OnExit.KEEP
+        if keep and self._leases.can_keep():
+            self._leases.keep(PATIENCE, self._finish_kept)
+        else:
+            self._leases.close(self._config.options.exit_patience, self._finish_closed)
+
+    def _finish_kept(self, count: int) -> None:
+        self.log("keeping", count=count)
+        self._finish()
+
+    def _finish_closed(self, still_open: int) -> None:
+        if still_open:
+            then = "the next start closes them"
+            if not self._leases.lasts:
+                then = "and nobody will close them: they are noted in memory alone"
+            for knock in self._leases.left()[:MOST_NAMED]:
+                self.log("left-open", ip=knock.source, door=knock.door.name)
+            self.log("still-open", count=still_open, then=then)
+        self._finish()
+
+    def _finish(self) -> None:
+        self._leases.runner.stop()
+        self._limits.stop()
+        self._pid_file.remove()
+        self._output.close()
+        self._loop.stop()

@@ -1,53 +1,172 @@
-"""What a message of the packet process becomes: an opening to commands, or a line of the log.
+"""What becomes of a message of the packet process: an opening for the leases, or a line of the log.
 
 Of an opening nothing goes on as it came: addresses are printed here, all else is our own configuration's.
+
+World: the log, leases and one-time files.
 """
 
 from __future__ import annotations
 
-import ipaddress
+import os
+from collections.abc import Callable
 from typing import Any
 
-from knockd.edge.link import Kind, Message
-from knockd.engine.leases import Knock
-from knockd.keeper.reporter import Reporter
-from knockd.worker.process import WorkerProcess
+from knockd.keeper.duplicates import Duplicates
+from knockd.keeper.live_doors import LiveDoors
+from knockd.keeper.worker_process import WorkerProcess
+from knockd.knocks.events import Expired, Guarded, Ignored, Spoiled, Stage
+from knockd.leases.journal_file import RUNTIME
+from knockd.leases.values import Knock
+from knockd.log.catalogue import EVENTS
+from knockd.log.logger import Logger
+from knockd.process.verbs import Dropped, HeldBack, Message, Opening, Packet, SmallRing, Widened
+from knockd.sequences.used_sequences import UsedSequences
+from knockd_bpf.wire import flag_names
+from knockd_conf.model import Config, Door, FlagRule
+from knockd_conf.protocol import Protocol
+from knockd_conf.text import address_text, printable
+from knockd_conf.trust import TrustPolicy
 
-_EVENTS = {Kind.STAGE: "stage", Kind.SPOILED: "spoiled", Kind.EXPIRED: "expired", Kind.GUARDED: "guarded"}
-_FAILURES = frozenset({Kind.SPOILED, Kind.GUARDED})
-_FIGURES = {
-    Kind.DROPPED: ("dropped", "count", 1),
-    Kind.WIDENED: ("widened", "share", 1e-6),
-    Kind.SMALL_RING: ("small-ring", "kib", 1),
+_EVENTS = {
+    Stage: "stage",
+    Spoiled: "spoiled",
+    Expired: "expired",
+    Guarded: "guarded",
+    Ignored: "ignored",
 }
 
+AFTER_OPENING, AFTER_GUARD = "opened a moment ago, Seq_Cooldown", "guard port touched"
+"""Why a knock was ignored."""
 
-def opening(worker: WorkerProcess, message: Message) -> Knock:
+
+class Messages:
+    """Passes openings on and logs all else; holds the doors of a configuration.
+
+    ``open`` takes openings, ``show`` lines about packets (None: without -D).
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        logger: Logger,
+        open: Callable[[Knock], None],
+        show: Callable[[str], None] | None,
+    ) -> None:
+        self._config = config
+        self._logger = logger
+        self._open = open
+        self._show = show
+        self._duplicates = Duplicates()
+        policy = TrustPolicy.current(allow_insecure=config.insecure)
+        self._noted = UsedSequences(note_directories(config), policy, logger.log)
+        self.doors = LiveDoors(config, logger, self._noted)
+
+    def adopt(self, config: Config, *, same_process: bool) -> bool:
+        """Takes another configuration; packet processes are heard by the doors that they were forked for.
+
+        ``same_process``: the doors are for a packet process that runs; returns whether they can be.
+        """
+        self._config = config
+        self._noted.move(note_directories(config))
+        if same_process and self.doors.adopt(config):
+            return True
+        self.doors = LiveDoors(config, self._logger, self._noted)
+        return False
+
+    def take_over(self) -> None:
+        """Another packet process is heard from now on."""
+        self._duplicates.change()
+
+    def hear(self, worker: WorkerProcess, message: Message, *, changing: bool) -> bool:
+        """Acts on a message; returns whether ``worker.doors`` have other sequences now.
+
+        ``changing``: the next packet process is starting and may see the same packet. The touch of a guard
+        that is none any more is no line: the packet process undoes what came of it.
+        """
+        if isinstance(message, Opening):
+            return self._hear_opening(worker, message, changing=changing)
+        if isinstance(message, Packet):
+            if self._show is not None:
+                self._show(printable(message.line))
+        elif not isinstance(message, Guarded) or worker.doors.may_guard(message.door, message.port):
+            log_message(self._logger, worker, message, failures=self._config.options.log_failures)
+        return False
+
+    def _hear_opening(self, worker: WorkerProcess, message: Opening, *, changing: bool) -> bool:
+        door = worker.doors.known[message.door]
+        knock = opening(worker, message)
+        if door.one_time_file is None and self._duplicates.seen(door.name, message.source, message.stamp):
+            return False
+        if changing:
+            self._duplicates.remember(door.name, message.source, message.stamp)
+        self._logger.log("stage", ip=knock.source, door=door.name, stage=message.stage, steps=message.stage)
+        self._logger.log("open", ip=knock.source, door=door.name)
+        if door.one_time_file is not None:
+            worker.doors.rotate(message.door)  # a used sequence is struck out before any command runs
+            if worker.doors is not self.doors:
+                self.doors.reload_files()
+        self._open(knock)
+        return door.one_time_file is not None
+
+
+def note_directories(config: Config) -> tuple[str, str]:
+    """Where is noted what must outlive the daemon: StateDir, else where journals go without it."""
+    return config.options.state_dir, os.environ.get("RUNTIME_DIRECTORY", RUNTIME).partition(":")[0]
+
+
+def opening(worker: WorkerProcess, message: Opening) -> Knock:
     """What the commands of an opened door are run with."""
-    source = ipaddress.ip_address(message.source)
     return Knock(
-        door=worker.config.doors[message.door],
-        source=str(source),
-        version=source.version,
-        destination=str(ipaddress.ip_address(message.destination)),
+        door=worker.doors.known[message.door],
+        source=address_text(message.source),
+        version=4 if len(message.source) == 4 else 6,
+        destination=address_text(message.destination),
         interface=worker.interfaces[message.interface],
     )
 
 
-def log_message(reporter: Reporter, worker: WorkerProcess, message: Message, *, failures: bool) -> None:
+def log_message(logger: Logger, worker: WorkerProcess, message: Message, *, failures: bool) -> None:
     """Logs one message; ``failures``: lines that say why a knock failed are wanted (Log_Failures)."""
-    kind = message.kind
-    if kind is Kind.HELD_BACK:
-        reporter.say("held-back", level="warning", count=message.count)
-    elif kind in _FIGURES:
-        event, field, unit = _FIGURES[kind]
+    if isinstance(message, HeldBack):
+        logger.log("held-back", count=message.lines)
+    elif isinstance(message, Dropped | Widened | SmallRing):
         name = worker.interfaces[message.interface]
-        reporter.say(event, level="warning", interface=name, **{field: message.count * unit})
-        if kind is Kind.WIDENED and message.stage:
-            reporter.say("addresses-widened", level="warning", interface=name)
-    elif kind in _EVENTS and (failures or kind not in _FAILURES):
-        door, ip = worker.config.doors[message.door], str(ipaddress.ip_address(message.source))
-        fields: dict[str, Any] = {"ip": ip, "door": door.name, "stage": message.stage}
-        if kind is Kind.GUARDED:
-            fields["seconds"] = door.seq_timeout
-        reporter.say(_EVENTS[kind], **fields)
+        if isinstance(message, Dropped):
+            logger.log("dropped", interface=name, count=message.frames)
+        elif isinstance(message, SmallRing):
+            logger.log("small-ring", interface=name, kib=message.kib)
+        else:
+            logger.log("widened", interface=name, share=message.millionths * 1e-6)
+            if message.pooled:
+                logger.log("addresses-widened", interface=name)
+    elif isinstance(message, Stage | Spoiled | Expired | Guarded | Ignored):
+        _log_attempt(logger, worker, message, failures=failures)
+
+
+def _log_attempt(
+    logger: Logger,
+    worker: WorkerProcess,
+    message: Stage | Spoiled | Expired | Guarded | Ignored,
+    *,
+    failures: bool,
+) -> None:
+    event = _EVENTS[type(message)]
+    if EVENTS[event].failure and not failures:
+        return
+    door, ip = worker.doors.known[message.door], address_text(message.source)
+    fields: dict[str, Any] = {"ip": ip, "door": door.name}
+    if isinstance(message, Ignored):
+        fields |= {"seconds": float(message.left), "reason": AFTER_OPENING if message.opened else AFTER_GUARD}
+    else:  # a one-time sequence may be over meanwhile: its door has no steps
+        fields |= {"stage": message.stage, "steps": max(message.stage, len(door.steps))}
+    if isinstance(message, Guarded):
+        fields["seconds"] = door.seq_timeout
+    logger.log(event, **fields)
+    if failures and isinstance(message, Expired) and door.flags is not None and not door.flags.fit_clients:
+        _explain_flags(logger, ip, door, door.flags, message.stage)
+
+
+def _explain_flags(logger: Logger, ip: str, door: Door, flags: FlagRule, done: int) -> None:
+    """Says why a knock went no further, when it is for flags of the next step."""
+    if any(step.protocol is Protocol.TCP for step in door.steps[done : done + 1]):
+        logger.log("flags-unfit", ip=ip, door=door.name, flags=flag_names(flags))

@@ -1,125 +1,153 @@
-"""What the service manager hears of us: ready, reloading, stopping, a line of status, signs of life.
+"""Messages for the service manager: ready, reloading, stopping, a line of status, signs of life.
 
-A daemon that none started says nothing and has no timer. With a watchdog a sign of life is
+Without a service manager nothing is sent and no timer is set. With a watchdog a sign of life is
 sent when the packet process has given one, or when there is none: then the keeper is all there
 is (it waits for an interface or to start another), and a restart would do no more than it does.
+
+Loop.
 """
 
 from __future__ import annotations
 
-import asyncio
-import os
-import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from knockd.edge.notify import Manager, tell
+from knockd.keeper.life import Life
+from knockd.keeper.notify import Manager
+from knockd.process.loop import Loop, Timer
+from knockd_conf.text import printable
 
 STATUS_EVERY = 1.0
 """Seconds between two lines of status, however much happens."""
 
-AGAIN = 0.1
-"""Seconds until a service manager that does not read is told again."""
+RETRY_AFTER = 0.1
+"""Seconds until a message is sent again to a service manager that does not read."""
+
+MARGIN = 10.0
+"""Seconds that the end may take besides closing doors."""
 
 MOST_UNSENT = 16
-"""Changes of state that wait for it; older ones are let go."""
+"""Messages that wait for it; older ones are dropped."""
 
 
 def status_line(
-    doors: int, interfaces: Sequence[str], waiting: Sequence[str], open_now: int, failed: int
+    doors: int,
+    interfaces: Sequence[str],
+    waiting: Sequence[str],
+    deaf: Sequence[str],
+    open_now: int,
+    failed: int,
+    disabled: int = 0,
+    refused: Sequence[object] = (),
 ) -> str:
-    """What ``systemctl status`` shows; ``failed`` of the doors ``open_now`` could not be closed."""
+    """What ``systemctl status`` shows.
+
+    ``deaf`` has a sentence for each interface without an address. ``failed`` of the doors ``open_now`` could
+    not be closed, and ``disabled`` of all doors have no sequence that can be used. ``refused`` are the
+    problems of a file that is not in effect.
+    """
     parts = [f"{doors} door{'s' if doors != 1 else ''}"]
+    if disabled:
+        parts[0] += f" ({disabled} disabled)"
     if interfaces:
         parts[0] += f" on {', '.join(interfaces)}"
     if waiting:
         parts.append(f"waiting for {', '.join(waiting)}")
     elif not interfaces:
         parts.append("not listening")
+    parts += deaf
     parts.append(f"{open_now} open")
     if failed:
         parts.append(f"{failed} could not be closed")
-    return "; ".join(parts)
+    if refused:
+        parts.append(f"configuration refused, the last good one is in use: {refused[0]}")
+    return printable("; ".join(parts))
 
 
 class Service:
-    """Tells the service manager. ``status`` makes the line, ``lost`` hears why it cannot be told.
+    """Reports the daemon's life and status to the service manager.
 
-    ``ask`` asks the packet process for a sign of life within the seconds given, and returns
-    False when there is none.
+    ``send`` sends one message (``notify.send_fields``), ``clock`` gives nanoseconds of CLOCK_MONOTONIC,
+    ``pid`` is the daemon's. ``status`` makes the line of status. ``fail`` hears once why the service
+    manager cannot be told. ``ask`` asks the packet process for a sign of life within the seconds given
+    and returns False when there is none. ``patience`` says how many seconds open doors get to be closed in.
     """
 
     def __init__(
         self,
-        loop: asyncio.AbstractEventLoop,
+        loop: Loop,
         manager: Manager,
+        send: Callable[[str, Mapping[str, object]], None],
         *,
+        clock: Callable[[], int],
+        pid: int,
         status: Callable[[], str],
-        lost: Callable[[str], None],
+        fail: Callable[[str], None],
         ask: Callable[[float], bool],
+        patience: Callable[[], float],
     ) -> None:
         self._loop = loop
         self._manager = manager
+        self._send = send
+        self._clock = clock
+        self._pid = pid
         self._status = status
-        self._lost = lost
+        self._fail = fail
         self._ask = ask
-        self._up = False
-        self._reloading = self._over = False
-        self._complained = False
-        self._told = ""
-        self._unsent: deque[dict[str, object]] = deque(maxlen=MOST_UNSENT)
-        self._again: asyncio.TimerHandle | None = None
-        self._pause: asyncio.TimerHandle | None = None
+        self._patience = patience
+        self._life = Life.STARTING
+        self._failed = False
+        self._shown = ""
+        self._unsent: deque[Mapping[str, object]] = deque(maxlen=MOST_UNSENT)
+        self._retry: Timer | None = None
+        self._pause: Timer | None = None
         if manager.problem:
-            self._complain(manager.problem)
+            self._report_failure(manager.problem)
 
-    def up(self) -> None:
-        """We are listening, or waiting for something to listen on: started, or done with a reload."""
-        if self._over:
-            return
-        if not self._up or self._reloading:
-            message: dict[str, object] = {"READY": 1}
-            if not self._up and os.getpid() != self._manager.pid:
-                message["MAINPID"] = os.getpid()  # with -d
-            self._told = message["STATUS"] = self._status()
-            self._send(message)
-        first, self._up, self._reloading = not self._up, True, False
-        if first and self._manager.watchdog is not None:
-            self._watch_in(self._manager.watchdog / 2)
-        self.changed()
-
-    def reloading(self) -> None:
-        """The configuration is being read again; ``up`` ends it."""
-        if self._up:
-            self._reloading = True
+    def enter(self, before: Life, life: Life) -> None:
+        """Reports a transition of the daemon's life. A start that failed was never ready: no message."""
+        self._life = life
+        if life is Life.UP:
+            self._report_ready(first=before is Life.STARTING)
+        elif life is Life.RELOADING:
             # sd_notify(3): of the same clock as the service manager's, to tell this reload from others.
-            self._send({"RELOADING": 1, "MONOTONIC_USEC": time.monotonic_ns() // 1_000})
+            self._queue({"RELOADING": 1, "MONOTONIC_USEC": self._clock() // 1_000})
+        elif before is not Life.STARTING:
+            # An older unit, or a drop-in, may give less time than the end may take: TimeoutStopSec.
+            seconds = self._patience() + MARGIN
+            self._queue(
+                {"STOPPING": 1, "STATUS": "closing doors", "EXTEND_TIMEOUT_USEC": round(seconds * 1_000_000)}
+            )
 
-    def stopping(self) -> None:
-        """We are on our way out."""
-        self._over = True
-        if self._up:
-            self._up = False
-            self._send({"STOPPING": 1, "STATUS": "closing doors"})
-
-    def changed(self) -> None:
-        """Something that the line of status shows may have changed."""
-        if not self._up or self._pause is not None or self._manager.address is None:
+    def update_status(self) -> None:
+        """Reports the line of status if it has changed, soon after the one before."""
+        if self._life not in {Life.UP, Life.RELOADING} or self._pause is not None:
+            return
+        if self._manager.address is None:
             return
         status = self._status()
-        if status != self._told:
-            self._told = status
-            self._send({"STATUS": status})
-            self._pause = self._loop.call_later(STATUS_EVERY, self._pause_over)
+        if status != self._shown:
+            self._shown = status
+            self._queue({"STATUS": status})
+            self._pause = self._loop.call_later(STATUS_EVERY, self._end_pause)
 
-    def alive(self) -> None:
-        """All of us are well."""
+    def send_sign_of_life(self) -> None:
+        """Tells a watchdog that keeper and packet process are well."""
         if self._manager.watchdog is not None:
-            self._send({"WATCHDOG": 1})
+            self._queue({"WATCHDOG": 1})
 
-    def _pause_over(self) -> None:
+    def _report_ready(self, *, first: bool) -> None:
+        message: dict[str, object] = {"READY": 1}
+        if first and self._pid != self._manager.pid:
+            message["MAINPID"] = self._pid  # with -d
+        self._shown = message["STATUS"] = self._status()
+        self._queue(message)
+        if first and self._manager.watchdog is not None:
+            self._watch_in(self._manager.watchdog / 2)
+
+    def _end_pause(self) -> None:
         self._pause = None
-        self.changed()
+        self.update_status()
 
     def _watch_in(self, seconds: float) -> None:
         self._loop.call_later(seconds, self._watch, seconds)
@@ -128,27 +156,27 @@ class Service:
         # What hangs is replaced after three quarters of the watchdog's time, and is well before it is over.
         self._watch_in(seconds)
         if not self._ask(seconds / 2):
-            self.alive()
+            self.send_sign_of_life()
 
-    def _send(self, message: dict[str, object]) -> None:
+    def _queue(self, message: Mapping[str, object]) -> None:
         if self._manager.address is not None:
             self._unsent.append(message)
-            if self._again is None:
+            if self._retry is None:
                 self._flush(self._manager.address)
 
     def _flush(self, address: str) -> None:
-        self._again = None
+        self._retry = None
         while self._unsent:
             try:
-                tell(address, self._unsent[0])
+                self._send(address, self._unsent[0])
             except BlockingIOError:
-                self._again = self._loop.call_later(AGAIN, self._flush, address)
+                self._retry = self._loop.call_later(RETRY_AFTER, self._flush, address)
                 return
             except OSError as error:
-                self._complain(str(error.strerror or error))
+                self._report_failure(str(error.strerror or error))
             self._unsent.popleft()
 
-    def _complain(self, reason: str) -> None:
-        if not self._complained:
-            self._complained = True
-            self._lost(reason)
+    def _report_failure(self, reason: str) -> None:
+        if not self._failed:
+            self._failed = True
+            self._fail(reason)

@@ -1,27 +1,52 @@
-"""What the command line decides, for the daemon's whole life: it wins over the file at every reload."""
+"""What the command line decides, for the daemon's whole life: it wins over the file at every reload.
+
+World: the environment.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple, overload
+from typing import TYPE_CHECKING, NamedTuple, overload
 
-from knockd.edge import netlink
-from knockd.edge.privileges import NoSuchUserError, User, is_user, packet_user
-from knockd.engine.commands import encoded
-from knockd.engine.interfaces import choose
-from knockd_conf import Config, ConfigError, Problem, TrustPolicy
-from knockd_conf.model import Options
+from knockd.knocks.taken import Taken
+from knockd.net import interfaces
+from knockd.net.interface import explain_deaf, find_interface
+from knockd.net.selection import choose_interfaces
+from knockd.process.privileges import NoSuchUserError, User, is_user, packet_user
+from knockd_conf.errors import ConfigError, Problem
+from knockd_conf.model import Config, Options
+from knockd_conf.text import encoded, is_link_local, printable
+from knockd_conf.trust import TrustPolicy
+
+if TYPE_CHECKING:
+    from knockd.checks.command_notes import Circumstances  # the daemon itself has no need of it
+
+Files = Sequence[tuple[str, bytes]]
+"""Paths and contents of configuration files, the main one first."""
 
 DEFAULT_PID_FILE = "/var/run/knockd.pid"
 
 
 class Loaded(NamedTuple):
-    """A good configuration, and who the packet process becomes under it (None: stays who it is)."""
+    """A good configuration, and who the packet process becomes under it (None: stays who it is).
+
+    ``refused``: the problems of the file, in place of which the last good configuration is used, and
+    ``kept`` is where that is kept. ``unkept``: why this configuration cannot be kept as the last good one.
+    ``taken``: the ports that can be no automatic guards.
+    """
 
     config: Config
     user: User | None
+    refused: tuple[Problem, ...] = ()
+    kept: str = ""
+    unkept: str = ""
+    taken: Taken = Taken()
+
+
+class NoDoorError(ConfigError):
+    """A configuration without a door, as one has who wants nothing opened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,35 +68,64 @@ class Settings:
     ipv6: bool = True
     allow_insecure_config: bool = False
 
-    def read(self) -> Loaded:
-        """Reads what the daemon runs by. It may ask for users and names far away. Raises ConfigError."""
-        config = self.load()
+    def load_all(self, given: Files | None = None) -> Loaded:
+        """Returns what the daemon runs by, with the texts of the files. ``given``: as ``load_config``.
+
+        May wait for name servers. Raises ConfigError.
+        """
+        # Here, for the daemon itself needs neither.
+        from knockd.checks.notes import current_notes, current_taken
+        from knockd_conf.command_facts import find_facts
+
+        config = self.load_config(given)
+        taken, unsure = current_taken(config)
+        notes = (*current_notes(config, taken, self.find_circumstances(config, starting=True)), *unsure)
+        doors = tuple(replace(door, places=(), facts=find_facts(door)) for door in config.doors)
+        config = replace(config, doors=doors, places=(), notes=notes)
         try:
-            return Loaded(config, packet_user(config.options.user))
+            return Loaded(config, packet_user(config.options.user), taken=taken)
         except NoSuchUserError as error:  # removed since the line before
             raise ConfigError([Problem(config.path, None, "User", str(error))]) from None
 
-    def load(self) -> Config:
-        """Reads the configuration and lays the command line over it. Raises ConfigError."""
+    def load_config(self, given: Files | None = None) -> Config:
+        """Returns the configuration with the command line laid over it. Raises ConfigError.
+
+        ``given``: paths and contents of its files as they were read once; they are not read again.
+        """
         from knockd_conf.load import load  # here, for the daemon itself never reads one
 
         trust = TrustPolicy.current(allow_insecure=self.allow_insecure_config)
-        config = load(self.config_path, host=self.host, trust=trust, is_user=is_user)
+        config = load(self.config_path, given=given, host=self.host, trust=trust, is_user=is_user)
         if not config.doors:
-            raise ConfigError([Problem(config.path, None, None, "expected at least one door, got none")])
+            raise NoDoorError([Problem(config.path, None, None, "expected at least one door, got none")])
         doors = tuple(
             replace(door, one_time_file=self._absolute(door.one_time_file)) for door in config.doors
         )
-        return replace(config, doors=doors, options=self._over(config.options))
+        options = self._over(config.options)
+        return replace(config, doors=doors, options=options, insecure=self.allow_insecure_config)
+
+    def find_circumstances(self, config: Config, *, starting: bool = False) -> Circumstances:
+        """Returns what commands of a configuration meet on this host now."""
+        from knockd.checks.command_notes import Circumstances
+
+        there = interfaces.read_interfaces()
+        watched = (find_interface(name, there) for name in wanted_interfaces(config))
+        addresses = [address for one in watched if one is not None for address in one.addresses]
+        wide = any(len(address) == 16 and not _is_local(address) for address in addresses)
+        return Circumstances(ipv6=self.ipv6, ipv6_address=wide, starting=starting)
 
     def _over(self, options: Options) -> Options:
         return replace(
             options,
             interface=self.interfaces or options.interface,
             log_file=self.log_file or self._absolute(options.log_file),
-            state_dir=self.state_dir or self._absolute(options.state_dir),
+            state_dir=self.choose_state_dir(options),
             pid_file=self.pid_file or self._absolute(options.pid_file) or DEFAULT_PID_FILE,
         )
+
+    def choose_state_dir(self, options: Options) -> str:
+        """The state directory under these options."""
+        return self.state_dir or self._absolute(options.state_dir)
 
     @overload
     def _absolute(self, path: str) -> str: ...
@@ -87,29 +141,38 @@ class Settings:
         return None if path is None else os.path.join(self.directory, os.fsdecode(encoded(path)))
 
 
-def listening_on(config: Config) -> tuple[str, ...]:
-    """The interfaces that a configuration asks for here and now; they need not exist."""
-    there = netlink.interfaces()
-    return choose(
-        config.options.interface,
-        {name: interface.bridge_port or not interface.up for name, interface in there.items()},
-        netlink.default_route_interfaces(there),
-    )
+def _is_local(packed: bytes) -> bool:
+    """Whether nobody beyond the link has this IPv6 address as destination (RFC 4291, section 2.5.6)."""
+    return packed[:15] == bytes(15) or is_link_local(packed)
 
 
-def missing(names: Sequence[str]) -> str | None:
-    """Why these interfaces cannot all be opened, and which there are; None when all are there."""
-    there = netlink.interfaces()
-    known = ", ".join(there)
+def wanted_interfaces(config: Config) -> tuple[str, ...]:
+    """The interfaces that a configuration asks for on this host now; they need not exist."""
+    there = interfaces.read_interfaces()
+    return choose_interfaces(config.options.interface, there, interfaces.read_default_routes(there))
+
+
+def explain_absent(names: Sequence[str]) -> str | None:
+    """Why the interfaces of ``names`` cannot all be opened, and which there are; None when all are there."""
+    there = interfaces.read_interfaces()
+    known = ", ".join(map(printable, there))
     if not names:
         return f"no interface has a default route; name one with -i or Interface: {known}"
-    absent = [name for name in names if name not in there]
+    absent = [printable(name) for name in names if find_interface(name, there) is None]
     if absent:
         return f"no interface {', '.join(absent)} here; there are: {known}"
     return None
 
 
-def down(names: Sequence[str]) -> tuple[str, ...]:
-    """Which of these interfaces exist but are down."""
-    there = netlink.interfaces()
-    return tuple(name for name in names if name in there and not there[name].up)
+def explain_trouble(names: Sequence[str], *, any_will_do: bool) -> Iterator[str]:
+    """Yields why interfaces of ``names`` that exist hear no knocks: they are down, or have no address.
+
+    ``any_will_do``: nobody named them, so that some have no address is as it should be.
+    """
+    there = interfaces.read_interfaces()
+    for name in names:
+        one = find_interface(name, there)
+        if one is not None and not one.link.up:
+            yield f"interface {printable(name)} is down"
+        elif not any_will_do and (text := explain_deaf(name, there)):
+            yield f"interface {text}"

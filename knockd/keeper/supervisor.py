@@ -1,175 +1,285 @@
-"""Keeps one packet process alive: starts it, hears it, replaces it when it dies or must change.
+"""The hands of the packet process's life (worker_life): forks, kills, links and timers.
 
-A new one is forked beside the old one and takes over when it captures; what the old one
-still had to say is read before its link is closed, and then it ends by itself. One that does
-not answer in time is killed.
+World: the packet process.
 """
 
 from __future__ import annotations
 
-import asyncio
 import os
-import signal
-import time
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import Protocol
+from typing import NamedTuple
 
-from knockd.edge.link import MAX_EVENT, Kind, MalformedError, Message, View, decode
-from knockd.keeper.answers import Answers
-from knockd.worker.process import WorkerProcess
-
-BACK_OFF = (0.5, 1.0, 2.0, 5.0, 10.0)
-"""Seconds before a packet process is replaced; the last one repeats."""
-
-STEADY = 60.0
-"""Seconds after which a packet process counts as healthy and back-off starts anew."""
-
-ANSWER = 10.0
-"""Seconds in which a packet process must have started, or put a view into effect."""
+from knockd.keeper import worker_events as on
+from knockd.keeper.follow import Follow, Kernel
+from knockd.keeper.messages import Messages
+from knockd.keeper.settings import Loaded, Settings
+from knockd.keeper.taken_ports import TakenPorts
+from knockd.keeper.worker_events import Command, Event, State, Wait
+from knockd.keeper.worker_life import WorkerLife
+from knockd.keeper.worker_process import Started, WorkerProcess, start_worker
+from knockd.keeper.worker_setup import setup_of
+from knockd.knocks.events import Expired, Guarded, Ignored, Spoiled, Stage
+from knockd.knocks.watch import Watch
+from knockd.leases.values import Knock
+from knockd.log.logger import Logger
+from knockd.net.interface import LOOPBACK
+from knockd.process.fork import collect_child, kill_child
+from knockd.process.loop import Loop, Timer
+from knockd.process.verbs import MAX_EVENT, HeldBack, MalformedError, Message, decode
+from knockd.process.view import View
 
 MOST_AT_ONCE, MOST_AT_LAST = 32, 1_024
 """Messages read in one go, so that commands and timers have their turn in a storm, and of one that is to
 end: more than the link holds.
 """
 
-_ANY_TIME = frozenset({Kind.FAILED, Kind.LOST})
-"""What a packet process may say before it is ready, too."""
 
-_RARE = frozenset(
-    {Kind.STAGE, Kind.SPOILED, Kind.EXPIRED, Kind.GUARDED, Kind.DROPPED, Kind.WIDENED, Kind.SMALL_RING}
-)
-"""What it holds back itself when strangers cause too much of it, or hardly ever says: lines of the log."""
+class Callbacks(NamedTuple):
+    """What the supervisor calls.
 
+    ``up``: knocks are heard, or there is nothing yet to hear them on: a start or a reload is over.
+    ``alive``: the packet process is well. ``changed``: what is listened on or waited for may be another.
+    ``give_up``: the first packet process cannot capture, with exit status and reason. ``show`` prints a
+    line about a packet (-D).
+    """
 
-class Listener(Protocol):
-    """Who hears what happens to the packet process."""
-
-    def ready(self, worker: WorkerProcess) -> None:
-        """``worker`` captures and is the one that counts from now on."""
-
-    def failed(self, status: int, reason: str) -> None:
-        """A packet process could not start or go on; ``status`` is from sysexits.h."""
-
-    def malformed(self, reason: str) -> None:
-        """A packet process said something it never may; it has been killed."""
-
-    def lost(self, reason: str, seconds: float) -> None:
-        """The packet process ended; another one is started in ``seconds``."""
-
-    def answered(self) -> None:
-        """The packet process that counts has just shown that it is well."""
-
-    def silent(self, seconds: float) -> None:
-        """A packet process has not answered for ``seconds``; it has been killed."""
-
-    def heard(self, worker: WorkerProcess, message: Message) -> None:
-        """An event."""
+    up: Callable[[], None]
+    alive: Callable[[], None]
+    changed: Callable[[], None]
+    give_up: Callable[[int, str], None]
+    show: Callable[[str], None]
 
 
 class Supervisor:
-    """Holds the packet process that counts (``current``) and the one that is starting."""
+    """Keeps one packet process alive for a configuration and the interfaces that there are."""
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, start: Callable[[], WorkerProcess | None], listener: Listener
+        self,
+        loop: Loop,
+        settings: Settings,
+        loaded: Loaded,
+        logger: Logger,
+        open_lease: Callable[[Knock], None],
+        call: Callbacks,
+        *,
+        kernel: Kernel | None = None,
+        start: Callable[..., Started] = start_worker,
     ) -> None:
-        """``start`` forks a packet process; None: there is nothing to listen on, so none is to run."""
+        """``open_lease`` takes openings.
+
+        ``kernel`` is asked for interfaces and ``start`` forks a packet process: others than ours in tests.
+        """
         self._loop = loop
+        self._settings = settings
+        self._loaded = loaded
+        self._log = logger.log
+        self._call = call
         self._start = start
-        self._listener = listener
-        self._next: WorkerProcess | None = None
+        self._life = WorkerLife()
+        self._messages = Messages(loaded.config, logger, open_lease, call.show if settings.debug else None)
+        self._messages.doors.set_taken(loaded.taken)
+        self._follow = Follow(loop, kernel or Kernel(), loaded.config.options.interface, self._log_change)
+        self._follow.changed = self._handle
+        self._taken = TakenPorts(loop, self._log, loaded.taken)
+        self._taken.changed = self._change_guards
+        self._workers: dict[int, WorkerProcess] = {}
         self._pids: set[int] = set()
-        self._failure = ""
-        self._deaths = 0
-        self._ready_at = 0.0
-        self._retry: asyncio.TimerHandle | None = None
-        self._answers = Answers(loop, self._silent)
-        self.current: WorkerProcess | None = None
+        self._timers: dict[tuple[Wait, int], Timer] = {}
 
     @property
-    def changing(self) -> bool:
-        """Whether a packet process is starting."""
-        return self._next is not None
+    def interfaces(self) -> tuple[str, ...]:
+        """The interfaces that are listened on."""
+        return () if self._life.current is None else self._life.current.listening
 
     @property
-    def latest(self) -> WorkerProcess | None:
-        """The packet process that was started last, if it lives."""
-        return self._next or self.current
+    def waiting(self) -> tuple[str, ...]:
+        """The interfaces that are asked for and not there."""
+        return self._follow.waiting
 
-    def replace(self) -> None:
-        """Starts a packet process, at once, that takes over as soon as it captures."""
-        self._cancel_retry()
-        if self._next is not None:
-            self._dismiss(self._next)
-            self._next = None
-        try:
-            self._next = self._start()
-        except OSError as error:
-            # No process or descriptor to be had now; the one that captures, if any, goes on.
-            self._failure = f"no packet process can be started: {error}"
-            self._try_later()
-            return
-        if self._next is None:
-            if self.current is not None:
-                self._read(self.current, MOST_AT_LAST)  # what it still had to say
-            self.stop()
-            return
-        self._pids.add(self._next.pid)
-        self._loop.add_reader(self._next.link, self._read, self._next)
-        self._answers.expect(self._next, ANSWER)
+    @property
+    def disabled(self) -> int:
+        """How many doors have no sequence that can be used."""
+        return self._messages.doors.disabled
 
-    def ask(self, patience: float) -> bool:
-        """Asks for a sign of life within ``patience`` seconds; False: there is no packet process.
+    @property
+    def deaf(self) -> tuple[str, ...]:
+        """Which interfaces that are listened on have no address, and why that may be."""
+        return self._follow.deaf
+
+    def begin(self) -> None:
+        """Starts the first packet process."""
+        self._handle(on.Begin())
+
+    def adopt(self, loaded: Loaded) -> None:
+        """Listens for another configuration; the packet process goes on, unless another one takes it over."""
+        before, self._loaded = self._loaded, loaded
+        self._taken.adopt(loaded.taken)
+        wanted = self._follow.wanted = loaded.config.options.interface
+        same_process = setup_of(before, self._settings) == setup_of(loaded, self._settings)
+        same_process &= wanted == before.config.options.interface
+        same_process = self._messages.adopt(loaded.config, same_process=same_process)
+        self._messages.doors.set_taken(self._taken.now)
+        self._handle(on.DoorsChanged(self._messages.doors.watches()) if same_process else on.ConfigChanged())
+
+    def ask(self, seconds: float) -> bool:
+        """Asks for a sign of life within ``seconds``; False: there is no packet process.
 
         One that is starting is not asked: it says by itself that it captures.
         """
-        if self.current is not None:
-            self.tell(self.current, View(), patience)
-        return self.current is not None or self._next is not None
-
-    def tell(self, worker: WorkerProcess, view: View, patience: float = ANSWER) -> None:
-        """Sends a view to a packet process, which has to put it into effect within ``patience`` seconds."""
-        try:
-            worker.link.send(view.encode())
-        except BlockingIOError:
-            # It has not read its last views: one that is this far behind is started anew.
-            self._kill(worker, "does not read its link")
-        except ConnectionError:
-            return  # it is gone; its end is read from the link
-        except OSError:
-            # Longer than the link takes (EMSGSIZE): a new one is forked with what the view says.
-            self.replace()
-        else:
-            self._answers.expect(worker, patience)
-
-    def tell_all(self, view: View) -> None:
-        """Sends a view to the packet process that counts and to the one that is starting."""
-        for worker in (self.current, self._next):
-            # Telling the first may have replaced the second, by one that knows.
-            if worker is not None and (worker is self.current or worker is self._next):
-                self.tell(worker, view)
+        self._handle(on.Asked(seconds))
+        return self._life.state not in {State.NONE, State.WAITING, State.ENDED}
 
     def reap(self) -> None:
         """Collects ended packet processes; call it on SIGCHLD."""
-        for pid in list(self._pids):
-            with suppress(ChildProcessError):
-                if os.waitpid(pid, os.WNOHANG) == (0, 0):
-                    continue
-            self._pids.discard(pid)
+        self._pids -= {pid for pid in self._pids if collect_child(pid)}
+        self._taken.reap()
 
     def stop(self) -> None:
-        """Lets every packet process end."""
-        self._cancel_retry()
-        for worker in (self.current, self._next):
-            if worker is not None:
-                self._dismiss(worker)
-        self.current = self._next = None
+        """Ends every packet process; nothing is listened on any more."""
+        self._taken.stop()
+        self._follow.stop()
+        self._handle(on.Stop())
 
-    def _read(self, worker: WorkerProcess, most: int = MOST_AT_ONCE) -> None:
-        """Hears what a packet process has said, as long as it counts: what it says can be its end."""
-        worker.lines.refill(time.monotonic())
+    def _handle(self, event: Event) -> None:
+        """Does what an event calls for, then handles what came of that."""
+        for answer in [self._do(command) for command in self._life.handle(event, self._loop.time())]:
+            if answer is not None:
+                self._handle(answer)
+
+    def _do(self, command: Command) -> Event | None:
+        """Does a command; returns what came of it, if that is an event."""
+        match command:
+            case on.Look():
+                return self._look()
+            case on.LookSoon():
+                self._follow.look_soon()
+            case on.Fork():
+                return self._fork(command)
+            case on.Drain(number):
+                self._read(number, MOST_AT_LAST)
+                return on.Drained()
+            case on.HandOver(number):
+                with suppress(OSError):  # it is gone; its end is read from the link
+                    self._workers[number].link.shutdown(socket.SHUT_WR)
+            case on.Kill(number):
+                self._kill(number)
+            case on.SendView(number, view):
+                return self._send(number, view)
+            case on.Arm(wait, seconds, number):
+                self._disarm(wait, number)
+                self._timers[wait, number] = self._loop.call_later(seconds, self._fire, wait, number)
+            case on.Disarm(wait, number):
+                self._disarm(wait, number)
+            case on.Log(event, fields):
+                self._log_change(event, **fields)
+            case on.Hear(number, message, changing):
+                worker = self._workers[number]
+                self._look_at_guards(message)
+                if self._messages.hear(worker, message, changing=changing):
+                    doors = self._messages.doors
+                    return on.SequencesChanged(number, worker.doors.watches(), doors.watches())
+            case on.TookOver():
+                self._messages.take_over()
+            case on.Up():
+                self._call.up()
+            case on.Alive():
+                self._call.alive()
+            case on.GiveUp(status, reason):
+                self._call.give_up(os.EX_SOFTWARE if status is None else status, reason)
+        return None
+
+    def _log_change(self, event: str, **fields: object) -> None:
+        self._log(event, **fields)
+        self._call.changed()
+
+    def _look(self) -> Event:
+        try:
+            return on.Looked(self._follow.look())
+        except OSError as error:
+            return on.StartFailed(str(error))
+
+    def _fork(self, fork: on.Fork) -> Event | None:
+        setup, doors = setup_of(self._loaded, self._settings), self._messages.doors
+        interfaces = tuple(fork.scene.captures)
+        self._taken.look()
+        changed = self._take_ports()
+        try:
+            started = self._start(
+                setup,
+                interfaces,
+                View(fork.scene.addresses, doors.watches(), fork.scene.own),
+                commands=tuple(self._commands()),
+                before=None if fork.beside is None else self._workers[fork.beside].after,
+                loopbacks=tuple(n for n, (_, kind) in fork.scene.captures.items() if kind == LOOPBACK),
+                silent=self._settings.daemon,
+            )
+        except OSError as error:  # the one that captures, if any, goes on
+            self._send_guards(changed)
+            return on.StartFailed(str(error))
+        self._workers[fork.number] = WorkerProcess(*started, setup, interfaces, doors)
+        self._pids.add(started.pid)
+        self._loop.add_reader(started.link, self._read, fork.number)
+        self._send_guards(changed)
+        return None
+
+    def _look_at_guards(self, message: Message) -> None:
+        """Looks at what guards may be again, when a packet has come to a door."""
+        if isinstance(message, Stage | Spoiled | Guarded | Ignored | Expired | HeldBack):
+            self._taken.touched(guard=isinstance(message, Guarded))
+
+    def _change_guards(self) -> None:
+        self._send_guards(self._take_ports())
+
+    def _send_guards(self, watches: dict[int, tuple[Watch, ...]]) -> None:
+        if watches:
+            self._handle(on.GuardsChanged(watches))
+
+    def _take_ports(self) -> dict[int, tuple[Watch, ...]]:
+        """Takes the ports of now; returns watches of every packet process whose guards are others by it."""
+        doors = {id(one): one for one in (self._messages.doors, *(w.doors for w in self._workers.values()))}
+        changes = {key: change for key, one in doors.items() if (change := one.set_taken(self._taken.now))}
+        lost = max((change.lost for change in changes.values()), default=0)
+        if lost:
+            self._log("guards-in-use", count=lost)
+        return {
+            number: changes[id(worker.doors)].watches
+            for number, worker in self._workers.items()
+            if id(worker.doors) in changes
+        }
+
+    def _commands(self) -> Iterator[str]:
+        """The commands of all doors that a fork would inherit."""
+        for doors in (self._messages.doors, *(worker.doors for worker in self._workers.values())):
+            yield from doors.commands()
+
+    def _kill(self, number: int) -> None:
+        """Without its link a packet process ends by itself; one that was taken over must."""
+        self._disarm(Wait.ANSWER, number)
+        worker = self._workers.pop(number)
+        self._loop.remove_reader(worker.link)
+        worker.link.close()
+        worker.after.close()
+        if worker.pid in self._pids:  # else it has been collected, and the number may be another's by now
+            kill_child(worker.pid)
+
+    def _send(self, number: int, view: View) -> Event | None:
+        try:
+            self._workers[number].link.send(view.encode())
+        except BlockingIOError:  # it has not read its last views
+            return on.Ended(number, "does not read its link")
+        except ConnectionError:
+            return None  # it is gone; its end is read from the link
+        except OSError:  # EMSGSIZE
+            return on.TooLong(number)
+        return None
+
+    def _read(self, number: int, most: int = MOST_AT_ONCE) -> None:
+        """Handles what a packet process has said, as long as it counts: what it says can be its end."""
         for _ in range(most):
-            if worker is not self.current and worker is not self._next:
+            worker = self._workers.get(number)
+            if worker is None:
                 return
             try:
                 data = worker.link.recv(MAX_EVENT + 1)  # one more shows that it is too long
@@ -178,92 +288,20 @@ class Supervisor:
             except ConnectionError:
                 data = b""
             if not data:
-                self._ended(worker)
+                self._handle(on.Ended(number))
                 return
             try:
-                message = decode(data, len(worker.config.doors), len(worker.interfaces))
-                if (message.kind is Kind.READY) != (worker is self._next and message.kind not in _ANY_TIME):
-                    raise MalformedError(f"{message.kind.name} out of turn")
-                answer = message.kind in {Kind.READY, Kind.PONG}
-                if answer and not self._answers.came(worker):
-                    raise MalformedError(f"{message.kind.name} that nobody asked for")
-                if message.kind is Kind.LOST and message.interface in worker.lost:
-                    raise MalformedError("LOST twice")
-                if message.kind in _RARE and not worker.lines.take():
-                    raise MalformedError("more than it may tell")
+                message = decode(data, len(worker.doors.known), len(worker.interfaces))
             except MalformedError as error:
-                self._listener.malformed(str(error))
-                self._kill(worker, "malformed message")
+                self._handle(on.Malformed(number, str(error)))
                 return
-            if message.kind is Kind.FAILED:
-                self._failure = message.text
-                self._listener.failed(message.stage, message.text)
-            elif message.kind is Kind.READY:
-                worker.keeps = message.text
-                self._take_over(worker)
-            elif message.kind is Kind.PONG:
-                self._listener.answered()
-            elif message.kind is Kind.LOST:
-                worker.lost.add(message.interface)
-                self._listener.heard(worker, message)
-            else:
-                self._listener.heard(worker, message)
+            self._handle(on.Said(number, message))
 
-    def _take_over(self, worker: WorkerProcess) -> None:
-        old = self.current
-        if old is not None:
-            self._read(old, MOST_AT_LAST)
-        if self._next is not worker:
-            return  # what the old one said has called for another one
-        if self.current is not None:  # reading it may have shown that it is gone
-            self._dismiss(self.current)
-        self.current, self._next = worker, None
-        self._ready_at = time.monotonic()
-        self._cancel_retry()
-        self._listener.ready(worker)
+    def _fire(self, wait: Wait, number: int) -> None:
+        del self._timers[wait, number]
+        self._handle(on.TimerFired(wait, number))
 
-    def _dismiss(self, worker: WorkerProcess) -> None:
-        """Lets a packet process go: without its link it ends by itself, one that was taken over must."""
-        self._answers.forget(worker)
-        self._loop.remove_reader(worker.link)
-        worker.link.close()
-        if worker.pid in self._pids:  # else it has been collected, and the number may be another's by now
-            with suppress(ProcessLookupError, PermissionError):
-                os.kill(worker.pid, signal.SIGKILL)
-
-    def _silent(self, worker: WorkerProcess, seconds: float) -> None:
-        self._listener.silent(seconds)
-        self._kill(worker, "does not answer")
-
-    def _kill(self, worker: WorkerProcess, reason: str) -> None:
-        self._failure = reason
-        self._ended(worker)
-
-    def _ended(self, worker: WorkerProcess) -> None:
-        """A packet process is gone by itself: another one is started after a while."""
-        self._dismiss(worker)
-        if worker is self._next:
-            self._next = None
-        else:
-            self.current = None
-            if time.monotonic() - self._ready_at > STEADY:
-                self._deaths = 0
-        self._try_later()
-
-    def _try_later(self) -> None:
-        if self._retry is not None:
-            return
-        seconds = BACK_OFF[min(self._deaths, len(BACK_OFF) - 1)]
-        self._deaths += 1
-        self._listener.lost(self._failure or "it was killed", seconds)
-        self._failure = ""
-        self._retry = self._loop.call_later(seconds, self._again)
-
-    def _cancel_retry(self) -> None:
-        if self._retry is not None:
-            self._retry.cancel()
-            self._retry = None
-
-    def _again(self) -> None:
-        self._retry = None
-        self.replace()
+    def _disarm(self, wait: Wait, number: int) -> None:
+        timer = self._timers.pop((wait, number), None)
+        if timer is not None:
+            timer.cancel()

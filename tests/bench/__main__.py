@@ -1,6 +1,7 @@
 """``python -m tests.bench [NAME ...] [--quick] [--docs FOLDER]``: measures ours beside Debian's knockd 0.8.
 
-Without a name everything runs and, unless quick, the page and the plot in docs/ are written.
+Without a name everything runs and, unless quick, the page and the plots in docs/ are written. With names
+and ``--docs`` those parts of the page are written anew.
 """
 
 from __future__ import annotations
@@ -15,18 +16,32 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import flood, footprint, idle, latency, packets, prefilter, report, rotation, scans
+from tests.bench import (
+    flood,
+    footprint,
+    idle,
+    latency,
+    leases,
+    packets,
+    prefilter,
+    report,
+    review,
+    rotation,
+    scans,
+)
 from tests.bench.figures import Outcome, Say
 from tests.bench.plot import svg
-from tests.support import enter
-from tests.support.daemon import ROOT
-from tests.support.packages import PATH
+from tests.support.daemons.daemon import ROOT
+from tests.support.lab import enter
+from tests.support.lab.packages import PATH
 
 BENCHMARKS: dict[str, Callable[[bool, Say], Outcome]] = {
     "idle": idle.run,
     "footprint": footprint.run,
     "latency": latency.run,
+    "leases": leases.run,
     "prefilter": prefilter.run,
+    "review": review.run,
     "rotation": rotation.run,
     "packets": packets.run,
     "flood": flood.run,
@@ -41,7 +56,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
     parser.add_argument("--quick", action="store_true", help="a rough look, in about three minutes")
     parser.add_argument(
-        "--docs", type=Path, help="write page and plot into this folder (default: docs, when all of it runs)"
+        "--docs", type=Path, help="write page and plots into this folder (default: docs, when all of it runs)"
     )
     arguments = parser.parse_args(argv)
     names = arguments.names or list(BENCHMARKS)
@@ -85,8 +100,15 @@ def _write(docs: Path, outcomes: list[Outcome], load: float) -> None:
     points = [point for outcome in outcomes for point in outcome.points]
     if points:
         (docs / report.PLOT).write_text(svg(points))
-    (docs / "benchmarks.md").write_text(report.page(outcomes, load, bool(points)))
-    print(f"written: {docs / 'benchmarks.md'}")
+    for outcome in outcomes:
+        if outcome.picture is not None:
+            (docs / outcome.picture.name).write_text(outcome.picture.svg)
+    page = docs / "benchmarks.md"
+    if page.exists() and len(outcomes) < len(BENCHMARKS):
+        page.write_text(report.replace_sections(page.read_text(), outcomes, load))
+    else:
+        page.write_text(report.page(outcomes, load, bool(points)))
+    print(f"written: {page}")
 
 
 def _end(_number: int, _frame: object) -> None:

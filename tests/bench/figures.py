@@ -1,4 +1,4 @@
-"""What a benchmark hands back: figures for ours and for 0.8, notes, curves."""
+"""What a benchmark returns: figures for ours and for 0.8, notes, curves."""
 
 from __future__ import annotations
 
@@ -51,6 +51,15 @@ class Point:
 
 
 @dataclass(frozen=True)
+class Picture:
+    """A plot beside the page: name of its file, what it shows in words, and the file."""
+
+    name: str
+    shows: str
+    svg: str
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What one benchmark found. ``how`` says how it was measured, ``notes`` what to know of the result."""
 
@@ -59,3 +68,4 @@ class Outcome:
     figures: tuple[Figure, ...]
     notes: tuple[str, ...] = ()
     points: tuple[Point, ...] = ()
+    picture: Picture | None = None

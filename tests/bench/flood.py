@@ -14,9 +14,9 @@ from tests.bench.knocks import Knock, Stamps, knock
 from tests.bench.stage import TCP_STEPS, UDP_STEPS, Stage, doors, stage
 from tests.bench.subject import Subject, Who, settle
 from tests.bench.traffic import Kind, Replay, Sent, Sources, write_pcap
-from tests.support.doors import SERVER
-from tests.support.frames import UDP
-from tests.support.waiting import wait_until
+from tests.support.daemons.doors import SERVER
+from tests.support.lab.waiting import wait_until
+from tests.support.samples.frames import UDP
 
 FIRST = Kind("first port", 7000)
 VARIANTS = (

@@ -12,7 +12,7 @@ from tests.bench.installed import Installed
 from tests.bench.kernel import distinct_pages
 from tests.bench.stage import Stage, doors, stage
 from tests.bench.subject import PROGRAMS, Subject, Who
-from tests.support.lab import execute
+from tests.support.lab.hosts import execute
 
 STARTS = 10
 HOW = (

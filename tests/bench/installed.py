@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.support.wheel import unpack_wheel
+from tests.support.lab.wheel import unpack_wheel
 
 PACKAGES = ("pcapy-ng", "impacket", "structlog", "six")
 """What ``pip install --no-deps`` has to bring along (README); copied from this environment."""
@@ -21,7 +21,7 @@ class Installed:
     def __init__(self, folder: Path) -> None:
         subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True)
         (site,) = folder.glob("venv/lib/python*/site-packages")
-        self._python = str(folder / "venv/bin/python")
+        self.python = str(folder / "venv/bin/python")
         self._packages = folder / "packages"
         unpack_wheel(self._packages)
         for name in PACKAGES:
@@ -37,7 +37,7 @@ class Installed:
     @property
     def program(self) -> tuple[str, ...]:
         """Its knockd; isolated, or the source in PYTHONPATH would be imported instead."""
-        return (self._python, "-I", "-m", "knockd")
+        return (self.python, "-I", "-m", "knockd")
 
     def megabytes(self) -> float:
         """What it takes on disk, in 10^6 bytes, compiled, without Python itself."""

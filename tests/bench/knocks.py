@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.lab import Host
-from tests.support.services import family_of
+from tests.support.lab.hosts import Host
+from tests.support.lab.services import family_of
 
 STAMP_C = r"""
 #include <fcntl.h>
@@ -57,7 +57,7 @@ class Stamps:
         return done.returncode == 0
 
     def command(self, name: str) -> str:
-        """The command line of a door; ``name`` tells apart who runs it."""
+        """The command line of a door; ``name`` identifies the daemon that runs it."""
         return f"{self._program} {self._directory / name} %IP%"
 
     def read(self, name: str) -> list[tuple[float, str]]:

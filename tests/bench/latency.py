@@ -14,7 +14,7 @@ from tests.bench.figures import Figure, Outcome, Say, at_most
 from tests.bench.knocks import Knock, Stamps, knock
 from tests.bench.stage import KNOCKERS, Stage, stage
 from tests.bench.subject import Subject, Who
-from tests.support.doors import SERVER, config, door
+from tests.support.daemons.doors import SERVER, config, door
 
 STEPS = {Who.OURS: ("7000", "8000", "9000"), Who.PEER: ("7100", "8100", "9100")}
 LATENCIES = (1, 10, 50)
@@ -48,16 +48,16 @@ def text(stamps: Stamps, who: Who, name: str, latency: int | None = None, *, clo
     return config(door("door", ",".join(STEPS[who]), **keys), **options)
 
 
-def play(on: Stage, turns: Sequence[tuple[Who, str]], stamps: Stamps) -> dict[str, list[float]]:
-    """Knocks in the order of ``turns`` (whose door, name of its stamps file): milliseconds by name."""
+def play(on: Stage, knocks: Sequence[tuple[Who, str]], stamps: Stamps) -> dict[str, list[float]]:
+    """Knocks in the order of ``knocks`` (whose door, name of its stamps file): milliseconds by name."""
     dice = random.Random(1)
     sent: list[tuple[str, Knock]] = []
-    for number, (who, name) in enumerate(turns):
+    for number, (who, name) in enumerate(knocks):
         source = on.knocker(number // 2 % KNOCKERS)
         sent.append((name, knock(on.client, source, SERVER[4], STEPS[who], PAUSE)))
         time.sleep(REST + dice.random() * 0.1)
     time.sleep(0.5)
-    found: dict[str, list[float]] = {name: [] for _, name in turns}
+    found: dict[str, list[float]] = {name: [] for _, name in knocks}
     for name, one in sent:
         delay = one.delay(stamps.read(name))
         if delay is not None and delay < 1.0:

@@ -17,17 +17,21 @@ from pathlib import Path
 from statistics import median
 from struct import Struct
 
-from knockd.engine.attempts import Attempts
-from knockd.engine.batch import RECORD, strange, times
-from knockd.engine.guards import guards_of
-from knockd.engine.limits import TokenBucket
-from knockd.engine.matcher import MAX_ATTEMPTS, Matcher
-from knockd_conf.model import Door, FlagRule, GuardPorts, Protocol, Step
+from knockd.knocks.attempts import Attempts
+from knockd.knocks.batch import RECORD
+from knockd.knocks.guards import guard_rules, guards_of, with_guards
+from knockd.knocks.matcher import MAX_ATTEMPTS
+from knockd.knocks.session import Frames, Origin, Session
+from knockd.knocks.taken import Taken
+from knockd.knocks.watch import watches_of
+from knockd_bpf.wire import DLT_EN10MB
+from knockd_conf.model import Door, FlagRule, GuardPorts, Step
+from knockd_conf.protocol import Protocol
 from tests.bench.figures import Figure, Outcome, Say, at_most
 from tests.bench.traffic import Kind, Sources, frames
-from tests.support.daemon import ROOT, environment
-from tests.support.doors import SERVER
-from tests.support.frames import SYN
+from tests.support.daemons.daemon import ROOT, environment
+from tests.support.daemons.doors import SERVER
+from tests.support.samples.frames import SYN
 
 BATCH = 1_024
 SLACK = 0.02
@@ -56,7 +60,7 @@ SLOW = KINDS[-1].name
 FLOODS = {**{kind.name: (kind,) for kind in KINDS}, "all but the last in turn": KINDS[:-1]}
 """What is measured: batches of one kind, and of several."""
 
-LOCAL = frozenset(ip_address(address).packed for address in SERVER.values())
+LOCAL = OWN = frozenset(ip_address(address).packed for address in SERVER.values())
 
 HOW = (
     "No network: {count:,} frames of each kind, and of all but the slowest mixed, every one from another"
@@ -87,11 +91,12 @@ class Feed:
         door = Door("a", "", 1, (Step(7000), Step(8000), Step(9000)), flags=FlagRule(SYN, 0), seq_timeout=5)
         steps = tuple(Step(port, Protocol.UDP) for port in (7002, 8002, 9002))
         doors = (door, Door("u", "", 2, steps, seq_timeout=5))
-        self._strangers, self._knockers = TokenBucket(), TokenBucket()
-        self._matcher = Matcher(doors, slack=SLACK, strangers=self._strangers, knockers=self._knockers)
-        guards = guards_of(doors, [one.steps for one in doors], GuardPorts(), frozenset())
-        self._matcher.set_guards(one.ports for one in guards)
-        self._now = self._judged = time.monotonic()
+        watches = watches_of(doors)
+        guards = guards_of(watches, guard_rules(doors, GuardPorts()), Taken())
+        watches = with_guards(watches, guards)
+        self._session = Session(watches, slack=SLACK)
+        self._now = time.monotonic()
+        self._session.expire_attempts(self._now, drained=True)
         self.events = 0
 
     def judge(self, batch: Batch, behind: float = IN_TIME) -> float:
@@ -113,17 +118,12 @@ class Feed:
 
     def _turn(self, data: bytes, records: bytes) -> None:
         """One turn of the packet process's loop: what it does between reading and waiting again."""
-        now, matcher = self._now, self._matcher
-        self._strangers.refill(now)
-        self._knockers.refill(now)
-        arrivals = times(records, now, self._judged, 0.0, SLACK)
-        for arrived, _, packet in strange(matcher, data, records, arrivals, LOCAL, ipv6=True):
-            for _ in matcher.feed(packet, LOCAL, arrived):
-                self.events += 1
-        self._judged = arrivals[-1]
-        matcher.expire(now)
-        self._strangers.take_held()
-        self._knockers.take_held()
+        now, session = self._now, self._session
+        session.refill_limits(now)
+        for _ in session.judge(Frames(data, records, DLT_EN10MB), Origin(0, LOCAL, OWN), now, 0.0):
+            self.events += 1
+        session.expire_attempts(now, drained=True)
+        session.take_held()
 
 
 def batch(kinds: Sequence[Kind], sources: Sources) -> Batch:

@@ -1,4 +1,4 @@
-"""The plot of the flood as SVG: openings and processor time against the rate, for both daemons."""
+"""Plots as SVG: the flood, for both daemons, and what an opening costs beside many open doors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ WIDTH, HEIGHT = 760, 300
 TOP, BOTTOM, LEFT, RIGHT, BETWEEN = 44, 56, 56, 16, 64
 COLOURS = {"ours": "#0b6e4f", "0.8": "#c0392b"}
 MARKS = {"ours": "circle", "0.8": "square"}
-"""Two shapes: told apart without colour, too."""
+"""Two shapes, which differ without colour, too."""
 
 STYLE = (
     "text{font:12px sans-serif;fill:#333}.title{font-weight:bold;font-size:13px}"
@@ -22,7 +22,7 @@ STYLE = (
 
 @dataclass(frozen=True)
 class Panel:
-    """One plot: where it stands and how values become places."""
+    """One plot: its corners and its scales, by which values become coordinates."""
 
     left: float
     right: float
@@ -65,20 +65,49 @@ def svg(points: Sequence[Point]) -> str:
     ]
     rates = [point.rate for point in points]
     for panel, title, values in panels:
-        parts += _frame(panel, title, rates)
+        parts += _frame(panel, title, rates, "packets a second", 25 if panel.top < 150 else 50)
         for name, colour in COLOURS.items():
             parts += _curve(panel, name, colour, rates, [value[name] for value in values])
     return "\n".join([*parts, *_legend(), "</svg>"]) + "\n"
 
 
-def _frame(panel: Panel, title: str, rates: Sequence[float]) -> list[str]:
+def leases_svg(points: Sequence[tuple[float, float, float]]) -> str:
+    """What an opening costs: (open doors, milliseconds of processor, bytes written), in order of doors."""
+    middle = (WIDTH - LEFT - RIGHT - BETWEEN) / 2
+    doors = [count for count, _, _ in points]
+    low, high = doors[0] / 1.5, doors[-1] * 1.5
+    curves = (
+        (LEFT, "processor, ms an opening", [cpu for _, cpu, _ in points], 2.0, 0.5),
+        (
+            WIDTH - RIGHT - middle,
+            "written, bytes an opening",
+            [size for _, _, size in points],
+            4_096.0,
+            1_024.0,
+        ),
+    )
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img">',
+        "<title>Cost of an opening against the number of open doors</title>",
+        f"<style>{STYLE}</style>",
+        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>',
+    ]
+    for left, title, values, top, step in curves:
+        panel = Panel(left, left + middle, low, high, max(top, *values))
+        parts += _frame(panel, title, doors, "open doors", step)
+        parts += _curve(panel, "ours", COLOURS["ours"], doors, values)
+    return "\n".join([*parts, "</svg>"]) + "\n"
+
+
+def _frame(panel: Panel, title: str, rates: Sequence[float], label: str, step: float) -> list[str]:
     parts = [f'<text class="title" x="{panel.left:.0f}" y="{TOP - 24}">{title}</text>']
-    for value in range(0, int(panel.top) + 1, 25 if panel.top < 150 else 50):
+    for number in range(int(panel.top / step) + 1):
+        value = number * step
         y = panel.y(value)
         parts.append(
             f'<line class="grid" x1="{panel.left:.0f}" x2="{panel.right:.0f}" y1="{y:.1f}" y2="{y:.1f}"/>'
         )
-        parts.append(f'<text x="{panel.left - 8:.0f}" y="{y + 4:.1f}" text-anchor="end">{value}</text>')
+        parts.append(f'<text x="{panel.left - 8:.0f}" y="{y + 4:.1f}" text-anchor="end">{value:g}</text>')
     base = panel.y(0)
     parts.append(
         f'<line class="axis" x1="{panel.left:.0f}" x2="{panel.right:.0f}" y1="{base:.1f}" y2="{base:.1f}"/>'
@@ -87,18 +116,18 @@ def _frame(panel: Panel, title: str, rates: Sequence[float]) -> list[str]:
         f'<text x="{panel.x(rate):.1f}" y="{base + 18:.1f}" text-anchor="middle">{_short(rate)}</text>'
         for rate in rates
     ]
-    label = (panel.left + panel.right) / 2
-    parts.append(f'<text x="{label:.0f}" y="{HEIGHT - 14}" text-anchor="middle">packets a second</text>')
+    middle = (panel.left + panel.right) / 2
+    parts.append(f'<text x="{middle:.0f}" y="{HEIGHT - 14}" text-anchor="middle">{label}</text>')
     return parts
 
 
 def _curve(
     panel: Panel, name: str, colour: str, rates: Sequence[float], values: Sequence[float]
 ) -> list[str]:
-    places = [(panel.x(rate), panel.y(value)) for rate, value in zip(rates, values, strict=True)]
-    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+    points = [(panel.x(rate), panel.y(value)) for rate, value in zip(rates, values, strict=True)]
+    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
     parts = [f'<polyline fill="none" stroke="{colour}" stroke-width="2" points="{line}"/>']
-    return parts + [_mark(MARKS[name], colour, x, y) for x, y in places]
+    return parts + [_mark(MARKS[name], colour, x, y) for x, y in points]
 
 
 def _mark(shape: str, colour: str, x: float, y: float) -> str:
@@ -117,4 +146,4 @@ def _legend() -> list[str]:
 
 
 def _short(rate: float) -> str:
-    return f"{rate / 1000:.0f}k"
+    return f"{rate / 1000:.0f}k" if rate >= 1_000 else f"{rate:.0f}"

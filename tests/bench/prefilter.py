@@ -14,17 +14,20 @@ from math import log2
 from pathlib import Path
 from statistics import median
 
-from knockd.engine.guards import Guards, guards_of
-from knockd.engine.prefilter import prefilter
-from knockd_bpf.fit import fit
-from knockd_bpf.vm import run as execute
-from knockd_bpf.wire import DLT_EN10MB, FLAG_BITS, TCP, UDP
-from knockd_conf.model import Door, FlagRule, GuardPorts, Protocol, Step
+from knockd.knocks.guards import REACH, guard_rules, guards_of, with_guards
+from knockd.knocks.prefilter import prefilter
+from knockd.knocks.taken import Taken
+from knockd.knocks.watch import Watch, watches_of
+from knockd_bpf.fit import fit_term
+from knockd_bpf.vm import run_program as execute
+from knockd_bpf.wire import DLT_EN10MB, TCP, UDP
+from knockd_conf.model import Door, FlagRule, GuardPorts, Step
+from knockd_conf.protocol import FLAG_BITS, Protocol
 from tests.bench.figures import Figure, Outcome, Say, at_most
 from tests.bench.stage import Stage, stage
 from tests.bench.subject import Subject, Who
-from tests.support.doors import SERVER, config, door
-from tests.support.frames import ethernet, packet
+from tests.support.daemons.doors import SERVER, config, door
+from tests.support.samples.frames import ethernet, packet
 
 DOORS = (2, 10, 50, 200, 1000)
 PEER_LIMIT = 240.0
@@ -44,7 +47,7 @@ Rows = Sequence[tuple[int, int, int, int]]
 HOW = (
     "Doors of 3 random ports with `tcpflags = syn` on an interface with one IPv4 and two IPv6 addresses."
     " Both daemons run; the program that the kernel executes is read back from their capture sockets"
-    " (SO_GET_FILTER) and run by a counting interpreter on packets to 300 strange ports; the figure is the"
+    " (SO_GET_FILTER) and run by a counting interpreter on packets to 300 ports of no door; the figure is the"
     " worst of them. Where 0.8 has no program in the kernel (libpcap found it too long and filters in"
     " user space), its expression for IPv4, as -D prints it, is compiled by libpcap and counted instead."
     " The compile time of 0.8 is libpcap's for that IPv4 half."
@@ -53,7 +56,7 @@ HOW = (
 
 @dataclass(frozen=True)
 class Cost:
-    """Instructions for a data segment and for a SYN to a strange port, by IP version."""
+    """Instructions for a data segment and for a SYN to a port of no door, by IP version."""
 
     data: dict[int, int]
     syn: dict[int, int]
@@ -73,9 +76,9 @@ def sequences(count: int, seed: int = 1) -> list[tuple[int, ...]]:
     return [tuple(dice.randrange(2, 65_535) for _ in range(3)) for _ in range(count)]
 
 
-def strange(ports: Iterable[int], count: int) -> list[int]:
-    """Ports that are neither among ``ports`` nor beside one of them."""
-    taken = {near for port in ports for near in (port - 1, port, port + 1)}
+def other_ports(ports: Iterable[int], count: int) -> list[int]:
+    """Ports that are neither among ``ports`` nor close to one of them."""
+    taken = {near for port in ports for near in range(port - REACH, port + REACH + 1)}
     dice = random.Random(2)
     return dice.sample([port for port in range(1, 65_536) if port not in taken], count)
 
@@ -132,15 +135,14 @@ def compile_expression(text: str) -> tuple[Rows, float]:
 
 def our_compile(doors: Sequence[Door], repeats: int = 5) -> tuple[float, float]:
     """Milliseconds from term to program, and from doors to all of it, guards and text too: medians."""
-    steps = [one.steps for one in doors]
     compiling, everything = [], []
     for _ in range(repeats):
         start = time.perf_counter()
-        made = prefilter(doors, steps, _guards(doors), LOCAL, DLT_EN10MB)
+        made = prefilter(_watches(doors), LOCAL, DLT_EN10MB)
         made.text()
         everything.append((time.perf_counter() - start) * 1000)
         start = time.perf_counter()
-        fit(made.term, made.layout)
+        fit_term(made.term, made.layout)
         compiling.append((time.perf_counter() - start) * 1000)
     return median(compiling), median(everything)
 
@@ -202,7 +204,7 @@ def _size(
 ) -> list[Figure]:
     text = config_text(doors)
     knocks = [step.port for one in doors for step in one.steps]
-    ports = strange(knocks, 100 if len(doors) > 500 else 300)
+    ports = other_ports(knocks, 100 if len(doors) > 500 else 300)
     ours, peer = (attached(who, on, text, folder) for who in Who)
     our_cost = cost(ours.rows, ports)
     peer_rows, peer_cost, peer_ms = peer.rows, None, None
@@ -218,7 +220,7 @@ def _size(
             f"{name}: 0.8 has no filter in the kernel, every packet of the interface is copied to it and"
             f" filtered there; it took {peer.started:.1f} s to listen (ours {ours.started:.1f} s)."
         )
-    made = prefilter(doors, [d.steps for d in doors], _guards(doors), LOCAL, DLT_EN10MB)
+    made = prefilter(_watches(doors), LOCAL, DLT_EN10MB)
     ranges = sum(len(group.ranges) for group in made.fitted.term.groups if group.protocol == TCP)
     bound = 12 + 2 * log2(ranges) + slack
     if made.fitted.widened:
@@ -238,7 +240,7 @@ def _size(
         theirs = peer_cost.syn.get(version) if peer_cost else None
         figures.append(
             at_most(
-                f"{name}: IPv{version} SYN to a strange port",
+                f"{name}: IPv{version} SYN to a port of no door",
                 "instructions",
                 our_cost.syn[version],
                 round(bound, 1),
@@ -255,5 +257,6 @@ def _size(
     return figures
 
 
-def _guards(doors: Sequence[Door]) -> tuple[Guards, ...]:
-    return guards_of(doors, [one.steps for one in doors], GuardPorts(), frozenset())
+def _watches(doors: Sequence[Door]) -> tuple[Watch, ...]:
+    watches = watches_of(doors)
+    return with_guards(watches, guards_of(watches, guard_rules(doors, GuardPorts()), Taken()))

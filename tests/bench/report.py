@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.bench.figures import Figure, Outcome
-from tests.support.lab import execute
+from tests.support.lab.hosts import execute
 
 PLOT = "flood.svg"
 HEAD = """\
@@ -73,13 +73,27 @@ def page(outcomes: Sequence[Outcome], load: float, plot: bool) -> str:
     return "\n".join([head, *map(section, outcomes)])
 
 
-def section(outcome: Outcome) -> str:
-    """One benchmark."""
+def replace_sections(page: str, outcomes: Sequence[Outcome], load: float) -> str:
+    """The page with these benchmarks measured anew; each says that it is of a run of its own."""
+    parts = page.split("\n## ")
+    for outcome in outcomes:
+        text = section(outcome, f"A run of its own. {machine(load)}").removeprefix("## ")
+        title = outcome.title + "\n"
+        place = next((at for at, part in enumerate(parts) if part.startswith(title)), len(parts))
+        parts[place : place + 1] = [text.rstrip("\n") + "\n"]
+    return "\n## ".join(parts)
+
+
+def section(outcome: Outcome, run: str = "") -> str:
+    """One benchmark; ``run`` says of which run it is, where it is not the page's."""
+    shown = outcome.picture
     lines = [
         f"## {outcome.title}",
         "",
         outcome.how,
         "",
+        *([run, ""] if run else ()),
+        *([f"![{shown.shows}]({shown.name})", ""] if shown else ()),
         "| figure | unit | ours | 0.8 | ours/0.8 | target | met |",
         "|---|---|---:|---:|---:|---|---|",
         *map(_row, outcome.figures),

@@ -9,15 +9,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from knockd.edge.capture import Capture
-from knockd.engine.guards import Guards
-from knockd.engine.prefilter import Prefilter, prefilter
+from knockd.knocks.prefilter import Prefilter, prefilter
+from knockd.knocks.watch import watches_of
+from knockd.worker.capture import Capture
 from knockd_conf.model import Door, FlagRule, Options, Step
 from tests.bench.figures import Figure, Outcome, Say, at_most
 from tests.bench.packets import LOCAL
 from tests.bench.stage import Stage, stage
 from tests.bench.traffic import Kind, Replay, Sources, write_pcap
-from tests.support.frames import SYN
+from tests.support.samples.frames import SYN
 
 RATE, SECONDS, SWAPS = 50_000, 5, 300
 TAIL = 1.0
@@ -77,7 +77,7 @@ def _read(
 
 def _filter(linktype: int, last: int) -> Prefilter:
     door = Door("a", "", 1, (Step(7000), Step(8000), Step(last)), flags=FlagRule(SYN, 0))
-    return prefilter([door], [door.steps], [Guards()], LOCAL, linktype)
+    return prefilter(watches_of([door]), LOCAL, linktype)
 
 
 def _attach(capture: Capture, made: Prefilter) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from tests.support.doors import CLIENT, CLIENT_ADDRESSES, SERVER, SERVER_ADDRESSES, config, door
-from tests.support.lab import Host, Lab
+from tests.support.daemons.doors import CLIENT, CLIENT_ADDRESSES, SERVER, SERVER_ADDRESSES, config, door
+from tests.support.lab.hosts import Host, Lab
 
 KNOCKERS = 200
 DROP = """

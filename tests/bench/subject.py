@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import time
 from dataclasses import dataclass
@@ -10,10 +9,9 @@ from enum import Enum
 from pathlib import Path
 
 from tests.bench.kernel import PacketStatistics, packet_sockets
-from tests.support.daemon import LISTENING, OURS, PEER, Daemon
-from tests.support.lab import Host
-
-TICK = os.sysconf("SC_CLK_TCK")
+from tests.support.daemons.daemon import LISTENING, OURS, PEER, Daemon
+from tests.support.lab.hosts import Host
+from tests.support.lab.processes import cpu_seconds
 
 
 class Who(Enum):
@@ -74,7 +72,7 @@ class Subject(Daemon):
         pids = self.pids()
         size = self.log_path.stat().st_size if self.log_path.exists() else 0
         return Usage(
-            sum(map(_cpu_seconds, pids)),
+            sum(map(cpu_seconds, pids)),
             sum(_field(pid, "status", "VmRSS") for pid in pids),
             sum(_field(pid, "smaps_rollup", "Pss") for pid in pids),
             sum(map(_switches, pids)),
@@ -126,11 +124,6 @@ def _name(pid: int) -> str:
         return Path(f"/proc/{pid}/comm").read_text()
     except FileNotFoundError:
         return ""
-
-
-def _cpu_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICK
 
 
 def _field(pid: int, file: str, name: str) -> int:

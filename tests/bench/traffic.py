@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.doors import SERVER
-from tests.support.frames import SYN, TCP, ethernet, packet
-from tests.support.lab import Host
+from tests.support.daemons.doors import SERVER
+from tests.support.lab.hosts import Host
+from tests.support.samples.frames import SYN, TCP, ethernet, packet
 
 _PCAP_HEAD = struct.pack("=IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65_535, 1)
 _RECORD = struct.Struct("=IIII")
@@ -80,7 +80,7 @@ def frames(template: bytes, sources: array.array[int], record: bytes = b"") -> b
     """``template`` once for each source, ``record`` before each; IPv4 headers get a right checksum.
 
     The checksum stays what it is with source 0: the identification field takes up the difference.
-    TCP and UDP checksums are left as they are: whoever receives them drops the packets unread.
+    TCP and UDP checksums are left as they are: the receiver drops the packets unread.
     """
     size = len(record) + len(template)
     made = bytearray((record + template) * len(sources))

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from tests.differential.compare import Tally, compare, wire, worlds
-from tests.support import enter
+from tests.support.lab import enter
 
 
 def main(argv: list[str]) -> int:

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.daemon import LISTENING, OURS, PEER, Daemon
-from tests.support.doors import CLIENT_ADDRESSES, SERVER, SERVER_ADDRESSES
-from tests.support.lab import Host, Lab
-from tests.support.services import send_knock
-from tests.support.tools import need
-from tests.support.waiting import WaitTimeout, wait_until
+from tests.support.daemons.daemon import LISTENING, OURS, PEER, Daemon
+from tests.support.daemons.doors import CLIENT_ADDRESSES, SERVER, SERVER_ADDRESSES
+from tests.support.lab.hosts import Host, Lab
+from tests.support.lab.services import send_knock
+from tests.support.lab.tools import need
+from tests.support.lab.waiting import WaitTimeout, wait_until
 
 Start = Callable[..., Daemon]
 

@@ -15,12 +15,12 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import Pair, Start
-from tests.support.daemon import PEER, environment
-from tests.support.doors import CLIENT, SERVER
-from tests.support.frames import TCP, UDP, checksum
-from tests.support.lab import Host
-from tests.support.tools import need
-from tests.support.waiting import wait_until
+from tests.support.daemons.daemon import PEER, environment
+from tests.support.daemons.doors import CLIENT, SERVER
+from tests.support.lab.hosts import Host
+from tests.support.lab.tools import need
+from tests.support.lab.waiting import wait_until
+from tests.support.samples.frames import TCP, UDP, checksum
 
 KNOCK = ("env", f"PYTHONPATH={environment()['PYTHONPATH']}", sys.executable, "-m", "knockd.client")
 OLD_KNOCK = ("/usr/bin/knock",)
@@ -28,7 +28,7 @@ OLD_KNOCK = ("/usr/bin/knock",)
 
 ETH_P_ALL = 3
 END = 4
-"""UDP port of the packet that tells the listener that all has been sent."""
+"""UDP port of the packet that ends what the listener records."""
 
 
 @dataclass(frozen=True)
@@ -258,7 +258,7 @@ def test_no_route_is_told_for_each_hit(pair: Pair) -> None:
 
 
 def test_a_hit_that_the_local_firewall_drops_does_not_stop_the_others(pair: Pair) -> None:
-    """The kernel tells of the dropped datagram; the hits before and after it arrive."""
+    """The kernel reports the dropped datagram; the hits before and after it arrive."""
     need("nft")
     rules = "table ip t { chain out { type filter hook output priority 0; udp dport 8000 drop; }; }"
     pair.client.run("nft", "-f", "-", stdin=rules)

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import Pair, Start
-from tests.support.doors import CLIENT, SERVER, config, door
-from tests.support.services import send_knock
-from tests.support.waiting import wait_until
+from tests.support.daemons.daemon import LISTENING, PEER, environment
+from tests.support.daemons.doors import CLIENT, SERVER, config, door
+from tests.support.lab.packages import PATH
+from tests.support.lab.services import send_knock
+from tests.support.lab.waiting import wait_until
 
 SEQUENCE = ("700", "800", "900")
 MARKER = door("marker", "1700,1800", start_command="true")
@@ -49,6 +51,60 @@ def test_a_command_that_fails_is_logged_and_blocks_nothing(
     daemon.wait_for("marker: running command: true")
 
 
+def test_a_door_for_ipv4_alone(pair: Pair, start: Start) -> None:
+    """An IPv6 knocker gets nothing run by iptables, the log says what to write, and no lease is left."""
+    rule = "INPUT -s %IP% -p tcp --dport 22 -j ACCEPT"
+    trouble = door(
+        "trouble",
+        ",".join(SEQUENCE),
+        start_command=f"iptables -I {rule}",
+        stop_command=f"iptables -D {rule}",
+        cmd_timeout=1,
+    )
+    daemon = start(pair.server, config(trouble))
+    knock(pair, 6)
+    lines = daemon.wait_for(
+        f"{CLIENT[6]}: trouble: not opened: its start command works for IPv4 knockers only"
+    )
+    assert f"{CLIENT[6]}: trouble: OPEN SESAME" in lines
+    knock(pair)
+    daemon.wait_for(f"trouble: running command: iptables -D {rule}".replace("%IP%", CLIENT[4]))
+    assert daemon.count("running command") == 2
+    assert daemon.stop() == 0
+    assert daemon.count("could not be closed") == 0
+
+
+def test_a_start_that_fails_and_a_stop_too(pair: Pair, start: Start, tmp_path: Path) -> None:
+    """What failed to open is not open: no later start asks for it, however its stop command ends."""
+    trouble = door(
+        "trouble", ",".join(SEQUENCE), start_command="exit 2", stop_command="exit 1", cmd_timeout=60
+    )
+    daemon = start(pair.server, config(trouble), directory=tmp_path)
+    knock(pair)
+    lines = daemon.wait_for("trouble: not opened: its start command failed")
+    assert lines[-2] == "trouble: command returned non-zero status code (2)"
+    assert daemon.stop() == 0
+    again = start(pair.server, config(trouble), directory=tmp_path, ready=None)
+    again.wait_for(LISTENING, times=2)
+    assert (again.count("recovered"), again.count("could not be closed")) == (0, 0)
+
+
+def test_what_could_not_be_closed_is_not_opened(pair: Pair, start: Start, tmp_path: Path) -> None:
+    """A stop command whose script is missing keeps the door shut until it is there, without a HUP."""
+    script = tmp_path / "close"
+    trouble = door(
+        "trouble", ",".join(SEQUENCE), start_command="true", stop_command=f"{script} %IP%", cmd_timeout=60
+    )
+    daemon = start(pair.server, config(trouble))
+    knock(pair)
+    daemon.wait_for(f"not opened: its stop command needs {script}, which is missing or cannot be executed")
+    script.write_text("#!/bin/sh\n")
+    script.chmod(0o755)
+    knock(pair)
+    daemon.wait_for("trouble: running command: true")
+    assert daemon.count("running command") == 1
+
+
 def test_a_hanging_command_blocks_no_other_door(pair: Pair, start: Start) -> None:
     """While one command hangs other doors open; Command_Deadline ends it, and the log says so."""
     hanging = door("trouble", ",".join(SEQUENCE), start_command="sleep 1000", command_deadline=1)
@@ -85,6 +141,15 @@ def test_a_command_that_prints_megabytes_does_not_fill_the_log(pair: Pair, start
     daemon.wait_for("marker: running command: true")
 
 
+def test_output_where_0_8_lets_it_go(pair: Pair, start: Start, either: tuple[str, ...]) -> None:
+    """With Command_Output = inherit a command writes where the daemon itself writes, as under 0.8."""
+    options = {} if either == PEER else {"Command_Output": "inherit"}
+    text = config(door("trouble", ",".join(SEQUENCE), start_command="echo hello %IP%"), **options)
+    daemon = start(pair.server, text, program=either)
+    knock(pair)
+    wait_until(lambda: f"hello {CLIENT[4]}" in daemon.output().splitlines(), 10, "the command has written")
+
+
 def test_a_command_may_leave_something_running(pair: Pair, start: Start) -> None:
     """A command ends with its process, even if something it started still holds its output."""
     leaving = door("trouble", ",".join(SEQUENCE), start_command="sleep 1000 & exit 5")
@@ -117,6 +182,19 @@ def test_a_command_learns_who_knocked_where(pair: Pair, start: Start, tmp_path: 
         "KNOCKD_TIMEOUT=7",
     ]
     assert expected == facts.read_text().splitlines()
+
+
+def test_environment(pair: Pair, start: Start, either: tuple[str, ...], tmp_path: Path) -> None:
+    """Besides KNOCKD_*, a command has what the daemon was started with, and nothing of Python's making."""
+    facts = tmp_path / "facts"
+    command = f"tr '\\0' '\\n' < /proc/$$/environ > {facts}.new; mv {facts}.new {facts}"
+    given = {"PATH": PATH, "GIVEN": "1", "PYTHONPATH": environment()["PYTHONPATH"]}
+    program = ("env", "-i", *(f"{name}={value}" for name, value in given.items()), *either)
+    start(pair.server, config(door("secret", ",".join(SEQUENCE), start_command=command)), program=program)
+    knock(pair)
+    wait_until(facts.exists, 10, "the command has written")
+    found = dict(line.split("=", 1) for line in facts.read_text().splitlines())
+    assert given == {name: value for name, value in found.items() if not name.startswith("KNOCKD_")}
 
 
 def test_a_doors_name_is_never_run_as_a_command(pair: Pair, start: Start, tmp_path: Path) -> None:

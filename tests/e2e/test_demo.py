@@ -1,4 +1,4 @@
-"""``make demo`` tells its whole story and leaves nothing behind, also when it is stopped."""
+"""``make demo`` shows every step and leaves nothing behind, also when it is stopped."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.daemon import ROOT, environment
-from tests.support.lab import NETNS
-from tests.support.tools import need
+from tests.support.daemons.daemon import ROOT, environment
+from tests.support.lab.hosts import NETNS
+from tests.support.lab.tools import need
 
 DEMO = [sys.executable, "-m", "tests.demo"]
 

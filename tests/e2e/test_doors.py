@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.e2e.conftest import Pair, Start
-from tests.support.doors import CLIENT, FIREWALLS, SECRET, SERVER, config, firewall_door
-from tests.support.services import (
+from tests.support.daemons.doors import CLIENT, FIREWALLS, SECRET, SERVER, config, firewall_door
+from tests.support.lab.services import (
     TcpService,
     UdpService,
     can_connect,
@@ -14,7 +14,7 @@ from tests.support.services import (
     wait_closed,
     wait_open,
 )
-from tests.support.tools import need
+from tests.support.lab.tools import need
 
 SEQUENCES = {"tcp": ("700", "800", "900"), "udp": ("700:udp", "800:udp", "900:udp")}
 

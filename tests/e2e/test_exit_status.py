@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.daemon import OURS, environment
-from tests.support.doors import config, door
-from tests.support.lab import Host, Lab
-from tests.support.tools import need
+from tests.support.daemons.daemon import OURS, environment
+from tests.support.daemons.doors import config, door
+from tests.support.lab.hosts import Host, Lab
+from tests.support.lab.tools import need
 
 GOOD = config(door("secret", "700,800,900"))
 
@@ -62,6 +62,7 @@ def test_no_right_to_capture_is_77(server: Host, tmp_path: Path) -> None:
     drop = ("setpriv", "--bounding-set=-net_raw", "--inh-caps=-net_raw")
     status, said = attempt(server, tmp_path, GOOD, "-i", "eth0", prefix=drop)
     assert status == 77
+    said = said.splitlines()[-1]
     assert said.startswith("knockd: eth0: no right to capture: CAP_NET_RAW is missing. ")
     assert "--cap-add NET_RAW" in said
 
@@ -71,8 +72,8 @@ def test_a_bad_config_is_78(server: Host, tmp_path: Path) -> None:
     text = "[options]\nlogfle = /x\n[secret]\nsequence = 700,70000\n"
     status, said = attempt(server, tmp_path, text, "-i", "eth0")
     assert status == 78
-    places = [line.split(" ")[0] for line in said.splitlines()]
-    assert places == [f"{tmp_path}/knockd.conf:2:", f"{tmp_path}/knockd.conf:4:"]
+    positions = [line.split(" ")[0] for line in said.splitlines()]
+    assert positions == [f"{tmp_path}/knockd.conf:2:", f"{tmp_path}/knockd.conf:4:"]
 
 
 def test_a_config_that_is_not_there_is_78(server: Host, tmp_path: Path) -> None:

@@ -7,10 +7,10 @@ from ipaddress import ip_address
 import pytest
 
 from tests.e2e.conftest import Pair, Start
-from tests.support.doors import FIREWALLS, SECRET, config, door, drop_with_nftables, firewall_door
-from tests.support.lab import Host, Lab
-from tests.support.services import TcpService, can_connect, send_knock, wait_closed, wait_open
-from tests.support.tools import need
+from tests.support.daemons.doors import FIREWALLS, SECRET, config, door, drop_with_nftables, firewall_door
+from tests.support.lab.hosts import Host, Lab
+from tests.support.lab.services import TcpService, can_connect, send_knock, wait_closed, wait_open
+from tests.support.lab.tools import need
 
 ONE, TWO = "10.1.0.1", "10.2.0.1"
 DOOR = door("secret", "700,800,900")

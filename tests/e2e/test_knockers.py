@@ -1,15 +1,18 @@
-"""Whoever knocks: the clients people have, with the repeated packets some of them send."""
+"""Knock clients that people have, with the repeated packets some of them send."""
 
 from __future__ import annotations
 
+import socket
 import sys
+import time
+from contextlib import ExitStack
 
 import pytest
 
 from tests.e2e.conftest import Pair, Start
-from tests.support.daemon import PEER, environment
-from tests.support.doors import CLIENT, SERVER, config, door, drop_with_nftables
-from tests.support.tools import need
+from tests.support.daemons.daemon import PEER, environment
+from tests.support.daemons.doors import CLIENT, SERVER, config, door, drop_with_nftables
+from tests.support.lab.tools import need
 
 STEPS = ("700", "800", "900")
 ADDRESS = SERVER[4]
@@ -93,3 +96,46 @@ def test_the_peer_is_what_we_compare_with(pair: Pair, start: Start) -> None:
         pair.client.run("hping3", "-q", "-S", "-c", "1", "-p", step, ADDRESS, check=False)
     daemon.wait_for(OPENED)
     assert daemon.count("Stage 1") == 2
+
+
+def test_a_connection_that_is_still_being_tried_does_not_end_the_knock(pair: Pair, start: Start) -> None:
+    """The kernel sends the first SYN again a second later, between the second step and the third."""
+    need("nft")
+    drop_with_nftables(pair.server)
+    daemon = start(pair.server, config(door("secret", ",".join(STEPS))))
+    with ExitStack() as stack:
+        for at, step in zip((0.0, 0.6, 1.4), STEPS, strict=True):
+            connection = stack.enter_context(pair.client.socket(socket.AF_INET, socket.SOCK_STREAM))
+            connection.setblocking(False)
+            time.sleep(0.0 if at == 0.0 else 0.7)
+            connection.connect_ex((ADDRESS, int(step)))
+        daemon.wait_for(OPENED)
+    assert daemon.count("wrong knock") == 0
+
+
+SHAPES = {
+    "pair": (
+        (door("open", "700,800,900", seq_timeout=3), door("close", "900,800,700", seq_timeout=3)),
+        "700 800 900 900 800 700",
+    ),
+    "one port": ((door("secret", "444,444,444", seq_timeout=3),), "444 444 444 444 444 444"),
+    "there and back": ((door("secret", "300,200,300", seq_timeout=3),), "300 200 300 200 300 200 300"),
+    "one step and three": ((door("three", "700,800,900", seq_timeout=3), door("one", "700")), "700 800 900"),
+}
+"""Doors whose sequences meet, and ports that are knocked at."""
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_doors_whose_sequences_meet_open_as_under_0_8(pair: Pair, start: Start, shape: str) -> None:
+    """The same openings and the same stages in the log, and no attempt is left that expires later."""
+    need(PEER[0])
+    need("hping3")
+    doors, ports = SHAPES[shape]
+    text = config(*doors, door("marker", "1700,1800", seq_timeout=3))
+    both = [start(pair.server, text, program=PEER), start(pair.server, text)]
+    for port in (*ports.split(), "1700", "1800", "1700"):
+        pair.client.run("hping3", "-q", "-S", "-c", "1", "-p", port, ADDRESS, check=False)
+    peer, ours = (each.wait_for("marker: OPEN SESAME") for each in both)
+    assert [line for line in ours if "OPEN" in line] == [line for line in peer if "OPEN" in line]
+    both[1].wait_for("marker: sequence timeout (stage 1)")
+    assert both[1].count("sequence timeout") == 1

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.e2e.conftest import Pair, Start
-from tests.support.daemon import OURS, PEER
-from tests.support.doors import (
+from tests.support.daemons.daemon import OURS, PEER
+from tests.support.daemons.doors import (
     CLIENT,
     FIREWALLS,
     SECRET,
@@ -16,11 +16,11 @@ from tests.support.doors import (
     drop_with_nftables,
     firewall_door,
 )
-from tests.support.frames import TCP, ethernet, packet
-from tests.support.lab import Lab
-from tests.support.services import TcpService, can_connect, send_knock, wait_closed, wait_open
-from tests.support.tools import lacking, need, need_tun
-from tests.support.tun import ARPHRD_PPP
+from tests.support.lab.hosts import Lab
+from tests.support.lab.services import TcpService, can_connect, send_knock, wait_closed, wait_open
+from tests.support.lab.tools import lacking, need, need_tun
+from tests.support.lab.tun import ARPHRD_PPP
+from tests.support.samples.frames import TCP, ethernet, packet
 
 STEPS = (700, 800, 900)
 DOORS = config(door("secret", "700,800,900"), door("marker", "1700,1800"))

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import Pair, Start
-from tests.support.doors import CLIENT, SERVER, config, door
-from tests.support.services import send_knock
+from tests.support.daemons.doors import CLIENT, SERVER, config, door
+from tests.support.lab.services import send_knock
 
 LINES = ("700,800,900", "1700:udp,1800:tcp", "2700,2800,2900")
 FILE = "# codes for the trip\n\n" + "".join(f"{line}\n" for line in LINES)
@@ -42,7 +42,7 @@ def test_each_line_opens_once_until_the_door_is_disabled(
 
 
 def test_a_used_sequence_does_not_open_again(pair: Pair, start: Start, tmp_path: Path) -> None:
-    """Whoever overheard a knock and repeats it gets nothing, not even a stage."""
+    """A knock that was overheard and is repeated gets nothing, not even a stage."""
     codes = tmp_path / "codes"
     codes.write_text(FILE)
     daemon = start(pair.server, with_marker(codes))

@@ -1,15 +1,22 @@
-"""Options of the command line that change what is heard or told."""
+"""Options of the command line that change what is captured or logged."""
 
 from __future__ import annotations
 
 import json
 import re
+import shutil
+import time
+from datetime import datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from tests.e2e.conftest import Pair, Start
-from tests.support.doors import CLIENT, SERVER, config, door
-from tests.support.services import send_knock
+from tests.support.daemons.doors import CLIENT, SERVER, config, door
+from tests.support.lab.services import send_knock
 
-DOORS = config(door("secret", "700,800:udp", start_command="true"), door("marker", "1700,1800"))
+DOORS = config(
+    door("secret", "700,800:udp", start_command="true"), door("marker", "1700,1800:udp", start_command="true")
+)
 
 
 def test_only_ip_v4_leaves_ipv6_alone(pair: Pair, start: Start, either: tuple[str, ...]) -> None:
@@ -48,6 +55,27 @@ def test_the_log_has_the_stamp_of_0_8(pair: Pair, start: Start, either: tuple[st
     assert re.fullmatch(r"\[\d{4}-\d\d-\d\d \d\d:\d\d\] starting up, listening on eth0", line)
 
 
+def test_the_stamp_follows_the_time_zone(
+    pair: Pair, start: Start, tmp_path: Path, either: tuple[str, ...]
+) -> None:
+    """When /etc/localtime changes the next line has the new zone's time, without a signal."""
+    zone = tmp_path / "localtime"
+    shutil.copy("/usr/share/zoneinfo/Asia/Kathmandu", zone)
+    bind = f'unset TZ; mount --bind {zone} /etc/localtime && exec "$@"'
+    daemon = start(pair.server, DOORS, program=("sh", "-c", bind, "sh", *either))
+    stamps = []
+    for count, name in enumerate(("Asia/Kathmandu", "Australia/Eucla"), 1):
+        zone.write_bytes(Path("/usr/share/zoneinfo", name).read_bytes())
+        time.sleep(1.1)  # the zone is looked at once a second
+        send_knock(pair.client, SERVER[4], "700", "800:udp")
+        daemon.wait_for("OPEN SESAME", times=count)
+        (line,) = [x for x in daemon.log_path.read_text().splitlines() if "OPEN" in x][-1:]
+        stamps.append(line[1:17])
+        now = datetime.now(ZoneInfo(name))
+        assert line[1:17] in {f"{at:%Y-%m-%d %H:%M}" for at in (now, now - timedelta(seconds=30))}
+    assert stamps[0] != stamps[1]
+
+
 def test_the_command_line_wins_over_the_files_log(pair: Pair, start: Start) -> None:
     """``-g`` decides where the log goes, whatever LogFile says."""
     daemon = start(pair.server, DOORS.replace("[options]\n", "[options]\nlogfile = /nowhere/log\n"))
@@ -81,11 +109,11 @@ def test_json_is_one_object_a_line(pair: Pair, start: Start) -> None:
 def test_a_spoiled_attempt_is_told_unless_log_failures_is_off(pair: Pair, start: Start) -> None:
     """The line says why a knock failed; ``Log_Failures = no`` leaves it out."""
     spoiled = f"{CLIENT[4]}: secret: wrong knock, starting over (stage 1)"
-    three = config(door("secret", "700,800,900"), door("marker", "1700,1800"))
-    for told, options in ((True, ""), (False, "log_failures = no\n")):
+    three = config(door("secret", "700,800,900"), door("marker", "1700,1800:udp"))
+    for logged, options in ((True, ""), (False, "log_failures = no\n")):
         daemon = start(pair.server, three.replace("[options]\n", f"[options]\n{options}"))
-        send_knock(pair.client, SERVER[4], "700", "900", "1700", "1800")
-        assert (spoiled in daemon.wait_for("marker: OPEN SESAME")) is told
+        send_knock(pair.client, SERVER[4], "700", "900", "1700", "1800:udp")
+        assert (spoiled in daemon.wait_for("marker: OPEN SESAME")) is logged
         daemon.stop()
 
 
@@ -94,3 +122,19 @@ def test_an_attempt_expires_by_itself(pair: Pair, start: Start) -> None:
     daemon = start(pair.server, config(door("secret", "700,800,900", seq_timeout=1)))
     send_knock(pair.client, SERVER[4], "700", "800")
     daemon.wait_for(f"{CLIENT[4]}: secret: sequence timeout (stage 2)")
+
+
+def test_flags_that_no_client_sends_are_named(pair: Pair, start: Start) -> None:
+    """At the start with file and line, and behind the timeout of a knock that waited for them in vain."""
+    flags = {"tcpflags": "syn,ack", "seq_timeout": 1}
+    daemon = start(pair.server, config(door("secret", "700:udp,800", **flags)))
+    send_knock(pair.client, SERVER[4], "700:udp", "800")
+    lines = daemon.wait_for("which no ordinary client sends")
+    written = daemon.config_path.read_text().splitlines().index("tcpflags = syn,ack") + 1
+    note = f"{daemon.config_path}:{written}: tcpflags: syn,ack fits no packet of an ordinary client"
+    assert sum(line.startswith(note) for line in daemon.notes()) == 1
+    who = f"{CLIENT[4]}: secret"
+    assert [
+        f"{who}: sequence timeout (stage 1)",
+        f"{who}: the next step wants tcpflags syn,ack, which no ordinary client sends",
+    ] == lines[-2:]

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from knockd.edge.capture import SMALLEST_BUFFER
+from knockd.worker.capture import SMALLEST_BUFFER
 from tests.e2e.conftest import Pair, Start
-from tests.support.daemon import OURS
-from tests.support.doors import CLIENT, config, door
-from tests.support.lab import Host
+from tests.support.daemons.daemon import OURS
+from tests.support.daemons.doors import CLIENT, config, door
+from tests.support.lab.hosts import Host
 
 OPTMEM = Path("/proc/sys/net/core/optmem_max")
 SMALL = 20_480

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from tests.e2e.conftest import Pair, Start
-from tests.support.doors import SERVER, drop_with_iptables
-from tests.support.services import TcpService, send_knock, wait_closed, wait_open
-from tests.support.tools import need
+from tests.support.daemons.doors import SERVER, drop_with_iptables
+from tests.support.lab.services import TcpService, send_knock, wait_closed, wait_open
+from tests.support.lab.tools import need
 
 SEED = """\
 [options]

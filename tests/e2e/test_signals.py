@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import Pair, Start
-from tests.support.doors import CLIENT, FIREWALLS, SECRET, SERVER, config, door, firewall_door
-from tests.support.frames import ethernet, packet
-from tests.support.services import TcpService, can_connect, send_knock, wait_open
-from tests.support.tools import need
-from tests.support.waiting import wait_until
+from tests.support.daemons.doors import CLIENT, FIREWALLS, SECRET, SERVER, config, door, firewall_door
+from tests.support.lab.services import TcpService, can_connect, send_knock, wait_open
+from tests.support.lab.tools import need
+from tests.support.lab.waiting import wait_until
+from tests.support.samples.frames import ethernet, packet
 
 SECRET_DOOR = door("secret", "700,800,900")
 
@@ -44,12 +44,13 @@ def test_signals_that_were_blocked(pair: Pair, start: Start) -> None:
     assert daemon.stop() == 0
 
 
-def test_term_to_the_packet_process_is_the_keeper_s_to_answer(pair: Pair, start: Start) -> None:
-    """A TERM that reaches the whole process group ends nothing but through the keeper: the worker goes on."""
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1])
+def test_signal_to_the_packet_process(pair: Pair, start: Start, number: signal.Signals) -> None:
+    """A signal that reaches all of our processes is the keeper's to answer: the packet process goes on."""
     daemon = start(pair.server, config(SECRET_DOOR))
     children = Path(f"/proc/{daemon.process.pid}/task/{daemon.process.pid}/children").read_text().split()
     for child in children:
-        os.kill(int(child), signal.SIGTERM)
+        os.kill(int(child), number)
     send_knock(pair.client, SERVER[4], "700", "800", "900")
     lines = daemon.wait_for(f"{CLIENT[4]}: secret: OPEN SESAME")
     assert (len(children), [line for line in lines if "packet process" in line]) == (1, [])
@@ -69,7 +70,7 @@ def test_term_closes_what_is_open(pair: Pair, start: Start) -> None:
 
 
 def test_hup_reads_the_config_again(pair: Pair, start: Start, either: tuple[str, ...]) -> None:
-    """After HUP the doors of the new file open and those of the old one do not."""
+    """After HUP the doors of the new file open, those of the old one do not; it starts up once."""
     daemon = start(pair.server, config(SECRET_DOOR), program=either)
     daemon.write_config(config(door("fresh", "1700,1800")))
     daemon.signal(signal.SIGHUP)
@@ -79,6 +80,7 @@ def test_hup_reads_the_config_again(pair: Pair, start: Start, either: tuple[str,
     send_knock(pair.client, SERVER[4], "700", "800", "900", "1700", "1800")
     lines = daemon.wait_for("fresh: OPEN SESAME", times=opened + 1)
     assert [line for line in lines[before:] if "secret" in line] == []
+    assert 1 == daemon.count("starting up")
 
 
 def test_hup_says_what_it_does(pair: Pair, start: Start) -> None:
@@ -121,7 +123,7 @@ def test_a_knock_during_a_reload_never_counts_twice(pair: Pair, start: Start) ->
     sources = (f"198.18.{number // 256}.{number % 256}" for number in count())
     for number in range(1, 21):
         daemon.signal(signal.SIGHUP)
-        while daemon.count("starting up, listening on") <= number:
+        while daemon.count("listening on") <= number:
             source = next(sources)
             knock = [ethernet(*macs, packet(source, SERVER[4], port)) for port in (700, 800, 900)]
             pair.client.send_frames("eth0", knock)

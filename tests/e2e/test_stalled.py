@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.conftest import Pair, Start
-from tests.support.daemon import Daemon
-from tests.support.doors import CLIENT, SERVER, config, door
-from tests.support.frames import ethernet, packet
-from tests.support.services import send_knock
+from tests.support.daemons.daemon import Daemon
+from tests.support.daemons.doors import CLIENT, SERVER, config, door
+from tests.support.lab.services import send_knock
+from tests.support.samples.frames import ethernet, packet
 
 STEPS = ("700", "800", "900")
 SECRET = door("secret", ",".join(STEPS), seq_timeout=1)
@@ -58,6 +60,7 @@ def test_a_knock_that_was_too_slow(pair: Pair, start: Start) -> None:
     assert daemon.count("secret: OPEN SESAME") == 0
 
 
+@pytest.mark.alone
 def test_a_stall_under_flood(pair: Pair, start: Start) -> None:
     """More packets than are read at once have gathered: every one is judged by its own time."""
     daemon = start(pair.server, config(SECRET))

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import Pair, either, lab, pair, start
-from tests.support.booted import need_systemd
-from tests.support.disks import Disk
-from tests.support.unit import Unit
+from tests.support.lab.booted import need_systemd
+from tests.support.lab.disks import Disk
+from tests.support.lab.systemd_unit import Unit
 
 __all__ = ["either", "lab", "pair", "start"]
 

@@ -1,20 +1,23 @@
-"""Whoever owns a name or writes a command's output forges no line, and %IP% is an address."""
+"""The owner of a name and the output of a command cannot forge a line, and %IP% is an address."""
 
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from knockd.edge.lookup import MAX_LOOKUPS
+from knockd.log.names import MAX_LOOKUPS
+from knockd_conf.text import printable
 from tests.e2e.conftest import Pair, Start
-from tests.support.daemon import LISTENING, OURS, STAMP
-from tests.support.doors import CLIENT, SERVER, config, door
-from tests.support.frames import ethernet, packet
-from tests.support.names import NameServer
-from tests.support.services import send_knock
-from tests.support.waiting import wait_until
+from tests.support.daemons.daemon import LISTENING, OURS, STAMP
+from tests.support.daemons.doors import CLIENT, SERVER, config, door
+from tests.support.lab.name_server import NameServer
+from tests.support.lab.processes import children
+from tests.support.lab.services import send_knock
+from tests.support.lab.waiting import wait_until
+from tests.support.samples.frames import ethernet, packet
 
 FORGED = "192.0.2.9: secret: OPEN SESAME"
 EVIL = rf"\033[2J\r\n[2026-11-22 20:13] {FORGED}\n%s{{ip}}{{0}}\342\200\256\377\n"
@@ -32,7 +35,7 @@ def test_no_line_is_forged(pair: Pair, start: Start, tmp_path: Path, log_format:
     )
     text = config(door(DOOR, "700,800", start_command=command), LogFormat=log_format)
     ready = LISTENING if log_format == "classic" else '"event": "starting"'
-    daemon = start(pair.server, text, interface=evil, ready=ready)
+    daemon = start(pair.server, text, interface=printable(evil), ready=ready)
     send_knock(pair.client, "10.8.0.1", "700", "800")
     daemon.wait_for("non-zero" if log_format == "classic" else "command-failed")
     lines = [line for line in daemon.log_path.read_text().split("\n") if line]
@@ -46,11 +49,11 @@ def test_no_line_is_forged(pair: Pair, start: Start, tmp_path: Path, log_format:
         assert [event["event"] for event in events].count("open") == 1
     else:
         assert [line for line in lines if not STAMP.match(line)] == []
-        told = [STAMP.sub("", line) for line in lines]
-        assert [line for line in told if line.endswith("OPEN SESAME") and "said" not in line] == [
+        texts = [STAMP.sub("", line) for line in lines]
+        assert [line for line in texts if line.endswith("OPEN SESAME") and "said" not in line] == [
             f"10.8.0.2: {DOOR}: OPEN SESAME"
         ]
-        forged = [line for line in told if FORGED in line]
+        forged = [line for line in texts if FORGED in line]
         assert len(forged) == 2
         assert [line for line in forged if not line.startswith(f"{DOOR}: ")] == []
 
@@ -130,25 +133,29 @@ def test_flood_of_sources(pair: Pair, start: Start, tmp_path: Path) -> None:
     """Hundreds of sources at once are all logged; few look-ups run, and none is left behind."""
     macs = pair.server.mac("eth0"), pair.client.mac("eth0")
     sources = [f"10.9.{number // 250}.{number % 250 + 1}" for number in range(400)]
-    frames = [ethernet(*macs, packet(source, SERVER[4], 700)) for source in sources]
+    frames = [ethernet(*macs, packet(source, SERVER[4], port)) for source in sources for port in (700, 800)]
     state = ("--state-dir", str(tmp_path / "state"))
     with NameServer(pair.client, CLIENT[4], None):
-        text = config(door("secret", "700"))
+        text = config(door("secret", "700,800", start_command=None))
         daemon = start(pair.server, text, "-l", *state, program=asking(tmp_path, CLIENT[4]))
-        workers = len(children(daemon.pid))
         looked_up: list[int] = []
 
         def all_logged() -> bool:
-            looked_up.append(len(children(daemon.pid)) - workers)
+            looked_up.append(len(look_ups(daemon.pid)))
             return daemon.count("OPEN SESAME") >= len(sources)
 
         pair.client.send_frames("eth0", frames)
         wait_until(all_logged, 20, "every opening is logged")
-        wait_until(lambda: len(children(daemon.pid)) == workers, 10, "all look-ups have ended")
+        wait_until(lambda: look_ups(daemon.pid) == [], 10, "all look-ups have ended")
     opened = [line.partition(":")[0] for line in daemon.log_lines() if "OPEN SESAME" in line]
     assert (sorted(opened), 0 < max(looked_up) <= MAX_LOOKUPS) == (sorted(sources), True)
 
 
-def children(pid: int) -> list[str]:
-    """The processes that a process has started."""
-    return Path("/proc", str(pid), "task", str(pid), "children").read_text().split()
+def look_ups(pid: int) -> list[int]:
+    """The look-ups of a daemon; its commands have other names, and so has its packet process."""
+    found = []
+    for child in children(pid):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            if Path(f"/proc/{child}/comm").read_text() == "knock-helper\n":
+                found.append(child)
+    return found

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import Pair, Start
-from tests.support.daemon import STAMP, Daemon
-from tests.support.disks import Disk
-from tests.support.logged import Scene
-from tests.support.waiting import wait_until
+from tests.support.daemons.daemon import STAMP, Daemon
+from tests.support.daemons.logged import Scene
+from tests.support.lab.disks import Disk
+from tests.support.lab.waiting import wait_until
 
 STARTED = "starting up, listening on eth0"
 
@@ -42,12 +42,12 @@ def whole(path: Path) -> list[str]:
 
 
 def opened(lines: list[str]) -> int:
-    """How many openings a log tells of."""
+    """The number of openings in a log."""
     return sum("OPEN SESAME" in line for line in lines)
 
 
 def test_directory_gone_and_back(scene: Scene) -> None:
-    """A log directory that vanishes is named once, its lines are counted, and told when it is back."""
+    """A log directory that vanishes is named once; when it is back the log says how many lines were lost."""
     folder = scene.directory / "log"
     folder.mkdir()
     log = folder / "knockd.log"
@@ -90,9 +90,9 @@ def test_full_disk(disk: Disk, scene: Scene) -> None:
     text = log.read_text()
     lines = text.splitlines()
     assert (text[-1], [line for line in lines if not STAMP.match(line)]) == ("\n", [])
-    (told,) = [number for number, line in enumerate(lines) if "could not be written" in line]
-    assert lines[told].endswith(f"lines could not be written to log file {log} (No space left on device)")
-    cut_off = STAMP.sub("", lines[told - 1])
+    (found,) = [number for number, line in enumerate(lines) if "could not be written" in line]
+    assert lines[found].endswith(f"lines could not be written to log file {log} (No space left on device)")
+    cut_off = STAMP.sub("", lines[found - 1])
     assert any(line.startswith(cut_off) for line in daemon.output().splitlines())
     assert sum(line == f"knockd: {problem}" for line in said(daemon, "could not be written")) == 1
 

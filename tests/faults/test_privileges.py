@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pwd
 import signal
-import struct
 import subprocess
 import sys
 import tempfile
@@ -14,13 +13,18 @@ from pathlib import Path
 
 import pytest
 
-from knockd.edge.capture import Capture
-from knockd_bpf.instruction import RET_K
-from knockd_bpf.syscalls import MACHINES
+from knockd.worker.capture import Capture
+from knockd_bpf.instruction import RET_K, Instruction, pack
+from knockd_bpf.seccomp import MACHINES
 from tests.e2e.conftest import Pair, Start
-from tests.support.daemon import OURS, ROOT, Daemon, environment
-from tests.support.doors import CLIENT, SECRET, SERVER, config, door, drop_with_nftables
-from tests.support.headers import (
+from tests.support.daemons.daemon import OURS, ROOT, Daemon, environment
+from tests.support.daemons.doors import CLIENT, SECRET, SERVER, config, door, drop_with_nftables
+from tests.support.daemons.insider import read_report
+from tests.support.lab.processes import children, descriptors, limits, status
+from tests.support.lab.services import TcpService, send_knock, wait_open
+from tests.support.lab.tools import lacking
+from tests.support.lab.waiting import wait_until
+from tests.support.samples.headers import (
     AUTHENTICATION,
     DESTINATION,
     FRAGMENT,
@@ -33,11 +37,6 @@ from tests.support.headers import (
     tcp,
     udp,
 )
-from tests.support.insider import read_report
-from tests.support.processes import children, descriptors, limits, status
-from tests.support.services import TcpService, send_knock, wait_open
-from tests.support.tools import lacking
-from tests.support.waiting import wait_until
 
 OPENED = f"{CLIENT[4]}: plain: OPEN SESAME"
 STEPS = ("700", "800", "900")
@@ -50,7 +49,7 @@ Insider = Callable[..., tuple[Daemon, Path]]
 
 @pytest.fixture(autouse=True)
 def _really_root() -> None:
-    """Whoever has only a user namespace has nobody else to become."""
+    """A daemon that has only a user namespace has no other user to become."""
     if Path("/proc/self/uid_map").read_text().split() != ["0", "0", "4294967295"]:
         lacking("becoming another user needs root outside of a user namespace")
 
@@ -61,7 +60,7 @@ def insider(pair: Pair, start: Start, tmp_path: Path) -> Insider:
 
     def begin(task: str, text: str, *options: str, interface: str = "eth0") -> tuple[Daemon, Path]:
         report = tmp_path / "report"
-        program = (sys.executable, "-m", "tests.support.insider", str(report), task)
+        program = (sys.executable, "-m", "tests.support.daemons.insider", str(report), task)
         state = ("--state-dir", str(tmp_path / "state"))
         return start(pair.server, text, *options, *state, program=program, interface=interface), report
 
@@ -113,7 +112,7 @@ def test_what_is_not_prevented_without_seccomp(pair: Pair, insider: Insider) -> 
 
 
 def test_as_the_kernel_shows_it(pair: Pair, start: Start) -> None:
-    """Nobody, in no group, without capabilities; the link, and one capture an interface."""
+    """Nobody, in no group, without capabilities; the link, the hand-over, a capture an interface."""
     pair.lab.link(pair.server, "eth1", pair.client, "eth1", ("10.9.0.1/24",), ("10.9.0.2/24",))
     daemon = start(pair.server, config(door("plain", ",".join(STEPS))), interface="eth0,eth1")
     pid = worker_of(daemon)
@@ -124,13 +123,13 @@ def test_as_the_kernel_shows_it(pair: Pair, start: Start) -> None:
     if os.uname().machine in MACHINES:
         assert ["2"] == shown["Seccomp"]
     output = str(daemon.output_path)
-    expected = {0: "/dev/null", 1: output, 2: output, 3: "unix", 4: "packet", 5: "packet"}
+    expected = {0: "/dev/null", 1: output, 2: output, 3: "unix", 4: "unix", 5: "packet", 6: "packet"}
     assert expected == descriptors(pid)
     bounds = limits(pid)
     assert {"Max processes": ("0", "0"), "Max file size": ("0", "0"), "Max core file size": ("0", "0")} == {
         name: bounds[name] for name in ("Max processes", "Max file size", "Max core file size")
     }
-    assert ("6", "6") == bounds["Max open files"]
+    assert ("7", "7") == bounds["Max open files"]
     assert 0 == daemon.count("more rights than it should")
 
 
@@ -139,7 +138,7 @@ def test_no_filter_shows_what_the_host_sends(pair: Pair) -> None:
     with pair.server.entered():
         capture = Capture("eth0", latency=1, buffer=1 << 20)
     try:
-        capture.attach(struct.pack("=HBBI", RET_K, 0, 0, 0xFFFF), lambda: "")
+        capture.attach(pack([Instruction(RET_K, 0, 0, 0xFFFF)]), lambda: "")
         pair.server.send_frames("eth0", [framed(DLT_EN10MB, ipv4(udp(700)))] * 100)
         pair.client.send_frames("eth0", [framed(DLT_EN10MB, ipv4(udp(700)))] * 3)
         wait_until(lambda: len(capture.read(10)[1]) > 0, 5, "what comes in is seen")
@@ -155,7 +154,7 @@ def test_a_daemon_keeps_no_descriptor_of_its_starter(pair: Pair, start: Start, t
     state = ("--state-dir", str(tmp_path / "state"))
     daemon = start(pair.server, config(door("plain", ",".join(STEPS))), *state, program=(*closed, *OURS))
     null = dict.fromkeys(range(3), "/dev/null")
-    assert {**null, 3: "unix", 4: "packet"} == descriptors(worker_of(daemon))
+    assert {**null, 3: "unix", 4: "unix", 5: "packet"} == descriptors(worker_of(daemon))
     assert null == {number: what for number, what in descriptors(daemon.pid).items() if number <= 2}
 
 
@@ -208,13 +207,13 @@ def test_nothing_is_imported_later(
 
 
 def test_a_packet_process_that_lies_is_replaced_and_ends(pair: Pair, insider: Insider) -> None:
-    """Whoever may signal it kills it; it also ends by itself, since its link is closed. No command runs."""
+    """It can be killed by a signal, and ends by itself when its link is closed. No command runs."""
     text = config(door("plain", ",".join(STEPS)), door("other", "1700,1800"))
     daemon, _ = insider("lie", text)
     pid = worker_of(daemon)
     send_knock(pair.client, SERVER[4], *STEPS)
-    daemon.wait_for("packet process sent a malformed message (8 bytes), stopping it")
-    daemon.wait_for("starting up, listening on eth0", times=2)
+    daemon.wait_for("packet process sent a malformed message (verb 110 with IP version 111), stopping it")
+    daemon.wait_for("listening on eth0", times=2)
     assert pid != worker_of(daemon)
     send_knock(pair.client, SERVER[4], "1700", "1800")
     lines = daemon.wait_for("malformed", times=2)
@@ -255,7 +254,7 @@ def test_under_debians_own_unit(pair: Pair, start: Start, tmp_path: Path) -> Non
         send_knock(pair.client, SERVER[4], *STEPS)
         wait_open(pair.client, SERVER[4], SECRET)
     daemon.signal(signal.SIGHUP)
-    lines = daemon.wait_for("starting up, listening on eth0", times=2)
+    lines = daemon.wait_for("listening on eth0", times=2)
     assert [CANNOT] == [line for line in lines if "rights" in line or "needs" in line]
 
 
@@ -275,8 +274,9 @@ def test_a_keeper_without_the_right_to_signal(pair: Pair, start: Start, tmp_path
     daemon = limited(start, pair, prefix, config(door("plain", ",".join(STEPS))), tmp_path)
     pid = worker_of(daemon)
     assert NOBODY == status(pid)["Uid"]
+    daemon.write_config(config(door("plain", ",".join(STEPS)), Latency=7))
     daemon.signal(signal.SIGHUP)
-    daemon.wait_for("starting up, listening on eth0", times=2)
+    daemon.wait_for("listening on eth0", times=2)
     second = worker_of(daemon)
     assert pid != second
     daemon.process.kill()
@@ -338,7 +338,9 @@ def test_a_command_that_fails_for_lack_of_a_right(pair: Pair, start: Start, tmp_
     assert [needs] == [line for line in daemon.log_lines() if "needs" in line]
     send_knock(pair.client, SERVER[4], *STEPS)
     lines = daemon.wait_for(needs, times=2)
-    assert "plain: command returned non-zero status code (1)" == lines[lines.index(needs, 3) - 1]
+    first, second = (place for place, line in enumerate(lines) if line == needs)
+    assert first < second
+    assert "plain: command returned non-zero status code (1)" == lines[second - 1]
 
 
 def test_in_a_user_namespace(pair: Pair, start: Start, tmp_path: Path) -> None:
@@ -374,5 +376,5 @@ def test_a_user_that_is_not_there(pair: Pair, start: Start) -> None:
     assert pid == worker_of(daemon)
     daemon.write_config(config(plain, User="daemon"))
     daemon.signal(signal.SIGHUP)
-    daemon.wait_for("starting up, listening on eth0", times=2)
+    daemon.wait_for("listening on eth0", times=2)
     assert [str(pwd.getpwnam("daemon").pw_uid)] * 4 == status(worker_of(daemon))["Uid"]

@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import Pair, Start
-from tests.support.daemon import LISTENING, OURS
-from tests.support.disks import with_devlog
-from tests.support.logged import Scene
-from tests.support.waiting import wait_until
+from tests.support.daemons.daemon import LISTENING, OURS
+from tests.support.daemons.doors import door
+from tests.support.daemons.logged import Scene
+from tests.support.lab.disks import with_devlog
+from tests.support.lab.waiting import wait_until
 
 F_SETPIPE_SZ = 1031
 """Size of a pipe, linux/fcntl.h."""
@@ -51,10 +52,25 @@ def hear(syslogd: socket.socket, text: str) -> list[str]:
     found: list[str] = []
     while not found or text not in found[-1]:
         message = syslogd.recv(10_000).decode()
-        head = re.match(r"<13>[A-Z][a-z]{2} [ 1-3]\d \d\d:\d\d:\d\d knockd: ", message)
+        head = re.match(r"<29>[A-Z][a-z]{2} [ 1-3]\d \d\d:\d\d:\d\d knockd: ", message)
         assert head is not None
         found.append(message[head.end() :])
     return found
+
+
+def test_facility(
+    pair: Pair, start: Start, either: tuple[str, ...], syslogd: Callable[[], socket.socket], tmp_path: Path
+) -> None:
+    """Lines are sent with facility daemon and priority notice, as rules of rsyslog know knockd 0.8."""
+    received = syslogd()
+    program = with_devlog(either, tmp_path)
+    text = f"[options]\nUseSyslog\n{door('secret', '700')}"
+    daemon = start(pair.server, text, program=program, ready=None)
+    lines = (received.recv(10_000).decode() for _ in range(10))
+    started = next(line for line in lines if "starting up" in line)  # ours says first what may surprise
+    assert re.match(r"<29>.*knockd.*: starting up, listening on eth0", started)
+    daemon.process.kill()  # 0.8 does not end on TERM here
+    daemon.process.wait()
 
 
 def test_syslog(scene: Scene, syslogd: Callable[[], socket.socket], tmp_path: Path) -> None:
@@ -103,7 +119,7 @@ def hear_all(syslogd: socket.socket) -> list[str]:
 
 
 def test_stuck_reader(scene: Scene, tmp_path: Path) -> None:
-    """A full pipe of -v holds up nothing; its reader is told what it missed."""
+    """A full pipe of -v holds up nothing; later a line says how many its reader missed."""
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
@@ -117,10 +133,10 @@ def test_stuck_reader(scene: Scene, tmp_path: Path) -> None:
     scene.knock()
     lines = daemon.wait_for("command said", times=16)
     after = wait_until(lambda: os.read(reader, 1_000_000).decode().splitlines(), 10, "lines come")
-    (told,) = [line for line in after if "could not be written to standard output" in line]
-    lost = int(told.partition(" ")[0])
+    (loss,) = [line for line in after if "could not be written to standard output" in line]
+    lost = int(loss.partition(" ")[0])
     ours = [line for line in lines if "standard output" not in line]
-    shown = [*before, *(line for line in after if line != told)]
+    shown = [*before, *(line for line in after if line != loss)]
     assert (lost + len(shown), shown[-1]) == (len(ours), ours[-1])
     assert daemon.count("could not write to standard output") == 1
     os.close(reader)

@@ -1,4 +1,4 @@
-"""HUP under fire: 100 reloads lose no knock but those under way at the change, and count none twice."""
+"""HUP under fire: 100 reloads lose no knock, also none under way, and count none twice."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import Pair, Start
-from tests.support.daemon import OURS, Daemon, environment
-from tests.support.doors import CLIENT, SERVER, config, door
-from tests.support.fire import Fire
-from tests.support.names import NameServer
-from tests.support.processes import children, descriptors, status
-from tests.support.services import send_knock
-from tests.support.storm import resident
-from tests.support.waiting import wait_until
+from tests.support.daemons.daemon import OURS, Daemon, environment
+from tests.support.daemons.doors import CLIENT, SERVER, config, door
+from tests.support.daemons.knocks_without_pause import Fire
+from tests.support.daemons.storm import resident
+from tests.support.lab.name_server import NameServer
+from tests.support.lab.processes import children, descriptors, status
+from tests.support.lab.services import send_knock
+from tests.support.lab.waiting import wait_until
 
 RELOADS = 100
 BROKEN_EVERY = 4
@@ -34,7 +34,7 @@ AFTER = 0.02
 BROKEN = "[options]\nLatencee = 5\n[secret]\nsequence = 700,abc\n[other]\nsequence = 1,2\nTCPFlags = sin\n"
 PROBLEMS = (":2: Latencee: ", ":4: sequence: ", ":7: TCPFlags: ")
 STARTED = '"event": "starting"'
-SECRET = door("secret", "700,800,900", seq_timeout=5)
+SECRET = door("secret", "700,800,900", seq_timeout=5, start_command="")  # so that knocks cost no process
 
 
 class Events:
@@ -58,19 +58,6 @@ class Events:
         return [datetime.fromisoformat(event["time"]).timestamp() for event in self.of(name)]
 
 
-def changes_of(events: Events) -> list[tuple[float, float]]:
-    """From when until when a knock was under way at a change: from each HUP to the new packet process.
-
-    On an idle machine it is much shorter; on a busy one the old process may have read little of late.
-    """
-    begun = events.times("reading")
-    return [
-        (max(begin for begin in begun if begin < end), end + AFTER)
-        for end in events.times("starting")
-        if begun and begun[0] < end
-    ]
-
-
 def good(number: int, leased: str) -> str:
     """A good file, other than the one before: doors are added, moved and removed around ours."""
     more = [door(f"door{n}", f"{2_000 + 10 * n},{2_001 + 10 * n}") for n in range(number % 5)]
@@ -80,14 +67,15 @@ def good(number: int, leased: str) -> str:
 
 def reload(daemon: Daemon, events: Events, text: str) -> None:
     """Writes the file and waits until a HUP has come to its end, well or not."""
-    done = events.count("starting", "config-kept")
+    done = events.count("listening", "config-kept")
     daemon.write_config(text)
     daemon.signal(signal.SIGHUP)
-    wait_until(lambda: events.count("starting", "config-kept") > done, 20, "the reload is done")
+    wait_until(lambda: events.count("listening", "config-kept") > done, 20, "the reload is done")
 
 
+@pytest.mark.alone
 def test_a_hundred_reloads_under_fire(pair: Pair, start: Start, tmp_path: Path) -> None:
-    """Every knock opens once, but for those under way at a change; leases, pid and descriptors stay."""
+    """Every knock opens once, also those under way at a change; leases, pid and descriptors stay."""
     ledger = tmp_path / "ledger"
     leased = door(
         *("leased", "1700,1800"),
@@ -108,23 +96,18 @@ def test_a_hundred_reloads_under_fire(pair: Pair, start: Start, tmp_path: Path) 
             reload(daemon, events, BROKEN if number % BROKEN_EVERY == 3 else good(number, leased))
             time.sleep(0.1)  # else every knock would be under way at some change
     opened = Counter(event["ip"] for event in events.of("open"))
-    changes = changes_of(events)
     sent = list(fire.sent)
-    calm = [
-        knock.source
-        for knock in sent
-        if not any(knock.begun < end and knock.ended > begin for begin, end in changes)
-    ]
     lost = [knock.source for knock in sent if opened[knock.source] == 0]
-    print(f"{len(sent)} knocks, {len(calm)} of them outside of a change, {len(lost)} lost")
-    assert len(calm) > RELOADS
-    assert {} == {source: opened[source] for source in calm if opened[source] != 1}
+    dropped = sum(event["count"] for event in events.of("dropped"))
+    print(f"{len(sent)} knocks, {len(lost)} lost, {dropped} packets dropped")
+    assert len(sent) > 10 * RELOADS
+    assert len(lost) <= dropped  # by the kernel: on a busy machine rings run over
     assert [] == [source for source, times in opened.items() if times > 1]
     assert events.count("config-kept") == RELOADS // BROKEN_EVERY
-    told = [event["problem"] for event in events.of("config-problem")]
+    found = [event["problem"] for event in events.of("config-problem")]
     assert [True] * len(PROBLEMS) * (RELOADS // BROKEN_EVERY) == [
         problem.startswith(f"{daemon.config_path}{expected}")
-        for problem, expected in zip(told, PROBLEMS * (RELOADS // BROKEN_EVERY), strict=True)
+        for problem, expected in zip(found, PROBLEMS * (RELOADS // BROKEN_EVERY), strict=True)
     ]
     wait_until(lambda: len(children(daemon.pid)) == 1, 10, "old packet processes are collected")
     assert before[0] == len(descriptors(daemon.pid))
@@ -140,7 +123,7 @@ def test_one_source_without_pause(pair: Pair, start: Start) -> None:
     events, knocks = Events(daemon), 0
     for number in range(1, 11):
         daemon.signal(signal.SIGHUP)
-        while events.count("starting") <= number:
+        while events.count("listening") < number:
             send_knock(pair.client, SERVER[4], "700", "800", "900")
             knocks += 1
     time.sleep(0.2)
@@ -186,7 +169,7 @@ def test_a_name_server_that_is_silent(pair: Pair, start: Start, tmp_path: Path) 
         during = daemon.count("keeping the old configuration")
         daemon.write_config(config(leased, door("near", "5,6")))
         daemon.signal(signal.SIGHUP)
-        lines = daemon.wait_for("starting up", times=2, timeout=30)
+        lines = daemon.wait_for("listening on", times=2, timeout=30)
     pair.knock_until(daemon, ("5", "6"), "near: OPEN SESAME")
     problem = "target: expected a host name with an address, got 'nowhere.example'"
     assert (0, 1) == (during, sum(problem in line for line in lines))
@@ -220,7 +203,7 @@ def test_a_removed_door_keeps_its_leases(pair: Pair, start: Start, tmp_path: Pat
     daemon.wait_for("running command", times=2)
     daemon.write_config(config(SECRET, timed("other", "5,6", "new")))
     daemon.signal(signal.SIGHUP)
-    daemon.wait_for("starting up", times=2)
+    daemon.wait_for("listening on", times=2)
     daemon.wait_for("running command", times=4)
     wait_until(lambda: len(ledger.read_text().splitlines()) == 4, 10, "the last command has run")
     assert sorted(ledger.read_text().splitlines()[2:]) == ["stop gone old", "stop other old"]
@@ -249,7 +232,7 @@ def test_another_log_file(pair: Pair, bare: Daemon) -> None:
     old, bare.log_path = bare.log_path, bare.directory / "new.log"
     bare.write_config(config(SECRET, LogFile=bare.log_path, Interface="eth0"))
     bare.signal(signal.SIGHUP)
-    bare.wait_for("starting up, listening on eth0")
+    bare.wait_for("listening on eth0")
     send_knock(pair.client, SERVER[4], "700", "800", "900")
     bare.wait_for(f"{CLIENT[4]}: secret: OPEN SESAME")
     assert "OPEN SESAME" not in old.read_text()
@@ -260,7 +243,7 @@ def test_another_log_format(bare: Daemon) -> None:
     """A changed LogFormat takes effect."""
     bare.write_config(config(SECRET, LogFile=bare.log_path, Interface="eth0", LogFormat="json"))
     bare.signal(signal.SIGHUP)
-    assert "eth0" == wait_until(lambda: Events(bare).of("starting"), 10, "a line of JSON")[0]["interface"]
+    assert "eth0" == wait_until(lambda: Events(bare).of("listening"), 10, "a line of JSON")[0]["interface"]
 
 
 def test_another_interface(pair: Pair, bare: Daemon) -> None:
@@ -268,7 +251,7 @@ def test_another_interface(pair: Pair, bare: Daemon) -> None:
     pair.lab.link(pair.server, "eth1", pair.client, "eth1", ("10.9.0.1/24",), ("10.9.0.2/24",))
     bare.write_config(config(SECRET, LogFile=bare.log_path, Interface="eth1"))
     bare.signal(signal.SIGHUP)
-    bare.wait_for("starting up, listening on eth1")
+    bare.wait_for("listening on eth1")
     send_knock(pair.client, SERVER[4], "700", "800", "900")
     send_knock(pair.client, "10.9.0.1", "700", "800", "900")
     lines = bare.wait_for("10.9.0.2: secret: OPEN SESAME")
@@ -279,14 +262,14 @@ def test_another_user(bare: Daemon) -> None:
     """A changed User takes effect: the packet process runs as that one."""
     bare.write_config(config(SECRET, LogFile=bare.log_path, Interface="eth0", User="daemon"))
     bare.signal(signal.SIGHUP)
-    bare.wait_for("starting up", times=2)
+    bare.wait_for("listening on", times=2)
     wait_until(lambda: len(children(bare.pid)) == 1, 10, "the old packet process has gone")
     (worker,) = children(bare.pid)
     assert ["1"] * 4 == status(worker)["Uid"]
 
 
 def test_another_pid_file(pair: Pair, tmp_path: Path) -> None:
-    """A changed PidFile takes effect: the new one names the daemon, the old one is gone; a bad one: told."""
+    """A changed PidFile takes effect: the new one is written, the old one removed; a bad one is logged."""
     old, new, log = tmp_path / "old.pid", tmp_path / "new.pid", tmp_path / "log"
     path = tmp_path / "knockd.conf"
 
@@ -340,7 +323,7 @@ def test_hup_while_it_waits_for_an_interface(pair: Pair, bare: Daemon) -> None:
     bare.wait_for("waiting for interface eth7")
     bare.write_config(config(SECRET, LogFile=bare.log_path, Interface="eth0"))
     bare.signal(signal.SIGHUP)
-    bare.wait_for("starting up, listening on eth0", times=2)
+    bare.wait_for("listening on eth0", times=2)
     send_knock(pair.client, SERVER[4], "700", "800", "900")
     bare.wait_for(f"{CLIENT[4]}: secret: OPEN SESAME")
 
@@ -363,5 +346,35 @@ def test_a_file_that_everybody_can_read(bare: Daemon) -> None:
     """What a reload finds good but surprising is in the log, once a reload."""
     bare.config_path.chmod(0o644)
     bare.signal(signal.SIGHUP)
-    bare.wait_for("starting up", times=2)
+    bare.wait_for("listening on", times=2)
     assert 1 == bare.count(f"{bare.config_path}: everybody on this machine can read the sequences")
+
+
+def test_other_doors_alone(pair: Pair, start: Start) -> None:
+    """The packet process stays: a knock under way goes on, new ports are heard, removed ones are not."""
+    gone = door("gone", "1000,1100")
+    daemon = start(pair.server, config(SECRET, gone))
+    (worker,) = children(daemon.pid)
+    send_knock(pair.client, SERVER[4], "700", "800", "1000")
+    daemon.wait_for("gone: Stage 1")
+    daemon.write_config(config(door("new", "1200,1300"), SECRET))
+    daemon.signal(signal.SIGHUP)
+    daemon.wait_for("listening on eth0", times=2)
+    send_knock(pair.client, SERVER[4], "900", "1100", "1200", "1300")
+    daemon.wait_for("secret: OPEN SESAME")
+    daemon.wait_for("new: OPEN SESAME")
+    assert daemon.count("gone: OPEN SESAME") == 0
+    assert children(daemon.pid) == [worker]
+
+
+def test_other_commands_of_a_door(pair: Pair, start: Start) -> None:
+    """A door that keeps its sequence has its new command at once, for a knock under way too."""
+    daemon = start(pair.server, config(door("one", "700,800", start_command="echo old")))
+    send_knock(pair.client, SERVER[4], "700")
+    daemon.wait_for("one: Stage 1")
+    daemon.write_config(config(door("first", "1,2"), door("one", "700,800", start_command="echo new")))
+    daemon.signal(signal.SIGHUP)
+    daemon.wait_for("listening on eth0", times=2)
+    send_knock(pair.client, SERVER[4], "800")
+    daemon.wait_for("running command: echo new")
+    assert daemon.count("running command: echo old") == 0

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from knockd.leases.journal import parse
 from tests.e2e.conftest import Pair, Start
-from tests.support.daemon import OURS, Daemon
-from tests.support.doors import SERVER, config, door
-from tests.support.services import send_knock
-from tests.support.waiting import wait_until
+from tests.support.daemons.daemon import OURS, Daemon
+from tests.support.daemons.doors import SERVER, config, door
+from tests.support.lab.services import send_knock
+from tests.support.lab.waiting import wait_until
 
 HOUR = 3600
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
@@ -123,7 +124,7 @@ def test_rule_that_the_reboot_has_taken(scene: Scene, tmp_path: Path) -> None:
     script = 'mount --bind "$0" "$1" && shift && exec "$@"'
     scene.begin(wrapper=("sh", "-c", script, str(tmp_path / "boot_id"), BOOT_ID))
     scene.until("open", "close")
-    wait_until(lambda: '"leases":0' in scene.journal.read_text(), 10, "it is forgotten")
+    wait_until(lambda: not parse(scene.journal.read_bytes()).journal.records, 10, "it is forgotten")
     assert REBOOTED in scene.journal.read_text()
 
 

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import Pair, Start
-from tests.support.daemon import Daemon
-from tests.support.doors import CLIENT, SERVER, config, door
-from tests.support.frames import ethernet, packet
-from tests.support.manager import Manager, Message, states, values
-from tests.support.services import send_knock
-from tests.support.waiting import wait_until
+from tests.support.daemons.daemon import Daemon
+from tests.support.daemons.doors import CLIENT, SERVER, config, door
+from tests.support.daemons.service_manager import Manager, Message, states, values
+from tests.support.lab.services import send_knock
+from tests.support.lab.waiting import wait_until
+from tests.support.samples.frames import ethernet, packet
 
 STEPS = ("700", "800")
 SECRET = config(door("secret", ",".join(STEPS), start_command="true", stop_command="true", cmd_timeout=2))
@@ -61,9 +61,9 @@ def test_ready_means_that_a_knock_opens(
 def test_ready_while_waiting(pair: Pair, start: Start, manager: Manager) -> None:
     """A daemon that waits for its interface is up, and its status says what it waits for."""
     daemon = start(pair.server, SECRET, interface="ppp7", ready=None)
-    told = manager.wait_for("READY")
+    messages = manager.wait_for("READY")
     daemon.wait_for("waiting for interface ppp7")
-    assert told == [{"READY": "1", "STATUS": "1 door; waiting for ppp7; 0 open"}]
+    assert messages == [{"READY": "1", "STATUS": "1 door; waiting for ppp7; 0 open"}]
 
 
 def test_reload(pair: Pair, start: Start, manager: Manager) -> None:
@@ -73,11 +73,11 @@ def test_reload(pair: Pair, start: Start, manager: Manager) -> None:
     daemon.write_config(config(door("new", "500,600")))
     before = time.monotonic_ns() // 1000
     daemon.signal(signal.SIGHUP)
-    told = manager.wait_for("READY")
+    messages = manager.wait_for("READY")
     send_knock(pair.client, SERVER[4], "500", "600")
     daemon.wait_for("new: OPEN SESAME")
-    (stamp,) = values(told, "MONOTONIC_USEC")
-    assert states(told) == ["RELOADING", "READY"]
+    (stamp,) = values(messages, "MONOTONIC_USEC")
+    assert states(messages) == ["RELOADING", "READY"]
     assert before <= int(stamp) <= time.monotonic_ns() // 1000
 
 
@@ -87,10 +87,10 @@ def test_bad_reload(pair: Pair, start: Start, manager: Manager) -> None:
     manager.wait_for("READY")
     daemon.write_config("nonsense\n")
     daemon.signal(signal.SIGHUP)
-    told = manager.wait_for("READY")
+    messages = manager.wait_for("READY")
     knock(pair)
     daemon.wait_for("secret: OPEN SESAME")
-    assert states(told) == ["RELOADING", "READY"]
+    assert states(messages) == ["RELOADING", "READY"]
 
 
 def test_reloads_under_way(pair: Pair, start: Start, manager: Manager) -> None:
@@ -100,12 +100,12 @@ def test_reloads_under_way(pair: Pair, start: Start, manager: Manager) -> None:
     for _ in range(5):
         daemon.signal(signal.SIGHUP)
         time.sleep(0.02)  # into the middle of the one before
-    wait_until(lambda: not manager.listen(1.0), 10, "nothing more is told")
+    wait_until(lambda: not manager.listen(1.0), 10, "no further message comes")
     assert states(manager.heard)[-2:] == ["RELOADING", "READY"]
 
 
 def test_stopping(pair: Pair, start: Start, manager: Manager) -> None:
-    """TERM is told before doors are closed, and nothing else after it."""
+    """STOPPING is sent before doors are closed, and no message after it."""
     daemon = start(pair.server, SECRET)
     daemon.stop()
     manager.listen()
@@ -116,21 +116,23 @@ def test_status(pair: Pair, start: Start, manager: Manager) -> None:
     """The status follows a lease from its opening to its end."""
     start(pair.server, SECRET)
     knock(pair)
-    manager.wait_for(lambda told: told.get("STATUS") == "1 door on eth0; 1 open")
-    manager.wait_for(lambda told: told.get("STATUS") == "1 door on eth0; 0 open")
+    manager.wait_for(lambda message: message.get("STATUS") == "1 door on eth0; 1 open")
+    manager.wait_for(lambda message: message.get("STATUS") == "1 door on eth0; 0 open")
     assert values(manager.heard, "STATUS") == [f"1 door on eth0; {count} open" for count in (0, 1, 0)]
 
 
 def test_status_of_a_storm(pair: Pair, start: Start, manager: Manager) -> None:
     """However many doors open, there is a line of status a second at most, and the last one is true."""
     daemon = start(
-        pair.server, config(door("one", "700", start_command="true", stop_command="true", cmd_timeout=60))
+        pair.server, config(door("two", "700,800", start_command="true", stop_command="true", cmd_timeout=60))
     )
     macs = pair.server.mac("eth0"), pair.client.mac("eth0")
     began = time.monotonic()
-    frames = [ethernet(*macs, packet(f"10.9.0.{n}", SERVER[4], 700)) for n in range(1, 101)]
+    frames = [
+        ethernet(*macs, packet(f"10.9.0.{n}", SERVER[4], port)) for n in range(1, 101) for port in (700, 800)
+    ]
     pair.client.send_frames("eth0", frames)
-    manager.wait_for(lambda told: told.get("STATUS") == "1 door on eth0; 100 open", 20)
+    manager.wait_for(lambda message: message.get("STATUS") == "1 door on eth0; 100 open", 20)
     assert len(manager.heard) <= 2 + time.monotonic() - began
     assert daemon.count("OPEN SESAME") == 100
 
@@ -139,11 +141,11 @@ def test_main_pid(pair: Pair, start: Start, manager: Manager, tmp_path: Path) ->
     """With -d the process that stays says which one it is."""
     pid_file = tmp_path / "pid"
     start(pair.server, SECRET, "-d", "-p", str(pid_file), ready=None)
-    (told,) = manager.wait_for("READY")
+    (message,) = manager.wait_for("READY")
     pid = int(pid_file.read_text())
     os.kill(pid, signal.SIGTERM)
     manager.wait_for("STOPPING")
-    assert told["MAINPID"] == str(pid)
+    assert message["MAINPID"] == str(pid)
 
 
 def test_watchdog(pair: Pair, start: Start, manager: Manager, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,10 +188,10 @@ def test_watchdog_under_flood(
     ]
     manager.wait_for("READY")
     manager.listen()
-    told: list[Message] = []
-    while len(values(told, "WATCHDOG")) < 3:
+    messages: list[Message] = []
+    while len(values(messages, "WATCHDOG")) < 3:
         pair.client.send_frames("eth0", strangers)
-        told += manager.listen()
+        messages += manager.listen()
     assert daemon.count("has not answered") == 0
 
 
@@ -203,7 +205,7 @@ BAD = {
 
 @pytest.mark.parametrize("case", BAD)
 def test_bad_socket(pair: Pair, start: Start, monkeypatch: pytest.MonkeyPatch, case: str) -> None:
-    """A service manager that cannot be told is said once, and doors open all the same."""
+    """A service manager that cannot be reached is logged once, and doors open all the same."""
     address, reason = BAD[case]
     monkeypatch.setenv("NOTIFY_SOCKET", address)
     daemon = start(pair.server, SECRET)

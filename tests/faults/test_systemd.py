@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from tests.e2e.conftest import Pair
-from tests.support.doors import SERVER, door
-from tests.support.services import send_knock
-from tests.support.unit import Unit
-from tests.support.waiting import wait_until
+from tests.support.daemons.daemon import STAMP
+from tests.support.daemons.doors import SERVER, door
+from tests.support.lab.services import send_knock
+from tests.support.lab.systemd_unit import Unit
+from tests.support.lab.waiting import wait_until
 
 
 @pytest.fixture
@@ -18,6 +21,16 @@ def running(unit: Unit) -> Unit:
         door("ssh", "700,800", start_command="env > /var/log/opened", stop_command="true", cmd_timeout=3600)
     )
     return unit
+
+
+@pytest.fixture
+def journal(unit: Unit) -> Callable[[], list[str]]:
+    """Lets journald run, and reads what it has of the unit."""
+    for name in ("systemd-journald.service", "systemd-journald.socket"):
+        unit.path(f"/run/systemd/system/{name}").unlink()
+    unit.run("systemctl", "daemon-reload")
+    unit.run("systemctl", "start", "systemd-journald.socket", "systemd-journald.service")
+    return lambda: unit.run("journalctl", "-u", "knockd", "-o", "cat", "--no-pager").splitlines()
 
 
 def test_status(running: Unit, pair: Pair) -> None:
@@ -42,12 +55,53 @@ def test_reload(running: Unit, pair: Pair) -> None:
     before = running.main_pid()
     running.configure(door("other", "500,600", start_command="true"))
     running.run("systemctl", "reload", "knockd")
-    wait_until(
-        lambda: running.log().count("starting up, listening on eth0") == 2, 10, "the new doors are live"
-    )
+    wait_until(lambda: running.log().count("listening on eth0") == 2, 10, "the new doors are live")
     send_knock(pair.client, SERVER[4], "500", "600")
     running.wait_for("other: OPEN SESAME")
     assert (running.main_pid(), running.state()[0]) == (before, "active")
+
+
+BAD = "[options]\nLogFil = /var/log/knockd.log\n"
+PROBLEM = "/etc/knockd.conf:2: LogFil: expected a known key"
+
+
+def test_reload_of_a_bad_file(running: Unit, journal: Callable[[], list[str]]) -> None:
+    """``systemctl reload`` fails; journal, status and log have file and line, and what is in effect stays."""
+    running.run("systemctl", "restart", "knockd")  # its output goes to the journal now
+    before = running.main_pid()
+    running.write("/etc/knockd.conf", BAD, mode=0o600)
+    with pytest.raises(AssertionError, match="systemctl reload knockd: 1"):
+        running.run("systemctl", "reload", "knockd")
+    wait_until(lambda: any(line.startswith(PROBLEM) for line in journal()), 10, "the journal says why")
+    wait_until(lambda: PROBLEM in running.state()[1], 10, "the status says why")
+    wait_until(lambda: PROBLEM in running.log(), 10, "the log says why")
+    assert (running.main_pid(), running.state()[0]) == (before, "active")
+
+
+def test_hup_with_a_bad_file(running: Unit) -> None:
+    """A HUP that systemd knows nothing of: the status has file and line, until a good file is in effect."""
+    good = running.path("/etc/knockd.conf").read_text()
+    running.write("/etc/knockd.conf", BAD, mode=0o600)
+    running.run("kill", "-HUP", running.main_pid())
+    wait_until(lambda: f"the last good one is in use: {PROBLEM}" in running.state()[1], 10, "the status")
+    running.write("/etc/knockd.conf", good, mode=0o600)
+    running.run("systemctl", "reload", "knockd")
+    wait_until(
+        lambda: running.state() == ("active", "1 door on eth0; 0 open"), 10, "the status is good again"
+    )
+
+
+def test_restart_with_a_bad_file(running: Unit, pair: Pair) -> None:
+    """The last good configuration opens its doors; log and status say what is wrong with the file."""
+    running.write("/etc/knockd.conf", BAD, mode=0o600)
+    running.run("systemctl", "restart", "knockd")
+    state, status = running.state()
+    assert state == "active"
+    assert f"configuration refused, the last good one is in use: {PROBLEM}" in status
+    running.wait_for("problem, using the last good one, kept in /var/lib/knockd/config-")
+    assert PROBLEM in running.log()
+    send_knock(pair.client, SERVER[4], "700", "800")
+    running.wait_for("ssh: OPEN SESAME")
 
 
 def test_stop(running: Unit, pair: Pair) -> None:
@@ -57,6 +111,19 @@ def test_stop(running: Unit, pair: Pair) -> None:
     running.run("systemctl", "stop", "knockd")
     assert "running command: true" in running.log()
     assert running.show("knockd", "Result", "ExecMainStatus") == {"Result": "success", "ExecMainStatus": "0"}
+
+
+def test_stop_that_takes_longer_than_the_unit_gives(unit: Unit, pair: Pair) -> None:
+    """With an Exit_Patience beyond TimeoutStopSec systemd is asked for more time, and waits."""
+    unit.write("/etc/systemd/system/knockd.service.d/short.conf", "[Service]\nTimeoutStopSec=1\n")
+    unit.run("systemctl", "daemon-reload")
+    slow = "sleep 4; : > /var/log/closed"
+    unit.begin(door("ssh", "700,800", start_command="true", stop_command=slow, cmd_timeout=3600))
+    send_knock(pair.client, SERVER[4], "700", "800")
+    wait_until(lambda: unit.state()[1].endswith("1 open"), 10, "the door is open")
+    unit.run("systemctl", "stop", "knockd")
+    assert unit.path("/var/log/closed").exists()
+    assert unit.show("knockd", "Result", "ExecMainStatus") == {"Result": "success", "ExecMainStatus": "0"}
 
 
 def test_killed(running: Unit, pair: Pair) -> None:
@@ -81,6 +148,44 @@ def test_upgrade(running: Unit, pair: Pair) -> None:
     assert "running command: true" not in running.log()
 
 
+def test_old_options(unit: Unit, pair: Pair) -> None:
+    """With -d and a comment among the options, as in old set-ups, it stays systemd's."""
+    unit.write("/etc/default/knockd", 'START_KNOCKD=1\nKNOCKD_OPTS="-d -i eth0 # my card"\n')
+    unit.begin(door("ssh", "700,800", start_command="true"))
+    send_knock(pair.client, SERVER[4], "700", "800")
+    unit.wait_for("ssh: OPEN SESAME")
+    assert unit.state()[0] == "active"
+
+
+@pytest.mark.parametrize("options", ["", "-v"])
+def test_journal(unit: Unit, pair: Pair, journal: Callable[[], list[str]], options: str) -> None:
+    """The journal has each line of the log once, though the file alone is named."""
+    unit.write("/etc/default/knockd", f"KNOCKD_OPTS={options}\n")
+    unit.begin(door("ssh", "700,800", start_command="true"))
+    send_knock(pair.client, SERVER[4], "700", "800")
+    unit.wait_for("running command: true")
+    log = [STAMP.sub("", line) for line in unit.log().splitlines()]
+    wait_until(lambda: [line for line in journal() if line in log] == log, 10, "the journal has them")
+
+
+FORKING = """
+[Service]
+Type=forking
+PIDFile=/run/knockd.pid
+ExecStart=/usr/local/bin/knockd -d
+"""
+
+
+def test_forking(unit: Unit, pair: Pair) -> None:
+    """Under a unit of one's own with Type=forking -d goes into the background."""
+    unit.write("/etc/systemd/system/knockd.service", FORKING)
+    unit.run("systemctl", "daemon-reload")
+    unit.begin(door("ssh", "700,800", start_command="true"))
+    send_knock(pair.client, SERVER[4], "700", "800")
+    unit.wait_for("ssh: OPEN SESAME")
+    assert unit.path("/run/knockd.pid").read_text() == f"{unit.main_pid()}\n"
+
+
 def test_bad_configuration(unit: Unit) -> None:
     """With a configuration that cannot be read it is not started over and over."""
     unit.write("/etc/knockd.conf", "[options]\nnonsense = 1\n", mode=0o600)
@@ -103,7 +208,7 @@ def test_packet_process_hangs(unit: Unit, pair: Pair) -> None:
     unit.run("kill", "-STOP", *hanging)
     unit.wait_for("has not answered")
     wait_until(lambda: set(unit.run("cat", children).split()).isdisjoint({*hanging, ""}), 10, "it is gone")
-    wait_until(lambda: unit.log().count("starting up, listening on eth0") == 2, 10, "another one listens")
+    wait_until(lambda: unit.log().count("listening on eth0") == 2, 10, "another one listens")
     send_knock(pair.client, SERVER[4], "700", "800")
     unit.wait_for("OPEN SESAME")
     assert (unit.main_pid(), unit.show("knockd", "NRestarts")) == (keeper, {"NRestarts": "0"})

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import Pair
-from tests.support.doors import CLIENT, SERVER, door
-from tests.support.lab import execute
-from tests.support.services import send_knock
-from tests.support.tools import need
-from tests.support.unit import UNIT, Unit
-from tests.support.waiting import wait_until
+from tests.support.daemons.doors import CLIENT, SERVER, door
+from tests.support.lab.hosts import execute
+from tests.support.lab.services import TcpService, can_connect, send_knock, wait_open
+from tests.support.lab.systemd_unit import UNIT, Unit
+from tests.support.lab.tools import need
+from tests.support.lab.waiting import wait_until
+from tests.support.samples.printed import example
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -65,6 +66,16 @@ def test_firewall(unit: Unit, pair: Pair, name: str) -> None:
     assert [
         line for line in unit.log().splitlines() if "non-zero" in line or "right" in line or "needs" in line
     ] == []
+
+
+def test_what_the_sandbox_hides_is_said(unit: Unit) -> None:
+    """A script in a home directory is named by the check, and by the log before anybody knocks."""
+    unit.write("/home/bob/open.sh", "#!/bin/sh\n", mode=0o755)
+    unit.begin(door("a", "700,800:udp", start_command="/home/bob/open.sh %IP%"))
+    setting = "ProtectHome=yes in /etc/systemd/system/knockd.service"
+    hidden = f"/home/bob/open.sh is hidden from the service ({setting})"
+    unit.wait_for(hidden)
+    assert hidden in unit.run("/usr/local/bin/knockd", "-t")
 
 
 SANDBOX = """
@@ -143,3 +154,22 @@ def test_exposure() -> None:
     report = execute("systemd-analyze", "security", "--offline=true", "--no-pager", str(UNIT))
     figure = report.partition("Overall exposure level for knockd.service: ")[2].split()[0]
     assert f"**{figure}**" in (ROOT / "docs/service.md").read_text()
+
+
+def test_ufw_example(unit: Unit, pair: Pair) -> None:
+    """The example for ufw, as printed, opens SSH although a rule denies it, and closes it."""
+    need("ufw")
+    unit.write("/etc/knockd.conf", example("ufw"), mode=0o600)
+    unit.run(
+        "sh", "-ec", "\n".join(line[2:] for line in example("ufw").splitlines() if line.startswith("#\t"))
+    )
+    unit.run("ufw", "deny", "22")
+    unit.run("systemctl", "start", "knockd")
+    with TcpService(pair.server, 22):
+        for address in SERVER.values():
+            assert not can_connect(pair.client, address, 22)
+            send_knock(pair.client, address, "19402", "52231", "36118")
+            wait_open(pair.client, address, 22)
+        unit.run("systemctl", "stop", "knockd")
+        for address in SERVER.values():
+            assert not can_connect(pair.client, address, 22)

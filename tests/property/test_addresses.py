@@ -11,28 +11,34 @@ from ipaddress import ip_address
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from knockd.edge.link import Kind, MalformedError, Message, decode, pair
-from knockd.engine.commands import environment, expand
-from knockd.engine.journal import Journal, Record, State, encode, parse
-from knockd.engine.leases import Knock
 from knockd.keeper.messages import opening
-from knockd.worker.process import WorkerProcess
+from knockd.leases.commands import environment, expand
+from knockd.leases.journal import Journal, Record, State, parse
+from knockd.leases.journal_layout import encode
+from knockd.leases.values import Knock
+from knockd.process import verbs
+from knockd.process.link import pair
+from knockd.process.verbs import MalformedError, Opening, decode
 from knockd_conf.model import Config
-from tests.support.house import CONFIG, NOBODY
+from knockd_conf.text import address_text
+from tests.support.doubles.linked_workers import CONFIG, worker_process
 
 BUDGET = settings(max_examples=300, deadline=None)
 NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
+OPENED = 2
+"""The number of its verb."""
+
 INTERFACES = ("eth0", "tun0; reboot", "$(reboot)")
 
 HEADS = st.one_of(
     st.binary(max_size=80),
     st.builds(
-        lambda version, rest: bytes((Kind.OPENED, version)) + rest,
+        lambda version, rest: bytes((OPENED, version, 0, 0)) + rest,
         st.sampled_from([0, 4, 6]),
-        st.binary(min_size=40, max_size=60),
+        st.binary(min_size=8, max_size=60),
     ),
     st.builds(
-        lambda source, destination: Message(Kind.OPENED, source=source, destination=destination).encode(),
+        lambda source, destination: verbs.encode(Opening(0, source, destination, 1, 0, 0)),
         *[st.binary(min_size=16, max_size=16)] * 2,
     ),
 )
@@ -42,7 +48,7 @@ RECORD = Record(
 )
 WORDS = st.one_of(
     NAMES,
-    st.ip_addresses().map(str),
+    st.ip_addresses().map(lambda address: address_text(address.packed)),
     st.sampled_from(["1.2.3.4; reboot", "1.2.3.4\n", " ::1", "::1%eth0", "::1%$(reboot)", "1.2.3.04", "::0"]),
 )
 
@@ -59,7 +65,7 @@ def addresses(knock: Knock) -> set[str]:
 
 def is_address(text: str) -> bool:
     """Whether a text is an address in the one form in which we print it, without a zone."""
-    return str(ip_address(text)) == text and "%" not in text
+    return address_text(ip_address(text).packed) == text and "%" not in text
 
 
 def config(name: str) -> Config:
@@ -75,20 +81,20 @@ def test_from_the_packet_process(data: bytes, name: str) -> None:
         message = decode(data, len(CONFIG.doors), len(INTERFACES))
     except MalformedError:
         return
-    if message.kind is not Kind.OPENED:
+    if not isinstance(message, Opening):
         return
     ours, theirs = pair()
     with ours, theirs:
-        knock = opening(WorkerProcess(NOBODY, ours, config(name), INTERFACES), message)
+        knock = opening(worker_process(ours, config(name), *INTERFACES), message)
     assert all(is_address(text) for text in addresses(knock))
-    assert knock.source == str(ip_address(message.source))
+    assert knock.source == address_text(message.source)
 
 
 @BUDGET
 @given(source=WORDS, destination=WORDS)
 def test_from_the_journal(source: str, destination: str) -> None:
     """A record with anything else in the place of an address is damaged, although its checksum is right."""
-    header, record, end = encode(Journal("boot", 1, (RECORD,))).strip().split(b"\n\n\n")[:3]
+    _, header, record, end = filter(None, encode(Journal("boot", 1, (RECORD,))).split(b"\n"))
     value = json.loads(record[9:])
     value["source"], value["destination"] = source, destination
     text = json.dumps(value).encode()

@@ -1,22 +1,26 @@
-"""The fast lane of a flood and the general way come to one outcome, and time goes forward."""
+"""Packets judged one by one and in batches come to one outcome, and time goes forward."""
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from knockd.engine.alike import LEAST, settle_alike
-from knockd.engine.batch import RECORD, Timed, stamp, strange, times
-from knockd.engine.decode import decoder_for
-from knockd.engine.events import Event, Opened
-from knockd.engine.limits import TokenBucket
-from knockd.engine.matcher import Matcher
-from knockd_bpf.wire import DLT_EN10MB, TCP, UDP
-from knockd_conf.model import Door, FlagRule, Protocol, Step
+from knockd.knocks.batch import LEAST, RECORD, packets, read_batch
+from knockd.knocks.decode import decode_ethernet
+from knockd.knocks.events import Event
+from knockd.knocks.matcher import Matcher
+from knockd.knocks.stamps import times
+from knockd.knocks.watch import Watch, watches_of
+from knockd.token_bucket import TokenBucket
+from knockd_bpf.wire import TCP, UDP, PacketFields
+from knockd_conf.model import Door, FlagRule, Step
+from knockd_conf.protocol import Protocol
+from tests.support.samples.frames import captured
 
 HOP_BY_HOP = 0
 LOCAL4, LOCAL6 = bytes([10, 0, 0, 1]), bytes([0xFD]) + bytes(15)
@@ -24,10 +28,13 @@ DOORS = (
     Door("a", "f", 1, (Step(10), Step(20), Step(30)), flags=FlagRule(0x02, 0x10)),
     Door("b", "f", 2, (Step(40), Step(40), Step(20)), seq_timeout=3.0, seq_cooldown=1.0),
     Door("c", "f", 3, (Step(50),), seq_cooldown=5.0),
-    Door("d", "f", 4, (Step(60), Step(61)), flags=FlagRule(0x02, 0)),
+    Door("d", "f", 4, (Step(60), Step(61)), one_time_file="f", flags=FlagRule(0x02, 0)),
     Door("e", "f", 5, (Step(10, Protocol.UDP), Step(40), Step(99, Protocol.UDP))),
+    Door("open", "f", 6, (Step(70), Step(71), Step(72))),
+    Door("close", "f", 7, (Step(72), Step(71), Step(70))),
+    Door("g", "f", 8, (Step(72), Step(72), Step(72))),
 )
-GUARDS = ((Step(11),), (Step(41),), (Step(51),), (Step(59), Step(11)), (Step(11, Protocol.UDP),))
+GUARDS = ((Step(11),), (Step(41),), (Step(51),), (Step(59), Step(11)), (Step(11, Protocol.UDP),), (), (), ())
 
 
 def frame(version: int, source: int, port: int, protocol: int, flags: int, shape: int) -> bytes:
@@ -60,46 +67,35 @@ def frame(version: int, source: int, port: int, protocol: int, flags: int, shape
     return whole[:40] if shape == 5 else whole
 
 
-frames = st.builds(
-    frame,
+frames_from = st.builds(
+    partial,
+    st.just(frame),
     version=st.sampled_from([4, 4, 6]),
-    source=st.sampled_from([0, 1, 2, 3, 223, 224, 255]),
-    port=st.sampled_from([10, 11, 20, 30, 40, 41, 50, 51, 59, 60, 61, 99]),
+    port=st.sampled_from([10, 11, 20, 30, 40, 41, 50, 51, 59, 60, 61, 70, 71, 72, 72, 99]),
     protocol=st.sampled_from([TCP, TCP, TCP, UDP, UDP, 1]),
     flags=st.sampled_from([0x02, 0x02, 0x12, 0x10, 0x00]),
     shape=st.sampled_from([0, 0, 0, 0, 0, 1, 1, 2, 3, 4, 5, 6]),
+)
+"""Makers of frames that want a source yet."""
+
+frames = st.builds(
+    lambda kind, source: kind(source=source), frames_from, st.sampled_from([0, 1, 2, 3, 223, 224, 255])
 )
 
 
 def matcher(tokens: int, max_attempts: int = 16) -> tuple[Matcher, TokenBucket]:
     """A matcher whose bucket holds ``tokens``; its tables are small enough to turn over."""
     bucket = TokenBucket(burst=tokens, rate=0.0)
-    made = Matcher(DOORS, max_attempts=max_attempts, strangers=bucket, knockers=TokenBucket())
-    made.set_guards(GUARDS)
-    return made, bucket
+    return Matcher(watches(), max_attempts=max_attempts, strangers=bucket, knockers=TokenBucket()), bucket
 
 
-def every(
-    _made: Matcher,
-    data: bytes,
-    records: bytes,
-    arrivals: Sequence[float],
-    _local: frozenset[bytes],
-    *,
-    ipv6: bool,
-) -> Iterator[Timed]:
-    """All packets of a batch: what ``strange`` yields without a fast lane."""
-    decode = decoder_for(DLT_EN10MB)
-    assert decode is not None
-    headers = zip(arrivals, RECORD.iter_unpack(records), strict=True)
-    for place, (arrived, (_, _, offset, length)) in enumerate(headers):
-        packet = decode(data, offset, offset + length)
-        if packet is not None and (ipv6 or len(packet[0]) == 4):
-            yield arrived, place, packet
+def watches() -> list[Watch]:
+    """A watch for each door, with its guards."""
+    return [replace(watch, guards=ports) for watch, ports in zip(watches_of(DOORS), GUARDS, strict=True)]
 
 
 @st.composite
-def alike(draw: st.DrawFn) -> list[bytes]:
+def uniform(draw: st.DrawFn) -> list[bytes]:
     """A batch of frames that differ in their sources, and perhaps in one byte of one of them."""
     version, port, protocol, flags = draw(
         st.tuples(
@@ -120,34 +116,34 @@ def alike(draw: st.DrawFn) -> list[bytes]:
 
 
 def play(
-    sent: list[list[bytes]], tokens: int, *, lane: bool, ipv6: bool, room: int = 16
+    sent: list[list[bytes]], tokens: int, *, batched: bool, ipv6: bool, room: int = 16
 ) -> tuple[object, ...]:
-    """Plays batches one second apart; everything that can be told of the matcher afterwards."""
+    """Plays batches one second apart, packet by packet or not; all that can be seen of the matcher after."""
     made, bucket = matcher(tokens, room)
     local = frozenset({LOCAL4, LOCAL6})
-    events: list[Event | int] = []
+    events: list[tuple[int, Event]] = []
     for second, batch in enumerate(sent):
-        data = b"".join(batch)
-        ends = [len(b"".join(batch[: i + 1])) for i in range(len(batch))]
-        records = b"".join(
-            RECORD.pack(second, place, end - len(one), len(one))
-            for place, (end, one) in enumerate(zip(ends, batch, strict=True))
-        )
+        data, records = captured(batch)
         arrivals = [second + 0.002 * place for place in range(len(batch))]
-        batch_of = strange if lane else every
-        for arrived, at, packet in batch_of(made, data, records, arrivals, local, ipv6=ipv6):
-            for event in made.feed(packet, local, arrived):
-                events += [event, stamp(records, at)]
-                if isinstance(event, Opened) and event.door == 3:
-                    made.set_sequence(3, ())  # a used one-time sequence
-    tables = [(dict(t.old), dict(t.young), t.evicted) for t in (made.first, made.advanced, made.ignored)]
+        if batched:
+            events += made.feed_batch(read_batch(decode_ethernet, data, records, ipv6=ipv6), local, arrivals)
+            continue
+        for place, packet in packets(decode_ethernet, data, records, ipv6=ipv6):
+            events += [(place, event) for event in made.feed(packet, local, arrivals[place])]
+    bounded = (made._first, made._advanced, made._ignored, made._cooling, made._told)
+    tables = [(dict(table._old), dict(table._young), table.evicted) for table in bounded]
     return events, tables, bucket.held, bucket.tokens, made.next_expiry()
 
 
-rooms = st.sampled_from([16, 96, 512])
-"""Sizes of the tables: too small for a batch, soon full, and large."""
+@st.composite
+def mixed(draw: st.DrawFn) -> list[bytes]:
+    """A batch large enough to be read in groups: of few kinds, from many sources, some of them twice."""
+    kinds = draw(st.lists(frames_from, min_size=1, max_size=4))
+    sources = draw(st.lists(st.integers(0, 255), min_size=LEAST, max_size=40, unique=draw(st.booleans())))
+    return [draw(st.sampled_from(kinds))(source=source) for source in sources]
 
-batches = st.one_of(st.lists(frames, max_size=12), alike())
+
+batches = st.one_of(st.lists(frames, max_size=12), mixed(), uniform())
 
 
 @settings(max_examples=400, deadline=None)
@@ -155,40 +151,55 @@ batches = st.one_of(st.lists(frames, max_size=12), alike())
     st.lists(batches, max_size=6), st.sampled_from([0, 0, 2]), st.booleans(), st.sampled_from([16, 96, 512])
 )
 @example([[frame(4, 1, 10, TCP, 2, 0), frame(4, 1, 20, TCP, 2, 0), frame(4, 1, 30, TCP, 2, 0)]], 0, True, 16)
-def test_the_fast_lane_changes_nothing(sent: list[list[bytes]], tokens: int, ipv6: bool, room: int) -> None:
-    """With and without the lane the same events, tables, tokens and counts come out."""
-    slow, fast = (play(sent, tokens, lane=lane, ipv6=ipv6, room=room) for lane in (False, True))
+def test_batches_change_nothing(sent: list[list[bytes]], tokens: int, ipv6: bool, room: int) -> None:
+    """Packet by packet or in batches, the same events, tables, tokens and counts come out."""
+    slow, fast = (play(sent, tokens, batched=batched, ipv6=ipv6, room=room) for batched in (False, True))
     assert slow == fast
 
 
+class Counted(Matcher):
+    """A matcher that counts the packets that it judges by themselves."""
+
+    singles = 0
+
+    def feed(self, packet: PacketFields, local: frozenset[bytes], now: float) -> list[Event]:
+        """As its class does."""
+        self.singles += 1
+        return super().feed(packet, local, now)
+
+
 @pytest.mark.parametrize(
-    ("port", "protocol", "shape", "tokens", "settled"),
+    ("port", "protocol", "shape", "tokens", "alone"),
     [
-        (10, TCP, 0, 0, True),
-        (10, UDP, 0, 0, True),
-        (59, TCP, 0, 0, True),
-        (30, TCP, 0, 2, True),
-        (10, TCP, 0, 2, False),
-        (50, TCP, 0, 0, False),
-        (11, TCP, 0, 0, False),
-        (10, TCP, 1, 0, False),
-        (10, TCP, 4, 0, False),
+        (10, TCP, 0, 0, 0),
+        (10, UDP, 0, 0, 0),
+        (10, UDP, 6, 0, 0),
+        (59, TCP, 0, 0, 0),
+        (30, TCP, 0, 2, 0),
+        (10, TCP, 1, 0, 0),
+        (10, TCP, 4, 0, 0),
+        (99, TCP, 0, 0, 0),
+        (10, TCP, 0, 2, 2),
+        (50, TCP, 0, 0, LEAST),
+        (11, TCP, 0, 0, LEAST),
     ],
-    ids=["first", "UDP", "guard", "later", "lines", "opens", "two doors", "options", "other host"],
+    ids=["first", "UDP", "short", "guard", "later", "options", "other", "none", "lines", "opens", "two"],
 )
 @pytest.mark.parametrize("version", [4, 6])
-def test_which_batches_are_settled_as_a_whole(
-    version: int, port: int, protocol: int, shape: int, tokens: int, settled: bool
+@pytest.mark.parametrize("uniform", [True, False])
+def test_packets_judged_by_themselves(
+    version: int, port: int, protocol: int, shape: int, tokens: int, alone: int, uniform: bool
 ) -> None:
-    """Those of strangers at one door, as long as nothing opens, no line is due and all are of plain form."""
-    made, _ = matcher(tokens, 512)
+    """Of strangers' packets only those are that open, concern two doors or come while a line is due."""
+    bucket = TokenBucket(burst=tokens, rate=0.0)
+    made = Counted(watches(), max_attempts=512, strangers=bucket)
     flood = [frame(version, source, port, protocol, 2, shape) for source in range(1, LEAST + 1)]
-    size = len(flood[0])
-    records = b"".join(RECORD.pack(0, 0, size * at, size) for at in range(LEAST))
-    local = frozenset({LOCAL4, LOCAL6})
-    found = settle_alike(made, b"".join(flood), records, [0.0] * LEAST, local, ipv6=True)
-    remembered = len(made.first) + len(made.ignored)
-    assert (found, remembered) == (settled, LEAST if settled and port != 30 else 0)
+    flood += [] if uniform else [frame(4, 99, 98, TCP, 2, 0)]
+    data, records = captured(flood)
+    batch = read_batch(decode_ethernet, data, records, ipv6=True)
+    for _ in made.feed_batch(batch, frozenset({LOCAL4, LOCAL6}), [0.0] * len(flood)):
+        pass
+    assert made.singles == (len(flood) if alone == LEAST else alone)
 
 
 @pytest.mark.parametrize("protocol", [TCP, UDP])
@@ -206,7 +217,7 @@ def test_one_byte_of_one_frame(version: int, protocol: int, place: int, length: 
             odd = bytearray(plain[place])
             odd[at] ^= change
             sent = [[*plain[:place], bytes(odd), *plain[place + 1 :]]]
-            slow, fast = (play(sent, 0, lane=lane, ipv6=True, room=512) for lane in (False, True))
+            slow, fast = (play(sent, 0, batched=batched, ipv6=True, room=512) for batched in (False, True))
             assert (at, change, slow) == (at, change, fast)
 
 
@@ -217,7 +228,7 @@ def test_batches_that_meet(version: int, source: int, ports: tuple[int, int]) ->
     """Sources that no host can have, that come twice, or that are known from a batch before."""
     sources = [*range(40, 40 + LEAST - 1), source]
     sent = [[frame(version, one, port, TCP, 2, 0) for one in sources] for port in (*ports, ports[0])]
-    slow, fast = (play(sent, 0, lane=lane, ipv6=True, room=512) for lane in (False, True))
+    slow, fast = (play(sent, 0, batched=batched, ipv6=True, room=512) for batched in (False, True))
     assert slow == fast
 
 
@@ -228,33 +239,14 @@ def test_a_table_that_turns_over(port: int, room: int) -> None:
     sent = [
         [frame(4, one, port, TCP, 2, 0) for one in range(start, start + 20)] for start in range(1, 181, 20)
     ]
-    slow, fast = (play(sent, 0, lane=lane, ipv6=True, room=room) for lane in (False, True))
+    slow, fast = (play(sent, 0, batched=batched, ipv6=True, room=room) for batched in (False, True))
     assert slow == fast
 
 
-def test_no_ipv6_batch_is_settled_where_ipv6_is_not_wanted() -> None:
+def test_no_ipv6_batch_counts_where_ipv6_is_not_wanted() -> None:
     """With -4 the frames of IPv6 mean nothing."""
     sent = [[frame(6, source, 10, TCP, 2, 0) for source in range(1, LEAST + 1)]]
-    assert play(sent, 0, lane=True, ipv6=False) == play([], 0, lane=True, ipv6=False)
-
-
-@pytest.mark.parametrize(
-    ("port", "protocol", "shape", "first", "ignored"),
-    [(10, TCP, 0, 3, 0), (10, TCP, 1, 3, 0), (10, UDP, 6, 3, 0), (59, TCP, 0, 0, 3), (30, TCP, 0, 0, 0)],
-    ids=["first", "options", "UDP", "guard", "later"],
-)
-@pytest.mark.parametrize("version", [4, 6])
-def test_the_lane_takes_the_packets_of_strangers(
-    version: int, port: int, protocol: int, shape: int, first: int, ignored: int
-) -> None:
-    """Of a flood on one port, once lines are held back, no packet is left for the general way."""
-    made, bucket = matcher(0, 64)
-    flood = [frame(version, source, port, protocol, 2, shape) for source in range(1, 4)]
-    size = len(flood[0])
-    records = b"".join(RECORD.pack(0, 0, size * at, size) for at in range(3))
-    local = frozenset({LOCAL4, LOCAL6})
-    left = list(strange(made, b"".join(flood), records, [0.0] * 3, local, ipv6=True))
-    assert ([], first, ignored, first + ignored) == (left, len(made.first), len(made.ignored), bucket.held)
+    assert play(sent, 0, batched=True, ipv6=False) == play([], 0, batched=True, ipv6=False)
 
 
 @settings(max_examples=200, deadline=None)
@@ -280,26 +272,3 @@ def test_stamps_in_order_are_told_to_a_millisecond(stamps: list[int], floor: flo
     found = times(records, 9.5, floor, 0.0, 0.02)
     wanted = [max(stamp / 1e6, floor) for stamp in sorted(stamps)]
     assert all(-1e-9 <= want - arrived <= 0.001 + 1e-9 for want, arrived in zip(wanted, found, strict=True))
-
-
-def test_a_backlog_is_judged_by_its_stamps() -> None:
-    """Packets that waited in the ring keep their distance."""
-    records = RECORD.pack(5, 0, 0, 0) + RECORD.pack(6, 500_000, 0, 0)
-    assert times(records, 9.0, 1.0, 0.0, 0.02) == [5.0, 6.5]
-
-
-@pytest.mark.parametrize("before", [0, 1, 700])
-def test_the_stamp_of_a_packet(before: int) -> None:
-    """A packet that is yielded has the kernel's stamp of its own record, whatever was settled before it."""
-    made, _ = matcher(0)
-    last = frame(4, 7, 50, TCP, 2, 0)
-    batch = [*(frame(4, 1 + n % 200, 10, TCP, 2, 0) for n in range(before)), last, last[:20]]
-    data = b"".join(batch)
-    at = [len(b"".join(batch[:n])) for n in range(len(batch))]
-    records = b"".join(RECORD.pack(1_000, n, at[n], len(one)) for n, one in enumerate(batch))
-    arrivals = [0.0] * len(batch)
-    found = {
-        packet[3]: stamp(records, place)
-        for _, place, packet in strange(made, data, records, arrivals, frozenset({LOCAL4}), ipv6=True)
-    }
-    assert found[50] == 1_000_000_000 + before

@@ -5,24 +5,33 @@ from __future__ import annotations
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from knockd.engine.decode import decode
-from knockd_bpf.build import Watch, build
-from knockd_bpf.fit import SMALLEST_LIMIT, fit
+from knockd.knocks.decode import decode
+from knockd_bpf.build import WatchedPorts, build_term
+from knockd_bpf.fit import SMALLEST_LIMIT, fit_term
 from knockd_bpf.layout import ETHERNET, layout_for
-from knockd_bpf.program import Program, assemble
-from knockd_bpf.render import render
+from knockd_bpf.program import Program, assemble_term
+from knockd_bpf.render import render_term
 from knockd_bpf.terms import Term
-from knockd_bpf.vm import run
+from knockd_bpf.vm import run_program
 from knockd_bpf.wire import DLT_EN10MB, DLT_LINUX_SLL, DLT_RAW, EXTENSION_HEADERS, TCP, UDP, Packet
-from tests.support.bpf import ADDRESSES, FLAG_BYTES, PORTS, RULES, SOURCES, Wire, watches, wires
-from tests.support.golden import Referee
+from tests.support.oracles.golden import Referee
+from tests.support.samples.prefilters import (
+    ADDRESSES,
+    FLAG_BYTES,
+    PORTS,
+    RULES,
+    SOURCES,
+    Wire,
+    watches,
+    wires,
+)
 
 BUDGET = settings(max_examples=150, deadline=None)
 LINKTYPES = (DLT_EN10MB, DLT_RAW, DLT_LINUX_SLL)
 
 locals_ = st.none() | st.frozensets(st.sampled_from(ADDRESSES), max_size=5)
 terms = st.builds(
-    lambda wanted, local, ipv6: build(wanted, local, ipv6=ipv6),
+    lambda wanted, local, ipv6: build_term(wanted, local, ipv6=ipv6),
     st.lists(watches, max_size=5),
     locals_,
     st.booleans(),
@@ -31,7 +40,7 @@ terms = st.builds(
 
 def passes(program: Program, linktype: int, frame: bytes) -> bool:
     """Our program's verdict on a captured frame."""
-    return run(program.instructions, *layout_for(linktype).view(frame)).verdict > 0
+    return run_program(program.instructions, *layout_for(linktype).view(frame)).verdict > 0
 
 
 @st.composite
@@ -46,7 +55,7 @@ def wanted_packets(draw: st.DrawFn) -> tuple[Term, Packet]:
     if door.flags is not None and protocol == TCP:
         flags = (flags | door.flags.must_set) & ~(door.flags.must_clear & ~door.flags.must_set)
         assume(door.flags.accepts(flags))
-    return build(doors, local), Packet(SOURCES[len(destination)], destination, protocol, port, flags)
+    return build_term(doors, local), Packet(SOURCES[len(destination)], destination, protocol, port, flags)
 
 
 @BUDGET
@@ -57,17 +66,17 @@ def test_what_a_door_wants_passes(wanted: tuple[Term, Packet], linktype: int) ->
     frame = Wire.of(packet).framed(linktype)
     assert decode(linktype, frame) == packet
     assert term.accepts(packet)
-    assert Referee(render(term), linktype).passes(frame)
-    assert passes(assemble(term, layout_for(linktype)), linktype, frame)
+    assert Referee(render_term(term), linktype).passes(frame)
+    assert passes(assemble_term(term, layout_for(linktype)), linktype, frame)
 
 
 @BUDGET
 @given(terms, st.lists(wires, min_size=1, max_size=40))
 def test_our_program_is_libpcaps(term: Term, frames: list[Wire]) -> None:
     """On every frame, whole or cut anywhere, and every link, our program and libpcap's give one verdict."""
-    text = render(term)
+    text = render_term(term)
     for linktype in LINKTYPES:
-        referee, program = Referee(text, linktype), assemble(term, layout_for(linktype))
+        referee, program = Referee(text, linktype), assemble_term(term, layout_for(linktype))
         for wire in frames:
             frame = wire.framed(linktype)
             verdict = passes(program, linktype, frame)
@@ -79,7 +88,7 @@ def test_our_program_is_libpcaps(term: Term, frames: list[Wire]) -> None:
 def test_nothing_strange_passes(term: Term, frames: list[Wire]) -> None:
     """What passes and is whole, decode takes and the term accepts; extension headers alone are let by."""
     for linktype in LINKTYPES:
-        program = assemble(term, layout_for(linktype))
+        program = assemble_term(term, layout_for(linktype))
         for wire in frames:
             frame = wire.framed(linktype)
             if not wire.whole or wire.number in EXTENSION_HEADERS or not passes(program, linktype, frame):
@@ -93,7 +102,7 @@ def test_nothing_strange_passes(term: Term, frames: list[Wire]) -> None:
 @given(terms, st.lists(wires, min_size=1, max_size=30))
 def test_what_the_term_accepts_passes(term: Term, frames: list[Wire]) -> None:
     """Whatever decode makes of a frame, when the term accepts it the frame passes: never narrower."""
-    program = assemble(term, ETHERNET)
+    program = assemble_term(term, ETHERNET)
     for wire in frames:
         frame = wire.framed(DLT_EN10MB)
         packet = decode(DLT_EN10MB, frame)
@@ -105,7 +114,7 @@ def test_what_the_term_accepts_passes(term: Term, frames: list[Wire]) -> None:
 @given(
     st.lists(
         st.builds(
-            Watch,
+            WatchedPorts,
             st.frozensets(
                 st.tuples(st.sampled_from((TCP, UDP)), st.integers(0, 65_535)), min_size=10, max_size=40
             ),
@@ -117,11 +126,11 @@ def test_what_the_term_accepts_passes(term: Term, frames: list[Wire]) -> None:
     ),
     st.lists(wires, max_size=20),
 )
-def test_fitting_never_narrows(doors: list[Watch], frames: list[Wire]) -> None:
+def test_fitting_never_narrows(doors: list[WatchedPorts], frames: list[Wire]) -> None:
     """A program made to fit passes all that the exact one passes, and is libpcap's of its own text."""
-    term = build(doors, frozenset(ADDRESSES))
-    exact, fitted = assemble(term, ETHERNET), fit(term, ETHERNET, SMALLEST_LIMIT)
-    referee = Referee(render(fitted.term), DLT_EN10MB)
+    term = build_term(doors, frozenset(ADDRESSES))
+    exact, fitted = assemble_term(term, ETHERNET), fit_term(term, ETHERNET, SMALLEST_LIMIT)
+    referee = Referee(render_term(fitted.term), DLT_EN10MB)
     knocks = [
         Wire.of(Packet(SOURCES[len(address)], address, protocol, port, flags))
         for door in doors
@@ -174,7 +183,7 @@ def test_our_machine_is_libpcaps(
     assert referee is not None
     for wire in frames:
         frame = wire.framed(DLT_EN10MB)
-        assert referee.passes(frame) == (run(referee.rows, frame).verdict > 0)
+        assert referee.passes(frame) == (run_program(referee.rows, frame).verdict > 0)
 
 
 @BUDGET
@@ -194,7 +203,7 @@ def test_our_machine_is_libpcaps(
 )
 def test_term_and_program_agree_on_packets(term: Term, packets: list[Packet]) -> None:
     """Without extension headers the program passes exactly what the term accepts."""
-    program = assemble(term, ETHERNET)
+    program = assemble_term(term, ETHERNET)
     for packet in packets:
         plain = packet._replace(
             source=SOURCES[len(packet.destination)], flags=packet.flags * (packet.protocol == TCP)

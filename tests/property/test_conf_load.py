@@ -10,18 +10,11 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from knockd_conf import (
-    MAX_STEPS,
-    Config,
-    ConfigError,
-    Door,
-    FlagRule,
-    Protocol,
-    Reknock,
-    Step,
-    TrustPolicy,
-)
+from knockd_conf.errors import ConfigError
 from knockd_conf.load import load
+from knockd_conf.model import MAX_STEPS, Config, Door, FlagRule, Reknock, Step
+from knockd_conf.protocol import Protocol
+from knockd_conf.trust import TrustPolicy
 
 BOUNDED = settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -206,7 +199,7 @@ def test_good_text(tmp_path: Path, expected: list[Door], in_template: bool) -> N
         else:
             lines += [f"[{door.name}]", *rest, sequence]
     found = read(tmp_path, "\n".join(lines).encode()).doors
-    place = ("path", "line", "inherited", "occurrence")
+    place = ("path", "line", "inherited", "occurrence", "places")
     assert [fields_of(door, *place) for door in expected] == [fields_of(door, *place) for door in found]
     names = [door.name for door in expected]
     assert [names[:before].count(name) for before, name in enumerate(names)] == [d.occurrence for d in found]

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from impacket import ImpactDecoder, ImpactPacket
 
-from knockd.edge.debug import packet_printer
-from knockd.engine.decode import decode
+from knockd.knocks.decode import decode
+from knockd.worker.packet_printer import packet_printer
 from knockd_bpf.wire import MAX_EXTENSION_HEADERS, TCP, UDP, Packet
-from tests.support.headers import (
+from tests.support.samples.headers import (
     DESTINATION,
     HOP_BY_HOP,
     LINKTYPES,

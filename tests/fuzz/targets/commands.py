@@ -1,5 +1,7 @@
 """A command that needs no shell has the words that a shell finds; what is put into one stays one word.
 
+What is certain of a command can be found of any.
+
 The input is a door's name, an interface's name and a command, each on its line.
 """
 
@@ -7,8 +9,9 @@ from __future__ import annotations
 
 import shlex
 
-from knockd.engine.commands import environment, expand, words
-from knockd.engine.leases import Knock
+from knockd.leases.commands import environment, expand, words
+from knockd.leases.values import Knock
+from knockd_conf.command_facts import find_facts
 from knockd_conf.model import Door
 
 SOURCE, DESTINATION = "2001:db8::1", "fd00::1"
@@ -25,3 +28,6 @@ def check(data: bytes) -> None:
     expanded = expand(command, knock)
     found = words(expanded)
     assert found is None or found == shlex.split(expanded)
+    facts = find_facts(door)
+    assert len(facts) == len(door.commands())
+    assert "" not in [program for one in facts for program in one.programs]

@@ -14,10 +14,11 @@ from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from unittest.mock import patch
 
-from knockd_conf import MAX_STEPS, Config, ConfigError, Door, Options, TrustPolicy
-from knockd_conf.errors import Problem
+from knockd_conf.errors import ConfigError, Problem
 from knockd_conf.load import load
+from knockd_conf.model import MAX_STEPS, Config, Door, Options
 from knockd_conf.source import Source
+from knockd_conf.trust import TrustPolicy
 
 FOLDER = PurePosixPath("/etc/knockd")
 HOST = "web1.example.org"
@@ -37,15 +38,15 @@ class Memory:
         self.files = {**found, str(FOLDER / "knockd.conf"): first}
         self.path = self
 
-    def read(self, path: str, _policy: TrustPolicy) -> Source:
-        """As knockd_conf.source.read."""
+    def read_source(self, path: str, _policy: TrustPolicy) -> Source:
+        """As knockd_conf.source.read_source."""
         plain = str(PurePosixPath(path))
         if plain not in self.files:
             return Source(path, None, (Problem(path, None, None, "expected a readable file, got none"),))
         return Source(path, self.files[plain], (), identity=(1, list(self.files).index(plain)))
 
-    def listing(self, _folder: str, _policy: TrustPolicy) -> tuple[Problem, ...]:
-        """As knockd_conf.source.listing: every folder may be searched."""
+    def judge_folder(self, _folder: str, _policy: TrustPolicy) -> tuple[Problem, ...]:
+        """As knockd_conf.source.judge_folder: every folder may be searched."""
         return ()
 
     def glob(self, pattern: str) -> list[str]:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from ipaddress import ip_address
 
-from knockd.engine.decode import decode, decoder_for
-from knockd_bpf.build import Watch, build
+from knockd.knocks.decode import decode, decoder_for
+from knockd_bpf.build import WatchedPorts, build_term
 from knockd_bpf.layout import layout_for
-from knockd_bpf.program import assemble
-from knockd_bpf.vm import run
+from knockd_bpf.program import assemble_term
+from knockd_bpf.vm import run_program
 from knockd_bpf.wire import DLT_EN10MB, DLT_LINUX_SLL, TCP, UDP, Packet
-from tests.support.headers import LINKTYPES
+from tests.support.samples.headers import LINKTYPES
 
 BEFORE, BEHIND = b"\x86\xdd\x60\xff\x45", b"\x06\x45\x11\xff" * 16
 """What lies around the frame in the capture's buffer: bytes that mean something where they do not belong."""
@@ -36,8 +36,8 @@ def check(data: bytes) -> None:
 def passes(linktype: int, frame: bytes, packet: Packet) -> bool:
     """Whether a frame passes the filter of a door that asks for just that packet."""
     port, layout = (packet.protocol, packet.port), layout_for(linktype)
-    term = build([Watch(frozenset({port}), None, frozenset({packet.destination}))], None)
-    return run(assemble(term, layout).instructions, *layout.view(frame)).verdict > 0
+    term = build_term([WatchedPorts(frozenset({port}), None, frozenset({packet.destination}))], None)
+    return run_program(assemble_term(term, layout).instructions, *layout.view(frame)).verdict > 0
 
 
 def untagged(linktype: int, frame: bytes) -> bytes:

@@ -11,7 +11,9 @@ from binascii import crc32
 from ipaddress import ip_address
 from math import isfinite
 
-from knockd.engine.journal import VERSION, Record, encode, parse
+from knockd.leases.journal import MAX_COMMANDS, MAX_SECONDS, MAX_SERIAL, READ, Record, parse
+from knockd.leases.journal_layout import encode
+from knockd_conf.text import address_text
 
 _UNSUMMED = re.compile(rb"^! ([^\n]*)$", re.MULTILINE)
 
@@ -27,7 +29,9 @@ def check(data: bytes) -> None:
     assert found.damaged >= 0
     for record in found.journal.records:
         _check(record)
-    if found.version == VERSION:
+    assert 0 <= found.journal.serial < MAX_SERIAL
+    assert len({record.id for record in found.journal.records}) == len(found.journal.records)
+    if found.version in READ:
         again = parse(encode(found.journal))
         assert (again.journal, again.damaged) == (found.journal, 0)
     else:
@@ -36,11 +40,16 @@ def check(data: bytes) -> None:
 
 def _check(record: Record) -> None:
     """What a record holds can be put into a command and a log line."""
-    assert str(ip_address(record.source)) == record.source
-    assert str(ip_address(record.destination)) == record.destination
+    assert address_text(ip_address(record.source).packed) == record.source
+    assert address_text(ip_address(record.destination).packed) == record.destination
     assert "%" not in record.source
     assert record.stop
     assert record.max_commands >= 1
     assert isfinite(record.deadline)
-    for text in (record.id, record.door, record.interface, record.stop):
-        assert b"\0" not in text.encode("utf-8", "surrogateescape"), "no process takes it"
+    assert 0 <= record.cmd_timeout <= MAX_SECONDS
+    assert 0 <= record.command_deadline <= MAX_SECONDS
+    assert record.max_commands <= MAX_COMMANDS
+    for text, most in ((record.id, 64), (record.door, 128), (record.interface, 128), (record.stop, 65_536)):
+        data = text.encode("utf-8", "surrogateescape")
+        assert b"\0" not in data, "no process takes it"
+        assert len(data) <= most

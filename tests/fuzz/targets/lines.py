@@ -1,46 +1,40 @@
-"""Whatever the names and reasons in an event, it is one line of printable text, or one JSON object in a line.
+"""Whatever the texts in an event, it is one line of printable text, or one JSON object in a line.
 
-The input is a byte that chooses the event, and a line of text for each field.
+The input is a byte that chooses the event, and a line of text for each field. The same text is then parsed as
+a classic line: the outcome is an event with fields of its own, or none.
 """
 
 from __future__ import annotations
 
 import json
-from string import Formatter
 
-from knockd.edge.logs import render
-from knockd.engine.texts import CLASSIC
+from knockd.log.catalogue import EVENTS, FIELDS
+from knockd.log.classic import parse_classic
+from knockd.log.render import render
 from knockd_conf.model import LogFormat
+from knockd_conf.text import well_formed
 
-EVENTS = sorted(CLASSIC.items())
-NUMBERS = {
-    "count",
-    "seconds",
-    "stage",
-    "status",
-    "share",
-    "kib",
-    "bytes",
-    "most",
-    "tries",
-    "places",
-    "version",
-}
+NAMES = sorted(EVENTS)
 
 
 def check(data: bytes) -> None:
-    """Render one event with these texts in its fields."""
-    event, form = EVENTS[data[0] % len(EVENTS) if data else 0]
+    """Render one event with these texts in its fields, and parse each of them and the line."""
+    event = NAMES[data[0] % len(NAMES) if data else 0]
     texts = data[1:].decode("utf-8", "surrogateescape").split("\n")
-    names = {name for _, name, _, _ in Formatter().parse(form) if name} - {"who"}
+    names = sorted(EVENTS[event].fields - {"ip"})
     fields: dict[str, object] = {
-        name: 7 if name in NUMBERS else texts[at % len(texts)] for at, name in enumerate(sorted(names))
+        name: texts[at % len(texts)] if FIELDS[name][0] is str else 7 for at, name in enumerate(names)
     }
-    if "{who}" in form:
+    if "ip" in EVENTS[event].fields:
         fields |= {"ip": "192.0.2.1", "host": texts[-1]}
-    assert render(LogFormat.CLASSIC, "info", event, **fields).isprintable()
-    text = render(LogFormat.JSON, "info", event, **fields)
+    line = render(LogFormat.CLASSIC, event, **fields)
+    assert line.isprintable()
+    for text in (line, *texts):
+        found = parse_classic(text)
+        assert found is None or found[1].keys() - {"host"} <= EVENTS[found[0]].fields
+    text = render(LogFormat.JSON, event, **fields)
     assert text.isascii()
     assert text.isprintable()
-    found = json.loads(text)
-    assert [found[name] for name in fields] == list(fields.values())
+    entry = json.loads(text)
+    shown = [well_formed(value) if isinstance(value, str) else value for value in fields.values()]
+    assert [entry[name] for name in fields] == shown

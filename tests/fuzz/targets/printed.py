@@ -5,9 +5,9 @@ The first byte of the input chooses the link type; the rest is the frame.
 
 from __future__ import annotations
 
-from knockd.edge.debug import packet_printer
-from knockd.engine.decode import decode
-from tests.support.headers import LINKTYPES
+from knockd.knocks.decode import decode
+from knockd.worker.packet_printer import packet_printer
+from tests.support.samples.headers import LINKTYPES
 
 packet_line = packet_printer()
 

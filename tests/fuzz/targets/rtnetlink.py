@@ -5,14 +5,14 @@ The input is what one receive returns.
 
 from __future__ import annotations
 
-from knockd.engine.rtnetlink import Address, DefaultRoute, Link, messages, read
+from knockd.net.rtnetlink import Address, DefaultRoute, Link, parse_message, split_messages
 
 
 def check(data: bytes) -> None:
     """Read every message of one datagram."""
-    for count, (kind, payload) in enumerate(messages(data), 1):
+    for count, (kind, payload) in enumerate(split_messages(data), 1):
         assert count * 16 <= len(data)
-        found = read(kind, payload)
+        found = parse_message(kind, payload)
         if found is None:
             continue
         thing, gone = found

@@ -6,54 +6,70 @@ The input is eight bytes a turn: what happens, and the fields of a message where
 from __future__ import annotations
 
 from contextlib import suppress
-from struct import Struct
+from dataclasses import replace
+from unittest.mock import patch
 
-from knockd.edge.link import View
-from tests.support.house import House
+from knockd.keeper.messages import Messages
+from knockd.keeper.settings import Loaded
+from knockd.keeper.worker_process import WorkerProcess
+from knockd.process.verbs import FIELDS, VERBS, Message, encode
+from tests.support.doubles.fake_kernel import ETH0
+from tests.support.doubles.linked_workers import CONFIG, READY, LinkedWorkers
 
-MESSAGE = Struct("=BBHHHQ16s16s")
 MAX_TURNS = 64
-REPLACE, ASK, TIME, RAW, TEXT = range(16, 21)
+REPLACE, ASK, TIME, RAW = range(16, 20)
+ODD_VERSION = 224
 
 
 def check(data: bytes) -> None:
     """Let packet processes speak to a supervisor."""
-    house = House()
+    workers = LinkedWorkers()
+    hear = Messages.hear
 
-    def heard() -> None:
-        number = int(house.told[-1].split()[1])
-        assert number in house.running(), "heard of one that was let go"
+    def hear_one_that_counts(
+        messages: Messages, worker: WorkerProcess, message: Message, *, changing: bool
+    ) -> bool:
+        assert worker.link.fileno() >= 0, "heard of one that was let go"
+        return hear(messages, worker, message, changing=changing)
 
-    house.on_heard = heard
     try:
-        house.supervisor.replace()
-        for at in range(0, min(len(data) - 7, 8 * MAX_TURNS), 8):
-            _turn(house, data[at : at + 8])
-            assert len(house.running()) <= 2
-            assert house.supervisor.current is None or house.supervisor.current.link.fileno() >= 0
+        with patch.object(Messages, "hear", hear_one_that_counts):
+            workers.supervisor.begin()
+            workers.say(0, READY)
+            for at in range(0, min(len(data) - 7, 8 * MAX_TURNS), 8):
+                _turn(workers, data[at : at + 8])
+                assert len(workers.running()) <= 2
     finally:
-        house.supervisor.stop()
-        for end in house.ends:
-            end.close()
-    assert house.loop.readers == {}
+        workers.close()
 
 
-def _turn(house: House, turn: bytes) -> None:
-    what, door, stage, interface, version, speaker, *rest = turn
-    what %= 21
+def _turn(workers: LinkedWorkers, turn: bytes) -> None:
+    what, version, speaker = turn[0] % 20, turn[4], turn[5]
     if what == REPLACE:
-        house.supervisor.replace()
+        workers.supervisor.adopt(Loaded(CONFIG, None))
     elif what == ASK:
-        house.supervisor.ask(1.0)
-        house.supervisor.tell_all(View())
+        workers.supervisor.ask(1.0)
+        workers.kernel.there = (replace(ETH0, addresses=frozenset({turn[1:5]})),)
+        workers.kernel.tell(overflow=True)
     elif what == TIME:
-        for timer in [timer for timer in house.loop.timers if not timer.cancelled][:1]:
+        for timer in [timer for timer in workers.loop.timers if not timer.cancelled][:1]:
             timer.cancel()
             timer.callback()
     else:
-        fields = (what, version % 8, door % 4, stage % 40, interface % 4, speaker, bytes(rest), b"")
-        message = turn if what == RAW else MESSAGE.pack(*fields)
-        message += turn * (door % 4) if what == TEXT else b""
+        message = bytearray(turn if what == RAW else encode(_message(turn)))
+        if version >= ODD_VERSION:
+            message[1] = version % 8
         with suppress(BrokenPipeError, BlockingIOError):
-            house.ends[speaker % len(house.ends)].send(message)
-    house.loop.deliver()
+            workers.ends[speaker % len(workers.ends)].send(message)
+    workers.loop.deliver()
+
+
+def _message(turn: bytes) -> Message:
+    """A message of the verb that the first byte chooses; some of its fields are out of bounds."""
+    what, door, stage, interface, _, speaker, *rest = turn
+    verb = VERBS[what % len(VERBS)]
+    chosen = {"door": door % 4, "stage": stage % 40, "interface": interface % 4}
+    forms = {"address": bytes(rest).ljust(4, b"\0"), "text": "x" * stage, "?": bool(stage % 2), "B": speaker}
+    values = [chosen.get(name, forms.get(FIELDS[name].code, speaker)) for name in verb.message._fields]
+    message: Message = verb.message._make(values)
+    return message

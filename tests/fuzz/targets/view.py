@@ -1,18 +1,21 @@
-"""A view of any doors, ports, interfaces and addresses is read by the packet process as the keeper meant it.
+"""A view of any watches, interfaces and addresses is read by the packet process as the keeper meant it.
 
-The input is cut up: after one byte for the kind come an address or ports, by their length.
+The input is cut up: after one byte for the kind come an address or a watch, by their length.
 """
 
 from __future__ import annotations
 
-from knockd.edge.link import MAX_MESSAGE, View
-from knockd_conf import MAX_STEPS, Protocol, Step
+from knockd.knocks.watch import Watch
+from knockd.process.link import MAX_MESSAGE
+from knockd.process.view import View
+from knockd_conf.model import MAX_STEPS, FlagRule, Step
+from knockd_conf.protocol import Protocol
 
 
 def view_of(data: bytes) -> View:
     """A view that these bytes choose."""
     addresses: dict[str, frozenset[bytes]] = {}
-    sequences: dict[int, tuple[Step, ...]] = {}
+    watches: list[Watch] = []
     at = 0
     while at + 2 <= len(data):
         kind, size = data[at], data[at + 1] % 65
@@ -23,10 +26,26 @@ def view_of(data: bytes) -> View:
             packed = part[: 4 if kind % 4 else 16]
             addresses[name] = addresses.get(name, frozenset()) | {packed}
         else:
-            ports = [int.from_bytes(part[i : i + 2], "big") for i in range(0, len(part) - 1, 2)]
-            protocol = Protocol.UDP if kind & 2 else Protocol.TCP
-            sequences[kind] = tuple(Step(port, protocol) for port in ports[:MAX_STEPS])
-    return View(addresses, sequences)
+            watches.append(_watch(kind, part))
+    own = frozenset({data[:4]}) if len(data) % 3 else None
+    return View(addresses, tuple(watches) if watches else None, own, begin=len(data) % 2 > 0)
+
+
+def _watch(kind: int, part: bytes) -> Watch:
+    ports = [int.from_bytes(part[i : i + 2], "big") for i in range(0, len(part) - 1, 2)]
+    protocol = Protocol.UDP if kind & 2 else Protocol.TCP
+    steps = tuple(Step(port, protocol) for port in ports[:MAX_STEPS])
+    return Watch(
+        door=kind,
+        steps=steps,
+        flags=FlagRule(kind, 255 - kind) if kind & 4 else None,
+        target=frozenset({part[:4]}) if kind & 8 and len(part) >= 4 else frozenset(),
+        seq_timeout=kind / 10,
+        seq_cooldown=len(part) / 7,
+        once=kind & 16 > 0,
+        serial=len(part),
+        guards=steps[1:] if kind & 32 else (),
+    )
 
 
 def check(data: bytes) -> None:
@@ -34,4 +53,4 @@ def check(data: bytes) -> None:
     view = view_of(data)
     encoded = view.encode()
     assert View.decode(encoded) == view
-    assert len(encoded) <= MAX_MESSAGE or len(data) > MAX_MESSAGE // 8
+    assert len(encoded) <= MAX_MESSAGE or len(data) > MAX_MESSAGE // 16

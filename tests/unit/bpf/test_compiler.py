@@ -8,15 +8,15 @@ import random
 import pytest
 
 from knockd_bpf import instruction as op
-from knockd_bpf.build import Watch, build
+from knockd_bpf.build import WatchedPorts, build_term
 from knockd_bpf.layout import COOKED, ETHERNET, RAW, Layout
-from knockd_bpf.program import Program, assemble
+from knockd_bpf.program import Program, assemble_term
 from knockd_bpf.terms import Group, Term
-from knockd_bpf.vm import run
+from knockd_bpf.vm import run_program
 from knockd_bpf.wire import EXTENSION_HEADERS, TCP, UDP
 from knockd_conf.model import FlagRule
-from tests.support.headers import ipv4, ipv6, tcp, udp
-from tests.support.kernel import loads
+from tests.support.oracles.kernel import loads
+from tests.support.samples.headers import ipv4, ipv6, tcp, udp
 
 OURS4, OURS6 = bytes([10, 0, 0, 1]), bytes.fromhex("fd000000000000000000000000000001")
 OURS = frozenset({OURS4, OURS6})
@@ -32,7 +32,7 @@ def term(protocol: int = TCP, flags: FlagRule | None = SYN, *, ipv6: bool = True
 
 def passes(program: Program, layout: Layout, packet: bytes) -> bool:
     """Whether a packet passes on a link of ``layout``."""
-    return run(program.instructions, *layout.wrap(packet)).verdict > 0
+    return run_program(program.instructions, *layout.wrap(packet)).verdict > 0
 
 
 @LAYOUTS
@@ -50,33 +50,35 @@ def passes(program: Program, layout: Layout, packet: bytes) -> bool:
 )
 def test_verdicts(layout: Layout, build_packet, transport: bytes, protocol: int, verdict: bool) -> None:  # type: ignore[no-untyped-def]
     """On every link and in both versions the wanted ports pass, and nothing else."""
-    assert verdict is passes(assemble(term(), layout), layout, build_packet(transport, protocol))
+    assert verdict is passes(assemble_term(term(), layout), layout, build_packet(transport, protocol))
 
 
 @LAYOUTS
 def test_snaplen(layout: Layout) -> None:
     """The verdict on an accepted packet is how much of it to keep."""
-    program = assemble(term(), layout, snaplen=96)
-    assert run(program.instructions, *layout.wrap(ipv4(tcp(7000)))).verdict == 96
+    program = assemble_term(term(), layout, snaplen=96)
+    assert run_program(program.instructions, *layout.wrap(ipv4(tcp(7000)))).verdict == 96
 
 
 @LAYOUTS
 def test_nothing_is_wanted(layout: Layout) -> None:
     """An empty term rejects in one instruction."""
-    assert run(assemble(Term((), ipv6=True), layout).instructions, *layout.wrap(ipv4(tcp(7000)))) == (0, 1)
+    assert run_program(
+        assemble_term(Term((), ipv6=True), layout).instructions, *layout.wrap(ipv4(tcp(7000)))
+    ) == (0, 1)
 
 
 @LAYOUTS
 @pytest.mark.parametrize("header", sorted(EXTENSION_HEADERS))
 def test_extension_headers(layout: Layout, header: int) -> None:
     """Every extension header lets a packet to us pass."""
-    assert passes(assemble(term(), layout), layout, ipv6(tcp(1), header))
+    assert passes(assemble_term(term(), layout), layout, ipv6(tcp(1), header))
 
 
 @LAYOUTS
 def test_no_other_next_header_passes(layout: Layout) -> None:
     """Of 256 next headers only those of extensions and the wanted protocol pass."""
-    program = assemble(term(), layout)
+    program = assemble_term(term(), layout)
     passing = {number for number in range(256) if passes(program, layout, ipv6(tcp(7000), number))}
     assert EXTENSION_HEADERS | {TCP} == passing
 
@@ -84,19 +86,19 @@ def test_no_other_next_header_passes(layout: Layout) -> None:
 @LAYOUTS
 def test_ipv4_only_knows_no_ipv6(layout: Layout) -> None:
     """Where no IPv6 is wanted its packets leave before their next header is read."""
-    program = assemble(term(ipv6=False), layout)
-    assert run(program.instructions, *layout.wrap(ipv6(tcp(7000), 0))).steps <= 4
+    program = assemble_term(term(ipv6=False), layout)
+    assert run_program(program.instructions, *layout.wrap(ipv6(tcp(7000), 0))).steps <= 4
 
 
 def test_no_tcp_leaves_at_the_protocol() -> None:
     """Where no TCP is wanted a TCP packet leaves at the protocol field."""
-    program = assemble(term(UDP, None), ETHERNET)
-    assert run(program.instructions, *ETHERNET.wrap(ipv4(tcp(7000)))).steps == 5
+    program = assemble_term(term(UDP, None), ETHERNET)
+    assert run_program(program.instructions, *ETHERNET.wrap(ipv4(tcp(7000)))).steps == 5
 
 
 def test_versions_share_one_tree() -> None:
     """IPv4 and IPv6 each load the port, and ask for it in the same tests but for the first."""
-    program = assemble(term(), ETHERNET)
+    program = assemble_term(term(), ETHERNET)
     assert program.comments.count("destination port") == 2
     asked = [why for why in program.comments if why.startswith("port ")]
     assert len(asked) == len(set(asked)) + 1
@@ -106,7 +108,7 @@ def test_versions_share_one_tree() -> None:
 def test_ipv6_sets_the_header_length_only_for_leaves(flags: tuple[FlagRule, ...], times: int) -> None:
     """The length of the IPv6 header is known, so only leaves that read the flags of both versions need it."""
     groups = tuple(Group(TCP, rule, ((at, at),), OURS) for at, rule in enumerate(flags))
-    program = assemble(Term(groups, ipv6=True), ETHERNET)
+    program = assemble_term(Term(groups, ipv6=True), ETHERNET)
     assert times == sum(one.code == op.LDX_IMM for one in program.instructions)
 
 
@@ -115,50 +117,50 @@ def test_one_long_jump_at_most(number: int) -> None:
     """However large the tree, one long jump leads to the part of it that has the port."""
     draw = random.Random(number)
     wanted = [3 * one for one in draw.sample(range(21_000), number)]
-    watches = [Watch(frozenset((TCP, one) for one in wanted), SYN, frozenset())]
-    program = assemble(build(watches, OURS), ETHERNET)
+    watches = [WatchedPorts(frozenset((TCP, one) for one in wanted), SYN, frozenset())]
+    program = assemble_term(build_term(watches, OURS), ETHERNET)
     depth = math.ceil(math.log2(2 * number + 1))
     before, long_jump, end = 8, 1, 1
     for build_packet in (ipv4, ipv6):
         frames = (ETHERNET.wrap(build_packet(tcp(one + 1))) for one in wanted)
-        found = max(run(program.instructions, *frame).steps for frame in frames)
+        found = max(run_program(program.instructions, *frame).steps for frame in frames)
         assert found <= before + depth + long_jump + end
 
 
 def test_alike_doors_need_no_second_look_at_flags() -> None:
     """With one flag rule the flag byte is read once for each IP version, whatever the number of ports."""
-    program = assemble(term(), ETHERNET)
+    program = assemble_term(term(), ETHERNET)
     assert sum(why == "TCP flags" for why in program.comments) == 2
 
 
 def test_no_rule_no_flags() -> None:
     """A door without a flag rule never reads the flag byte."""
-    assert "TCP flags" not in assemble(term(flags=None), ETHERNET).comments
+    assert "TCP flags" not in assemble_term(term(flags=None), ETHERNET).comments
 
 
 def test_a_rule_within_a_door_without_one() -> None:
     """Where one door takes any flags on a port, another door's rule there is not asked for."""
     both = Term((Group(TCP, None, PORTS, OURS), Group(TCP, SYN, PORTS, OURS)), ipv6=True)
-    assert "TCP flags" not in assemble(both, ETHERNET).comments
+    assert "TCP flags" not in assemble_term(both, ETHERNET).comments
 
 
 @LAYOUTS
 @pytest.mark.parametrize("bit", range(13))
 def test_later_fragments(layout: Layout, bit: int) -> None:
     """A fragment that does not begin its packet is no knock, whatever its offset."""
-    assert not passes(assemble(term(), layout), layout, ipv4(tcp(7000), fragment=1 << bit))
+    assert not passes(assemble_term(term(), layout), layout, ipv4(tcp(7000), fragment=1 << bit))
 
 
 @pytest.mark.parametrize("fragment", [0, 0x2000, 0x4000])
 def test_first_fragments(fragment: int) -> None:
     """A packet that may not be fragmented passes, and so does the first of its fragments."""
-    assert passes(assemble(term(), ETHERNET), ETHERNET, ipv4(tcp(7000), fragment=fragment))
+    assert passes(assemble_term(term(), ETHERNET), ETHERNET, ipv4(tcp(7000), fragment=fragment))
 
 
 def test_two_rules() -> None:
     """A port of one rule does not pass with the flags of another."""
     two = Term((Group(TCP, FIN, ((1, 1),), OURS), Group(TCP, SYN, ((2, 2),), OURS)), ipv6=True)
-    program = assemble(two, ETHERNET)
+    program = assemble_term(two, ETHERNET)
     verdicts = [passes(program, ETHERNET, ipv4(tcp(port, flags))) for port in (1, 2) for flags in (1, 2, 16)]
     assert verdicts == [True, False, False, False, True, False]
 
@@ -167,7 +169,7 @@ def test_two_destinations() -> None:
     """A port of one destination does not pass for another."""
     routed = frozenset({bytes([10, 0, 0, 2])})
     two = Term((Group(TCP, SYN, ((1, 1),), OURS), Group(TCP, SYN, ((1, 2),), routed)), ipv6=True)
-    program = assemble(two, ETHERNET)
+    program = assemble_term(two, ETHERNET)
     addresses = ("10.0.0.1", "10.0.0.2", "10.0.0.3")
     verdicts = [
         passes(program, ETHERNET, ipv4(tcp(port), destination=one)) for port in (1, 2) for one in addresses
@@ -177,7 +179,7 @@ def test_two_destinations() -> None:
 
 def test_every_instruction_has_a_comment() -> None:
     """Each instruction says what it is for."""
-    program = assemble(term(), ETHERNET)
+    program = assemble_term(term(), ETHERNET)
     assert len(program) == len(program.comments)
     assert all(program.comments)
 
@@ -188,15 +190,15 @@ def test_the_kernel_takes_every_size(layout: Layout, number: int) -> None:
     """Small and large trees pass the kernel's checker."""
     draw = random.Random(number)
     ports = frozenset((draw.choice((TCP, UDP)), draw.randrange(65_536)) for _ in range(number))
-    assert loads(assemble(build([Watch(ports, SYN, frozenset())], OURS), layout))
+    assert loads(assemble_term(build_term([WatchedPorts(ports, SYN, frozenset())], OURS), layout))
 
 
 def test_long_jumps_lead_where_short_ones_would() -> None:
     """In a tree far beyond 8-bit jumps exactly the wanted ports pass."""
     draw = random.Random(8)
     wanted = frozenset(draw.sample(range(65_536), 1500))
-    program = assemble(
-        build([Watch(frozenset((TCP, one) for one in wanted), SYN, frozenset())], OURS), ETHERNET
+    program = assemble_term(
+        build_term([WatchedPorts(frozenset((TCP, one) for one in wanted), SYN, frozenset())], OURS), ETHERNET
     )
     probed = sorted({*wanted, *(one + 1 for one in wanted if one < 65_535), 0, 65_535})
     assert [one in wanted for one in probed] == [passes(program, ETHERNET, ipv4(tcp(one))) for one in probed]

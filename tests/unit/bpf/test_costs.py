@@ -8,50 +8,52 @@ from itertools import pairwise
 
 import pytest
 
-from knockd_bpf.build import Watch, build
+from knockd_bpf.build import WatchedPorts, build_term
 from knockd_bpf.costs import Costs, costs
-from knockd_bpf.fit import Fitted, fit
+from knockd_bpf.fit import Fitted, fit_term
 from knockd_bpf.layout import COOKED, ETHERNET, RAW, Layout
-from knockd_bpf.segments import fill, lay
+from knockd_bpf.port_map import fill_gaps, lay_ports
 from knockd_bpf.terms import Group, Term
-from knockd_bpf.vm import run
+from knockd_bpf.vm import run_program
 from knockd_bpf.wire import TCP, UDP
 from knockd_conf.model import FlagRule
-from tests.support.headers import ipv4, ipv6, tcp
+from tests.support.samples.headers import ipv4, ipv6, tcp
 
 OURS = frozenset({bytes([192, 0, 2, 1]), bytes(15) + b"\1", b"\xfe\x80" + bytes(13) + b"\1"})
 SYN = FlagRule(2, 0)
 
 
-def doors(number: int, seed: int = 1) -> list[Watch]:
+def doors(number: int, seed: int = 1) -> list[WatchedPorts]:
     """Doors of three random ports with both neighbours of each as guards."""
     draw = random.Random(seed)
     steps = [[draw.randrange(1, 65_535) for _ in range(3)] for _ in range(number)]
     return [
-        Watch(frozenset((TCP, one) for port in ports for one in (port - 1, port, port + 1)), SYN, frozenset())
+        WatchedPorts(
+            frozenset((TCP, one) for port in ports for one in (port - 1, port, port + 1)), SYN, frozenset()
+        )
         for ports in steps
     ]
 
 
-def mixed(number: int) -> list[Watch]:
+def mixed(number: int) -> list[WatchedPorts]:
     """The same doors with UDP ones, several flag rules and a target among them."""
     rules = (SYN, FlagRule(2, 0x10), FlagRule(1, 0))
-    plain = [Watch(one.ports, rules[at % 3], frozenset()) for at, one in enumerate(doors(number))]
+    plain = [WatchedPorts(one.ports, rules[at % 3], frozenset()) for at, one in enumerate(doors(number))]
     udp = frozenset((UDP, port) for watch in doors(number // 2, 2) for _, port in watch.ports)
     target = frozenset({bytes([198, 51, 100, 7])})
-    return [*plain, Watch(udp, None, frozenset()), Watch(doors(1, 3)[0].ports, SYN, target)]
+    return [*plain, WatchedPorts(udp, None, frozenset()), WatchedPorts(doors(1, 3)[0].ports, SYN, target)]
 
 
-def of(watches: list[Watch], layout: Layout = ETHERNET) -> Costs:
+def of(watches: list[WatchedPorts], layout: Layout = ETHERNET) -> Costs:
     """The costs of doors on a link."""
-    fitted = fit(build(watches, OURS), layout)
+    fitted = fit_term(build_term(watches, OURS), layout)
     return costs(fitted.program, fitted.term, layout)
 
 
 @pytest.mark.parametrize("layout", [ETHERNET, RAW, COOKED], ids=lambda one: one.name)
 @pytest.mark.parametrize("number", [1, 2, 10, 50, 200, 1000])
 def test_bounds(number: int, layout: Layout) -> None:
-    """Data costs at most 10 (IPv6: 9) instructions, a SYN to a strange port at most 12 + 2 log2(ranges)."""
+    """At most 10 (IPv6: 9) instructions for data, 12 + 2 log2(ranges) for a SYN to a port of no door."""
     found = of(doors(number), layout)
     assert found.data_ipv4 is not None
     assert found.data_ipv6 is not None
@@ -81,23 +83,23 @@ def dearest(term: Term, fitted: Fitted, address: bytes) -> int:
     One port stands for each segment of the fitted term: all ports of a segment take one way.
     """
     asked = {port for group in term.groups for low, high in group.ranges for port in range(low, high + 1)}
-    firsts = [first for first, _ in fill(lay(fitted.term)[TCP])] + [65_536]
+    firsts = [first for first, _ in fill_gaps(lay_ports(fitted.term)[TCP])] + [65_536]
     segments = (range(*both) for both in pairwise(firsts))
-    strange = [next((port for port in segment if port not in asked), None) for segment in segments]
+    unwanted = [next((port for port in segment if port not in asked), None) for segment in segments]
     build_packet = ipv6 if len(address) == 16 else ipv4
     where = str(ip_address(address))
-    frames = (ETHERNET.wrap(build_packet(tcp(one), destination=where)) for one in strange if one is not None)
-    return max(run(fitted.program.instructions, *frame).steps for frame in frames)
+    frames = (ETHERNET.wrap(build_packet(tcp(one), destination=where)) for one in unwanted if one is not None)
+    return max(run_program(fitted.program.instructions, *frame).steps for frame in frames)
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_widened_ranges_keep_the_bound(seed: int) -> None:
-    """In a widened range a strange port costs address comparisons too: 29 steps, and 33 of 33.9 in IPv6.
+    """In a widened range a port of no door costs address comparisons too: 29 steps, and 33 of 33.9 in IPv6.
 
     The second of two IPv6 addresses takes one comparison more.
     """
-    term = build(doors(1000, seed), OURS)
-    fitted = fit(term, ETHERNET)
+    term = build_term(doors(1000, seed), OURS)
+    fitted = fit_term(term, ETHERNET)
     assert fitted.widened > 0
     ipv6_first, ours4, ipv6_second = (dearest(term, fitted, address) for address in sorted(OURS))
     assert (29, 33, 34) == (ours4, ipv6_first, ipv6_second)
@@ -105,21 +107,21 @@ def test_widened_ranges_keep_the_bound(seed: int) -> None:
 
 
 def test_ethernet_in_numbers() -> None:
-    """One door of one port: eight instructions for data, ten for a strange SYN."""
-    watches = [Watch(frozenset({(TCP, 7000)}), SYN, frozenset())]
+    """One door of one port: eight instructions for data, ten for a SYN to another port."""
+    watches = [WatchedPorts(frozenset({(TCP, 7000)}), SYN, frozenset())]
     assert Costs(data_ipv4=8, data_ipv6=8, syn_ipv4=10, syn_ipv6=10, ranges=1) == of(watches)
 
 
 def test_without_a_flag_rule_data_costs_what_a_syn_costs() -> None:
     """Where a door takes any flags, data packets go through the ports too."""
-    found = of([Watch(frozenset({(TCP, 7000)}), None, frozenset())])
+    found = of([WatchedPorts(frozenset({(TCP, 7000)}), None, frozenset())])
     assert (found.syn_ipv4, found.syn_ipv6) == (found.data_ipv4, found.data_ipv6)
 
 
-def test_no_strange_port() -> None:
-    """Where every port is wanted no packet is strange."""
+def test_every_port_wanted() -> None:
+    """Where every port is wanted the costs are None: no packet is to a port of no door."""
     term = Term((Group(TCP, SYN, ((0, 65_535),), OURS),), ipv6=True)
-    found = costs(fit(term, ETHERNET).program, term, ETHERNET)
+    found = costs(fit_term(term, ETHERNET).program, term, ETHERNET)
     assert Costs(None, None, None, None, 1) == found
 
 

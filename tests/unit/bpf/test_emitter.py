@@ -5,7 +5,7 @@ from __future__ import annotations
 from knockd_bpf import instruction as op
 from knockd_bpf.emitter import Emitter
 from knockd_bpf.instruction import Instruction
-from knockd_bpf.vm import Run, run
+from knockd_bpf.vm import Run, run_program
 
 
 def test_order() -> None:
@@ -38,7 +38,7 @@ def test_do_goes_on_elsewhere() -> None:
     second = emit.ret(2, "second")
     emit.ret(1, "first")
     emit.do(op.LDX_IMM, 0, second, "load")
-    assert Run(2, 3) == run(emit.finish()[0], b"")
+    assert Run(2, 3) == run_program(emit.finish()[0], b"")
 
 
 def test_do_goes_on_at_a_test_elsewhere() -> None:
@@ -50,7 +50,7 @@ def test_do_goes_on_at_a_test_elsewhere() -> None:
     emit.do(op.LD_B_ABS, 0, asked, "load")
     instructions, comments = emit.finish()
     assert comments[:2] == ("load", "{k}?")
-    assert [Run(9, 3), Run(0, 3)] == [run(instructions, frame) for frame in (b"\7", b"\6")]
+    assert [Run(9, 3), Run(0, 3)] == [run_program(instructions, frame) for frame in (b"\7", b"\6")]
 
 
 def test_far_return_is_repeated() -> None:
@@ -62,7 +62,7 @@ def test_far_return_is_repeated() -> None:
         at = emit.test(op.JEQ_K, number, reject, at, "{k}?")
     emit.do(op.LD_B_ABS, 0, at, "load")
     instructions, _ = emit.finish()
-    assert Run(0, 603 - 7 - 1) == run(instructions, b"\7")
+    assert Run(0, 603 - 7 - 1) == run_program(instructions, b"\7")
     assert all(one.jt <= 255 and one.jf <= 255 for one in instructions)
 
 
@@ -77,4 +77,4 @@ def test_far_code_is_reached_by_a_long_jump() -> None:
         at = emit.test(op.JEQ_K, number + 1000, accept, at, "{k}?")
     at = emit.test(op.JEQ_K, 7, far, at, "{k}?")
     emit.do(op.LD_B_ABS, 0, at, "load")
-    assert Run(9, 5) == run(emit.finish()[0], b"\7")
+    assert Run(9, 5) == run_program(emit.finish()[0], b"\7")

@@ -7,15 +7,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from knockd_bpf.build import Watch, build
-from knockd_bpf.fit import SMALLEST_LIMIT, Addresses, fit
+from knockd_bpf.build import WatchedPorts, build_term
+from knockd_bpf.fit import SMALLEST_LIMIT, Addresses, fit_term
 from knockd_bpf.instruction import MAX_INSTRUCTIONS
 from knockd_bpf.layout import COOKED, ETHERNET, RAW, Layout
-from knockd_bpf.program import assemble
+from knockd_bpf.program import assemble_term
 from knockd_bpf.terms import Group, Term
 from knockd_bpf.wire import TCP, UDP
 from knockd_conf.model import FlagRule
-from tests.support.kernel import loads
+from tests.support.oracles.kernel import loads
 
 OURS4 = bytes([192, 0, 2, 1])
 OURS = frozenset({OURS4, bytes(15) + b"\1"})
@@ -27,20 +27,22 @@ def ranges(*ports: int | tuple[int, int]) -> tuple[tuple[int, int], ...]:
     return tuple((one, one) if isinstance(one, int) else one for one in ports)
 
 
-def scattered(number: int, steps: int, protocol: int = TCP, flags: FlagRule | None = SYN) -> list[Watch]:
+def scattered(
+    number: int, steps: int, protocol: int = TCP, flags: FlagRule | None = SYN
+) -> list[WatchedPorts]:
     """Doors of random ports."""
     draw = random.Random(number)
     return [
-        Watch(frozenset((protocol, draw.randrange(65_536)) for _ in range(steps)), flags, frozenset())
+        WatchedPorts(frozenset((protocol, draw.randrange(65_536)) for _ in range(steps)), flags, frozenset())
         for _ in range(number)
     ]
 
 
-def targets(number: int) -> list[Watch]:
+def targets(number: int) -> list[WatchedPorts]:
     """Doors that each look at a host of their own."""
     draw = random.Random(number)
     return [
-        Watch(
+        WatchedPorts(
             frozenset((TCP, draw.randrange(65_536)) for _ in range(2)),
             SYN,
             frozenset({draw.randbytes(4), draw.randbytes(16)}),
@@ -65,9 +67,9 @@ def contained(inner: Term, outer: Term) -> Iterator[bool]:
 
 def test_what_fits_is_left_alone() -> None:
     """A term that fits is compiled as it is."""
-    term = build(scattered(10, 3), OURS)
-    fitted = fit(term, ETHERNET)
-    assert (assemble(term, ETHERNET), term, 0.0, Addresses.EXACT) == (
+    term = build_term(scattered(10, 3), OURS)
+    fitted = fit_term(term, ETHERNET)
+    assert (assemble_term(term, ETHERNET), term, 0.0, Addresses.EXACT) == (
         fitted.program,
         fitted.term,
         fitted.widened,
@@ -78,8 +80,8 @@ def test_what_fits_is_left_alone() -> None:
 @pytest.mark.parametrize("layout", [ETHERNET, RAW, COOKED], ids=lambda one: one.name)
 def test_a_thousand_doors_of_32_steps(layout: Layout) -> None:
     """32,000 random ports fit, with all that was wanted, less than all ports, and the kernel's consent."""
-    term = build(scattered(1000, 32), OURS)
-    fitted = fit(term, layout)
+    term = build_term(scattered(1000, 32), OURS)
+    fitted = fit_term(term, layout)
     assert len(fitted.program) <= MAX_INSTRUCTIONS
     assert all(contained(term, fitted.term))
     assert 0 < fitted.widened < 0.6
@@ -90,8 +92,8 @@ def test_a_thousand_doors_of_32_steps(layout: Layout) -> None:
 @pytest.mark.parametrize("limit", [4096, 2500, 1245, 600, 200, SMALLEST_LIMIT])
 def test_limits(limit: int) -> None:
     """Whatever the limit, the program keeps to it and uses most of it."""
-    term = build([*scattered(500, 3), *scattered(400, 3, UDP, None)], OURS)
-    fitted = fit(term, ETHERNET, limit)
+    term = build_term([*scattered(500, 3), *scattered(400, 3, UDP, None)], OURS)
+    fitted = fit_term(term, ETHERNET, limit)
     assert 0.8 * limit < len(fitted.program) <= limit
     assert all(contained(term, fitted.term))
 
@@ -101,14 +103,14 @@ def test_nearest_ranges_go_first() -> None:
     far = ranges(*range(100, 60_000, 1000))
     near = ranges(60_100, 60_102, 60_104, 60_106)
     term = Term((Group(TCP, SYN, far + near, OURS),), ipv6=True)
-    fitted = fit(term, ETHERNET, len(assemble(term, ETHERNET)) - 1)
+    fitted = fit_term(term, ETHERNET, len(assemble_term(term, ETHERNET)) - 1)
     assert 0 < fitted.widened * 65_536 <= 3
 
 
 def test_widened_is_the_share_of_all_ports() -> None:
     """Ports that pass without being wanted are counted once, whichever protocol lets them pass."""
     groups = tuple(Group(protocol, None, ranges(*range(0, 400, 2)), None) for protocol in (TCP, UDP))
-    fitted = fit(Term(groups, ipv6=True), ETHERNET, SMALLEST_LIMIT)
+    fitted = fit_term(Term(groups, ipv6=True), ETHERNET, SMALLEST_LIMIT)
     unwanted = {
         port
         for group in fitted.term.groups
@@ -124,7 +126,7 @@ def test_merging_keeps_flag_rules_apart_where_it_can() -> None:
     one = ranges(*range(1000, 1400, 4))
     other = ranges(*range(40_000, 40_400, 4))
     term = Term((Group(TCP, FIN, one, OURS), Group(TCP, SYN, other, OURS)), ipv6=True)
-    fitted = fit(term, ETHERNET, 200)
+    fitted = fit_term(term, ETHERNET, 200)
     assert [group.flags for group in fitted.term.groups] == [FIN, SYN]
     assert all(high < 40_000 for _, high in fitted.term.groups[0].ranges)
 
@@ -133,7 +135,7 @@ def test_a_merge_costs_what_it_lets_in() -> None:
     """Ranges of two rules that touch are dearer than a few unwanted ports between ranges of one rule."""
     touching = (Group(TCP, FIN, ranges((1000, 1099)), OURS), Group(TCP, SYN, ranges((1100, 1199)), OURS))
     apart = Group(UDP, None, ranges(*range(2000, 2400, 4)), OURS)
-    fitted = fit(Term((*touching, apart), ipv6=True), ETHERNET, 200)
+    fitted = fit_term(Term((*touching, apart), ipv6=True), ETHERNET, 200)
     assert touching == fitted.term.groups[:2]
     assert fitted.widened > 0
 
@@ -141,23 +143,23 @@ def test_a_merge_costs_what_it_lets_in() -> None:
 def test_merged_ranges_want_what_both_wanted() -> None:
     """Where ranges of different rules must become one, it takes the packets of both."""
     watches = [*scattered(60, 3, flags=SYN), *scattered(61, 3, flags=FIN)]
-    term = build(watches, OURS)
-    fitted = fit(term, ETHERNET, 150)
+    term = build_term(watches, OURS)
+    fitted = fit_term(term, ETHERNET, 150)
     assert all(contained(term, fitted.term))
 
 
 def test_many_targets_are_pooled() -> None:
     """Where every port has an address of its own and that is too much, all ports share all addresses."""
-    term = build(targets(60), OURS)
-    fitted = fit(term, ETHERNET, 1000)
+    term = build_term(targets(60), OURS)
+    fitted = fit_term(term, ETHERNET, 1000)
     assert Addresses.POOLED is fitted.addresses
     assert all(contained(term, fitted.term))
 
 
 def test_too_many_targets_are_dropped() -> None:
     """Where even that is too much, there is no address part."""
-    term = build(targets(400), OURS)
-    fitted = fit(term, ETHERNET, 2500)
+    term = build_term(targets(400), OURS)
+    fitted = fit_term(term, ETHERNET, 2500)
     assert Addresses.DROPPED is fitted.addresses
     assert {None} == {group.destinations for group in fitted.term.groups}
     assert all(contained(term, fitted.term))
@@ -168,7 +170,7 @@ def test_the_worst_term_in_the_smallest_limit() -> None:
     draw = random.Random(5)
     rules = [FlagRule(must, draw.randrange(64) & ~must) for must in range(64)]
     watches = [
-        Watch(
+        WatchedPorts(
             frozenset((protocol, draw.randrange(65_536)) for protocol in (TCP, UDP)),
             rule,
             frozenset({draw.randbytes(4), draw.randbytes(16)}),
@@ -176,10 +178,10 @@ def test_the_worst_term_in_the_smallest_limit() -> None:
         for rule in rules
     ]
     for layout in (ETHERNET, RAW, COOKED):
-        assert len(fit(build(watches, OURS), layout, SMALLEST_LIMIT).program) <= SMALLEST_LIMIT
+        assert len(fit_term(build_term(watches, OURS), layout, SMALLEST_LIMIT).program) <= SMALLEST_LIMIT
 
 
 def test_too_small_a_limit() -> None:
     """A limit in which nothing fits for certain is refused."""
     with pytest.raises(ValueError, match="expected at least 128 instructions, got 127"):
-        fit(Term((), ipv6=True), ETHERNET, 127)
+        fit_term(Term((), ipv6=True), ETHERNET, 127)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from knockd_bpf.flags import Branch, Decision, Outcome, bit_name, decide
+from knockd_bpf.flags import Branch, Decision, Outcome, bit_name, decide_flags
 from knockd_conf.model import FlagRule
 
 SYN, SYN_NOT_ACK, NOT_ACK, FIN = FlagRule(2, 0), FlagRule(2, 0x10), FlagRule(0, 0x10), FlagRule(1, 0)
@@ -34,7 +34,7 @@ def follow(decision: Decision, flags: int) -> tuple[Outcome, int]:
 )
 def test_every_flag_byte(rules: list[tuple[FlagRule | None, frozenset[bytes]]]) -> None:
     """For each of 256 flag bytes the decision ends with exactly the rules that fit."""
-    decision = decide(rules)
+    decision = decide_flags(rules)
     for flags in range(256):
         fitting = frozenset(where for rule, where in rules if rule is None or rule.accepts(flags))
         assert fitting == follow(decision, flags)[0]
@@ -42,22 +42,22 @@ def test_every_flag_byte(rules: list[tuple[FlagRule | None, frozenset[bytes]]]) 
 
 def test_one_bit_takes_one_test() -> None:
     """A rule of one bit is decided in one test."""
-    assert Branch(2, frozenset({HERE}), frozenset()) == decide([(SYN, HERE)])
+    assert Branch(2, frozenset({HERE}), frozenset()) == decide_flags([(SYN, HERE)])
 
 
 def test_data_is_known_early() -> None:
     """Without SYN a rule of SYN and not ACK is settled by the first test."""
-    assert (frozenset(), 1) == follow(decide([(SYN_NOT_ACK, HERE)]), 0x10)
+    assert (frozenset(), 1) == follow(decide_flags([(SYN_NOT_ACK, HERE)]), 0x10)
 
 
 def test_no_rule_takes_no_test() -> None:
     """Where any flags do, nothing is tested."""
-    assert frozenset({HERE}) == decide([(None, HERE), (SYN, HERE)])
+    assert frozenset({HERE}) == decide_flags([(None, HERE), (SYN, HERE)])
 
 
 def test_no_rules() -> None:
     """No rule at all fits nothing."""
-    assert frozenset() == decide([])
+    assert frozenset() == decide_flags([])
 
 
 def test_bit_names() -> None:

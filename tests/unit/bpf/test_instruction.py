@@ -11,10 +11,10 @@ import subprocess
 import pcapy
 import pytest
 
-from knockd_bpf.instruction import Instruction, image
+from knockd_bpf.instruction import SOCK_FILTER_SIZE, Instruction, image, pack
 from knockd_bpf.program import Program
 from knockd_bpf.wire import DLT_EN10MB
-from tests.support.packages import PATH
+from tests.support.lab.packages import PATH
 
 FILTERS = [
     "tcp dst port 7000",
@@ -97,6 +97,7 @@ def test_rows() -> None:
 
 def test_pack() -> None:
     """Packed, an instruction is a struct sock_filter of eight bytes in native order."""
-    packed = Program((Instruction(0x15, 1, 2, 0x01020304),), ("",)).pack()
-    again = BpfInstruction.from_buffer_copy(packed)
-    assert (len(packed), again.code, again.jt, again.jf, again.k) == (8, 0x15, 1, 2, 0x01020304)
+    packed = pack([Instruction(0x06, 0, 0, 1), Instruction(0x15, 1, 2, 0x01020304)])
+    assert len(packed) == 2 * SOCK_FILTER_SIZE == 16
+    again = BpfInstruction.from_buffer_copy(packed, SOCK_FILTER_SIZE)
+    assert Instruction(0x15, 1, 2, 0x01020304) == (again.code, again.jt, again.jf, again.k)

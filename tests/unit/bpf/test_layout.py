@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from knockd_bpf.layout import COOKED, COOKED2, ETHERNET, RAW, Layout, layout_for
-from tests.support.headers import LINKTYPES, framed, ipv4, ipv6, tcp
+from tests.support.samples.headers import LINKTYPES, framed, ipv4, ipv6, tcp
 
 PACKETS = [ipv4(tcp(7000)), ipv6(tcp(7000))]
 

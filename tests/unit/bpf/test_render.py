@@ -5,7 +5,7 @@ from __future__ import annotations
 import pcapy
 import pytest
 
-from knockd_bpf.render import REJECT_ALL, render
+from knockd_bpf.render import REJECT_ALL, render_term
 from knockd_bpf.terms import Destinations, Group, Term
 from knockd_bpf.wire import DLT_EN10MB, DLT_LINUX_SLL, DLT_RAW, TCP, UDP
 from knockd_conf.model import FlagRule
@@ -26,7 +26,7 @@ def text(
     ipv6: bool = True,
 ) -> str:
     """The text of one group, on one line."""
-    return " ".join(render(Term((Group(protocol, flags, ranges, destinations),), ipv6)).split())
+    return " ".join(render_term(Term((Group(protocol, flags, ranges, destinations),), ipv6)).split())
 
 
 def test_ipv4() -> None:
@@ -70,13 +70,13 @@ def test_no_ipv6() -> None:
 
 def test_nothing() -> None:
     """An empty term is a text that is never true."""
-    assert render(Term((), ipv6=True)) == REJECT_ALL
+    assert render_term(Term((), ipv6=True)) == REJECT_ALL
 
 
 def test_lines() -> None:
     """Long texts are broken before ``and`` and ``or`` and keep to 100 columns."""
     ranges = tuple((port, port) for port in range(1000, 1200, 2))
-    lines = render(Term((Group(TCP, None, ranges, None),), ipv6=False)).splitlines()
+    lines = render_term(Term((Group(TCP, None, ranges, None),), ipv6=False)).splitlines()
     assert all(len(line) <= 100 for line in lines)
     assert {"or"} == {line.split()[0] for line in lines[1:]}
 
@@ -92,5 +92,5 @@ def test_lines() -> None:
 )
 def test_libpcap_takes_it(linktype: int, term: Term) -> None:
     """The text compiles for every link type, and its program is not empty."""
-    compiled = pcapy.compile(linktype, 65_535, render(term), 1, 0)
+    compiled = pcapy.compile(linktype, 65_535, render_term(term), 1, 0)
     assert compiled.get_bpf()

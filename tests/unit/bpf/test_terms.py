@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from knockd_bpf.terms import Group, Term, arrange, merge_ports, merge_ranges, of_version, unite
+from knockd_bpf.terms import (
+    Group,
+    Term,
+    merge_ports,
+    merge_ranges,
+    of_version,
+    sort_groups,
+    unite_destinations,
+)
 from knockd_bpf.wire import TCP, UDP, Packet
 from knockd_conf.model import FlagRule
 
@@ -101,16 +109,16 @@ def test_merge_ranges() -> None:
 
 def test_unite_with_everything() -> None:
     """Every address and some addresses are every address."""
-    assert unite([frozenset({OURS4}), None]) is None
+    assert unite_destinations([frozenset({OURS4}), None]) is None
 
 
 def test_unite_nothing() -> None:
     """No set at all has no address."""
-    assert frozenset() == unite([])
+    assert frozenset() == unite_destinations([])
 
 
 def test_of_version() -> None:
-    """Addresses are told apart by their length."""
+    """IPv4 and IPv6 addresses differ in their length."""
     both = frozenset({OURS4, OURS6})
     assert (frozenset({OURS4}), frozenset({OURS6})) == (of_version(both, 4), of_version(both, 6))
 
@@ -130,4 +138,4 @@ def test_arrange() -> None:
         Group(TCP, SYN, ranges, frozenset({OURS4})),
         Group(UDP, None, ranges, None),
     )
-    assert wanted == arrange(reversed(wanted))
+    assert wanted == sort_groups(reversed(wanted))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from knockd_bpf.vm import Run, run
+from knockd_bpf.vm import Run, run_program
 
 Row = tuple[int, int, int, int]
 RET_A: Row = (0x16, 0, 0, 0)
@@ -33,7 +33,7 @@ FRAME = bytes(range(0x40, 0x60))
 )
 def test_values(rows: list[Row], verdict: int) -> None:
     """Loads, registers, scratch memory and arithmetic give what classic BPF gives."""
-    assert verdict == run(rows, FRAME, 0x86DD).verdict
+    assert verdict == run_program(rows, FRAME, 0x86DD).verdict
 
 
 @pytest.mark.parametrize(
@@ -51,12 +51,12 @@ def test_values(rows: list[Row], verdict: int) -> None:
 )
 def test_jumps(code: int, k: int, verdict: int) -> None:
     """With 5 loaded each comparison goes where it should."""
-    assert Run(verdict, 3) == run([(0, 0, 0, 5), (code, 0, 1, k), (6, 0, 0, 1), (6, 0, 0, 2)], b"")
+    assert Run(verdict, 3) == run_program([(0, 0, 0, 5), (code, 0, 1, k), (6, 0, 0, 1), (6, 0, 0, 2)], b"")
 
 
 def test_long_jump() -> None:
     """A long jump skips as many instructions as its operand says, and counts as one step."""
-    assert Run(2, 2) == run([(0x05, 0, 0, 1), (6, 0, 0, 1), (6, 0, 0, 2)], b"")
+    assert Run(2, 2) == run_program([(0x05, 0, 0, 1), (6, 0, 0, 1), (6, 0, 0, 2)], b"")
 
 
 @pytest.mark.parametrize(
@@ -64,22 +64,22 @@ def test_long_jump() -> None:
 )
 def test_a_load_beyond_the_frame_rejects(load: tuple[int, int]) -> None:
     """A load that is not wholly inside the frame ends the program with 0."""
-    assert Run(0, 1) == run([(load[0], 0, 0, load[1]), (6, 0, 0, 1)], FRAME)
+    assert Run(0, 1) == run_program([(load[0], 0, 0, load[1]), (6, 0, 0, 1)], FRAME)
 
 
 @pytest.mark.parametrize("code", [0x3C, 0x9C])
 def test_division_by_zero_rejects(code: int) -> None:
     """Dividing by X when it is 0 ends the program with 0."""
-    assert Run(0, 2) == run([(0, 0, 0, 1), (code, 0, 0, 0), (6, 0, 0, 1)], b"")
+    assert Run(0, 2) == run_program([(0, 0, 0, 1), (code, 0, 0, 0), (6, 0, 0, 1)], b"")
 
 
 def test_other_ancillary_data() -> None:
     """What the kernel knows about a packet besides its protocol is not to be had here."""
     with pytest.raises(ValueError, match="expected the protocol"):
-        run([(0x28, 0, 0, 0xFFFFF004)], FRAME)
+        run_program([(0x28, 0, 0, 0xFFFFF004)], FRAME)
 
 
 def test_no_return() -> None:
     """A program that runs off its end is no program."""
     with pytest.raises(ValueError, match="expected a return, got the end after 1 steps"):
-        run([(0, 0, 0, 1)], FRAME)
+        run_program([(0, 0, 0, 1)], FRAME)

@@ -26,13 +26,13 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
     trace: Sent = []
 
     def plain(_destination: network.Destination, hit: Hit) -> None:
-        trace.append(("plain", str(hit.transport), hit.port))
+        trace.append(("plain", str(hit.protocol), hit.port))
 
     @contextmanager
     def raw(_destination: network.Destination, flags: int) -> Iterator[Send]:
-        yield lambda hit: trace.append((f"flags {flags:#x}", str(hit.transport), hit.port))
+        yield lambda hit: trace.append((f"flags {flags:#x}", str(hit.protocol), hit.port))
 
-    monkeypatch.setattr(network, "send", plain)
+    monkeypatch.setattr(network, "send_hit", plain)
     monkeypatch.setattr(raw_socket, "raw_sender", raw)
     monkeypatch.setattr(time, "sleep", lambda seconds: trace.append(("pause", "", round(seconds * 1000))))
     return trace
@@ -79,7 +79,7 @@ def test_the_host_is_resolved_once(sent: Sent, monkeypatch: pytest.MonkeyPatch) 
         asked.append(host)
         return network.Destination(4, "192.0.2.1", 0, "192.0.2.1")
 
-    monkeypatch.setattr(network, "resolve", resolve)
+    monkeypatch.setattr(network, "resolve_host", resolve)
     cli.main(["host.example", "1", "2", "3"])
     assert (asked, len(sent)) == (["host.example"], 3)
 
@@ -143,7 +143,7 @@ def test_a_hit_that_cannot_be_sent_is_told_and_the_status_stays_0(
     def fail(_destination: network.Destination, _hit: Hit) -> None:
         raise OSError(errno.ENETUNREACH, "Network is unreachable")
 
-    monkeypatch.setattr(network, "send", fail)
+    monkeypatch.setattr(network, "send_hit", fail)
     assert cli.main(["192.0.2.1", "7000", "53:udp"]) == 0
     reason = "not sent: Network is unreachable; there is no route to it, see: ip route get 192.0.2.1"
     expected = f"knock: hitting tcp 192.0.2.1:7000: {reason}\nknock: hitting udp 192.0.2.1:53: {reason}\n"
@@ -156,7 +156,7 @@ def test_an_interrupt_is_status_130(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(network, "resolve", interrupt)
+    monkeypatch.setattr(network, "resolve_host", interrupt)
     assert cli.main(["192.0.2.1", "1"]) == 130
 
 
@@ -176,9 +176,9 @@ def test_help_is_no_error(capfd: pytest.CaptureFixture[str]) -> None:
 def test_an_ordinary_knock_loads_neither_impacket_nor_the_daemon() -> None:
     """What only --flags and the daemon need is not imported, so that a knock starts fast."""
     code = (
-        "import sys; from knockd.client import cli, network; network.send = print; "
+        "import sys; from knockd.client import cli, network; network.send_hit = print; "
         "cli.main(['192.0.2.1', '1']); "
-        "print({'impacket', 'structlog', 'pcapy', 'knockd_conf', 'dataclasses'} & set(sys.modules))"
+        "print({'impacket', 'structlog', 'pcapy', 'knockd_conf.model', 'dataclasses'} & set(sys.modules))"
     )
     path = os.pathsep.join(sys.path)
     done = subprocess.run(
@@ -191,7 +191,7 @@ def test_a_reader_that_goes_away_does_not_stop_the_knock() -> None:
     """With standard output closed by the reader, every hit is still sent and the status is 0."""
     code = (
         "import os, sys; from knockd.client import cli, network; "
-        "network.send = lambda _, hit: os.write(2, f'{hit.port} '.encode()); "
+        "network.send_hit = lambda _, hit: os.write(2, f'{hit.port} '.encode()); "
         "sys.exit(cli.main(['-v', '192.0.2.1', '1', '2', '3']))"
     )
     read, write = os.pipe()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from knockd.client.hits import Hit, Transport, parse_hit
+from knockd.client.hits import Hit, parse_hit
+from knockd_conf.protocol import Protocol
 
 SERVICES = {("ssh", "tcp"): 22, ("domain", "tcp"): 53, ("domain", "udp"): 53, ("tftp", "udp"): 69}
 SERVICES |= {("echo", "tcp"): 7, ("echo", "udp"): 4}
@@ -18,16 +19,16 @@ def service(name: str, protocol: str) -> int | None:
 @pytest.mark.parametrize(
     ("text", "hit"),
     [
-        ("7000", Hit("7000", 7000, Transport.TCP)),
-        ("7000:tcp", Hit("7000", 7000, Transport.TCP)),
-        ("7000:udp", Hit("7000", 7000, Transport.UDP)),
-        ("7000:UDP", Hit("7000", 7000, Transport.UDP)),
-        ("0", Hit("0", 0, Transport.TCP)),
-        ("65535", Hit("65535", 65535, Transport.TCP)),
-        ("007", Hit("007", 7, Transport.TCP)),
-        ("ssh", Hit("ssh", 22, Transport.TCP)),
-        ("ssh:tcp", Hit("ssh", 22, Transport.TCP)),
-        ("domain:udp", Hit("domain", 53, Transport.UDP)),
+        ("7000", Hit("7000", 7000, Protocol.TCP)),
+        ("7000:tcp", Hit("7000", 7000, Protocol.TCP)),
+        ("7000:udp", Hit("7000", 7000, Protocol.UDP)),
+        ("7000:UDP", Hit("7000", 7000, Protocol.UDP)),
+        ("0", Hit("0", 0, Protocol.TCP)),
+        ("65535", Hit("65535", 65535, Protocol.TCP)),
+        ("007", Hit("007", 7, Protocol.TCP)),
+        ("ssh", Hit("ssh", 22, Protocol.TCP)),
+        ("ssh:tcp", Hit("ssh", 22, Protocol.TCP)),
+        ("domain:udp", Hit("domain", 53, Protocol.UDP)),
     ],
 )
 def test_a_port_is_a_number_or_a_service(text: str, hit: Hit) -> None:
@@ -38,7 +39,7 @@ def test_a_port_is_a_number_or_a_service(text: str, hit: Hit) -> None:
 @pytest.mark.parametrize("text", ["7000", "7000:tcp", "7000:udp"])
 def test_udp_overrides_the_protocol_named(text: str) -> None:
     """With -u every hit is UDP, whatever its argument says."""
-    assert Hit("7000", 7000, Transport.UDP) == parse_hit(text, service, udp=True)
+    assert Hit("7000", 7000, Protocol.UDP) == parse_hit(text, service, udp=True)
 
 
 def test_a_service_is_looked_up_in_the_hits_own_protocol_first() -> None:

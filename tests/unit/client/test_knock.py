@@ -6,13 +6,14 @@ import errno
 
 import pytest
 
-from knockd.client.hits import Hit, Transport
-from knockd.client.knock import knock
+from knockd.client.hits import Hit
+from knockd.client.knock import send_hits
+from knockd_conf.protocol import Protocol
 
 HITS = (
-    Hit("7000", 7000, Transport.TCP),
-    Hit("domain", 53, Transport.UDP),
-    Hit("9000", 9000, Transport.TCP),
+    Hit("7000", 7000, Protocol.TCP),
+    Hit("domain", 53, Protocol.UDP),
+    Hit("9000", 9000, Protocol.TCP),
 )
 
 Trace = list[tuple[str, object]]
@@ -27,7 +28,7 @@ def play(delay: int = 0, refused: frozenset[int] = frozenset()) -> Trace:
         if hit.port in refused:
             raise OSError(errno.ENETUNREACH, "Network is unreachable")
 
-    knock(
+    send_hits(
         HITS,
         "192.0.2.1",
         send,
@@ -66,4 +67,4 @@ def test_a_hit_that_cannot_be_sent_does_not_stop_the_others(port: int) -> None:
     label = next(hit for hit in HITS if hit.port == port)
     assert [what for kind, what in trace if kind == "send"] == [7000, 53, 9000]
     reports = [entry for entry in trace if entry[0] not in ("send", "say")]
-    assert [(f"hitting {label.transport} 192.0.2.1:{label.label}", errno.ENETUNREACH)] == reports
+    assert [(f"hitting {label.protocol} 192.0.2.1:{label.label}", errno.ENETUNREACH)] == reports

@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from knockd.client.network import Destination, UnknownHost, advice, resolve, service_port
+from knockd.client.network import Destination, UnknownHost, advice, resolve_host, service_port
 
 V4 = Destination(4, "192.0.2.1", 0, "192.0.2.1")
 V6 = Destination(6, "2001:db8::1", 0, "2001:db8::1")
@@ -25,12 +25,12 @@ V6 = Destination(6, "2001:db8::1", 0, "2001:db8::1")
 )
 def test_an_address_is_its_own_destination(host: str, version: int | None, destination: Destination) -> None:
     """A numeric address needs no name service and is shown in its usual form."""
-    assert destination == resolve(host, version)
+    assert destination == resolve_host(host, version)
 
 
 def test_a_scoped_address_keeps_its_interface() -> None:
     """The interface of a link-local address is shown by name and used by number."""
-    assert Destination(6, "fe80::1", 1, "fe80::1%lo") == resolve("fe80::1%lo", None)
+    assert Destination(6, "fe80::1", 1, "fe80::1%lo") == resolve_host("fe80::1%lo", None)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_a_scoped_address_keeps_its_interface() -> None:
 def test_a_host_without_an_address_says_what_to_give(host: str, version: int | None, end: str) -> None:
     """The message names the host, the system's reason and what is expected."""
     with pytest.raises(UnknownHost) as caught:
-        resolve(host, version)
+        resolve_host(host, version)
     text = str(caught.value)
     assert (f"host {host!r}: ", end) == (text[: len(f"host {host!r}: ")], text[-len(end) :])
 
@@ -56,14 +56,14 @@ def test_the_first_address_of_the_system_is_used(monkeypatch: pytest.MonkeyPatch
         (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", 0)),
     ]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_: found)
-    assert [resolve("both.example", None), resolve("both.example", 6)] == [V6, V6]
+    assert [resolve_host("both.example", None), resolve_host("both.example", 6)] == [V6, V6]
 
 
 @pytest.mark.parametrize("host", ["x" * 70 + "ü", "\udce4", "a..ü"])
 def test_a_name_that_cannot_be_written_in_dns_is_unknown(host: str) -> None:
     """A label too long, an empty one or stray bytes are an unknown host, not a crash."""
     with pytest.raises(UnknownHost, match="not a valid name"):
-        resolve(host, None)
+        resolve_host(host, None)
 
 
 def test_brackets_are_told_apart_from_a_bad_name(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,7 +74,7 @@ def test_brackets_are_told_apart_from_a_bad_name(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(socket, "getaddrinfo", fail)
     with pytest.raises(UnknownHost) as caught:
-        resolve("[2001:db8::1]", None)
+        resolve_host("[2001:db8::1]", None)
     expected = (
         "host '[2001:db8::1]': Name or service not known; write the address without brackets: 2001:db8::1"
     )

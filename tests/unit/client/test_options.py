@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from knockd.client.options import Options, UsageError, parse
+from knockd.client.options import Options, UsageError, parse_arguments
 
 PLAIN = Options(host="host", ports=("1",))
 
@@ -22,7 +22,7 @@ PLAIN = Options(host="host", ports=("1",))
 )
 def test_a_delay_has_all_forms_of_getopt(argv: str) -> None:
     """Apart, joined, long, shortened, and after the operands."""
-    assert PLAIN._replace(delay=100) == parse(argv.split())
+    assert PLAIN._replace(delay=100) == parse_arguments(argv.split())
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def test_a_delay_has_all_forms_of_getopt(argv: str) -> None:
 )
 def test_letters_may_be_joined(argv: str) -> None:
     """-uv is -u and -v."""
-    assert PLAIN._replace(udp=True, verbose=True) == parse(argv.split())
+    assert PLAIN._replace(udp=True, verbose=True) == parse_arguments(argv.split())
 
 
 @pytest.mark.parametrize(
@@ -39,18 +39,18 @@ def test_letters_may_be_joined(argv: str) -> None:
 )
 def test_the_last_of_4_and_6_wins(argv: str, version: int) -> None:
     """As in 0.8, -46 means -6."""
-    assert PLAIN._replace(version=version) == parse([*argv.split(), "host", "1"])
+    assert PLAIN._replace(version=version) == parse_arguments([*argv.split(), "host", "1"])
 
 
 def test_options_stop_at_the_first_operand_under_posixly_correct(monkeypatch: pytest.MonkeyPatch) -> None:
     """With POSIXLY_CORRECT set, what follows the host is a port, as in 0.8."""
     monkeypatch.setenv("POSIXLY_CORRECT", "1")
-    assert Options(host="host", ports=("1", "-v")) == parse(["host", "1", "-v"])
+    assert Options(host="host", ports=("1", "-v")) == parse_arguments(["host", "1", "-v"])
 
 
 def test_two_dashes_end_the_options() -> None:
     """After -- everything is an operand."""
-    assert Options(host="host", ports=("-5",)) == parse(["--", "host", "-5"])
+    assert Options(host="host", ports=("-5",)) == parse_arguments(["--", "host", "-5"])
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_two_dashes_end_the_options() -> None:
 )
 def test_flags_are_exactly_those_named(text: str, flags: int) -> None:
     """A named flag is set; one with ``!`` is clear, as is every other."""
-    assert PLAIN._replace(flags=flags) == parse(["--flags", text, "host", "1"])
+    assert PLAIN._replace(flags=flags) == parse_arguments(["--flags", text, "host", "1"])
 
 
 @pytest.mark.parametrize(
@@ -95,11 +95,11 @@ def test_flags_are_exactly_those_named(text: str, flags: int) -> None:
 def test_wrong_usage_says_what_was_expected_and_seen(argv: list[str], message: str) -> None:
     """Each kind of mistake has its message."""
     with pytest.raises(UsageError) as caught:
-        parse(argv)
+        parse_arguments(argv)
     assert message == str(caught.value)
 
 
 @pytest.mark.parametrize(("argv", "show"), [("-V", "version"), ("-v -V host", "version"), ("-h", "help")])
 def test_help_and_version_need_no_operands(argv: str, show: str) -> None:
     """-h and -V are good alone, and nothing else counts then."""
-    assert Options(show=show) == parse(argv.split())
+    assert Options(show=show) == parse_arguments(argv.split())

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from knockd.client.network import Destination, Unavailable
 from knockd.client.raw import Segment, builder
 from knockd.client.raw_socket import raw_sender
-from tests.support.frames import checksum
+from tests.support.samples.frames import checksum
 
 PAIRS = [
     ("192.0.2.1", "198.51.100.7"),

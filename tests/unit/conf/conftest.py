@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from knockd_conf import Config, ConfigError, TrustPolicy
+from knockd_conf.errors import ConfigError
 from knockd_conf.load import load
+from knockd_conf.model import Config
+from knockd_conf.trust import TrustPolicy
 
 Load = Callable[..., Config]
 Problems = Callable[..., list[str]]

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from knockd_conf import ConfigError, TrustPolicy
+from knockd_conf.errors import ConfigError
 from knockd_conf.load import load
+from knockd_conf.trust import TrustPolicy
 
 TRUST = TrustPolicy(enforce=False)
 
@@ -23,12 +24,14 @@ def refused(path: str | Path) -> str:
 
 def test_missing(tmp_path: Path) -> None:
     """A file that is not there."""
-    assert refused(tmp_path / "k.conf") == "expected a readable file, got 'No such file or directory'"
+    assert refused(tmp_path / "k.conf") == "expected a configuration file, got none: name another one with -c"
 
 
 def test_missing_directory(tmp_path: Path) -> None:
     """A directory that is not there."""
-    assert refused(tmp_path / "d/k.conf") == "expected a readable file, got 'No such file or directory'"
+    assert (
+        refused(tmp_path / "d/k.conf") == "expected a configuration file, got none: name another one with -c"
+    )
 
 
 def test_file_as_directory(tmp_path: Path) -> None:
@@ -61,7 +64,7 @@ def test_device() -> None:
 def test_link_that_leads_nowhere(tmp_path: Path) -> None:
     """A link to nothing is a missing file."""
     (tmp_path / "l").symlink_to("nothing")
-    assert refused(tmp_path / "l") == "expected a readable file, got 'No such file or directory'"
+    assert refused(tmp_path / "l") == "expected a configuration file, got none: name another one with -c"
 
 
 def test_links_in_a_circle(tmp_path: Path) -> None:

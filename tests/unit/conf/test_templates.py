@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from knockd_conf import Config, Step
+from knockd_conf.model import Config, Step
 
 Load = Callable[..., Config]
 Problems = Callable[..., list[str]]
@@ -138,3 +138,30 @@ def test_door_named_options(problems: Problems) -> None:
 def test_child_without_a_name(problems: Problems) -> None:
     """A child needs a name in front of the colon."""
     assert problems("[t]\n[ : t]\nsequence=1\n") == ["knockd.conf:2: expected a name in the brackets, got ''"]
+
+
+@pytest.mark.parametrize(
+    ("text", "note"),
+    [
+        (
+            "[base]\n[c : base]\nsequence=1\n[d:bsae]\nsequence=2\n",
+            "4: [d:bsae]: 'bsae' is no template (the nearest is 'base'): the door is called 'd:bsae'",
+        ),
+        ("[d : base]\nsequence=1\n", "1: [d : base]: 'base' is no template: the door is called 'd : base'"),
+        (
+            "[base]\nsequence=1\n[d : base]\nsequence=2\n",
+            "3: [d : base]: 'base' is a door, as it has a sequence, and no template:"
+            " the door is called 'd : base'",
+        ),
+    ],
+    ids=["misspelt", "missing", "a door"],
+)
+def test_a_parent_that_is_no_template(load_text: Load, text: str, note: str) -> None:
+    """A name that looks like a child's earns a note, which names the nearest template."""
+    config = load_text(text)
+    assert [note] == [str(one).removeprefix(f"{config.path}:") for one in config.notes]
+
+
+def test_a_name_with_a_colon(load_text: Load) -> None:
+    """A name such as ``ssh:22`` is just a name."""
+    assert () == load_text("[base]\n[c : base]\nsequence=1\n[ssh:22]\nsequence=2\n").notes

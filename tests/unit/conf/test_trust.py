@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from knockd_conf import ConfigError, TrustPolicy, trust
+from knockd_conf import trust
+from knockd_conf.errors import ConfigError
 from knockd_conf.load import load
-from knockd_conf.trust import Held, exposed, judge
+from knockd_conf.trust import Held, TrustPolicy, exposed, judge
+from tests.support.lab.other_user import STRANGER, give_away
 
 ROOT = TrustPolicy(enforce=True)
 ESCAPE = "or start with --allow-insecure-config"
@@ -31,14 +33,14 @@ def directory(mode: int, uid: int = 0) -> Held:
     return held("/e", stat.S_IFDIR | mode, uid)
 
 
-def told(policy: TrustPolicy, what: Held, where: Held) -> list[str]:
+def messages(policy: TrustPolicy, what: Held, where: Held) -> list[str]:
     """The messages of a judgement."""
     return [str(one) for one in judge(policy, what, (where,))]
 
 
 def test_good() -> None:
     """Root's own file in root's own directory is trusted."""
-    assert told(ROOT, file(0o600), directory(0o755)) == []
+    assert messages(ROOT, file(0o600), directory(0o755)) == []
 
 
 @pytest.mark.parametrize("mode", [0o620, 0o602, 0o666])
@@ -47,24 +49,24 @@ def test_writable_file(mode: int) -> None:
     assert [
         f"/e/k.conf: expected a file that only its owner can write, got mode 0{mode:o}: "
         f"run 'chmod go-w /e/k.conf' {ESCAPE}"
-    ] == told(ROOT, file(mode), directory(0o755))
+    ] == messages(ROOT, file(mode), directory(0o755))
 
 
 def test_writable_directory() -> None:
     """So is a file in a directory that others can write: they could put another in its place."""
     assert [
         f"/e: expected a directory that only its owner can write, got mode 0775: run 'chmod go-w /e' {ESCAPE}"
-    ] == told(ROOT, file(0o600), directory(0o775))
+    ] == messages(ROOT, file(0o600), directory(0o775))
 
 
 def test_sticky_directory() -> None:
     """In a sticky directory others cannot touch root's files, so it is trusted."""
-    assert told(ROOT, file(0o600), directory(0o1777)) == []
+    assert messages(ROOT, file(0o600), directory(0o1777)) == []
 
 
 def test_sticky_file() -> None:
     """The sticky bit of a file excuses nothing."""
-    assert len(told(ROOT, file(0o1666), directory(0o755))) == 1
+    assert len(messages(ROOT, file(0o1666), directory(0o755))) == 1
 
 
 def test_strange_owner() -> None:
@@ -72,7 +74,7 @@ def test_strange_owner() -> None:
     assert [
         f"/e/k.conf: expected a file owned by root, got uid 1000: run 'chown root /e/k.conf' {ESCAPE}",
         f"/e: expected a directory owned by root, got uid 1000: run 'chown root /e' {ESCAPE}",
-    ] == told(ROOT, file(0o600, 1000), directory(0o755, 1000))
+    ] == messages(ROOT, file(0o600, 1000), directory(0o755, 1000))
 
 
 def test_link_of_another_user() -> None:
@@ -81,8 +83,8 @@ def test_link_of_another_user() -> None:
     mine = held("/t/k.conf", stat.S_IFLNK | 0o777)
     assert [
         f"/t/k.conf: expected a link owned by root, got uid 1000: run 'chown -h root /t/k.conf' {ESCAPE}"
-    ] == told(ROOT, file(0o600), link)
-    assert told(ROOT, file(0o600), mine) == []
+    ] == messages(ROOT, file(0o600), link)
+    assert messages(ROOT, file(0o600), mine) == []
 
 
 def test_second_name() -> None:
@@ -90,30 +92,31 @@ def test_second_name() -> None:
     twice = Held("/t/k.conf", os.stat_result((stat.S_IFREG | 0o600, 1, 1, 2, 0, 0, 0, 0, 0, 0)))
     assert [
         "/t/k.conf: expected a file with one name in a directory that others can write, got one with 2"
-    ] == told(ROOT, twice, directory(0o1777))
-    assert told(ROOT, twice, directory(0o755)) == []
+    ] == messages(ROOT, twice, directory(0o1777))
+    assert messages(ROOT, twice, directory(0o755)) == []
 
 
 def test_trusted_owner() -> None:
     """In a user namespace root's files belong to the overflow uid, which then counts as root."""
     policy = TrustPolicy(enforce=True, owners=frozenset({0, 65534}))
-    assert told(policy, file(0o600, 65534), directory(0o755, 65534)) == []
+    assert messages(policy, file(0o600, 65534), directory(0o755, 65534)) == []
 
 
 def test_allowed() -> None:
     """Nothing is refused when the policy is not enforced."""
-    assert told(TrustPolicy(enforce=False), file(0o666, 1000), directory(0o777)) == []
+    assert messages(TrustPolicy(enforce=False), file(0o666, 1000), directory(0o777)) == []
 
 
 def test_commands_are_quoted() -> None:
     """A path with a space is quoted in the command that mends it."""
-    [message] = told(ROOT, held("/e/my k.conf", stat.S_IFREG | 0o666), directory(0o755))
+    [message] = messages(ROOT, held("/e/my k.conf", stat.S_IFREG | 0o666), directory(0o755))
     assert f"run 'chmod go-w '/e/my k.conf'' {ESCAPE}" in message
 
 
 def test_readable_by_all() -> None:
     """A file that everybody can read earns a warning."""
-    assert exposed(file(0o644), directory(0o755)) == (
+    note = exposed(file(0o644), directory(0o755))
+    assert str(note) == (
         "/e/k.conf: everybody on this machine can read the sequences: run 'chmod o-r /e/k.conf'"
     )
 
@@ -128,7 +131,7 @@ def test_not_readable_by_all(mode: int, where: int) -> None:
     ("uid", "allow", "enforce"), [(0, False, True), (0, True, False), (1000, False, False)]
 )
 def test_current(monkeypatch: pytest.MonkeyPatch, uid: int, allow: bool, enforce: bool) -> None:
-    """Root refuses unless told otherwise; everyone else runs at their own risk."""
+    """Root refuses by default; everyone else runs at their own risk."""
     monkeypatch.setattr(os, "geteuid", lambda: uid)
     policy = TrustPolicy.current(allow_insecure=allow)
     assert (enforce, True) == (policy.enforce, {0, uid} <= policy.owners)
@@ -147,7 +150,7 @@ def test_current(monkeypatch: pytest.MonkeyPatch, uid: int, allow: bool, enforce
 def test_user_namespace(
     monkeypatch: pytest.MonkeyPatch, uid_map: str | None, overflow: str, expected: set[int]
 ) -> None:
-    """The overflow uid counts as root exactly in a user namespace; when that cannot be told, it does not."""
+    """The overflow uid counts as root exactly in a user namespace; when that is not known, it does not."""
     texts = {"/proc/self/uid_map": uid_map, "/proc/sys/kernel/overflowuid": overflow}
 
     def read(path: str) -> str:
@@ -162,13 +165,13 @@ def test_user_namespace(
 
 
 def own() -> TrustPolicy:
-    """The rule for root, applied to whoever runs the tests."""
+    """The rule for root, applied to the user who runs the tests."""
     return TrustPolicy(enforce=True, owners=frozenset({0, os.getuid()}))
 
 
 def write(path: Path, text: str, mode: int = 0o600) -> Path:
     """A file with these permissions in a directory that only its owner can write."""
-    path.parent.mkdir(exist_ok=True, mode=0o755)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
     path.write_text(text)
     path.chmod(mode)
     return path
@@ -182,7 +185,7 @@ def refused(path: Path) -> list[str]:
 
 
 def test_untrusted_file_is_not_read(tmp_path: Path) -> None:
-    """Of a file that others can write only that is told: nothing in it is looked at."""
+    """For a file that others can write this is the only problem: its content is not read."""
     path = write(tmp_path / "k.conf", "nonsense", 0o666)
     assert [f"{path}: expected a file that only its owner can write"] == refused(path)
 
@@ -236,6 +239,62 @@ def test_warning_is_a_note(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     path = write(tmp_path / "k.conf", "[a]\nsequence=1\n", 0o644)
     config = load(str(path), trust=own())
-    assert (
-        f"{path}: everybody on this machine can read the sequences: run 'chmod o-r {path}'",
-    ) == config.notes
+    [note] = config.notes
+    assert f"{path}: everybody on this machine can read the sequences: run 'chmod o-r {path}'" == str(note)
+
+
+def test_directory_further_up(tmp_path: Path) -> None:
+    """Each directory from the root on is judged: whoever owns one of them chooses what lies below."""
+    path = write(tmp_path / "open/ours/k.conf", "")
+    (tmp_path / "open").chmod(0o777)
+    assert [f"{tmp_path}/open: expected a directory that only its owner can write"] == refused(path)
+
+
+def test_directory_of_another_user_further_up(tmp_path: Path) -> None:
+    """The message about it says where to keep the file instead: giving the directory to root is no cure."""
+    path = write(tmp_path / "hers/ours/k.conf", "[options]\ninclude = i\n")
+    give_away(tmp_path / "hers")
+    with pytest.raises(ConfigError) as error:
+        load(str(path), trust=own())
+    [problem] = error.value.problems
+    assert str(problem) == (
+        f"{tmp_path}/hers: expected a directory owned by root, got uid {STRANGER}:"
+        f" keep the file where every directory above it is root's {ESCAPE}"
+    )
+
+
+def test_link_further_up(tmp_path: Path) -> None:
+    """A link above the file is judged too, and so is the directory that it is in."""
+    path = write(tmp_path / "real/k.conf", "")
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open/link").symlink_to(path.parent)
+    (tmp_path / "open").chmod(0o777)
+    assert [f"{tmp_path}/open: expected a directory that only its owner can write"] == refused(
+        tmp_path / "open/link/k.conf"
+    )
+
+
+def test_searched_directory_further_up(tmp_path: Path) -> None:
+    """What is above a directory that is searched for files is judged as well, once for all of them."""
+    path = write(tmp_path / "k.conf", "[options]\ninclude = open/d/*.conf\n")
+    (tmp_path / "open/d").mkdir(parents=True)
+    write(tmp_path / "open/d/a.conf", "")
+    (tmp_path / "open").chmod(0o777)
+    assert [f"{tmp_path}/open: expected a directory that only its owner can write"] == refused(path)
+
+
+def test_groups_of_the_system() -> None:
+    """Where they may write, a group below 100 is as good as root; for a configuration it is not."""
+    staff = Held("/e", os.stat_result((stat.S_IFDIR | 0o2775, 1, 1, 1, 0, 50, 0, 0, 0, 0)))
+    users = Held("/e", os.stat_result((stat.S_IFDIR | 0o2775, 1, 1, 1, 0, 100, 0, 0, 0, 0)))
+    lenient = TrustPolicy(enforce=True, system_groups=True)
+    assert [1, 0] == [len(judge(policy, None, (staff,))) for policy in (ROOT, lenient)]
+    assert [1, 1] == [len(judge(policy, None, (users,))) for policy in (ROOT, lenient)]
+
+
+def test_a_file_of_many_names_below_a_sticky_directory() -> None:
+    """A second name matters in the file's own directory: a Nix store is sticky and full of hard links."""
+    twice = Held("/s/x/k.conf", os.stat_result((stat.S_IFREG | 0o444, 1, 1, 2, 0, 0, 0, 0, 0, 0)))
+    store = held("/s", stat.S_IFDIR | 0o1775)
+    assert () == judge(ROOT, twice, (store, held("/s/x", stat.S_IFDIR | 0o555)))
+    assert 1 == len(judge(ROOT, twice, (store,)))

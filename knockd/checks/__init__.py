@@ -1,0 +1,1 @@
+"""What will surprise in a good configuration, on this host, in sentences for a person."""

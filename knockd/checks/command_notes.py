@@ -1,0 +1,63 @@
+"""All that is to be said of the commands of doors on this host.
+
+World: the environment and this host's name.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Iterator
+from functools import cache, partial
+from typing import NamedTuple
+
+from knockd.checks.asked_tools import PATIENCE, ask_version, find_syntax_errors
+from knockd.checks.command_advice import COMMANDS, find_command_notes
+from knockd.checks.command_files import find_program_notes, find_whereabouts
+from knockd.checks.version_advice import find_version_notes
+from knockd_conf.errors import Note
+from knockd_conf.model import Config, Door
+
+
+class Circumstances(NamedTuple):
+    """What is known of a daemon besides its configuration."""
+
+    ipv6: bool
+    """Whether it listens to IPv6."""
+    ipv6_address: bool
+    """Whether an interface that it watches has an IPv6 address that is not of the link alone."""
+    starting: bool = False
+    """Whether it is about to run, and so has the environment that commands will have."""
+
+
+def find_current_notes(config: Config, known: Circumstances) -> Iterator[Note]:
+    """Yields every note about the commands of doors; of another host's, those that hold everywhere."""
+    doors, until = config.doors, time.monotonic() + PATIENCE
+    yield from find_command_notes(doors)
+    yield from _find_unreadable(doors, until)
+    if is_elsewhere(config):
+        return
+
+    def has_ipv6(door: Door) -> bool:
+        aimed = any(one.version == 6 for one in door.target) if door.target else known.ipv6_address
+        return known.ipv6 and aimed
+
+    yield from find_version_notes(doors, has_ipv6, cache(partial(ask_version, until=until)))
+    yield from find_program_notes(doors, find_whereabouts(os.environ, starting=known.starting))
+
+
+def is_elsewhere(config: Config) -> bool:
+    """Whether a configuration is another host's (--host): what is on this one says nothing of it then."""
+    return config.host.partition(".")[0].lower() != socket.gethostname().partition(".")[0].lower()
+
+
+def _find_unreadable(doors: tuple[Door, ...], until: float) -> Iterator[Note]:
+    """Notes about commands that the shell cannot read."""
+    texts = dict.fromkeys(command for door in doors for command in door.commands())
+    said = dict(find_syntax_errors(tuple(texts), until))
+    for door in doors if said else ():
+        for field in COMMANDS:
+            text = getattr(door, field)
+            if text in said:
+                yield door.note(field, f"the shell cannot read it: {said[text]}")

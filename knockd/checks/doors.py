@@ -1,0 +1,157 @@
+"""What a door is, in words, and what of a configuration will surprise.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from knockd.knocks.guards import Guards, opened_by_scan
+from knockd_bpf.wire import flag_names
+from knockd_conf.errors import Note
+from knockd_conf.model import Config, Door, Step
+from knockd_conf.protocol import Protocol
+from knockd_conf.text import address_text
+
+BUSY = {
+    Protocol.TCP: frozenset(
+        {21, 22, 25, 53, 80, 110, 143, 443, 445, 465, 587, 853, 993, 995, 3306, 5432, 8080, 8443}
+    ),
+    Protocol.UDP: frozenset({53, 67, 68, 123, 137, 138, 443, 500, 1900, 4500, 5353, 51820}),
+}
+"""Ports on which ordinary traffic arrives all day."""
+
+MAX_STRIDES = 3
+"""How many of the strides by which a scan opens a door are named besides the widest."""
+
+
+def describe_door(door: Door, live: Sequence[Step] | None) -> Iterator[str]:
+    """Yields a few lines about a door.
+
+    ``live`` are the steps of a one-time door, None when its file has none.
+    """
+    steps = live if door.one_time_file is not None else door.steps
+    if steps is None:
+        what = "disabled: no usable line in its one time sequences file"
+    else:
+        kinds = " and ".join(dict.fromkeys(str(step.protocol) for step in steps))
+        what = f"{len(steps)} step{'s' if len(steps) != 1 else ''} ({kinds}) within {door.seq_timeout:.0f} s"
+    if door.flags is not None:
+        what += f", tcpflags {flag_names(door.flags)}"
+    if door.target:
+        what += f", target {', '.join(address_text(address.packed) for address in door.target)}"
+    yield f"door {door.name} (line {door.line}): {what}"
+    for key, template in door.inherited:
+        yield f"  {key} inherited from [{template}]"
+
+
+def find_surprises(config: Config) -> Iterator[Note]:
+    """Yields a note for everything that is allowed but will not do what most people expect."""
+    options = config.options
+    if options.log_file is None and not options.use_syslog:
+        yield config.note(
+            None,
+            "there is no LogFile and no UseSyslog in [options]: the log goes to systemd's journal, or"
+            " with -v to the terminal, else nowhere",
+        )
+    for door in config.doors:
+        yield from _find_door_surprises(door)
+    yield from _find_shared_sequences(config.doors)
+
+
+def _find_shared_sequences(doors: Sequence[Door]) -> Iterator[Note]:
+    by_steps: dict[tuple[Step, ...], list[int]] = {}
+    for index, door in enumerate(doors):
+        if door.steps:
+            by_steps.setdefault(door.steps, []).append(index)
+    for index, other in enumerate(doors):
+        for length in range(1, len(other.steps) + 1):
+            for begins in by_steps.get(other.steps[:length], ()):
+                door = doors[begins]
+                if begins == index or not _share_first_packet(door, other):
+                    continue
+                named = f"[{other.name}] (line {other.line})"
+                if length < len(other.steps):
+                    yield door.note("steps", f"it begins that of {named}: knocking there opens both")
+                elif begins < index:
+                    yield door.note("steps", f"it is that of {named} too: knocking opens both")
+
+
+def _share_first_packet(door: Door, other: Door) -> bool:
+    """Whether one packet can be the first step of both doors (they have the same)."""
+    here, there = door.flags, other.flags
+    tcp = door.steps[0].protocol is Protocol.TCP
+    if tcp and here and there and (here.must_set & there.must_clear or there.must_set & here.must_clear):
+        return False
+    return not (door.target or other.target) or not set(door.target).isdisjoint(other.target)
+
+
+def find_scan_openings(
+    doors: Sequence[Door], live: Sequence[Sequence[Step]], guards: Sequence[Guards], *, skipping: bool
+) -> Iterator[Note]:
+    """Yields a note for every door that an ordered scan would open: of all ports, or ``skipping`` some.
+
+    Of a one-time door only those of all ports are told: its next sequence has other distances. Of strides
+    only round ones are, as few would scan every 1,111th port.
+    """
+    for door, steps, guard in zip(doors, live, guards, strict=True):
+        for order, strides in opened_by_scan(steps, guard.ports).items() if steps else ():
+            if 1 in strides:
+                message = (
+                    f"a port scan in {order} order opens the door:"
+                    " no guard port is close before or between its steps"
+                )
+            elif not skipping or door.one_time_file is not None or not any(map(_is_round, strides)):
+                continue
+            else:
+                some = _some_of([stride for stride in strides if _is_round(stride)])
+                message = (
+                    f"an ordered scan of every n-th port opens the door, n being {some}:"
+                    " choose ports that go up and down, or make one of them udp"
+                )
+            yield door.note("steps" if door.one_time_file is None else "one_time_file", message)
+
+
+def _is_round(stride: int) -> bool:
+    """Whether a person may scan every so many ports: 5, 10, 20, 25, 50, 100 and so on."""
+    return str(stride).rstrip("0") in {"1", "2", "25", "5"}
+
+
+def _some_of(strides: Sequence[int]) -> str:
+    """The least of the strides and the widest, in words."""
+    *others, widest = strides
+    if not others:
+        return str(widest)
+    return f"{', '.join(map(str, others[:MAX_STRIDES]))} {'...' if others[MAX_STRIDES:] else 'or'} {widest}"
+
+
+def _find_door_surprises(door: Door) -> Iterator[Note]:
+    tcp = not door.steps or any(step.protocol is Protocol.TCP for step in door.steps)
+    if door.flags is not None and tcp and not door.flags.fit_clients:
+        names = flag_names(door.flags)
+        yield door.note(
+            "flags",
+            f"{names} fits no packet of an ordinary client, which sends a bare syn: write TCPFlags = syn,"
+            f" or knock with knock --flags {names}",
+        )
+    if door.flags is not None and not tcp:
+        yield door.note("flags", "does nothing: all steps are udp")
+    for before, step in enumerate(door.steps[1:], 1):
+        if step == door.steps[before - 1] and step.protocol is Protocol.TCP:
+            yield door.note(
+                "steps",
+                f"steps {before} and {before + 1} are the same:"
+                " one connection whose first packet is sent again knocks both",
+            )
+            break
+    for step in dict.fromkeys(door.steps):
+        if step.port in BUSY[step.protocol] and (door.flags is None or step.protocol is Protocol.UDP):
+            message = f"step {step} is a busy port"
+            if step.protocol is Protocol.TCP:
+                message += (
+                    " and there is no TCPFlags: every packet of every connection counts: write TCPFlags = syn"
+                )
+            yield door.note("steps", message)
+    if not door.start_command and not door.start_command_6:
+        yield door.note("start_command", "there is no Start_Command: opening the door does nothing")

@@ -1,0 +1,101 @@
+"""All that is to be said of a good configuration, as this host is now.
+
+The child that reads the configuration calls it, for the daemon's log and for ``-t``.
+
+World: the kernel's sockets, forwarded ports, one-time files, directories.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from knockd.checks.command_notes import Circumstances, find_current_notes, is_elsewhere
+from knockd.checks.doors import find_scan_openings, find_surprises
+from knockd.checks.program_trust import find_replaceable_programs
+from knockd.knocks.guards import Guards, guard_rules, guards_of
+from knockd.knocks.taken import Taken
+from knockd.knocks.watch import watches_of
+from knockd.net.forwarded_ports import read_forwarded_ports
+from knockd.net.ports_in_use import ports_in_use
+from knockd.sequences.one_time_file import read_one_time
+from knockd_conf.command_words import numbers_named
+from knockd_conf.errors import Note, merge_notes
+from knockd_conf.model import Config, Step
+from knockd_conf.text import printable
+from knockd_conf.trust import TrustPolicy
+
+Sequences = tuple[tuple[Step, ...], ...]
+
+
+def find_notes(
+    config: Config, live: Sequences, guards: tuple[Guards, ...], known: Circumstances
+) -> tuple[Note, ...]:
+    """Every note of a configuration whose doors have these steps and guards, in the order of the files."""
+    order = {path: index for index, path in enumerate(config.files)}
+    found = [*config.notes, *find_surprises(config)]
+    # What ports to choose is advice for who writes the file: no line at every start.
+    found += find_scan_openings(config.doors, live, guards, skipping=not known.starting)
+    found += find_current_notes(config, known)
+    if not is_elsewhere(config):
+        found += _find_missing_folders(config)
+        found += find_replaceable_programs(config)
+    found.sort(key=lambda note: (order.get(note.path, len(order)), note.line or 0))
+    return merge_notes(found)
+
+
+def _find_missing_folders(config: Config) -> Iterator[Note]:
+    log = config.options.log_file
+    if log is not None and os.path.isdir(log):
+        yield config.note("log_file", "it is a directory: nothing is written there; name a file in it")
+    elif log is not None and not os.path.isdir(folder := os.path.dirname(log)):
+        yield config.note(
+            "log_file", f"there is no directory {printable(folder)}: nothing is written until there is"
+        )
+
+
+def current_notes(config: Config, taken: Taken, known: Circumstances) -> tuple[Note, ...]:
+    """Every note as this host is now, without those of one-time files: the daemon logs them itself."""
+    live, _ = current_sequences(config)
+    return find_notes(config, live, current_guards(config, live, taken), known)
+
+
+def current_sequences(config: Config) -> tuple[Sequences, list[Note]]:
+    """The steps of every door now, and why some have none: such a one-time door is disabled."""
+    live: list[tuple[Step, ...]] = []
+    notes = []
+    policy = TrustPolicy.current(allow_insecure=config.insecure)
+    for door in config.doors:
+        steps = door.steps
+        if door.one_time_file is not None:
+            try:
+                held = read_one_time(door.one_time_file, policy)
+            except OSError as error:
+                message = f"{door.one_time_file}: {error.strerror}: the door is disabled"
+                notes.append(door.note("one_time_file", message))
+            else:
+                notes += [Note(door.one_time_file, None, None, problem) for problem in held.problems]
+                steps = held.live.steps if held.live is not None else ()
+        live.append(steps)
+    return tuple(live), notes
+
+
+def current_taken(config: Config) -> tuple[Taken, list[Note]]:
+    """The ports that can be no automatic guards, as this host is now, and what is not known of them.
+
+    Nobody is asked where there are no automatic guards, nor for another host's configuration.
+    """
+    named = frozenset[int]().union(*(numbers_named(one) for door in config.doors for one in door.commands()))
+    taken = Taken(named)
+    automatic = any(rule.auto for rule in guard_rules(config.doors, config.options.guard_ports))
+    if not automatic or is_elsewhere(config):
+        return taken, []
+    ranges, reasons = read_forwarded_ports()
+    taken = taken._replace(forwarded=ranges).with_sockets(ports_in_use())
+    return taken, [config.note("guard_ports", reason) for reason in reasons]
+
+
+def current_guards(config: Config, live: Sequences, taken: Taken) -> tuple[Guards, ...]:
+    """The guards of every door."""
+    rules = guard_rules(config.doors, config.options.guard_ports)
+    return guards_of(watches_of(config.doors, live), rules, taken)

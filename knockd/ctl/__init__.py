@@ -1,0 +1,1 @@
+"""The command knockctl: a table of subcommands, a file each."""

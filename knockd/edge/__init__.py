@@ -1,1 +1,0 @@
-"""One outside thing a file. Edges do not import each other."""

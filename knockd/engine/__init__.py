@@ -1,1 +1,0 @@
-"""Pure logic: no sockets, clock, files, processes or logging. Time is an argument."""

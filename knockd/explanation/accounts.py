@@ -1,0 +1,174 @@
+"""Frames to accounts: of each packet of one source that has to do with a door, what becomes of it and why.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from knockd.knocks.addresses import find_impossible
+from knockd.knocks.batch import Batch, grouped
+from knockd.knocks.decode import decode
+from knockd.knocks.explain import Explainer, Kind, Verdict
+from knockd.knocks.refusals import Cause, Refusal, find_refusal
+from knockd.knocks.watch import Watch
+from knockd_bpf.wire import TCP, UDP, Packet
+from knockd_conf.model import Step
+from knockd_conf.protocol import Protocol
+from knockd_conf.text import printable
+
+MOST_PORTS = 100
+"""Ports of no door that are counted one by one."""
+
+DUPLICATE, FILTERED, NO_IPV6, NOT_HERE = "seen-twice", "filtered", "no-ipv6", "not-here"
+"""Causes beside those of refusals."""
+
+_TEXTS = {
+    Cause.SOURCE.value: "no packet off the wire can have this source, as it is this host's own or nobody's",
+    FILTERED: "the kernel's filter drops it",
+    NO_IPV6: "knockd does not listen to IPv6 here (-4)",
+    NOT_HERE: "it is not of the VLAN that --vlan asks for",
+}
+
+
+class Place(NamedTuple):
+    """Where frames come in: the interface (empty: there is one), and the packed addresses that count there.
+
+    ``own`` are those of this host, which are no packet's source; None at the loopback, where they are.
+    """
+
+    name: str
+    local: frozenset[bytes]
+    own: frozenset[bytes] | None = None
+
+
+class Sighting(NamedTuple):
+    """One frame as it came, in microseconds since the epoch and in seconds of a steady clock.
+
+    ``passes``: the daemon's filter lets it through. ``seen_at``: another interface that has had it already.
+    ``here``: the interface that is asked about has it; a capture file may hold frames of others.
+    """
+
+    linktype: int
+    frame: bytes
+    stamp: int
+    now: float
+    passes: bool
+    seen_at: str = ""
+    here: bool = True
+
+
+class Account(NamedTuple):
+    """A packet that has to do with a door. ``port`` is None where it cannot be read.
+
+    ``why`` says why it counts nowhere, ``cause`` is a word for that; where both are empty ``verdicts`` say
+    what it is at each door.
+    """
+
+    place: Place
+    sighting: Sighting
+    since: float
+    """Seconds since the first account."""
+    destination: bytes | None
+    protocol: int
+    port: int | None
+    flags: int
+    cause: str
+    why: str
+    verdicts: tuple[Verdict, ...] = ()
+
+
+class Listener:
+    """Takes all frames, and keeps account of those of one source. ``slack`` is in seconds."""
+
+    def __init__(
+        self, source: bytes, watches: Sequence[Watch], *, slack: float = 0.0, ipv6: bool = True
+    ) -> None:
+        self.source = source
+        self.packets = 0
+        """Packets of the source, whatever they were."""
+        self.other_ports: Counter[str] = Counter()
+        """How many went to each port of no door, or were of another protocol."""
+        self._explainer = Explainer(watches, slack=slack)
+        self._watches = tuple(watches)
+        self._ipv6 = ipv6
+        self._asked = {port for watch in watches if watch.steps for port in (*watch.steps, *watch.guards)}
+        self._first: int | None = None
+
+    def use_up(self, door: int) -> None:
+        """Another source has opened a door: a sequence of it that can be used once is used."""
+        for number, watch in enumerate(self._watches):
+            if watch.door == door:
+                self._explainer.use_up(number)
+
+    def hear(self, sighting: Sighting, place: Place) -> Account | None:
+        """The account of a frame; None: it is of another source, or has to do with no door."""
+        packet = decode(sighting.linktype, sighting.frame)
+        if packet is None:
+            refusal = find_refusal(sighting.linktype, sighting.frame)
+            if refusal is None or refusal.source != self.source:
+                return None
+            self.packets += 1
+            return self._account_refusal(sighting, place, refusal)
+        if packet.source != self.source:
+            return None
+        self.packets += 1
+        step = Step(packet.port, Protocol(packet.protocol))
+        if step not in self._asked:
+            self._count(str(step))
+            return None
+        cause = self._find_cause(sighting, place, packet)
+        verdicts: list[Verdict] = []
+        if not cause:
+            # What the filter drops reaches no door, so it must change nothing here.
+            judge = self._explainer if sighting.passes else Explainer(self._watches)
+            verdicts = judge.explain(packet, place.local, sighting.now)
+            if not sighting.passes and not all(one.kind in (Kind.ELSEWHERE, Kind.FLAGS) for one in verdicts):
+                cause, verdicts = (NO_IPV6 if len(self.source) == 16 and not self._ipv6 else FILTERED), []
+        why = _TEXTS.get(cause, f"the same packet as at {printable(sighting.seen_at)}: it counts once")
+        _, destination, protocol, port, flags = packet
+        return Account(
+            place,
+            sighting,
+            self._since(sighting),
+            destination,
+            protocol,
+            port,
+            flags,
+            cause,
+            why if cause else "",
+            tuple(verdicts),
+        )
+
+    def _find_cause(self, sighting: Sighting, place: Place, packet: Packet) -> str:
+        """Why the daemon does not judge a packet that it can read; empty when it does."""
+        if not sighting.here:
+            return NOT_HERE
+        if sighting.seen_at:
+            return DUPLICATE
+        batch = Batch(1, grouped([(0, tuple(packet))]))  # type: ignore[list-item]
+        if place.own is not None and any(True for _ in find_impossible(batch, place.own)):
+            return Cause.SOURCE.value
+        return ""
+
+    def _account_refusal(self, sighting: Sighting, place: Place, refusal: Refusal) -> Account | None:
+        reason, _, destination, protocol, port, cause = refusal
+        if protocol not in (TCP, UDP):
+            self._count(f"protocol {protocol}")
+            return None
+        if port is not None and (step := Step(port, Protocol(protocol))) not in self._asked:
+            self._count(str(step))
+            return None
+        since = self._since(sighting)
+        return Account(place, sighting, since, destination, protocol, port, 0, cause.value, reason)
+
+    def _since(self, sighting: Sighting) -> float:
+        self._first = sighting.stamp if self._first is None else self._first
+        return (sighting.stamp - self._first) / 1e6
+
+    def _count(self, what: str) -> None:
+        if what in self.other_ports or len(self.other_ports) < MOST_PORTS:
+            self.other_ports[what] += 1

@@ -1,0 +1,169 @@
+"""``knockd --explain IP``: captures what a source sends and says what becomes of it, until interrupted.
+
+It runs nothing and leaves nothing behind, so it may run beside the daemon. The captures are opened first;
+then all rights are given up, and only then is a packet read. Its filter lets all packets of the source pass.
+
+World: the interfaces' captures, the process's rights, signals and streams.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from knockd.explanation.accounts import Listener, Place, Sighting
+from knockd.explanation.first_seen import FirstSeen
+from knockd.explanation.teller import Teller
+from knockd.explanation.words import Doors
+from knockd.keeper.settings import Settings, explain_absent, wanted_interfaces
+from knockd.knocks.addresses import spread_addresses
+from knockd.knocks.batch import RECORD
+from knockd.knocks.decode import decode
+from knockd.knocks.kernel_view import show_frame
+from knockd.knocks.prefilter import prefilter
+from knockd.knocks.watch import Watch
+from knockd.net import interfaces
+from knockd.net.interface import LOOPBACK
+from knockd.net.selection import Scene, make_scene
+from knockd.process.privileges import end_with, give_up, packet_user
+from knockd.replay.clock import CaptureClock
+from knockd.replay.command import load_watches, say
+from knockd.worker.capture import Capture, CaptureError, NoPermissionError
+from knockd_bpf.instruction import Instruction
+from knockd_bpf.vm import run_program
+from knockd_bpf.wire import DLT_EN10MB
+from knockd_conf.model import Config
+from knockd_conf.text import address_text, printable
+
+BATCH = 1_024
+"""Frames read at once."""
+
+SPARE = 16
+"""Descriptors that may be opened after rights are given up: nothing of importance needs any."""
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Ear(NamedTuple):
+    """An open capture: its number, what counts there, and the daemon's filter for it."""
+
+    number: int
+    capture: Capture
+    place: Place
+    program: Sequence[Instruction]
+
+
+def explain_live(settings: Settings, source: bytes, *, as_json: bool) -> int:
+    """Prints a line for each packet of a packed address until a signal comes; returns the exit status.
+
+    Raises ConfigError, and OSError when it cannot print.
+    """
+    stop = _catch_signals()
+    config, watches = load_watches(settings)
+    names = wanted_interfaces(config)
+    if absent := explain_absent(names):
+        say(absent)
+    there = interfaces.read_interfaces()
+    scene = make_scene(names, there)
+    try:
+        ears = _open_captures(scene, source, config, watches, ipv6=settings.ipv6)
+    except NoPermissionError as error:
+        say(f"--explain without --replay listens by itself: {error}")
+        return os.EX_NOPERM
+    if not ears:
+        say("no interface to listen at: name one that is up with -i")
+        return os.EX_UNAVAILABLE
+    parent = os.getppid()
+    kept = give_up(packet_user(config.options.user), max(ears, default=2) + SPARE, may_write=True)
+    end_with(parent)  # to become another user has undone it
+    if kept.identity and os.geteuid() == 0:
+        say(f"listens as root, which cannot be given up here: {', '.join(kept.identity)}")
+    slack = 2 * config.options.latency / 1000
+    listener = Listener(source, watches, slack=slack, ipv6=settings.ipv6)
+    doors = Doors([door.name for door in config.doors], watches, source)
+    teller = Teller(listener, doors, as_json=as_json)
+    where = ", ".join(printable(ear.capture.interface) for ear in ears.values())
+    say(f"listening to {address_text(source)} at {where}; nothing is run; end with Ctrl-C")
+    lost = listen(ears, teller, stop)
+    teller.tell_advice()
+    return os.EX_UNAVAILABLE if lost else os.EX_OK
+
+
+def _catch_signals() -> int:
+    """Returns a descriptor that can be read once a signal has come that ends us."""
+    reader, writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    for number in _SIGNALS:
+        signal.signal(number, lambda *_: None)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    return reader
+
+
+def _open_captures(
+    scene: Scene, source: bytes, config: Config, watches: Sequence[Watch], *, ipv6: bool
+) -> Mapping[int, Ear]:
+    """The captures of a scene by their descriptors; says which cannot be opened. Raises NoPermissionError."""
+    local = spread_addresses(scene.addresses)
+    ears: dict[int, Ear] = {}
+    for number, (name, (_, kind)) in enumerate(scene.captures.items()):
+        try:
+            capture = Capture(name, latency=config.options.latency, buffer=config.options.buffer * 1024)
+            capture.attach_source(address_text(source))
+        except NoPermissionError:
+            raise
+        except CaptureError as error:
+            say(str(error))
+            continue
+        place = Place(
+            name if len(scene.captures) > 1 else "",
+            local.get(name, frozenset()),
+            None if kind == LOOPBACK else scene.own,
+        )
+        made = prefilter(watches, place.local, DLT_EN10MB, ipv6=ipv6)
+        ears[capture.fileno()] = Ear(number, capture, place, made.fitted.program.instructions)
+    return ears
+
+
+def listen(ears: Mapping[int, Ear], teller: Teller, stop: int) -> bool:
+    """Tells of packets until a signal comes; returns whether all captures were lost before."""
+    poll, hearing = select.poll(), Hearing(teller)
+    for descriptor in (stop, *ears):
+        poll.register(descriptor, select.POLLIN)
+    left = {*ears}
+    while left:
+        ready = {descriptor for descriptor, _ in poll.poll()}
+        for descriptor in left if stop in ready else ready:  # at the end, what still waits in any ring
+            try:
+                hearing.read(ears[descriptor])
+            except CaptureError as error:
+                say(str(error))
+                poll.unregister(descriptor)
+                left = left - {descriptor}
+        if stop in ready:
+            return False
+    return True
+
+
+class Hearing:
+    """What is remembered from one frame to the next: the time, and at which interface packets were seen."""
+
+    def __init__(self, teller: Teller) -> None:
+        self._teller = teller
+        self._clock = CaptureClock()
+        self._frames = 0
+        self._seen = FirstSeen()
+
+    def read(self, ear: Ear) -> None:
+        """Tells of the frames that an interface has. Raises CaptureError."""
+        data, records = ear.capture.read(BATCH)
+        for seconds, microseconds, offset, length in RECORD.iter_unpack(records):
+            self._frames += 1
+            stamp = seconds * 1_000_000 + microseconds
+            now = self._clock.advance(self._frames, stamp) / 1e6
+            frame, linktype = data[offset : offset + length], ear.capture.linktype
+            passes = run_program(ear.program, show_frame(linktype, frame).filtered).verdict > 0
+            packet = decode(linktype, frame)
+            seen_at = "" if packet is None else self._seen.find_other(stamp, packet, ear.capture.interface)
+            self._teller.tell_packet(Sighting(linktype, frame, stamp, now, passes, seen_at), ear.place)

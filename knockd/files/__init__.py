@@ -1,0 +1,1 @@
+"""Files that root reads or writes, safe from other users."""

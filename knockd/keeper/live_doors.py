@@ -1,0 +1,127 @@
+"""The doors by the numbers that a packet process uses, and their watches with the sequences that are live.
+
+A door keeps its number over reloads: what was said just before one is about the same door.
+
+World: one-time files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import chain
+from typing import NamedTuple
+
+from knockd.knocks.guards import REACH, watches_with_guards
+from knockd.knocks.taken import Taken, number_of
+from knockd.knocks.watch import Watch
+from knockd.log.logger import Logger
+from knockd.sequences.rotation import Rotation
+from knockd.sequences.used_sequences import UsedSequences
+from knockd_conf.model import Config, Door
+from knockd_conf.trust import TrustPolicy
+
+MOST_DOORS = 1 << 16
+"""A number of a door has two bytes on the link."""
+
+
+class GuardChange(NamedTuple):
+    """The watches with the guards of now, and how many guards are none any more for being taken."""
+
+    watches: tuple[Watch, ...]
+    lost: int
+
+
+class LiveDoors:
+    """``known`` has every door by its number, also those that a reload has removed."""
+
+    def __init__(self, config: Config, logger: Logger, noted: UsedSequences) -> None:
+        self.known: list[Door] = []
+        self._numbers: dict[tuple[str, int, str | None], int] = {}
+        self._config = config
+        self._taken = Taken()
+        policy = TrustPolicy.current(allow_insecure=config.insecure)
+        self._rotation = Rotation(config.doors, logger, noted, policy)
+        self._number_doors()
+
+    def adopt(self, config: Config) -> bool:
+        """Takes the doors of another configuration; False: there are no numbers left for them."""
+        if len(self.known) + len(config.doors) > MOST_DOORS:
+            return False
+        self._config = config
+        self._rotation.load_files(config.doors)
+        self._number_doors()
+        return True
+
+    def _number_doors(self) -> None:
+        for door in self._config.doors:
+            number = self._numbers.setdefault(_identity(door), len(self.known))
+            self.known[number : number + 1] = [door]
+
+    def rotate(self, number: int) -> None:
+        """Strikes the used sequence of a door out; a door with a fixed sequence keeps it."""
+        self._rotation.rotate(self.known[number])
+
+    def reload_files(self) -> None:
+        """Reads the one-time files once more: others than we have changed them."""
+        self._rotation.load_files(self._config.doors)
+
+    @property
+    def disabled(self) -> int:
+        """How many doors of the configuration have no sequence that can be used."""
+        return sum(self._rotation.is_disabled(door) for door in self._config.doors)
+
+    def set_taken(self, taken: Taken) -> GuardChange | None:
+        """Takes the ports that can be no automatic guards; returns what changes by it, if anything does."""
+        if not self._is_near(self._taken, taken):
+            self._taken = taken
+            return None
+        before = self.watches()
+        self._taken = taken
+        after = self.watches()
+        if after == before:
+            return None
+        lost = (
+            (old.door, number_of(port))
+            for old, new in zip(before, after, strict=True)
+            for port in {*old.guards} - {*new.guards}
+        )
+        return GuardChange(after, sum(not self.may_guard(*one) for one in lost))
+
+    def _is_near(self, before: Taken, after: Taken) -> bool:
+        """Whether a guard may be another one: sockets come and go all day, most of them far from any step."""
+        if before._replace(in_use=after.in_use) != after:
+            return True
+        changed = before.in_use ^ after.in_use
+        steps = chain.from_iterable(map(self._rotation.steps, self._config.doors)) if changed else ()
+        return any(abs(number_of(step) - port) <= REACH for step in steps for port in changed)
+
+    def may_guard(self, number: int, port: int) -> bool:
+        """Whether a port, as ``protocol << 16 | port``, can be a guard of a door now."""
+        door = self.known[number]
+        auto = (door.guard_ports or self._config.options.guard_ports).auto
+        return not auto or self._taken.why(port, routed=bool(door.target)) is None
+
+    def commands(self) -> Iterator[str]:
+        """Every command of every door that is known, and every program that is named of one."""
+        for door in self.known:
+            yield from door.commands()
+            for facts in door.facts:
+                yield from facts.programs
+
+    def watches(self) -> tuple[Watch, ...]:
+        """A watch for each door of the configuration.
+
+        Guards follow the live sequences: no port that is a knock today may be a guard.
+        """
+        doors, rotation = self._config.doors, self._rotation
+        made = watches_with_guards(self._config, [rotation.steps(door) for door in doors], self._taken)
+        return tuple(
+            replace(watch, door=self._numbers[_identity(door)], serial=rotation.used(door))
+            for door, watch in zip(doors, made, strict=True)
+        )
+
+
+def _identity(door: Door) -> tuple[str, int, str | None]:
+    """What makes it the same door over reloads; with another one-time file it is another one."""
+    return door.name, door.occurrence, door.one_time_file

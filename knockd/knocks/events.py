@@ -1,0 +1,86 @@
+"""What the matcher has to say about a packet or about time passing.
+
+``door`` is the door's place in the configuration, ``source`` a packed address (4 or 16
+bytes), ``stage`` the number of steps done (1 to 32).
+
+Pure.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Stage(NamedTuple):
+    """An attempt reached a stage."""
+
+    door: int
+    source: bytes
+    stage: int
+
+
+class Opened(NamedTuple):
+    """The last step came: the door opens for the source.
+
+    ``destination`` is the address it knocked at, ``stage`` the number of steps of the door.
+    """
+
+    door: int
+    source: bytes
+    destination: bytes
+    stage: int
+
+
+class Spoiled(NamedTuple):
+    """A packet for a step of the same door that was not due yet ended an attempt."""
+
+    door: int
+    source: bytes
+    stage: int
+
+
+class Expired(NamedTuple):
+    """An attempt grew older than the door's Seq_Timeout."""
+
+    door: int
+    source: bytes
+    stage: int
+
+
+class Guarded(NamedTuple):
+    """A source touched a guard port: its attempt is dropped and it is ignored at the door for a while."""
+
+    door: int
+    source: bytes
+    stage: int
+    port: int
+
+
+class Ignored(NamedTuple):
+    """A source that a door ignores began a knock at it.
+
+    It is ignored for ``left`` more seconds, rounded up: ``opened`` says for an opening, else for a guard port
+    that it touched.
+    """
+
+    door: int
+    source: bytes
+    opened: bool
+    left: int
+
+
+class Attempt(NamedTuple):
+    """What is remembered of a source at a watch, for the packet process that takes over.
+
+    ``watch`` is the hash of what the attempt depends on (``Watch.attempts_at``): packet processes are forks
+    of one process, so theirs are the same. ``stage`` 0: the source is ignored. ``since`` is in seconds of
+    the steady clock.
+    """
+
+    watch: int
+    source: bytes
+    stage: int
+    since: float
+
+
+Event = Stage | Opened | Spoiled | Expired | Guarded | Ignored

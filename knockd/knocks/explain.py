@@ -1,0 +1,229 @@
+"""Why a packet of one source counts at a door, or does not: the rules of the matcher, slow and obvious.
+
+One list of attempts at every watch, read from the front to the back for every packet: no tables, no
+look-ups, no bounds. ``knockd/knocks/matcher.py`` has the table of the rules, and a test holds both to each
+other.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import NamedTuple
+
+from knockd.knocks.watch import Watch
+from knockd_bpf.wire import TCP, PacketFields
+from knockd_conf.model import Step
+from knockd_conf.protocol import Protocol
+
+
+class Kind(Enum):
+    """What a packet to a step or guard port of a watch is there."""
+
+    ELSEWHERE = "not-our-address"
+    FLAGS = "wrong-flags"
+    USED_UP = "used-up"
+    """The sequence can be used once, and has been."""
+    GUARD = "guard"
+    """It ends all attempts; the source is ignored until a time."""
+    GUARD_AGAIN = "guard-again"
+    """The source was ignored already, and is for longer now."""
+    IGNORED = "ignored"
+    """The source has touched a guard not long ago."""
+    COOLDOWN = "cooldown"
+    """The source has opened the door not long ago, and is ignored for longer by that than by a guard."""
+    BEGINS = "first-step"
+    NEXT = "next-step"
+    REPEAT = "repeated-step"
+    WRONG = "wrong-step"
+    """It ends all attempts: its step is not due yet."""
+    UNBEGUN = "no-attempt"
+    """A later step, and there is no attempt that it could go on with."""
+    ENDS_ANOTHER = "ends-another-knock"
+    """The first step, but the packet has opened another door: it begins nothing."""
+    OPENS = "opens"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a packet did at one watch. Times are in seconds of the caller's clock.
+
+    Stages are those of the foremost attempt: steps done, 0 without one.
+    """
+
+    watch: int
+    """Its place among the watches."""
+    door: int
+    kind: Kind
+    before: int = 0
+    """The stage when it came, of attempts that were still in time."""
+    stage: int = 0
+    """The stage after it."""
+    expired: int = 0
+    """The stage of attempts that were all too old when it came."""
+    late: float = 0.0
+    """By how many seconds the youngest of those was too old."""
+    until: float = 0.0
+    """Until when the source is ignored, where it is."""
+    begins: bool = False
+    """It begins an attempt: the only one (BEGINS), or one besides those that there are."""
+
+
+class Attempt(NamedTuple):
+    """Steps done, and the time of the first packet in seconds."""
+
+    stage: int
+    start: float
+
+
+@dataclass(slots=True)
+class State:
+    """What one watch remembers of the source; times in seconds."""
+
+    attempts: list[Attempt] = field(default_factory=list)
+    touched: float | None = None
+    """When it last touched a guard."""
+    cooling_until: float | None = None
+    used_up: bool = False
+
+
+class Explainer:
+    """All that the watches remember of one source. ``slack`` seconds are added to every Seq_Timeout."""
+
+    def __init__(self, watches: Sequence[Watch], *, slack: float = 0.0) -> None:
+        self.watches = list(watches)
+        self.states = [State() for _ in watches]
+        self._slack = slack
+
+    def explain(self, packet: PacketFields, local: frozenset[bytes], now: float) -> list[Verdict]:
+        """Judges a packet of the source at ``now``; ``local`` are the addresses of the interface.
+
+        Returns a verdict for each watch with a step or guard at its port, in their order: none when it
+        has to do with no door. ``now`` is never less than at the last call.
+        """
+        verdicts = [
+            verdict
+            for number in range(len(self.watches))
+            if (verdict := self._judge(number, packet, local, now)) is not None
+        ]
+        ends_knock = any(one.kind is Kind.OPENS and one.stage > 1 for one in verdicts)
+        for at, verdict in enumerate(verdicts):
+            if not verdict.begins:
+                continue
+            if ends_knock and verdict.kind is Kind.BEGINS:
+                verdicts[at] = replace(verdict, kind=Kind.ENDS_ANOTHER, begins=False, stage=0)
+            elif ends_knock:
+                verdicts[at] = replace(verdict, begins=False)
+            else:
+                state = self.states[verdict.watch]
+                state.attempts = _youngest_of_each_stage([*state.attempts, Attempt(1, now)])
+        return verdicts
+
+    def use_up(self, watch: int) -> None:
+        """Another source has opened by the watch at this place: one that can be used once has been."""
+        if self.watches[watch].once:
+            self.states[watch].used_up, self.states[watch].attempts = True, []
+
+    def limit(self, number: int) -> float:
+        """Seconds for which an attempt at a watch lives."""
+        return self.watches[number].seq_timeout + self._slack
+
+    def is_ignored(self, number: int, now: float) -> bool:
+        """Whether the source has touched a guard of a watch so lately that it is ignored there."""
+        touched = self.states[number].touched
+        return touched is not None and now < touched + self.limit(number)
+
+    def is_cooling(self, number: int, now: float) -> bool:
+        """Whether the source has opened so lately that a watch ignores it."""
+        until = self.states[number].cooling_until
+        return until is not None and now < until
+
+    def _judge(
+        self, number: int, packet: PacketFields, local: frozenset[bytes], now: float
+    ) -> Verdict | None:
+        watch, state = self.watches[number], self.states[number]
+        _, destination, protocol, port, flags = packet
+        step = Step(port, Protocol(protocol))
+        if not watch.steps or step not in (*watch.steps, *watch.guards):
+            return None
+        verdict = Verdict(watch=number, door=watch.door, kind=Kind.ELSEWHERE)
+        if destination not in (watch.target or local):
+            return verdict
+        if protocol == TCP and watch.flags is not None and not watch.flags.accepts(flags):
+            return replace(verdict, kind=Kind.FLAGS)
+        if state.used_up:
+            return replace(verdict, kind=Kind.USED_UP)
+        if step not in watch.steps:
+            return self._touch_guard(verdict, state, now)
+        if self.is_ignored(number, now) or self.is_cooling(number, now):
+            until = self._ignored_until(number, now)
+            kind = Kind.COOLDOWN if state.cooling_until == until else Kind.IGNORED
+            return replace(verdict, kind=kind, until=until)
+        return self._take_step(self._look_back(verdict, state, now), state, step, now)
+
+    def _ignored_until(self, number: int, now: float) -> float:
+        """Until when the source is ignored for any reason."""
+        state = self.states[number]
+        ends = [now, state.cooling_until or now]
+        return max(*ends, state.touched + self.limit(number) if state.touched is not None else now)
+
+    def _look_back(self, verdict: Verdict, state: State, now: float) -> Verdict:
+        """Forgets attempts that are too old; says what there was and is."""
+        before = state.attempts
+        state.attempts = [one for one in before if one.start + self.limit(verdict.watch) >= now]
+        if before and not state.attempts:
+            late = now - max(one.start for one in before) - self.limit(verdict.watch)
+            return replace(verdict, expired=_foremost(before), late=late)
+        return replace(verdict, before=_foremost(state.attempts))
+
+    def _touch_guard(self, verdict: Verdict, state: State, now: float) -> Verdict:
+        again = self.is_ignored(verdict.watch, now) or self.is_cooling(verdict.watch, now)
+        if not again:
+            verdict = self._look_back(verdict, state, now)
+        state.attempts, state.touched = [], now
+        kind = Kind.GUARD_AGAIN if again else Kind.GUARD
+        return replace(verdict, kind=kind, until=self._ignored_until(verdict.watch, now))
+
+    def _take_step(self, verdict: Verdict, state: State, step: Step, now: float) -> Verdict:
+        watch = self.watches[verdict.watch]
+        survivors: list[Attempt] = []
+        for attempt in state.attempts:
+            if step == watch.steps[attempt.stage]:
+                survivors.append(Attempt(attempt.stage + 1, attempt.start))
+            elif step in watch.steps[: attempt.stage]:
+                survivors.append(attempt)
+        stage, last = _foremost(survivors), len(watch.steps)
+        if last in (1, stage):
+            self._open(watch, state, now)
+            return replace(verdict, kind=Kind.OPENS, stage=last)
+        state.attempts = _youngest_of_each_stage(survivors)
+        begins = step == watch.steps[0]
+        if stage > verdict.before:
+            kind = Kind.NEXT
+        elif stage:
+            kind = Kind.REPEAT
+        elif begins:
+            kind, stage = Kind.BEGINS, 1
+        else:
+            kind = Kind.WRONG if verdict.before else Kind.UNBEGUN
+        return replace(verdict, kind=kind, stage=stage, begins=begins)
+
+    def _open(self, watch: Watch, state: State, now: float) -> None:
+        for other, its in zip(self.watches, self.states, strict=True):
+            if other.door == watch.door:
+                its.attempts = []
+        if watch.seq_cooldown:
+            state.cooling_until = now + watch.seq_cooldown
+        state.used_up = watch.once
+
+
+def _foremost(attempts: Sequence[Attempt]) -> int:
+    return max((attempt.stage for attempt in attempts), default=0)
+
+
+def _youngest_of_each_stage(attempts: Sequence[Attempt]) -> list[Attempt]:
+    ordered = sorted(attempts, key=lambda one: one.start)
+    return list({attempt.stage: attempt for attempt in ordered}.values())

@@ -1,0 +1,48 @@
+"""The filter of one interface, from watches and the interface's addresses. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from knockd.knocks.watch import Watch
+from knockd_bpf.build import build_term
+from knockd_bpf.fit import Fitted, fit_term
+from knockd_bpf.instruction import MAX_INSTRUCTIONS
+from knockd_bpf.layout import Layout, layout_for
+from knockd_bpf.render import render_term
+from knockd_bpf.terms import Term
+
+SNAPLEN = 256
+"""Bytes of a frame that decode may look at: Ethernet, IPv6, eight extension headers, TCP."""
+
+
+class Prefilter(NamedTuple):
+    """What the kernel will run on one interface."""
+
+    term: Term
+    fitted: Fitted
+    layout: Layout
+
+    def text(self) -> str:
+        """The filter as pcap-filter(7) text."""
+        return render_term(self.fitted.term)
+
+
+def prefilter(
+    watches: Iterable[Watch],
+    local: frozenset[bytes] | None,
+    linktype: int,
+    *,
+    ipv6: bool = True,
+    limit: int = MAX_INSTRUCTIONS,
+) -> Prefilter:
+    """The filter for frames of ``linktype``; ``local`` are the interface's packed addresses.
+
+    A watch without steps leaves no trace in it. With ``local`` None there is no address part. The
+    program has at most ``limit`` instructions. Raises ValueError for a link type we cannot read.
+    """
+    term = build_term((watch.ports for watch in watches if watch.steps), local, ipv6=ipv6)
+    layout = layout_for(linktype)
+    fitted = fit_term(term, layout, limit, snaplen=SNAPLEN)
+    return Prefilter(term, fitted, layout)

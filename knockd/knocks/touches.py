@@ -1,0 +1,49 @@
+"""Whom a watch ignores, as values: what is remembered of a touch of guard ports, and until when it holds.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from knockd.knocks.port_table import PortRole
+
+Stages = tuple[tuple[int, float], ...]
+"""(stage, start) of attempts, the foremost first."""
+
+Touch = tuple[float, tuple[int, ...], Stages]
+"""When a source last touched a guard, which ones it has, and the attempts that they ended."""
+
+UNTOLD = 0
+"""Stands for guards that another matcher has seen touched, or that are too many: that is not undone."""
+
+MOST_TOLD = 8
+"""Touched guards that are remembered of a source."""
+
+
+def touch_again(touch: Touch, port: int, now: float) -> Touch:
+    """An ignored source touched a guard, perhaps another one; what it ended before is still ended by both."""
+    _, ports, ended = touch
+    if port not in ports and ports[-1] != UNTOLD:
+        ports = (*ports, port if len(ports) < MOST_TOLD else UNTOLD)
+    return now, ports, ended
+
+
+def without_ports(touch: Touch, ports: Collection[int]) -> Touch | None:
+    """The touch when some ports are no guards any more; None when it has been of no other."""
+    last, before, ended = touch
+    left = tuple(port for port in before if port not in ports)
+    return (last, left, ended) if left else None
+
+
+def find_reason(role: PortRole, touch: Touch | None, cooled: float | None) -> tuple[float, bool] | None:
+    """Until when an ignored source that begins a knock is ignored, and whether that is for an opening.
+
+    ``cooled`` is the end of its cooldown. None when nothing is to be said: another matcher knew the reason,
+    or the packet may be a retransmission of the one that opened, as the first step is the last one, too.
+    """
+    guarded = 0.0 if touch is None else touch[0] + role.timeout
+    if role.cooldown and cooled is not None and cooled >= guarded:
+        return None if role.last == 1 or role.last - 1 in role.advances else (cooled, True)
+    return None if touch is None or touch[1][0] == UNTOLD else (guarded, False)

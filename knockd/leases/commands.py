@@ -1,0 +1,51 @@
+"""A command line of the configuration to what is executed: placeholders, shell or not.
+
+Only values that our own code printed are put in, and those that could mean something to a
+shell are quoted.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping
+
+from knockd.leases.values import Knock
+
+MAX_COMMAND = 4_096
+"""Bytes of the longest command after expansion, as in knockd 0.8."""
+
+_PLAIN = re.compile(r"[A-Za-z0-9_./:,@%+=\- ]+")
+_PLACEHOLDER = re.compile(r"%(IP|DOOR|DST|IFACE|TIMEOUT)%")
+
+
+def expand(command: str, knock: Knock) -> str:
+    """Puts the values of an opening in: %IP%, %DOOR%, %DST%, %IFACE%, %TIMEOUT% (seconds)."""
+    values = {name: shlex.quote(value) for name, value in _values(knock).items()}
+    return _PLACEHOLDER.sub(lambda found: values[found[1]], command)
+
+
+def environment(knock: Knock, inherited: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a command: what we inherited, and KNOCKD_IP, KNOCKD_DOOR and so on."""
+    return {**inherited, **{f"KNOCKD_{name}": value for name, value in _values(knock).items()}}
+
+
+def words(command: str) -> list[str] | None:
+    """The command's words when no shell is needed to find them, else None."""
+    if _PLAIN.fullmatch(command) is None:
+        return None
+    found = command.split()
+    # A word with "=" in front of the program sets a variable: that is the shell's business.
+    return found if found and "=" not in found[0] else None
+
+
+def _values(knock: Knock) -> dict[str, str]:
+    return {
+        "IP": knock.source,
+        "DOOR": knock.door.name,
+        "DST": knock.destination,
+        "IFACE": knock.interface,
+        "TIMEOUT": f"{knock.door.cmd_timeout:g}",
+    }

@@ -1,0 +1,98 @@
+"""Why commands of a door could not be run, looked for before anything opens.
+
+What could not be closed is not opened. A look costs some microseconds for each command.
+
+World: files of programs.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Iterable
+
+from knockd.leases.commands import MAX_COMMAND, expand
+from knockd.leases.values import Knock
+from knockd_conf.model import CommandFacts
+from knockd_conf.text import encoded
+
+_LONGEST_HEAD = 256
+"""Bytes of a script that the kernel looks at (BINPRM_BUF_SIZE of linux/binfmts.h)."""
+
+
+def find_obstacle(knock: Knock, path: str | None) -> str | None:
+    """Why start and stop command of an opening cannot both be run; None when nothing is known against it.
+
+    ``path`` has the folders of programs with colons between them; None: the shell chooses.
+    """
+    door, version = knock.door, knock.version
+    start, stop = door.start_for(version), door.stop_for(version)
+    for verb, command in (("start", start), ("stop", stop)):
+        reason = None if command is None else _judge(verb, command, knock, path)
+        if reason is not None:
+            return reason
+    if start is not None and version == 4 and door.stop_command is None and door.stop_command_6:
+        return "it has a Stop_Command_6 and no Stop_Command: write one (empty: nothing closes it)"
+    return None
+
+
+def _judge(verb: str, command: str, knock: Knock, path: str | None) -> str | None:
+    facts = knock.door.facts_of(command)
+    if facts.version not in (None, knock.version):
+        return _explain_version(verb, facts, knock)
+    size = len(encoded(expand(command, knock)))
+    if size > MAX_COMMAND:
+        return (
+            f"its {verb} command would have {size} bytes for this knocker, {MAX_COMMAND} at most can be run:"
+            " shorten it, or let it call a script"
+        )
+    if verb == "start":  # without its program it opens nothing, and the log has what knockd 0.8 says of that
+        return None
+    if facts.programs and not any(_can_run(program, path) for program in facts.programs):
+        return f"its stop command needs {' or '.join(facts.programs)}, which is missing or cannot be executed"
+    return None
+
+
+def _explain_version(verb: str, facts: CommandFacts, knock: Knock) -> str:
+    key = f"{verb.capitalize()}_Command"
+    own = knock.door.start_command_6 if verb == "start" else knock.door.stop_command_6
+    if knock.version == 4:
+        cure = f"write it as {key}_6, and {key} for IPv4"
+    elif own is None:
+        cure = f"write {key}_6"
+    else:
+        cure = f"write {key}_6 for IPv6"
+    return f"its {verb} command works for IPv{facts.version} knockers only: {cure}"
+
+
+def _can_run(program: str, path: str | None) -> bool:
+    """Whether a program can be executed, or nobody can know."""
+    if "/" in program:
+        return _is_executable(program)
+    if path is None or any(_is_executable(one) for one in _places(program, path)):
+        return True
+    return os.path.basename(os.path.realpath("/bin/sh")) == "busybox"  # it may have the program in itself
+
+
+def _places(program: str, path: str) -> Iterable[str]:
+    return (os.path.join(folder, program) for folder in path.split(":"))
+
+
+def _is_executable(file: str) -> bool:
+    if not os.path.isfile(file) or not os.access(file, os.X_OK):
+        return False
+    try:
+        opened = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return True  # a file may be executed by who may not read it
+    try:
+        if not stat.S_ISREG(os.fstat(opened).st_mode):  # it has just become a FIFO, which may never be ready
+            return False
+        head = os.read(opened, _LONGEST_HEAD)
+    except OSError:
+        return True
+    finally:
+        os.close(opened)
+    interpreter = re.match(rb"#![ \t]*([^ \t\n\0]+)", head)  # with the line ends of Windows it has a "\r"
+    return interpreter is None or os.access(interpreter[1], os.X_OK)

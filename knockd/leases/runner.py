@@ -1,0 +1,298 @@
+"""Runs commands: the only file that starts processes of other programs.
+
+At most ``Max_Commands`` of a door open and as many close at once, the rest wait in FIFO order. A command
+has ended when its process has, whoever still holds its output.
+
+World: other programs.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import subprocess
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
+
+from knockd.leases.commands import words
+from knockd.leases.outputs import Output, Outputs
+from knockd.leases.slots import CommandSlots
+from knockd.process.loop import Loop, Timer
+from knockd_conf.model import CommandOutput
+from knockd_conf.text import decoded, encoded
+
+MAX_WAITING = 1_024
+"""Commands of one door that wait for a free slot."""
+
+MAX_AT_ONCE = 64
+"""Commands that run at once when those that close a door are hurried: a small router has to bear it."""
+
+MAX_OUTPUT_LINES = 5
+"""Lines of a command's output that are kept for the log."""
+
+NOT_FOUND, NOT_EXECUTABLE = 127, 126
+"""Exit statuses a shell gives to a command it cannot run."""
+
+_SHELL = "/bin/sh"
+_FOR_A_SHELL = frozenset(
+    {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EACCES, errno.ENOEXEC}
+)
+"""Errors of execve(2) that a shell deals with: it says what is missing or may not be run, with the
+statuses above, and reads a script without "#!" line itself."""
+
+_KILL_AFTER = 2.0
+"""Seconds between TERM and KILL for what is past its deadline."""
+
+
+class CommandLine(NamedTuple):
+    """A command ready to run.
+
+    ``door`` is the door that has ``slots`` for it, ``deadline`` seconds until it is killed (0: never).
+    ``environment`` is asked for when it starts: at the end of the daemon 65,536 may wait for their turn.
+    """
+
+    door: object
+    slots: int
+    line: str
+    environment: Callable[[], Mapping[str, str]]
+    deadline: float
+    output: CommandOutput = CommandOutput.LOG
+    urgent: bool = False
+    """It closes a door: its slots are not those that open it, where one may hang; never turned away."""
+
+    @property
+    def words(self) -> Sequence[str] | None:
+        """Its words when it needs no shell."""
+        return words(self.line)
+
+    @property
+    def slot_key(self) -> tuple[object, bool]:
+        """What it shares its slots with."""
+        return self.door, self.urgent
+
+
+class Result(NamedTuple):
+    """How a command ended: exit status (128 + N after signal N), first output lines, whether killed."""
+
+    status: int
+    output: tuple[str, ...]
+    late: bool
+
+
+@dataclass(slots=True)
+class _Job:
+    command: CommandLine
+    on_start: Callable[[], None]
+    on_end: Callable[[Result], None]
+    on_drop: Callable[[], object]
+    process: subprocess.Popen[bytes] | None = None
+    output: Output | None = None
+    timer: Timer | None = None
+    late: bool = False
+    killed: bool = False
+
+
+class Runner:
+    """Starts commands; ``reap`` is to be called on SIGCHLD."""
+
+    def __init__(self, loop: Loop) -> None:
+        self._loop = loop
+        self._running: dict[int, _Job] = {}
+        self._slots = CommandSlots[tuple[object, bool], _Job]()
+        self._outputs = Outputs(loop)
+        self._background: dict[int, _Job] = {}
+        """Late commands that have ended, until what they left in the background is killed."""
+        self._hurried = False
+        self._to_do = deque[Callable[[], None]]()
+        """Slots to be handed on, commands to be started: one in a turn of the loop, or timers are late."""
+
+    def run(
+        self,
+        command: CommandLine,
+        on_start: Callable[[], None],
+        on_end: Callable[[Result], None],
+        on_drop: Callable[[], object],
+    ) -> bool:
+        """Runs a command now or when its door has a slot; False: too many wait already.
+
+        ``on_start`` is called just before it starts, ``on_end`` after it has ended, and ``on_drop``
+        instead of both when ``drop_waiting`` has come first.
+        """
+        job = _Job(command, on_start, on_end, on_drop)
+        slots = MAX_AT_ONCE if self._hurried and command.urgent else command.slots
+        if self._slots.acquire(command.slot_key, slots):
+            self._start(job)
+            return True
+        return self._slots.enqueue(command.slot_key, job, None if command.urgent else MAX_WAITING)
+
+    def reap(self) -> None:
+        """Collects every command whose process has ended."""
+        for pid, job in list(self._running.items()):
+            status = _status(job)
+            if status is not None:
+                del self._running[pid]
+                if job.late and not job.killed:
+                    self._background[pid] = job
+                assert job.output is not None
+                self._outputs.read_rest(job.output)
+                self._finish(job, status)
+
+    def drop_waiting(self) -> None:
+        """Commands that wait for a slot are not run any more, except those that close a door."""
+        for job in self._slots.drop(lambda key: not key[1]):  # those that open
+            job.on_drop()
+
+    def hurry(self) -> None:
+        """What closes a door waits for no slot of its door any more: ``MAX_AT_ONCE`` commands run at once."""
+        self._hurried = True
+        room = MAX_AT_ONCE - len(self._running)
+        for job in self._slots.begin_waiting(lambda key: key[1], max(0, room)):
+            self._do_soon(partial(self._start, job))
+
+    def stop(self) -> None:
+        """The daemon ends: kills late commands and what they have left; whatever else runs is left alone."""
+        late = [job for job in self._running.values() if job.late]
+        for job in (*late, *self._background.values()):
+            self._kill(job)
+
+    def _start(self, job: _Job) -> None:
+        command = job.command
+        job.on_start()
+        try:
+            job.process, descriptor = _run(command)
+        except (OSError, ValueError, subprocess.SubprocessError) as error:
+            # ValueError: a null byte, or what no encoding has. One command must not keep others from running.
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            program = _SHELL if command.words is None else command.words[0]
+            job.output = Output(None, bytearray(f"{program}: {reason}".encode("utf-8", "backslashreplace")))
+            status = NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE
+            self._loop.call_soon(self._finish, job, status)
+            return
+        self._running[job.process.pid] = job
+        job.output = Output(None) if descriptor is None else self._outputs.read_output(descriptor)
+        if command.deadline > 0:
+            job.timer = self._loop.call_later(command.deadline, self._too_late, job)
+
+    def _too_late(self, job: _Job) -> None:
+        assert job.process is not None
+        job.late = True
+        _signal_group(job.process.pid, signal.SIGTERM)
+        job.timer = self._loop.call_later(_KILL_AFTER, self._kill, job)
+
+    def _kill(self, job: _Job) -> None:
+        """Kills what is left of a late command: itself, or children of it that ignore TERM."""
+        assert job.process is not None
+        if job.timer is not None:
+            job.timer.cancel()
+        job.killed = True
+        _signal_group(job.process.pid, signal.SIGKILL)
+        if self._background.pop(job.process.pid, None) is not None:
+            job.process.wait()  # it has ended: this takes no time and lets its pid go
+
+    def _finish(self, job: _Job, status: int) -> None:
+        if job.timer is not None and not job.late:
+            job.timer.cancel()
+        self._do_soon(partial(self._hand_on, job.command.slot_key))
+        assert job.output is not None
+        lines = job.output.kept.decode("utf-8", "replace").splitlines()
+        job.on_end(Result(status, tuple(lines[:MAX_OUTPUT_LINES]), job.late))
+
+    def _hand_on(self, slot_key: tuple[object, bool]) -> None:
+        """Hands the slot of a command that has ended to the one that waits longest."""
+        following = self._slots.release(slot_key)
+        if following is not None:
+            self._start(following)
+
+    def _do_soon(self, act: Callable[[], None]) -> None:
+        self._to_do.append(act)
+        if len(self._to_do) == 1:
+            self._loop.call_soon(self._do_next)
+
+    def _do_next(self) -> None:
+        act = self._to_do.popleft()
+        if self._to_do:
+            self._loop.call_soon(self._do_next)
+        act()
+
+
+def inherited() -> dict[str, str]:
+    """The environment that we were started with; the runner makes the very same bytes of it."""
+    return {decoded(name): decoded(value) for name, value in os.environb.items()}
+
+
+def search_path() -> str | None:
+    """Where commands look for programs, folders with colons between them; None: nobody has said."""
+    return os.environ.get("PATH")
+
+
+def _run(command: CommandLine) -> tuple[subprocess.Popen[bytes], int | None]:
+    """Starts a command, by a shell when it needs one. Raises what Popen raises."""
+    # Bytes, or Popen would encode it all as the locale has it, and fail where that lacks a character.
+    variables = {encoded(name): encoded(value) for name, value in command.environment().items()}
+    if (found := command.words) is not None:
+        try:
+            return _spawn([encoded(word) for word in found], variables, command.output)
+        except OSError as error:
+            if error.errno not in _FOR_A_SHELL:
+                raise
+    return _spawn((_SHELL.encode(), b"-c", encoded(command.line)), variables, command.output)
+
+
+def _spawn(
+    argv: Sequence[bytes], environment: Mapping[bytes, bytes], output: CommandOutput
+) -> tuple[subprocess.Popen[bytes], int | None]:
+    """Starts a process; returns it and the descriptor to read its output from. Raises what Popen raises."""
+    if output is not CommandOutput.LOG:
+        return _popen(argv, environment, subprocess.DEVNULL if output is CommandOutput.NONE else None), None
+    reader, writer = os.pipe2(os.O_CLOEXEC)
+    try:
+        process = _popen(argv, environment, writer)
+    except BaseException:
+        os.close(reader)
+        raise
+    finally:
+        os.close(writer)
+    os.set_blocking(reader, False)
+    return process, reader
+
+
+def _popen(
+    argv: Sequence[bytes], environment: Mapping[bytes, bytes], output: int | None
+) -> subprocess.Popen[bytes]:
+    """Starts a process that writes to ``output``, None: to where we do. Raises what Popen raises."""
+    return subprocess.Popen(
+        argv,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        env=environment,
+        start_new_session=True,
+    )
+
+
+def _status(job: _Job) -> int | None:
+    """How a command has ended (128 + N after signal N); None: it runs.
+
+    As long as a late one may have children that live it stays a zombie: its pid is their group's
+    number, and nobody else may get it before they are killed.
+    """
+    assert job.process is not None
+    if not job.late or job.killed:
+        status = job.process.poll()
+        return status if status is None or status >= 0 else 128 - status
+    ended = os.waitid(os.P_PID, job.process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    if ended is None:
+        return None
+    return ended.si_status if ended.si_code == os.CLD_EXITED else 128 + ended.si_status
+
+
+def _signal_group(pid: int, number: signal.Signals) -> None:
+    # The group is gone when the command and all its children have ended by themselves. Where we lack
+    # CAP_KILL, as in many containers, one that has become another user goes on to its own end.
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, number)

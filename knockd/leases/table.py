@@ -1,0 +1,300 @@
+"""The table of leases: one a door and source. All transitions are here.
+
+    state                event                            commands           next state
+    -------------------  -------------------------------  -----------------  ----------
+    (none)               Knocked                          Note, Start        STARTING
+    (none)               Recovered, same boot             Note               as it was
+    (none)               Recovered, another boot          Note, Stop         LEFTOVER
+    STARTING             Ended(start)                     Note               OPEN
+    STARTING             Ended(start), it failed          Note               OPEN, unopened
+    STARTING             NotStarted                       Forget             (none)
+    STARTING, RENEWING   Knocked                          Refuse             the same
+    OPEN                 Knocked, Reknock = extend        Note               OPEN
+    OPEN, RETRYING,      Knocked                          Note, Stop         RENEWING
+      FAILED
+    OPEN, RETRYING       Tick, the deadline has passed    Stop               STOPPING
+    STOPPING, LEFTOVER   Knocked                          Note               RENEWING
+    RENEWING             Ended(stop)                      Note, Start        STARTING
+    STOPPING             Ended(stop), it worked           Forget             (none)
+    STOPPING             Ended(stop), it failed           Note               RETRYING
+    STOPPING             Ended(stop), it failed too often Log, Note          FAILED
+    STOPPING, unopened   Ended(stop), it failed too often Log, Forget        (none)
+    LEFTOVER             Ended(stop)                      Forget             (none)
+    STOPPING, LEFTOVER   Ended(stop), nobody knows how    Stop               the same
+    OPEN, RETRYING,      CloseAll                         Note, Stop         STOPPING
+      FAILED
+
+A lease is *unopened* once its start command failed: its stop command runs, for the start may have done half
+its work; but it is not counted as open, not extended, and given up after the last try. A FAILED one is
+tried once more by each next run.
+
+A door without a stop command has no lease: Start is all. With Reknock = repeat every knock makes a
+lease of its own. After CloseAll or KeepAll every knock is refused; after CloseAll a start that ends is
+stopped at once and a stop that fails is not tried again, after KeepAll no stop command starts. A door is
+known by its name and occurrence, so a reload keeps its leases; each is closed with the stop command it
+was opened with.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from knockd.leases.commands import expand
+from knockd.leases.journal import Record, State
+from knockd.leases.lease_index import TIMED, LeaseIndex
+from knockd.leases.values import (
+    CloseAll,
+    Command,
+    Ended,
+    Event,
+    Forget,
+    KeepAll,
+    Knock,
+    Knocked,
+    Lease,
+    Log,
+    Note,
+    NotStarted,
+    Recovered,
+    Refuse,
+    Start,
+    Stop,
+    Tick,
+    Verb,
+    deadline_of,
+    knock_of,
+    log_of,
+    log_recovered,
+    record_of,
+)
+from knockd_conf.model import Reknock
+
+MAX_LEASES = 1_024
+MOST_NAMED = 1_024
+"""Leases of an earlier run that are named in the log: a line each, and a start with 65,536 is not held up."""
+
+RETRIES: tuple[float, ...] = (10.0, 30.0, 60.0, 180.0, 300.0)
+"""Seconds before each new try of a stop command that failed: five in ten minutes."""
+
+_RUNNING = frozenset({State.STARTING, State.RENEWING, State.STOPPING, State.LEFTOVER})
+
+
+@dataclass(slots=True)
+class Leases:
+    """All leases, at most ``bound``. Times are in seconds of the caller's clock."""
+
+    bound: int = MAX_LEASES
+    run: str = "run"
+    """Random name of this run of the daemon; the ids of its leases begin with it."""
+    _closing: bool = False
+    _keeping: bool = False
+    _leases: LeaseIndex = field(default_factory=LeaseIndex)
+    _last: int = 0
+
+    def handle(self, event: Event, now: float) -> list[Command]:
+        """Makes the transitions of an event; returns what is to be done, in this order."""
+        match event:
+            case Knocked(knock):
+                return self._knocked(knock, now)
+            case Tick():
+                return self._expire(now)
+            case Recovered(records, same_boot, running):
+                return self._recover(records, now, same_boot=same_boot, running=running)
+            case Ended() | NotStarted():
+                lease = self._leases.get(event.lease)
+                return [] if lease is None else self._ended(lease, event, now)
+            case CloseAll():
+                self._closing = True
+                waiting = [lease for lease in self._leases.all() if lease.state not in _RUNNING]
+                return [one for lease in waiting for one in self._stop(lease, State.STOPPING, now)]
+            case KeepAll():
+                self._keeping = True
+                return []
+
+    # Questions. They change nothing.
+
+    def __len__(self) -> int:
+        return len(self._leases)
+
+    def count_opened(self) -> int:
+        """How many leases count as open: all but those whose start command failed."""
+        return len(self._leases) - self._leases.room.unopened
+
+    def all(self) -> Collection[Lease]:
+        """All leases, oldest first."""
+        return self._leases.all()
+
+    def count_failed(self) -> int:
+        """How many leases there are whose stop command has failed for good."""
+        return self._leases.room.count({State.FAILED})
+
+    def next_deadline(self) -> float | None:
+        """When a ``Tick`` has something to do; None: nothing is pending."""
+        return None if self._keeping else self._leases.next_deadline()
+
+    def is_settled(self) -> bool:
+        """Whether nothing is to be waited for: no command of a lease runs, and no deadline is to come."""
+        return not self._leases.room.count(_RUNNING if self._keeping else _RUNNING | TIMED)
+
+    def is_new(self, record: Record) -> bool:
+        """Whether a record is of a lease that is not in the table and was not made by this run."""
+        return not self._is_ours(record.id) and record.id not in self._leases
+
+    def closes_first(self, knock: Knock) -> bool:
+        """Whether this knock would close what is open before it opens it again."""
+        lease = self.lease_of(knock)
+        if lease is None or lease.state in _RUNNING or knock.door.reknock is Reknock.REPEAT:
+            return False
+        return not lease.may_extend(knock.door)
+
+    def lease_of(self, knock: Knock) -> Lease | None:
+        """The lease that this knocker has at this door."""
+        return self._leases.find(knock.key)
+
+    # Knocks.
+
+    def _knocked(self, knock: Knock, now: float) -> list[Command]:
+        door = knock.door
+        if self._closing or self._keeping:
+            return [Refuse(knock, "shutting down")]
+        current = self.lease_of(knock)
+        if current is not None and door.reknock is not Reknock.REPEAT:
+            return self._knocked_again(current, knock, now)
+        start = door.start_for(knock.version)
+        if door.stop_for(knock.version) is None:
+            return [Start(start, knock)] if start is not None else []
+        if (reason := self._leases.room.find_reason(door, self.bound)) is not None:
+            return [Refuse(knock, reason)]
+        self._last += 1
+        lease = Lease(f"{self.run}.{self._last}", knock, now)
+        self._leases.add(lease)
+        return self._start(lease, knock, now)
+
+    def _knocked_again(self, lease: Lease, knock: Knock, now: float) -> list[Command]:
+        """A knock of one who has a lease already."""
+        door = knock.door
+        if lease.state in {State.STARTING, State.RENEWING}:
+            return [Refuse(knock, "its start command has not ended yet")]
+        if lease.may_extend(door) and door.stop_for(knock.version):
+            return self._set(lease, State.OPEN, now + door.cmd_timeout)
+        lease.following = knock
+        if lease.state in {State.STOPPING, State.LEFTOVER}:  # it opens again when its stop command has ended
+            return self._set(lease, State.RENEWING, now)
+        return self._stop(lease, State.RENEWING, now)
+
+    # Ends of commands, and of times.
+
+    def _ended(self, lease: Lease, event: Ended | NotStarted, now: float) -> list[Command]:
+        if isinstance(event, NotStarted):
+            # Nothing is to be stopped, unless a stop command failed before.
+            failures, lease.failures = lease.failures, 0
+            return self._retry(lease, now) if failures else self._forget(lease)
+        if event.verb == "start":
+            return self._opened(lease, now, unopened=event.worked is False)
+        if event.worked is None:
+            return self._set(lease, State.OPEN, now) if self._keeping else self._stop(lease, lease.state, now)
+        return self._stopped(lease, now, worked=event.worked)
+
+    def _opened(self, lease: Lease, now: float, *, unopened: bool = False) -> list[Command]:
+        self._leases.change(lease, failures=0, unopened=unopened)
+        seconds = 0.0 if self._closing else lease.knock.door.cmd_timeout
+        return self._set(lease, State.OPEN, now + seconds)
+
+    def _stopped(self, lease: Lease, now: float, *, worked: bool) -> list[Command]:
+        if lease.state is State.RENEWING and lease.following is not None and not self._closing:
+            lease.failures = 0 if worked else 1
+            return self._start(lease, lease.following, now)
+        if worked or lease.state is State.LEFTOVER:
+            return self._forget(lease)
+        return self._retry(lease, now)
+
+    def _retry(self, lease: Lease, now: float) -> list[Command]:
+        """A stop command failed; the last try of this run leaves a lease that was open to the next one."""
+        lease.failures += 1
+        if not self._closing and lease.failures <= len(RETRIES):
+            return self._set(lease, State.RETRYING, now + RETRIES[lease.failures - 1])
+        line = expand(lease.stop_command, lease.knock)
+        told = log_of(record_of(lease), "stop-failed", tries=lease.failures, command=line)
+        if lease.unopened:
+            return [told, *self._forget(lease)]
+        commands = [told, *self._set(lease, State.FAILED, now)]
+        if self.count_failed() > self.bound:  # kept to be shown, never at the cost of a knock
+            commands += self._forget(next(one for one in self._leases.all() if one.state is State.FAILED))
+        return commands
+
+    def _expire(self, now: float) -> list[Command]:
+        """Runs the stop commands whose time has come."""
+        commands: list[Command] = []
+        while not self._keeping and (lease := self._leases.take_due(now)) is not None:
+            expired = lease.state is State.OPEN and not self._closing
+            commands += self._stop(lease, State.STOPPING, now, expired=expired)
+        return commands
+
+    # Leases of earlier runs.
+
+    def _recover(
+        self, records: Iterable[Record], now: float, *, same_boot: bool, running: Mapping[str, Verb]
+    ) -> list[Command]:
+        """Takes leases of an earlier run over. The log hears of them before the first command runs."""
+        logs: list[Command] = []
+        commands: list[Command] = []
+        before = len(self)
+        for record in filter(self.is_new, records):
+            verb = running.get(record.id)
+            if len(logs) < MOST_NAMED:
+                logs.append(log_recovered(record, now, same_boot=same_boot, running=verb))
+            commands += self._recover_one(record, now, same_boot=same_boot, running=verb)
+        if (more := len(self) - before - len(logs)) > 0:
+            logs.append(Log("recovered-more", {"count": more}))
+        return logs + commands
+
+    def _recover_one(
+        self, record: Record, now: float, *, same_boot: bool, running: Verb | None
+    ) -> list[Command]:
+        knock, deadline = knock_of(record), deadline_of(record, now) if same_boot else now
+        held = self.lease_of(knock)
+        lease = Lease(record.id, knock, deadline, failures=record.failures, unopened=record.unopened)
+        self._leases.add(lease)
+        if held is not None and (self._is_ours(held.id) or held.deadline >= deadline):
+            self._leases.choose(held)  # a journal may be found late
+        if not same_boot or record.state is State.LEFTOVER:
+            leave = self._stop if running is None else self._set
+            return leave(lease, State.LEFTOVER, now)
+        if running == "start":
+            return self._set(lease, State.STARTING, deadline)
+        if running == "stop":
+            return self._set(lease, State.STOPPING, now)
+        failed = record.state in {State.RETRYING, State.FAILED}
+        return self._set(lease, State.RETRYING if failed else State.OPEN, deadline)
+
+    def _is_ours(self, id_: str) -> bool:
+        return id_.startswith(f"{self.run}.")
+
+    # What all of these do.
+
+    def _start(self, lease: Lease, knock: Knock, now: float) -> list[Command]:
+        start = knock.door.start_for(knock.version)
+        if knock.door.stop_for(knock.version) is None:  # so says the door since a reload
+            return [*([Start(start, knock)] if start is not None else []), *self._forget(lease)]
+        self._leases.change(lease, knock=knock, following=None, unopened=False)
+        if start is None:
+            return self._opened(lease, now)
+        note = self._set(lease, State.STARTING, now + knock.door.cmd_timeout)
+        return [*note, Start(start, knock, lease.id)]
+
+    def _stop(self, lease: Lease, state: State, now: float, *, expired: bool = False) -> list[Command]:
+        # A record whose time is over says already what a record of the stop command would say.
+        is_known = lease.deadline <= now and state is not State.LEFTOVER
+        note = self._set(lease, state, now)
+        return [*(() if is_known else note), Stop(lease.stop_command, lease.knock, lease.id, expired)]
+
+    def _set(self, lease: Lease, state: State, deadline: float) -> list[Command]:
+        self._leases.change(lease, state=state, deadline=deadline)
+        return [Note(record_of(lease))]
+
+    def _forget(self, lease: Lease) -> list[Command]:
+        self._leases.remove(lease)
+        return [Forget(lease.id)]

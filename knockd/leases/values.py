@@ -1,0 +1,241 @@
+"""What the table of leases is made of: openings, leases and their records, events and commands.
+
+What follows from which event is in table.py.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal, NamedTuple
+
+from knockd.leases.journal import Record, State
+from knockd_conf.model import Door, Reknock
+
+Verb = Literal["start", "stop"]
+Key = tuple[str, int, str]
+"""A door's name and occurrence, and a source."""
+
+
+class Knock(NamedTuple):
+    """An opening as the commands see it: who knocked at which door, where and through what."""
+
+    door: Door
+    source: str
+    version: int
+    destination: str
+    interface: str
+
+    @property
+    def key(self) -> Key:
+        """Whose lease it is."""
+        return self.door.name, self.door.occurrence, self.source
+
+
+@dataclass(slots=True)
+class Lease:
+    """One open door for one source. ``deadline`` is in seconds of the caller's clock.
+
+    While a start command runs the deadline is provisional: it holds if nobody hears of the command's end.
+    """
+
+    id: str
+    """Unique over all runs of the daemon."""
+    knock: Knock
+    deadline: float
+    state: State = State.STARTING
+    failures: int = 0
+    """How often its stop command has failed since it opened."""
+    unopened: bool = False
+    """Its start command failed: what that did by halves is undone, but it is not counted as open."""
+    following: Knock | None = None
+    """RENEWING: the knock that opens the door again; ``knock`` is still what the stop command closes."""
+
+    @property
+    def stop_command(self) -> str:
+        """What closes the door, before its placeholders are replaced."""
+        command = self.knock.door.stop_for(self.knock.version)
+        assert command is not None, "a lease is only made for a door with a stop command"
+        return command
+
+    def may_extend(self, door: Door) -> bool:
+        """Whether a knock at ``door`` only gives more time."""
+        return door.reknock is Reknock.EXTEND and self.state is State.OPEN and not self.unopened
+
+
+# Events: what the table is given.
+
+
+class Knocked(NamedTuple):
+    """A knock is complete."""
+
+    knock: Knock
+
+
+class Ended(NamedTuple):
+    """The command of a lease has ended.
+
+    ``worked`` is False too when a stop command could not be run, and None when nobody knows: it was a command
+    of an earlier run.
+    """
+
+    lease: str
+    verb: Verb
+    worked: bool | None
+
+
+class NotStarted(NamedTuple):
+    """The start command of a lease was not run, and will not be."""
+
+    lease: str
+
+
+class Tick(NamedTuple):
+    """Time has passed."""
+
+
+class Recovered(NamedTuple):
+    """Leases that an earlier run has left. ``running``: by lease, the command that still runs."""
+
+    records: tuple[Record, ...]
+    same_boot: bool
+    running: Mapping[str, Verb]
+
+
+class CloseAll(NamedTuple):
+    """The daemon ends and closes every door."""
+
+
+class KeepAll(NamedTuple):
+    """The daemon ends and leaves every door to the next run."""
+
+
+Event = Knocked | Ended | NotStarted | Tick | Recovered | CloseAll | KeepAll
+
+
+# Commands: what the table asks for, in this order.
+
+
+class Note(NamedTuple):
+    """The journal is to hold this record. A ``Start`` behind it in the list waits until it is written."""
+
+    record: Record
+
+
+class Forget(NamedTuple):
+    """The journal is to hold this lease no longer."""
+
+    lease: str
+
+
+class Start(NamedTuple):
+    """Run a start command. ``lease`` is None for a door without a stop command."""
+
+    command: str
+    knock: Knock
+    lease: str | None = None
+
+
+class Stop(NamedTuple):
+    """Run a stop command, written or not. ``expired``: the log says first that the time is over."""
+
+    command: str
+    knock: Knock
+    lease: str
+    expired: bool = False
+
+
+class Refuse(NamedTuple):
+    """An opening is not granted; the log says why."""
+
+    knock: Knock
+    reason: str
+
+
+class Log(NamedTuple):
+    """Log an event of the catalogue."""
+
+    event: str
+    fields: Mapping[str, object]
+
+
+Command = Note | Forget | Start | Stop | Refuse | Log
+
+
+def log_of(record: Record, event: str, **fields: object) -> Log:
+    """An event of the log about a lease."""
+    return Log(event, {"ip": record.source, "door": record.door, **fields})
+
+
+def deadline_of(record: Record, now: float) -> float:
+    """When a lease of an earlier run ends, never later than its own Cmd_Timeout from now.
+
+    The clock may be behind the one of that run: another time namespace, a machine that was restored.
+    """
+    return min(record.deadline, now + record.cmd_timeout)
+
+
+def record_of(lease: Lease) -> Record:
+    """The lease with all that its end needs."""
+    knock, door = lease.knock, lease.knock.door
+    return Record(
+        id=lease.id,
+        door=door.name,
+        occurrence=door.occurrence,
+        source=knock.source,
+        destination=knock.destination,
+        interface=knock.interface,
+        state=lease.state,
+        deadline=lease.deadline,
+        failures=lease.failures,
+        stop=lease.stop_command,
+        cmd_timeout=door.cmd_timeout,
+        command_deadline=door.command_deadline,
+        max_commands=door.max_commands,
+        unopened=lease.unopened,
+    )
+
+
+def log_recovered(record: Record, now: float, *, same_boot: bool, running: Verb | None) -> Log:
+    """What the log hears of a lease of an earlier run; ``running`` is its command that still runs."""
+    if record.state in {State.RETRYING, State.FAILED} and same_boot:
+        return log_of(record, "recovered-failed")
+    if running == "start":
+        return log_of(record, "recovered-starting", seconds=record.cmd_timeout)
+    event = "recovered-unopened" if record.unopened else "recovered"
+    return log_of(record, event, seconds=max(0.0, deadline_of(record, now) - now) if same_boot else 0.0)
+
+
+def knock_of(record: Record) -> Knock:
+    """The opening of a lease whose door may not be in the configuration any more."""
+    door = _door_of(
+        record.door,
+        record.occurrence,
+        record.stop,
+        record.cmd_timeout,
+        record.command_deadline,
+        record.max_commands,
+    )
+    version = 6 if ":" in record.source else 4
+    return Knock(door, record.source, version, record.destination, record.interface)
+
+
+@lru_cache(maxsize=64)
+def _door_of(
+    name: str, occurrence: int, stop: str, cmd_timeout: float, command_deadline: float, max_commands: int
+) -> Door:
+    """What is known of the door of a lease. Leases of one door share it: there may be 65,536."""
+    return Door(
+        name,
+        path="",
+        line=0,
+        steps=(),
+        stop_command=stop,
+        cmd_timeout=cmd_timeout,
+        command_deadline=command_deadline,
+        max_commands=max_commands,
+        occurrence=occurrence,
+    )

@@ -1,0 +1,1 @@
+"""What the kernel says of interfaces, addresses, routes and ports in use."""

@@ -1,0 +1,1 @@
+"""What the daemon's processes are made of: forks, rights, the link between them, the event loop."""

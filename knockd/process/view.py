@@ -1,0 +1,126 @@
+"""What the keeper sends the packet process: a view, as JSON and numbers.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import chain, islice
+from typing import Any
+
+from knockd.knocks.watch import Watch
+from knockd_conf.model import FlagRule, Step
+from knockd_conf.protocol import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What may change while a packet process lives.
+
+    ``addresses``: packed addresses of all interfaces by name; empty: they stay. ``watches``: all of
+    them, with their guards; None: they stay. ``own``: all addresses of this host; None: they stay. ``begin``:
+    all has been heard of the packet process before, whose place this one takes. The
+    packet process answers every view with PONG as soon as it is in effect; one with nothing in it only
+    asks for that answer.
+    """
+
+    addresses: Mapping[str, frozenset[bytes]] = field(default_factory=dict)
+    watches: tuple[Watch, ...] | None = None
+    own: frozenset[bytes] | None = None
+    begin: bool = False
+
+    def encode(self) -> bytes:
+        """The view as it goes over the link: a line of JSON, then all steps and guards as numbers."""
+        addresses = {name: _pack_addresses(packed) for name, packed in self.addresses.items()}
+        ports: list[int] = []
+        watches = None if self.watches is None else [_pack_watch(watch, ports) for watch in self.watches]
+        own = None if self.own is None else _pack_addresses(self.own)
+        head = json.dumps([addresses, watches, own, self.begin], separators=(",", ":")).encode()
+        return head + b"\n" + b"".join([number.to_bytes(_BYTES, "big") for number in ports])
+
+    @staticmethod
+    def decode(data: bytes) -> View:
+        """Reads what ``encode`` wrote."""
+        head, _, packed = data.partition(b"\n")
+        addresses, watches, own, begin = json.loads(head)
+        ports = (int.from_bytes(packed[at : at + _BYTES], "big") for at in range(0, len(packed), _BYTES))
+        return View(
+            {name: _addresses(packed) for name, packed in addresses.items()},
+            None if watches is None else tuple(_watch(ports, *values) for values in watches),
+            None if own is None else _addresses(own),
+            begin,
+        )
+
+
+def _pack_watch(watch: Watch, ports: list[int]) -> list[Any]:
+    """A watch without its ports, of which it has the numbers; they go to the end of ``ports``."""
+    flags = None if watch.flags is None else (watch.flags.must_set, watch.flags.must_clear)
+    steps, guards = [_number(step) for step in watch.steps], _runs(watch.guards)
+    ports += (*steps, *guards)
+    times = watch.seq_timeout, watch.seq_cooldown
+    counts = len(steps), len(guards)
+    return [watch.door, flags, _pack_addresses(watch.target), *times, watch.once, watch.serial, *counts]
+
+
+def _watch(
+    ports: Iterator[int],
+    door: int,
+    flags: list[int] | None,
+    target: list[str],
+    seq_timeout: float,
+    seq_cooldown: float,
+    once: bool,
+    serial: int,
+    steps: int,
+    guards: int,
+) -> Watch:
+    rule = None if flags is None else FlagRule(*flags)
+    knocks = tuple(map(_step, islice(ports, steps)))
+    beside = tuple(map(_step, chain.from_iterable(map(_run, islice(ports, guards)))))
+    return Watch(door, knocks, rule, _addresses(target), seq_timeout, seq_cooldown, once, serial, beside)
+
+
+_BYTES = 3
+"""Of the number of a port, or of a run of ports: a view with many doors has to fit."""
+
+_PORT_BITS = 17
+_LONGEST = 1 << 8 * _BYTES - _PORT_BITS
+"""Ports of a run at most: how many follow the first one is above its number."""
+
+
+def _number(step: Step) -> int:
+    """Protocol and port as one number."""
+    return (step.protocol is Protocol.UDP) << 16 | step.port
+
+
+def _runs(guards: tuple[Step, ...]) -> list[int]:
+    """Runs of ports one above the other: the guards of a door are beside its steps."""
+    runs: list[int] = []
+    follows = -1
+    for number in map(_number, guards):
+        if number == follows and runs[-1] >> _PORT_BITS < _LONGEST - 1:
+            runs[-1] += 1 << _PORT_BITS
+        else:
+            runs.append(number)
+        follows = number + 1
+    return runs
+
+
+def _run(number: int) -> range:
+    first = number & (1 << _PORT_BITS) - 1
+    return range(first, first + (number >> _PORT_BITS) + 1)
+
+
+def _step(number: int) -> Step:
+    return Step(number & 0xFFFF, Protocol.UDP if number >> 16 else Protocol.TCP)
+
+
+def _pack_addresses(packed: frozenset[bytes]) -> list[str]:
+    return sorted(address.hex() for address in packed)
+
+
+def _addresses(packed: list[str]) -> frozenset[bytes]:
+    return frozenset(bytes.fromhex(address) for address in packed)

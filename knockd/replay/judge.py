@@ -1,0 +1,122 @@
+"""A configuration against the frames of a capture: which addresses are watched, and what comes of it.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
+from typing import NamedTuple
+
+from knockd.knocks.file_links import DLT_LOOP, DLT_NULL
+from knockd.knocks.kernel_view import show_frame, show_in_vlan
+from knockd.knocks.watch import Watch
+from knockd.replay.clock import CaptureClock
+from knockd.replay.openings import Openings
+from knockd.replay.outcome import Outcome, Timeline, Watched
+from knockd.replay.player import Player, Rules, Seen
+from knockd.replay.sources import Sources
+from knockd.replay.targets import KnockPorts, choose_most_knocked, count_destinations
+from knockd.worker.capture_file import Frame
+from knockd_conf.model import Config
+
+MOST_HELD = 64 * 1024 * 1024
+"""Bytes of frames that are held until it is known which addresses are watched."""
+
+FRAME_COST = 256
+"""Bytes of memory that a frame costs beside its own."""
+
+
+class Basis(NamedTuple):
+    """What a capture is judged by.
+
+    ``watches`` are those of the configuration here and now, in the order of its doors. ``local`` are the
+    packed addresses to watch (None: those that are knocked at most), ``vlan`` whose interface it is.
+    """
+
+    config: Config
+    watches: tuple[Watch, ...]
+    local: tuple[bytes, ...] | None = None
+    vlan: int | None = None
+    ipv6: bool = True
+
+
+MakeObserver = Callable[[Basis, Rules, Timeline], Callable[[Seen], None]]
+"""Makes what is told of each frame before it is judged."""
+
+
+def judge_capture(
+    by: Basis, linktype: int, frames: Iterator[Frame], make_observer: MakeObserver | None = None
+) -> Outcome:
+    """Judges all frames, of a link type that can be read."""
+    if by.local is not None:
+        watched = tuple(Watched(address) for address in by.local)
+        every: Iterable[Frame] = frames
+    else:
+        held = _hold(frames)
+        watched = _choose(held, linktype, by)
+        every = chain(held, frames)
+    options = by.config.options
+    local = frozenset(one.address for one in watched)
+    at_loopback = linktype in (DLT_NULL, DLT_LOOP) or any(map(_is_loopback, local))
+    rules = Rules(
+        by.watches,
+        local,
+        None if at_loopback else local,
+        options.max_attempts,
+        2 * options.latency / 1000,  # as the packet process has it
+        by.ipv6,
+        by.vlan,
+    )
+    steps = tuple(len(watch.steps) for watch in by.watches)
+    sources, clock = Sources(steps), CaptureClock()
+    openings = Openings(by.config.doors, _interface(by.config), options.max_leases)
+    timeline = Timeline(by.config.doors, openings, clock)
+    observe = None if make_observer is None else make_observer(by, rules, timeline)
+    player = Player(rules, linktype, clock, sources, timeline.hear, observe)
+    player.play(every)
+    player.finish()
+    timeline.pass_time(None)
+    return Outcome(
+        linktype=linktype,
+        config_path=by.config.path,
+        doors=by.config.doors,
+        steps=steps,
+        watched=watched,
+        counts=player.counts,
+        clock=clock,
+        timeline=timeline,
+        sources=sources,
+        vlan=by.vlan,
+    )
+
+
+def _hold(frames: Iterator[Frame]) -> list[Frame]:
+    """The first frames, as many as may be held: a pipe cannot be read twice."""
+    held, size = [], 0
+    for frame in frames:
+        held.append(frame)
+        size += len(frame.data) + FRAME_COST
+        if size >= MOST_HELD:
+            break
+    return held
+
+
+def _choose(held: Iterable[Frame], linktype: int, by: Basis) -> tuple[Watched, ...]:
+    """The addresses that these frames knock at most."""
+    shown = (show_frame(linktype, frame.data) for frame in held)
+    if by.vlan is not None:
+        shown = (show_in_vlan(one) for one in shown if one.vlan == by.vlan)
+    counts = count_destinations(shown, KnockPorts(by.watches))
+    return tuple(Watched(address, count) for address, count in choose_most_knocked(counts))
+
+
+def _is_loopback(address: bytes) -> bool:
+    return address[0] == 127 if len(address) == 4 else address == bytes(15) + b"\1"
+
+
+def _interface(config: Config) -> str:
+    """What %IFACE% stands for: a capture does not say it, and several are no answer."""
+    names = config.options.interface
+    return names[0] if len(names) == 1 and names[0] not in ("auto", "any") else "%IFACE%"

@@ -1,0 +1,31 @@
+"""Frames that no filter and no door can tell apart are of one kind: most of a capture is of a few.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+from operator import itemgetter
+
+from knockd_bpf.wire import TCP, UDP
+
+Kind = tuple[object, ...]
+
+_PLAIN_4, _PLAIN_6 = b"\x08\x00\x45", b"\x86\xdd"
+_KIND_4 = itemgetter(slice(20, 22), 23, slice(30, 34), slice(36, 38), 47)
+"""All that is judged of IPv4 without options: fragment, protocol, destination, its port, TCP flags."""
+
+_KIND_6 = itemgetter(20, slice(38, 54), slice(56, 58), 67)
+"""And of IPv6 without extension headers."""
+
+_SHORTEST_4, _SHORTEST_6 = 48, 68
+
+
+def kind_of(frame: bytes) -> Kind | None:
+    """The kind of an untagged Ethernet frame of plain form; None: it is of no kind. Sources do not matter."""
+    kind: Kind | None = None
+    if frame[12:15] == _PLAIN_4 and len(frame) >= _SHORTEST_4:
+        kind = _KIND_4(frame)
+    elif frame[12:14] == _PLAIN_6 and len(frame) >= _SHORTEST_6 and frame[20] in (TCP, UDP):
+        kind = _KIND_6(frame)
+    return kind

@@ -1,0 +1,102 @@
+"""All that comes of a replay, as values for the report.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from knockd.knocks.events import Opened
+from knockd.replay.clock import CaptureClock
+from knockd.replay.openings import Action, Openings
+from knockd.replay.player import Counts
+from knockd.replay.sources import Sources
+from knockd_conf.model import Door
+from knockd_conf.text import address_text
+
+MOST_LINES = 10_000
+"""Openings and commands that are kept for the report; the others are counted."""
+
+
+class Line(NamedTuple):
+    """One thing that would have happened at a stamp (microseconds since the epoch).
+
+    ``kind`` is ``open`` with the number of the ``packet``, or that of an Action.
+    """
+
+    stamp: int
+    kind: str
+    door: str
+    source: str
+    text: str
+    packet: int = 0
+
+
+class Watched(NamedTuple):
+    """An address that is watched; ``knocks``: how many it got, where the capture chose it."""
+
+    address: bytes
+    knocks: int | None = None
+
+
+@dataclass(slots=True)
+class Timeline:
+    """Openings and commands in the order of time."""
+
+    doors: tuple[Door, ...]
+    openings: Openings
+    clock: CaptureClock
+    lines: list[Line] = field(default_factory=list)
+    left_out: int = 0
+    opened: int = 0
+    used: set[int] = field(default_factory=set)
+    """Numbers of one-time doors that were opened."""
+
+    def hear(self, event: Opened, packet: int, steady: int) -> None:
+        """Takes an opening by a packet."""
+        self.pass_time(steady)
+        self.opened += 1
+        door = self.doors[event.door]
+        if door.one_time_file is not None:
+            self.used.add(event.door)
+        stamp = self.clock.stamp_at(steady)
+        destination = address_text(event.destination)
+        self._add(Line(stamp, "open", door.name, address_text(event.source), destination, packet))
+        self._add_actions(self.openings.open(event, steady))
+
+    def pass_time(self, steady: int | None) -> None:
+        """Closes what is due by then; None: everything."""
+        self._add_actions(self.openings.close_due(steady))
+
+    def _add_actions(self, actions: Iterable[Action]) -> None:
+        for steady, kind, door, source, text in actions:
+            self._add(Line(self.clock.stamp_at(steady), kind, door, source, text))
+
+    def _add(self, line: Line) -> None:
+        if len(self.lines) < MOST_LINES:
+            self.lines.append(line)
+        else:
+            self.left_out += 1
+
+
+class Outcome(NamedTuple):
+    """A replay from end to end."""
+
+    linktype: int
+    config_path: str
+    doors: tuple[Door, ...]
+    steps: tuple[int, ...]
+    """How many each door has now."""
+    watched: tuple[Watched, ...]
+    counts: Counts
+    clock: CaptureClock
+    timeline: Timeline
+    sources: Sources
+    vlan: int | None
+    name: str = "-"
+    """The file, as it was named."""
+    broken: str = ""
+    """What libpcap says of the place where the file breaks off."""

@@ -1,0 +1,263 @@
+"""A capture judged frame by frame as the daemon would: the kernel's filter, then the daemon's own session.
+
+The caller gives frames and, if it likes, an observer that is told of each.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from knockd.knocks.batch import RECORD
+from knockd.knocks.decode import decode_ethernet, decoder_for
+from knockd.knocks.events import Opened
+from knockd.knocks.kernel_view import Shown, is_outgoing, show_frame, show_in_vlan
+from knockd.knocks.prefilter import SNAPLEN, prefilter
+from knockd.knocks.refusals import Cause, find_refusal
+from knockd.knocks.session import SEEN_BEFORE, Frames, Origin, Session
+from knockd.knocks.watch import Watch
+from knockd.replay.clock import CaptureClock
+from knockd.replay.kinds import Kind, kind_of
+from knockd.replay.sources import Source, Sources
+from knockd.replay.targets import KnockPorts, fits_flags
+from knockd.worker.capture_file import Frame
+from knockd_bpf.vm import run_program
+from knockd_bpf.wire import DLT_EN10MB, DLT_LINUX_SLL2, PacketFields
+
+MOST_ELSEWHERE = 1_000
+"""Addresses that are not watched whose knocks are counted."""
+
+MOST_INTERFACES = 8
+"""Interfaces of a cooked capture that are told apart: by the rest of their index."""
+
+MOST_IDLE = 65_536
+"""Kinds of frames that need no second look."""
+
+
+class Rules(NamedTuple):
+    """What a capture is judged by.
+
+    ``local`` are the packed addresses that count, ``own`` those that are no packet's source (None: at a
+    loopback interface). ``slack`` is in seconds. ``vlan``: the interface is that of this VLAN.
+    """
+
+    watches: Sequence[Watch]
+    local: frozenset[bytes]
+    own: frozenset[bytes] | None
+    max_attempts: int
+    slack: float
+    ipv6: bool = True
+    vlan: int | None = None
+
+
+class Seen(NamedTuple):
+    """A frame as its observer is told of it, before it is judged.
+
+    ``number`` counts from 1, as capture tools do. ``linktype`` and ``frame`` are what the daemon would read,
+    ``stamp`` is in microseconds since the epoch, ``now`` the time by which it is judged, in seconds of the
+    capture's steady clock. ``passes``: the kernel's filter lets it through. ``here``: the interface has it,
+    which has no frames of (other) VLANs and none that the host sent.
+    """
+
+    number: int
+    linktype: int
+    frame: bytes
+    stamp: int
+    now: float
+    passes: bool
+    here: bool
+
+
+@dataclass(slots=True)
+class Counts:
+    """How many frames there were of which kind."""
+
+    frames: int = 0
+    passed: int = 0
+    """The filter lets them through."""
+    packets: int = 0
+    """Of these, what has to do with a door, or nearly."""
+    outgoing: int = 0
+    """The host itself sent them."""
+    cut: int = 0
+    """Too little of them was captured to see port and flags."""
+    impossible: int = 0
+    """Of a source that no packet off the wire can have."""
+    duplicates: int = 0
+    """Another interface of the capture has seen them."""
+    wrong_flags: int = 0
+    """To a knock port, with flags that its doors do not ask for."""
+    elsewhere: Counter[bytes] = field(default_factory=Counter)
+    """To a knock port, of an address that is not watched."""
+    vlans: Counter[int] = field(default_factory=Counter)
+    """To a knock port, in a VLAN."""
+    double_tagged: int = 0
+    first: int | None = None
+    """The stamp of the first frame."""
+    last: int = 0
+
+
+Hear = Callable[[Opened, int, int], None]
+"""Is given an opening, the number of its frame and the steady time in microseconds."""
+
+
+class Player:
+    """Judges frames of one link type in the order of the file."""
+
+    def __init__(
+        self,
+        rules: Rules,
+        linktype: int,
+        clock: CaptureClock,
+        sources: Sources,
+        hear: Hear,
+        observe: Callable[[Seen], None] | None = None,
+    ) -> None:
+        self.counts = Counts()
+        self.clock = clock
+        self._rules = rules
+        self._linktype = linktype
+        self._sources = sources
+        self._hear = hear
+        self._observe = observe
+        self._current = Source()
+        """The row of the packet that is being judged."""
+        self._ports = KnockPorts(rules.watches)
+        made = prefilter(rules.watches, rules.local, DLT_EN10MB, ipv6=rules.ipv6)
+        self._program = made.fitted.program.instructions
+        self._idle: set[Kind | None] = set()
+        """Kinds of frames that the filter drops and that are for no knock port."""
+        self._origin = Origin(0, rules.local, rules.own)
+        self._session = Session(
+            rules.watches,
+            max_attempts=rules.max_attempts,
+            slack=rules.slack,
+            ipv6=rules.ipv6,
+            interfaces=MOST_INTERFACES if linktype == DLT_LINUX_SLL2 else 1,
+            limited=False,
+        )
+
+    def play(self, frames: Iterable[Frame]) -> None:
+        """Judges frames."""
+        counts = self.counts
+        for stamp, data, _ in frames:
+            counts.frames += 1
+            counts.first = stamp if counts.first is None else counts.first
+            counts.last = stamp
+            steady = self.clock.advance(counts.frames, stamp)
+            self._play(data[: SNAPLEN + 4], stamp, steady)  # libpcap puts a tag back into what was cut
+
+    def finish(self) -> None:
+        """Ends what has grown too old by the end of the capture."""
+        self._expire(self.clock.latest)
+
+    def _play(self, data: bytes, stamp: int, steady: int) -> None:
+        shown = show_frame(self._linktype, data)
+        here = True
+        if is_outgoing(self._linktype, data):
+            self.counts.outgoing += 1
+            here = False
+        elif self._rules.vlan is not None:
+            here = shown.vlan == self._rules.vlan
+            shown = show_in_vlan(shown) if here else shown
+        kind = None if shown.vlan else kind_of(shown.filtered)
+        idle = kind in self._idle
+        passes = here and not idle and run_program(self._program, shown.filtered).verdict > 0
+        if self._observe is not None:
+            seen = Seen(
+                self.counts.frames, shown.linktype, shown.frame, stamp, steady / 1e6, passes=passes, here=here
+            )
+            self._observe(seen)
+        if passes:
+            self.counts.passed += 1
+            self._judge(shown, stamp, steady)
+        elif here and not idle:
+            self._count_dropped(shown, kind)
+        if shown.vlan:
+            self._count_tagged(shown)
+
+    def _judge(self, shown: Shown, stamp: int, steady: int) -> None:
+        """Judges what the filter lets through at the time of its stamp."""
+        self._expire(steady)
+        seconds, rest = divmod(stamp, 1_000_000)
+        seconds &= 0xFFFFFFFF
+        records = RECORD.pack(seconds, rest, 0, len(shown.frame))
+        frames = Frames(shown.frame, records, shown.linktype)
+        now = steady / 1e6
+        decoder = decoder_for(shown.linktype)
+        packet = decoder(shown.frame, 0, len(shown.frame)) if decoder else None
+        if packet is not None:
+            self._count_packet(packet)
+        else:
+            self.counts.cut += _is_cut(shown)
+        if shown.linktype == DLT_LINUX_SLL2:  # of tcpdump -i any: a bridge and its port may see one packet
+            interface = int.from_bytes(shown.frame[4:8], "big") % MOST_INTERFACES
+            self._origin = self._origin._replace(interface=interface)
+        for event, _ in self._session.judge(
+            frames, self._origin, now, now - (seconds + rest / 1e6), self._note_ignored
+        ):
+            self._sources.count_event(event)
+            if isinstance(event, Opened):
+                self._hear(event, self.counts.frames, steady)
+
+    def _expire(self, steady: int) -> None:
+        due = self._session.next_expiry()
+        if due is not None and due <= steady / 1e6:
+            for event in self._session.expire_attempts(steady / 1e6, drained=True):
+                self._sources.count_event(event)
+
+    def _count_packet(self, packet: PacketFields) -> None:
+        self.counts.packets += 1
+        row = self._sources.find(packet[0])
+        row.packets += 1
+        self._current = row
+
+    def _note_ignored(self, _place: int, why: str) -> None:
+        if why == SEEN_BEFORE:
+            self.counts.duplicates += 1
+        elif why:
+            self.counts.impossible += 1
+            self._current.impossible += 1
+
+    def _count_dropped(self, shown: Shown, kind: Kind | None) -> None:
+        """Says of a packet to a knock port why the filter drops it."""
+        decoder = decoder_for(shown.linktype)
+        packet = decoder(shown.frame, 0, len(shown.frame)) if decoder else None
+        if packet is None:
+            self.counts.cut += _is_cut(shown)
+            return
+        watches = self._ports.watches_at(packet)
+        if not watches:
+            if kind is not None and len(self._idle) < MOST_IDLE:
+                self._idle.add(kind)
+            return
+        if len(packet[0]) == 16 and not self._rules.ipv6:
+            return
+        row = self._sources.find(packet[0])
+        row.dropped += 1
+        if any(packet[1] in (watch.target or self._rules.local) for watch in watches):
+            self.counts.wrong_flags += 1
+            row.reason = "its flags are none that the door asks for"
+        elif any(fits_flags(watch, packet) for watch in watches):
+            if packet[1] in self.counts.elsewhere or len(self.counts.elsewhere) < MOST_ELSEWHERE:
+                self.counts.elsewhere[packet[1]] += 1
+            row.reason = "it knocked at an address that is not watched"
+
+    def _count_tagged(self, shown: Shown) -> None:
+        """Counts what its VLAN's own interface would be asked about."""
+        if shown.filtered[12:14] in (b"\x81\x00", b"\x88\xa8"):
+            self.counts.double_tagged += 1
+            return
+        packet = decode_ethernet(shown.filtered, 0, len(shown.filtered))
+        if packet is not None and self._ports.watches_at(packet):
+            self.counts.vlans[shown.vlan] += 1
+
+
+def _is_cut(shown: Shown) -> bool:
+    """Whether too little of a packet that nobody could read was captured."""
+    refusal = find_refusal(DLT_EN10MB, shown.filtered)
+    return refusal is not None and refusal.cause is Cause.CUT

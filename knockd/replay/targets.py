@@ -1,0 +1,75 @@
+"""Which addresses a capture's knocks went to: those that are watched where nobody names any.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from knockd.knocks.decode import decoder_for
+from knockd.knocks.kernel_view import Shown
+from knockd.knocks.watch import Watch
+from knockd_bpf.wire import TCP, PacketFields
+
+MOST = 8
+"""Addresses that are watched at most."""
+
+TENTH = 10
+"""An address with fewer than a tenth of the knocks of the most knocked one is none of ours."""
+
+
+class KnockPorts:
+    """The steps of all doors: whether a packet could be a knock, whatever its address."""
+
+    def __init__(self, watches: Iterable[Watch]) -> None:
+        self._watches: dict[int, list[Watch]] = {}
+        for watch in watches:
+            for step in dict.fromkeys(watch.steps):
+                self._watches.setdefault(step.protocol << 16 | step.port, []).append(watch)
+
+    def watches_at(self, packet: PacketFields) -> Sequence[Watch]:
+        """The watches that have a step at the port of a packet."""
+        return self._watches.get(packet[2] << 16 | packet[3], ())
+
+
+def count_destinations(shown: Iterable[Shown], ports: KnockPorts) -> Counter[bytes]:
+    """How many knocks each address got at doors that watch their interface's own addresses.
+
+    Where no packet has the flags of a knock, those to knock ports count without them.
+    """
+    found: Counter[bytes] = Counter()
+    unfit: Counter[bytes] = Counter()
+    for one in shown:
+        decoder = decoder_for(one.linktype)
+        packet = decoder(one.frame, 0, len(one.frame)) if decoder else None
+        if packet is None or is_group(packet[1]):
+            continue
+        asking = [watch for watch in ports.watches_at(packet) if not watch.target]
+        if asking:
+            fits = any(fits_flags(watch, packet) for watch in asking)
+            (found if fits else unfit)[packet[1]] += 1
+    return found or unfit
+
+
+def fits_flags(watch: Watch, packet: PacketFields) -> bool:
+    """Whether the flags of a packet are those that a watch asks for; it asks nothing of UDP."""
+    return packet[2] != TCP or watch.flags is None or watch.flags.accepts(packet[4])
+
+
+def choose_most_knocked(counts: Counter[bytes]) -> list[tuple[bytes, int]]:
+    """The addresses that got most knocks, of both versions of IP, with how many."""
+    chosen = []
+    for length in (4, 16):
+        of_version = [(address, count) for address, count in counts.most_common() if len(address) == length]
+        least = of_version[0][1] / TENTH if of_version else 0
+        chosen += [one for one in of_version if one[1] >= least][: MOST // 2]
+    return chosen
+
+
+def is_group(address: bytes) -> bool:
+    """Whether an address is multicast, or broadcast on every link."""
+    if len(address) == 16:
+        return address[0] == 0xFF
+    return 224 <= address[0] < 240 or address == b"\xff\xff\xff\xff"

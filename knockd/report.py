@@ -1,0 +1,106 @@
+"""What ``knockd -t`` prints, as text for people and as JSON for programs.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+import knockd
+from knockd.checks.doors import describe_door
+from knockd.checks.notes import Sequences
+from knockd.dryrun import InterfaceFilter, format_guards
+from knockd.knocks.guards import Guards
+from knockd_conf.errors import Note, Problem
+from knockd_conf.model import Config
+from knockd_conf.text import printable
+
+
+class Report(NamedTuple):
+    """All about a good configuration on this host; ``live`` and ``guards`` in the order of the doors."""
+
+    config: Config
+    live: Sequences
+    guards: Sequence[Guards]
+    filters: Sequence[InterfaceFilter]
+    notes: Sequence[Note]
+    problems: Sequence[Problem]
+    """What is wrong on this host though the file is good: an interface that is not here."""
+
+
+def format_report(report: Report) -> Iterator[str]:
+    """Yields the lines for people."""
+    doors = report.config.doors
+    yield f"{report.config.path}: good, {len(doors)} door{'s' if len(doors) != 1 else ''}"
+    for door, steps, guard in zip(doors, report.live, report.guards, strict=True):
+        for line in describe_door(door, steps or None):
+            yield f"  {line}"
+        yield f"    guards: {format_guards(guard)}"
+    for one in report.filters:
+        yield f"  {printable(one.interface)}: filter of {len(one.prefilter.fitted.program)} instructions"
+    for note in report.notes:
+        yield f"  warning: {note}"
+
+
+def format_report_json(report: Report) -> str:
+    """One object; no step of a sequence is in it."""
+    doors = [
+        {
+            "name": door.name,
+            "file": printable(door.path),
+            "line": door.line,
+            "steps": len(steps),
+            "disabled": not steps,
+            "seq_timeout": door.seq_timeout,
+            "guards": [str(port) for port in guard.ports],
+            "guards_left_out": {str(port): reason for port, reason in (guard.left_out or {}).items()},
+        }
+        for door, steps, guard in zip(report.config.doors, report.live, report.guards, strict=True)
+    ]
+    interfaces = [
+        {
+            "name": printable(one.interface),
+            "exists": one.exists,
+            "instructions": len(one.prefilter.fitted.program),
+        }
+        for one in report.filters
+    ]
+    return _format_object(report.config.path, doors, interfaces, report.notes, report.problems)
+
+
+def format_problems_json(path: str, problems: Iterable[Problem]) -> str:
+    """The same object for a configuration that cannot be used: it has no doors."""
+    return _format_object(path, [], [], (), tuple(problems))
+
+
+def _format_object(
+    path: str,
+    doors: Sequence[object],
+    interfaces: Sequence[object],
+    notes: Sequence[Note],
+    problems: Sequence[Problem],
+) -> str:
+    return json.dumps(
+        {
+            "version": knockd.__version__,
+            "file": printable(path),
+            "good": not problems,
+            "doors": doors,
+            "interfaces": interfaces,
+            "notes": [
+                {
+                    **_place(note),
+                    "also": [{"path": printable(one.path), "line": one.line} for one in note.also],
+                }
+                for note in notes
+            ],
+            "problems": [_place(problem) for problem in problems],
+        }
+    )
+
+
+def _place(said: Note | Problem) -> dict[str, str | int | None]:
+    return {"path": printable(said.path), "line": said.line, "key": said.key, "message": said.message}

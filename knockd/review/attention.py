@@ -1,0 +1,166 @@
+"""What of a log needs a person: the sentences that -q prints. Each says when, which door, who, what to do.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from knockd.review.clock import Clock
+from knockd.review.entries import Entry
+from knockd.review.openings import Opened
+from knockd.review.sections import show_who
+from knockd.review.summary import CommandFailure, DaemonEvent, End, Stuck
+from knockd_conf.text import printable
+
+MOST_NEW = 64
+MOST_ADDRESSES = 32_768
+MOST_REFUSALS = 64
+MOST_EACH = 20
+"""Sentences of one kind."""
+
+REMEDIES: Mapping[str, str] = {
+    "one-time-exhausted": "the door is disabled: write new sequences into its file",
+    "one-time-problem": "the door is disabled: mend the file, then reload knockd",
+    "used-unnoted": "make the file writable, or strike the sequence out by hand",
+    "worker-failed": "no door can open: mend what it names, then start knockd",
+    "capture-failed": "no door opens there: look at the interface",
+    "command-rights": "commands of the door fail: give knockd the right, or change the command",
+    "config-kept": "mend the file (knockd -t names each line), then reload knockd",
+    "last-good": "mend the file (knockd -t names each line), then reload knockd",
+    "still-open": "look whether the firewall still lets someone in",
+    "journal-damaged": "look whether a door of the last run is still open",
+    "journal-unknown": "look whether a door of the last run is still open",
+    "state-problem": "make the directory writable: a restart may forget open doors",
+    "log-lost": "look at the disk and at the log's rights",
+    "internal-error": "please report it",
+}
+"""What to do about an event of the daemon."""
+
+
+class Novelty:
+    """Openings of addresses, and at hours of the day, that the log has not seen before the selection."""
+
+    def __init__(self, since: float | None) -> None:
+        self._since = since
+        self._addresses: set[str] = set()
+        self._hours: set[int] = set()
+        self._history = False
+        self._new: list[tuple[Opened, bool, int | None]] = []
+        self.cut = 0
+
+    def see(self, time: float) -> None:
+        """The log has an entry of that time: one before the selection makes the rest comparable."""
+        if self._since is not None and time < self._since:
+            self._history = True
+
+    def open(self, opened: Opened, hour: int) -> None:
+        """A door opened in that hour of the day."""
+        if self._since is None or not self._history:
+            return
+        if opened.time >= self._since:
+            stranger = opened.ip not in self._addresses and len(self._addresses) < MOST_ADDRESSES
+            odd = hour not in self._hours
+            if opened.selected and (stranger or odd):
+                if len(self._new) < MOST_NEW:
+                    self._new.append((opened, stranger, hour if odd else None))
+                else:
+                    self.cut += 1
+        if len(self._addresses) < MOST_ADDRESSES:
+            self._addresses.add(opened.ip)
+        self._hours.add(hour)
+
+    def sentences(self, clock: Clock) -> list[str]:
+        """One for each new address or hour."""
+        found = []
+        for opened, stranger, hour in self._new:
+            if opened.end in (End.NOT_OPENED, End.CLOSED_ANOTHER):
+                continue
+            reasons = ["this address had opened nothing before"] if stranger else []
+            if hour is not None:
+                reasons.append(f"nothing had been opened between {hour:02}:00 and {hour:02}:59 before")
+            who = show_who(opened.ip, opened.host)
+            found.append(
+                f"{clock.show_time(opened.time)}: {opened.door} was opened by {who}:"
+                f" {', and '.join(reasons)}; find out who it was, and change the sequence if nobody knows"
+            )
+        return found
+
+
+class Troubles:
+    """Refused openings by door and reason, and events of the daemon that REMEDIES names."""
+
+    def __init__(self) -> None:
+        self._refused: dict[tuple[str, str], tuple[int, float, str]] = {}
+        self._events: dict[str, tuple[int, DaemonEvent]] = {}
+
+    def refuse(self, entry: Entry, reason: str) -> None:
+        """An opening was refused."""
+        key = (entry.door, reason)
+        if key in self._refused or len(self._refused) < MOST_REFUSALS:
+            self._refused[key] = (self._refused.get(key, (0, 0.0, ""))[0] + 1, entry.time, entry.ip)
+
+    def add(self, key: str, event: DaemonEvent) -> None:
+        """An event of the daemon; those with one key are one sentence."""
+        if key in self._events or len(self._events) < MOST_REFUSALS:
+            self._events[key] = (self._events.get(key, (0, event))[0] + 1, event)
+
+    def sentences(self, clock: Clock) -> list[str]:
+        """One for each door and reason, and one for each kind of event."""
+        found = []
+        for (door, reason), (count, time, ip) in self._refused.items():
+            found.append(
+                f"{clock.show_time(time)}: {door} could not be opened for {ip}{_times(count)}: {reason};"
+                " remove the cause, then knock again"
+            )
+        for count, event in self._events.values():
+            remedy = REMEDIES.get(event.event, "look at the lines before it")
+            text = event.text
+            if event.event == "starting":
+                remedy = "look at the system's log"
+                text = "knockd started and had not ended before: it crashed, was killed, or the power was cut"
+            elif event.restart:
+                text = f"the daemon restarted itself: {text}"
+            found.append(f"{clock.show_time(event.time)}: {text}{_times(count)}; {remedy}")
+        return found
+
+
+def describe_attention(
+    stuck: Iterable[Stuck],
+    commands: Iterable[CommandFailure],
+    novelty: Novelty,
+    troubles: Troubles,
+    clock: Clock,
+) -> tuple[str, ...]:
+    """All sentences, the gravest first; at most MOST_EACH of a kind."""
+    kinds = [
+        [
+            f"{clock.show_time(one.time)}: {one.door} may still be open for {one.ip or 'somebody'}:"
+            f" {one.why}; close it by hand"
+            + (", and mend its stop command" if "stop command" in one.why else "")
+            for one in stuck
+        ],
+        [
+            f"{clock.show_time(one.last)}: a command of {one.door} failed{_times(one.count)}: {one.why}"
+            + (f", it said: {one.output}" if one.output else "")
+            + (
+                f"; find out why, and mend it: {one.command}"
+                if one.command
+                else "; find out why, and mend it"
+            )
+            for one in commands
+        ],
+        novelty.sentences(clock),
+        troubles.sentences(clock),
+    ]
+    found: list[str] = []
+    for sentences in kinds:
+        found += sentences[:MOST_EACH]
+        if len(sentences) > MOST_EACH:
+            found.append(f"and {len(sentences) - MOST_EACH} more like the last one")
+    return tuple(printable(sentence) for sentence in found)
+
+
+def _times(count: int) -> str:
+    return f", {count} times" if count > 1 else ""

@@ -1,0 +1,151 @@
+"""Sequences that have opened a door and are still in their file, since it could not be written.
+
+They are noted beside the journal of leases, a line each, so that they open no second time: not after a HUP,
+not after a restart. When the file can be written again they are struck out there, and forgotten here.
+
+World: the notes of used sequences.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import stat
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from knockd.files.trusted import open_trusted
+from knockd.log.logger import Log
+from knockd_conf.model import Step
+from knockd_conf.one_time import written
+from knockd_conf.trust import TrustPolicy
+
+NAME: Final = "used-sequences"
+MAX_SIZE: Final = 1_048_576
+"""Bytes of the longest file that is read: each opening with a file that cannot be written adds a line."""
+
+
+class UsedSequences:
+    """What is noted, by the path of the one-time file. ``directories``: where it is noted, the best first."""
+
+    def __init__(self, directories: Sequence[str], policy: TrustPolicy, log: Log) -> None:
+        self._policy = policy
+        self._log = log
+        self._used: dict[str, set[str]] = {}
+        self._directories = tuple(directories)
+        self._unread = True
+
+    def of(self, path: str) -> frozenset[str]:
+        """The sequences that have been used and may still be in the file ``path``.
+
+        Raises OSError when notes are there and cannot be read: the sequences of any file may be used then.
+        """
+        self._read_all()
+        return frozenset(self._used.get(path, ()))
+
+    def add(self, path: str, steps: Iterable[Step]) -> None:
+        """Notes a sequence; when this returns it survives a power cut, or the log says that it does not."""
+        sequence = written(steps)
+        self._used.setdefault(path, set()).add(sequence)
+        self._note(path, sequence)
+
+    def forget(self, path: str) -> None:
+        """Leaves out what the file ``path`` does not hold any more."""
+        if self._used.pop(path, None) is None:
+            return
+        for directory in self._directories:
+            try:
+                self._write(directory, [path, None] if self._used else None, create=False)
+            except FileNotFoundError:
+                continue
+            except OSError as error:  # what stays noted there keeps nobody out: the file does not hold it
+                self._log("used-kept", path=os.path.join(directory, NAME), reason=str(error.strerror))
+
+    def move(self, directories: Sequence[str]) -> None:
+        """Notes in other directories from now on, also what was noted before."""
+        if tuple(directories) == self._directories:
+            return
+        self._directories = tuple(directories)
+        self._unread = True
+        for path, known in self._used.items():
+            for sequence in known:
+                self._note(path, sequence)
+
+    def _read_all(self) -> None:
+        """Reads what the directories hold, when a door with a one-time file asks first. Raises OSError."""
+        if not self._unread:
+            return
+        for directory in self._directories:
+            held: dict[str, set[str]] = {}
+            for path, sequence in self._read(directory):
+                if sequence is None:
+                    held.pop(path, None)
+                else:
+                    held.setdefault(path, set()).add(sequence)
+            for path, known in held.items():
+                self._used.setdefault(path, set()).update(known)
+        self._unread = False
+
+    def _note(self, path: str, sequence: str) -> None:
+        reasons = []
+        for directory in self._directories:
+            try:
+                self._write(directory, [path, sequence], create=True)
+                return
+            except OSError as error:
+                reasons.append(f"{directory}: {error.strerror}")
+        self._log("used-unnoted", path=path, reason="; ".join(reasons) or "there is no directory for it")
+
+    def _write(self, directory: str, line: list[str | None] | None, *, create: bool) -> None:
+        """Appends a line and syncs it; None empties the file."""
+        flags = os.O_WRONLY | os.O_APPEND | (os.O_CREAT if create else 0)
+        descriptor = self._open(directory, flags)
+        try:
+            if line is None:
+                os.ftruncate(descriptor, 0)
+            else:
+                data = b"\n%b\n" % json.dumps(line).encode()  # the line before may be torn
+                if os.write(descriptor, data) != len(data):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        if create:
+            above = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                os.fsync(above)
+            finally:
+                os.close(above)
+
+    def _read(self, directory: str) -> Iterator[tuple[str, str | None]]:
+        """Yields (path, sequence) for each line, None for what was forgotten; a torn line is left out.
+
+        Raises OSError.
+        """
+        try:
+            with os.fdopen(self._open(directory, os.O_RDONLY), "rb") as file:
+                data = file.read(MAX_SIZE + 1)
+            if len(data) > MAX_SIZE:
+                raise OSError(errno.EFBIG, f"it has more than {MAX_SIZE} bytes")
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except OSError as error:
+            path = os.path.join(directory, NAME)
+            raise OSError(error.errno, f"{path}, which notes used sequences: {error.strerror}") from None
+        for line in data.split(b"\n"):
+            try:
+                path, sequence = json.loads(line)
+            except (ValueError, TypeError):
+                continue  # torn, so nothing was run after it
+            if isinstance(path, str) and (sequence is None or isinstance(sequence, str)):
+                yield path, sequence
+
+    def _open(self, directory: str, flags: int) -> int:
+        descriptor = open_trusted(os.path.join(directory, NAME), flags, policy=self._policy)
+        status = os.fstat(descriptor)
+        ours = status.st_uid in self._policy.owners and not status.st_mode & 0o022
+        if stat.S_ISREG(status.st_mode) and (ours or not self._policy.enforce):
+            return descriptor
+        os.close(descriptor)
+        raise OSError(errno.EPERM, f"others can write {NAME} in it, remove it")

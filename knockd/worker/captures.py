@@ -1,0 +1,200 @@
+"""The captures of a packet process: opened at its start, given a filter with every view, counted.
+
+World: the interfaces' captures.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import chain
+
+from knockd.knocks.addresses import spread_addresses
+from knockd.knocks.batch import RECORD
+from knockd.knocks.decode import decoder_for
+from knockd.knocks.prefilter import Prefilter, prefilter
+from knockd.knocks.stamps import Passed
+from knockd.knocks.watch import Watch
+from knockd.process.handover import MOST_STAMPS
+from knockd.process.verbs import Dropped, Lost, SmallRing, Widened
+from knockd.worker.capture import (
+    Capture,
+    CaptureError,
+    FilterTooLongError,
+    InterfaceDownError,
+    NoPermissionError,
+    NoSuchInterfaceError,
+    UnusableNameError,
+)
+from knockd.worker.setup import Setup
+from knockd_bpf.fit import SMALLEST_LIMIT, Addresses
+from knockd_bpf.instruction import MAX_INSTRUCTIONS
+
+Make = Callable[[frozenset[bytes], int, int], Prefilter]
+"""Makes a filter: (the interface's packed addresses, link type, most instructions)."""
+
+
+LATEST = 16
+"""Batches of an interface whose stamps are remembered."""
+
+
+class UnknownLinkTypeError(CaptureError):
+    """Frames of the interface are of a kind that nobody here can read: trying again is of no use."""
+
+
+class WatchedInterface:
+    """An open capture; ``local`` are the packed addresses that count there."""
+
+    def __init__(
+        self, number: int, capture: Capture, local: frozenset[bytes], *, loopback: bool = False
+    ) -> None:
+        """``number`` is the interface's index in the list. Raises UnknownLinkTypeError."""
+        if decoder_for(capture.linktype) is None:
+            raise UnknownLinkTypeError(
+                f"{capture.interface}: link type {capture.linktype} is none that knockd can read"
+            )
+        self.number = number
+        self.capture = capture
+        self.local = local
+        self.loopback = loopback
+        self.passed = Passed()
+        """What another packet process has judged, as long as it may still be in the ring."""
+        self.latest: deque[bytes] = deque(maxlen=LATEST)
+        """The records of the latest batches."""
+        self._limit = MAX_INSTRUCTIONS
+        self._width = self._reported = (0, Addresses.EXACT)
+        self._drops = 0
+
+    def stamps(self) -> list[int]:
+        """The kernel's stamps of the latest frames, in the order of the ring."""
+        each = (RECORD.iter_unpack(records) for records in self.latest)
+        return [second * 1_000_000 + us for second, us, _, _ in chain.from_iterable(each)][-MOST_STAMPS:]
+
+    def attach(self, make: Make) -> None:
+        """Gives the kernel a filter, a wider one where the exact one has no room. Raises CaptureError."""
+        while True:
+            made = make(self.local, self.capture.linktype, self._limit)
+            program = made.fitted.program
+            try:
+                self.capture.attach(program.pack(), made.text)
+            except FilterTooLongError:
+                if len(program) <= SMALLEST_LIMIT:
+                    raise
+                self._limit = max(SMALLEST_LIMIT, len(program) * 7 // 8)
+            else:
+                self._width = (round(made.fitted.widened * 1e6), made.fitted.addresses)
+                return
+
+    def widened(self) -> Widened | None:
+        """How much wider the filter is than it should be; None when that is as at the last call."""
+        if self._width == self._reported:
+            return None
+        self._reported = self._width
+        millionths, addresses = self._width
+        return Widened(self.number, millionths, addresses is not Addresses.EXACT)
+
+    def dropped(self) -> Dropped | None:
+        """How many frames the kernel dropped since the last call; None when there were none."""
+        before, self._drops = self._drops, self.capture.drops()
+        return Dropped(self.number, self._drops - before) if self._drops > before else None
+
+    def small_ring(self, wanted: int) -> SmallRing | None:
+        """The size of a ring smaller than ``wanted`` KiB; None when it is not."""
+        ring = self.capture.ring() // 1024
+        return SmallRing(self.number, ring) if ring < wanted else None
+
+
+class Captures:
+    """The open captures; ``by_descriptor`` has each under the descriptor to poll."""
+
+    def __init__(self, setup: Setup, loopbacks: Collection[str] = ()) -> None:
+        """``loopbacks`` are the names of loopback interfaces."""
+        self._setup = setup
+        self._loopbacks = loopbacks
+        self.by_descriptor: dict[int, WatchedInterface] = {}
+
+    def open(
+        self, interfaces: Sequence[str], addresses: Mapping[str, frozenset[bytes]], watches: Sequence[Watch]
+    ) -> Iterator[Lost]:
+        """Opens every interface that can be opened, in order; yields the others.
+
+        ``addresses`` are the packed addresses of each.
+
+        Raises NoPermissionError at once, and the last CaptureError when nothing is open, unless the
+        interfaces have all just gone: that is no error.
+        """
+        refused: CaptureError | None = None
+        local = spread_addresses(addresses)
+        for number, name in enumerate(interfaces):
+            try:
+                watched = self._open(number, name, local.get(name, frozenset()), watches)
+                self.by_descriptor[watched.capture.fileno()] = watched
+            except NoPermissionError:
+                raise
+            except CaptureError as error:
+                yield _lost(number, error)
+                if not isinstance(error, NoSuchInterfaceError | InterfaceDownError):
+                    refused = error
+        if refused is not None and not self.by_descriptor:
+            raise refused
+
+    def _open(
+        self, number: int, name: str, local: frozenset[bytes], watches: Sequence[Watch]
+    ) -> WatchedInterface:
+        capture = Capture(name, latency=self._setup.latency, buffer=self._setup.buffer * 1024)
+        try:
+            watched = WatchedInterface(number, capture, local, loopback=name in self._loopbacks)
+            watched.attach(self._filter_for(watches))
+        except CaptureError:
+            capture.close()
+            raise
+        return watched
+
+    def close(self, descriptor: int, error: CaptureError) -> Lost:
+        """Closes a capture that has failed; returns what that means."""
+        watched = self.by_descriptor.pop(descriptor)
+        watched.capture.close()
+        return _lost(watched.number, error)
+
+    def set_filters(self, addresses: Mapping[str, frozenset[bytes]], watches: Sequence[Watch]) -> None:
+        """Gives every capture its addresses, and the kernel the filter for them. Raises CaptureError."""
+        local = spread_addresses(addresses)
+        for watched in self.by_descriptor.values():
+            watched.local = local.get(watched.capture.interface, frozenset())
+            watched.attach(self._filter_for(watches))
+
+    def _filter_for(self, watches: Sequence[Watch]) -> Make:
+        return partial(_filter, watches, self._setup.ipv6)
+
+    def forget_passed(self) -> None:
+        """What another packet process has judged is in no ring any more."""
+        for watched in self.by_descriptor.values():
+            watched.passed = Passed()
+
+    def figures(self, *, rings: bool = False) -> Iterator[Widened | SmallRing]:
+        """Every filter whose width is another than at the last call, and every ring that is too small.
+
+        ``rings`` opens files: not after the lock-down.
+        """
+        for watched in self.by_descriptor.values():
+            if (widened := watched.widened()) is not None:
+                yield widened
+            if rings and (small := watched.small_ring(self._setup.buffer)) is not None:
+                yield small
+
+    def drops(self) -> Iterator[Dropped]:
+        """Every interface of which the kernel dropped frames since the last call."""
+        for watched in self.by_descriptor.values():
+            if (dropped := watched.dropped()) is not None:
+                yield dropped
+
+
+def _filter(
+    watches: Sequence[Watch], ipv6: bool, local: frozenset[bytes], linktype: int, limit: int
+) -> Prefilter:
+    return prefilter(watches, local, linktype, ipv6=ipv6, limit=limit)
+
+
+def _lost(number: int, error: CaptureError) -> Lost:
+    return Lost(number, isinstance(error, UnknownLinkTypeError | UnusableNameError), str(error))

@@ -1,0 +1,1 @@
+"""What is true of the project as a whole: walls, mirror, shipped files and pages."""

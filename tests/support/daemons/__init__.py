@@ -1,0 +1,1 @@
+"""Daemons in a lab: started, knocked at, attacked and killed."""

@@ -1,0 +1,269 @@
+"""A disk whose power can be cut: stands in for ``os`` and ``fcntl`` in state_dir.py, and says what survives.
+
+What counts is what POSIX promises and no more. Names come to the disk in the order they were
+changed, when their directory is synced at the latest; bytes when their file is synced at the latest,
+whatever its name does. Of what was not synced any sectors may be there; each as a whole.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import chain, combinations, product
+from types import SimpleNamespace
+from typing import Any
+
+SECTOR = 512
+"""Bytes that come to the disk as a whole."""
+
+FEW = 8
+"""Parts of which every choice is tried; of more the first ones, the last ones, and all but one."""
+
+
+class PowerCutError(BaseException):
+    """The power is gone."""
+
+
+@dataclass(eq=False)
+class File:
+    """Its bytes, those that are on the disk for certain, and what was written since: offsets and bytes."""
+
+    data: bytes = b""
+    synced: bytes = b""
+    pending: list[tuple[int, bytes]] = field(default_factory=list)
+
+    def write(self, offset: int, data: bytes) -> None:
+        """Writes, to memory."""
+        self.data = _written(self.data, offset, data)
+        self.pending.append((offset, data))
+
+
+@dataclass(eq=False)
+class Directory:
+    """Names now, names on the disk, and the changes that may not have got there."""
+
+    names: dict[str, Any] = field(default_factory=dict)
+    synced: dict[str, Any] = field(default_factory=dict)
+    pending: list[dict[str, Any]] = field(default_factory=list)
+    """The names after each change since the last sync."""
+    locked: bool = False
+
+    def change(self) -> None:
+        """Notes that ``names`` have changed."""
+        self.pending.append(dict(self.names))
+
+
+@dataclass
+class Disk:
+    """Directories below /d. The power is cut before step ``cut`` of those that change something."""
+
+    cut: int | None = None
+    sector: int = SECTOR
+    top: Directory = field(default_factory=Directory)
+    steps: int = 0
+    _open: dict[int, tuple[Any, int]] = field(default_factory=dict)
+    _last: int = 100
+
+    def __getattr__(self, name: str) -> Any:
+        """What does not touch the disk is that of os."""
+        if name.startswith("O_") or name in {"path", "geteuid", "environ"}:
+            return getattr(os, name)
+        raise AttributeError(name)
+
+    # What the state directory calls.
+
+    def open(self, path: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+        """Opens a file in a directory, or a directory by its path."""
+        del mode
+        if dir_fd is None:
+            return self._descriptor(self._directory(path), flags)
+        directory = self._open[dir_fd][0]
+        if flags & os.O_CREAT:
+            if path in directory.names:
+                raise FileExistsError(errno.EEXIST, "File exists")
+            self._step()
+            directory.names[path] = File()
+            directory.change()
+        elif path not in directory.names:
+            raise FileNotFoundError(errno.ENOENT, "No such file or directory")
+        return self._descriptor(directory.names[path], flags)
+
+    def close(self, descriptor: int) -> None:
+        """Closes; a lock goes with it."""
+        node, flags = self._open.pop(descriptor)
+        if isinstance(node, Directory) and flags & _LOCKED:
+            node.locked = False
+
+    def fstat(self, descriptor: int) -> Any:
+        """What kind of node it is, and ours."""
+        return self._stat(self._open[descriptor][0])
+
+    def lstat(self, path: str) -> Any:
+        """The same by its path."""
+        return self._stat(self._directory(path))
+
+    def read(self, descriptor: int, size: int) -> bytes:
+        """All at once, then the end."""
+        node, flags = self._open[descriptor]
+        if flags & _READ:
+            return b""
+        self._open[descriptor] = node, flags | _READ
+        return bytes(node.data[:size])
+
+    def write(self, descriptor: int, data: bytes) -> int:
+        """Writes a bit of it, as writes may."""
+        self._step()
+        node = self._open[descriptor][0]
+        piece = bytes(data[: max(1, len(data) // 2)])
+        node.write(len(node.data), piece)
+        return len(piece)
+
+    def pwrite(self, descriptor: int, data: bytes, offset: int) -> int:
+        """Writes all of it."""
+        self._step()
+        self._open[descriptor][0].write(offset, bytes(data))
+        return len(data)
+
+    def fdatasync(self, descriptor: int) -> None:
+        """Brings bytes to the disk."""
+        self.fsync(descriptor)
+
+    def fsync(self, descriptor: int) -> None:
+        """Brings bytes, or names, to the disk."""
+        self._step()
+        node = self._open[descriptor][0]
+        if isinstance(node, Directory):
+            node.synced, node.pending = dict(node.names), []
+        else:
+            node.synced, node.pending = node.data, []
+
+    def rename(self, old: str, new: str, *, src_dir_fd: int, dst_dir_fd: int) -> None:
+        """Replaces in one change."""
+        assert src_dir_fd == dst_dir_fd
+        self._step()
+        directory = self._open[src_dir_fd][0]
+        directory.names[new] = directory.names.pop(old)
+        directory.change()
+
+    def unlink(self, name: str, *, dir_fd: int) -> None:
+        """Removes a name."""
+        directory = self._open[dir_fd][0]
+        if name not in directory.names:
+            raise FileNotFoundError(errno.ENOENT, "No such file or directory")
+        self._step()
+        del directory.names[name]
+        directory.change()
+
+    def listdir(self, descriptor: int) -> list[str]:
+        """The names in a directory."""
+        return list(self._open[descriptor][0].names)
+
+    def makedirs(self, path: str, mode: int, *, exist_ok: bool) -> None:
+        """There is /d already."""
+        assert (path, mode, exist_ok) == ("/d", 0o755, True)
+
+    def mkdir(self, path: str, mode: int) -> None:
+        """Makes a directory in /d."""
+        assert mode == 0o700
+        name = os.path.basename(path)
+        if name in self.top.names:
+            raise FileExistsError(errno.EEXIST, "File exists")
+        self._step()
+        self.top.names[name] = Directory()
+        self.top.change()
+
+    @property
+    def fcntl(self) -> Any:
+        """What stands in for the module fcntl."""
+        return SimpleNamespace(flock=self._flock, LOCK_EX=2, LOCK_NB=4)
+
+    # What a test asks.
+
+    def survivors(self) -> Iterator[Disk]:
+        """Every disk that may be found after the power was cut now."""
+        for top in [self.top.synced, *self.top.pending]:
+            directories = list(top.items())
+            states = [[one.synced, *one.pending] for _, one in directories]
+            for chosen in product(*states):
+                files = {id(file): file for names in chosen for file in names.values()}
+                for contents in product(*(_contents(file, self.sector) for file in files.values())):
+                    kept = dict(zip(files, contents, strict=True))
+                    disk = Disk()
+                    for (name, _), names in zip(directories, chosen, strict=True):
+                        found = {one: _on_disk(kept[id(file)]) for one, file in names.items()}
+                        disk.top.names[name] = Directory(dict(found), dict(found))
+                    disk.top.synced = dict(disk.top.names)
+                    yield disk
+
+    def _step(self) -> None:
+        if self.steps == self.cut:
+            raise PowerCutError
+        self.steps += 1
+
+    def _descriptor(self, node: Any, flags: int) -> int:
+        self._last += 1
+        self._open[self._last] = node, flags & ~(_READ | _LOCKED)
+        return self._last
+
+    def _directory(self, path: str) -> Directory:
+        if path == "/d":
+            return self.top
+        try:
+            found: Directory = self.top.names[os.path.basename(path)]
+        except KeyError:
+            raise FileNotFoundError(errno.ENOENT, "No such file or directory") from None
+        return found
+
+    def _stat(self, node: Any) -> Any:
+        kind = stat.S_IFDIR | 0o700 if isinstance(node, Directory) else stat.S_IFREG | 0o600
+        size = len(node.data) if isinstance(node, File) else 0
+        return SimpleNamespace(st_uid=os.geteuid(), st_mode=kind, st_dev=1, st_ino=id(node), st_size=size)
+
+    def _flock(self, descriptor: int, _how: int) -> None:
+        node, flags = self._open[descriptor]
+        if node.locked:
+            raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+        node.locked = True
+        self._open[descriptor] = node, flags | _LOCKED
+
+
+_READ = 1 << 40
+_LOCKED = 1 << 41
+
+
+def _contents(file: File, sector: int) -> set[bytes]:
+    """What may be found in a file: what was synced, and any part of the rest."""
+    parts = [part for offset, data in file.pending for part in _sectors(offset, data, sector)]
+    numbers = range(len(parts))
+    if len(parts) <= FEW:
+        chosen = chain.from_iterable(combinations(numbers, count) for count in range(len(parts) + 1))
+    else:
+        edges = (edge for at in numbers for edge in (tuple(numbers[:at]), tuple(numbers[at:])))
+        chosen = chain(edges, combinations(numbers, len(parts) - 1))
+    found = set()
+    for choice in chosen:
+        data = file.synced
+        for number in choice:
+            data = _written(data, *parts[number])
+        found.add(data)
+    return found
+
+
+def _sectors(offset: int, data: bytes, sector: int) -> list[tuple[int, bytes]]:
+    """A write, divided where one sector ends and the next begins."""
+    ends = [at - offset for at in range(offset + sector - offset % sector, offset + len(data), sector)]
+    return [
+        (offset + start, data[start:end]) for start, end in zip([0, *ends], [*ends, len(data)], strict=True)
+    ]
+
+
+def _written(before: bytes, offset: int, data: bytes) -> bytes:
+    """Bytes after a write; a gap is filled with zeros."""
+    return before[:offset].ljust(offset, b"\0") + data + before[offset + len(data) :]
+
+
+def _on_disk(data: bytes) -> File:
+    return File(data, data)

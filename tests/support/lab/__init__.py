@@ -1,0 +1,1 @@
+"""Hosts, interfaces, services and tools for network tests."""

@@ -1,0 +1,1 @@
+"""Frames, journals, traces and prefilters to try things on."""

@@ -1,0 +1,103 @@
+"""The small world that property tests of the prefilter draw from: ports, rules, addresses, frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from hypothesis import strategies as st
+
+from knockd_bpf.build import WatchedPorts
+from knockd_bpf.wire import TCP, UDP, Packet
+from knockd_conf.model import FlagRule
+from tests.support.samples.headers import KNOCKER4, KNOCKER6, framed, ipv4, ipv6, tcp, udp
+
+ADDRESSES = tuple(
+    ip_address(one).packed
+    for one in (
+        *("192.0.2.1", "192.0.2.2", "198.51.100.7"),
+        *("2001:db8::1", "2001:db8::2", "2001:db8:0:1::1", "fe80::1"),
+    )
+)
+SOURCES = {4: ip_address(KNOCKER4).packed, 16: ip_address(KNOCKER6).packed}
+"""The knocker, by the length of its packed address."""
+
+PORTS = (0, 1, 2, 3, 7000, 7001, 7002, 7004, 65_534, 65_535)
+FLAG_BYTES = (0x02, 0x12, 0x10, 0x18, 0x11, 0x01, 0x04, 0x00, 0x29, 0xC2, 0xFF)
+RULES = (
+    *(FlagRule(0x02, 0), FlagRule(0x02, 0x10), FlagRule(0, 0x10), FlagRule(0x01, 0), FlagRule(0x12, 0)),
+    *(FlagRule(0, 0x02), FlagRule(0x29, 0x16), FlagRule(0x01, 0x3E)),
+)
+NUMBERS = (TCP, TCP, TCP, UDP, UDP, 1, 58, 50, 0, 43, 44, 51, 60, 135, 139, 140, 255)
+
+watches = st.builds(
+    WatchedPorts,
+    st.frozensets(
+        st.tuples(st.sampled_from((TCP, TCP, UDP)), st.sampled_from(PORTS)), min_size=1, max_size=5
+    ),
+    st.none() | st.sampled_from(RULES),
+    st.just(frozenset()) | st.frozensets(st.sampled_from(ADDRESSES), min_size=1, max_size=3),
+)
+"""What one door may want."""
+
+
+@dataclass(frozen=True)
+class Wire:
+    """An IP packet, whole or cut, that can be put on any link.
+
+    ``number`` is its protocol or next header; ``ethertype`` replaces the right one where the link has one.
+    """
+
+    packet: bytes
+    number: int
+    whole: bool = True
+    ethertype: int | None = None
+
+    @classmethod
+    def of(cls, packet: Packet) -> Wire:
+        """The plainest frame of a packet."""
+        transport = tcp(packet.port, packet.flags) if packet.protocol == TCP else udp(packet.port)
+        build = ipv6 if len(packet.destination) == 16 else ipv4
+        source, destination = str(ip_address(packet.source)), str(ip_address(packet.destination))
+        made = build(transport, packet.protocol, source=source, destination=destination)
+        return cls(made, packet.protocol)
+
+    def framed(self, linktype: int) -> bytes:
+        """The frame on a link."""
+        frame = framed(linktype, self.packet)
+        header = len(frame) - len(self.packet)
+        if self.ethertype is None or not header:
+            return frame
+        return frame[: header - 2] + self.ethertype.to_bytes(2, "big") + self.packet
+
+
+@st.composite
+def _wires(draw: st.DrawFn) -> Wire:
+    destination = draw(st.sampled_from((*ADDRESSES, bytes(4), bytes(16))))
+    number = draw(st.sampled_from(NUMBERS))
+    port = draw(st.sampled_from(PORTS) | st.integers(0, 65_535))
+    flags = draw(st.sampled_from(FLAG_BYTES) | st.integers(0, 255))
+    transport = udp(port) if number == UDP else tcp(port, flags)
+    name = str(ip_address(destination))
+    whole = True
+    if len(destination) == 16:
+        packet = ipv6(transport, number, destination=name)
+    else:
+        words = draw(st.none() | st.integers(0, 15))
+        options = b"\1" * 4 * draw(st.sampled_from((0, 0, 0, 1, 3, 10)))
+        fragment = draw(st.sampled_from((0, 0, 0, 0x4000, 0x2000, 1, 0x1000, 0x1FFF)))
+        packet = ipv4(
+            transport, number, destination=name, options=options, header_words=words, fragment=fragment
+        )
+        whole = words is None and fragment != 0x2000
+    ethertype = draw(
+        st.none() | st.none() | st.none() | st.sampled_from((0x0800, 0x86DD, 0x8100, 0x0806, 60))
+    )
+    if draw(st.integers(0, 4)) == 0:
+        packet = packet[: draw(st.integers(1, len(packet) - 1))]
+        whole = False
+    return Wire(packet, number, whole and ethertype is None, ethertype)
+
+
+wires = _wires()
+"""Any frame of this world: most are whole, some cut short, fragmented, or of another EtherType."""

@@ -1,0 +1,192 @@
+"""Doors by number, over reloads, and their watches: nothing else of them goes to the packet process."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from knockd.keeper import live_doors
+from knockd.keeper.live_doors import LiveDoors
+from knockd.knocks.taken import Taken
+from knockd_conf.model import CommandFacts, Config, Door, GuardPorts, Options
+from tests.support.doubles.linked_workers import NOWHERE, NullLogger
+from tests.support.doubles.played import door, steps
+
+
+def config(*doors: Door) -> Config:
+    """A configuration of these doors."""
+    return Config("/etc/knockd.conf", Options(), doors, "host", ())
+
+
+def live(*doors: Door) -> LiveDoors:
+    """The doors of a first configuration."""
+    return LiveDoors(config(*doors), NullLogger(), NOWHERE)
+
+
+def numbers(made: LiveDoors) -> list[int]:
+    """The doors' numbers on the link, in the order of the configuration."""
+    return [watch.door for watch in made.watches()]
+
+
+def test_watches_and_their_guards() -> None:
+    """A door's watch has its steps and the guards beside them, but for ports with a socket."""
+    made = live(door("7 9"))
+    made.set_taken(Taken().with_sockets(steps("6 10")))
+    (watch,) = made.watches()
+    assert watch.steps == steps("7 9")
+    assert set(watch.guards) == set(steps("2 3 4 5 8 11 12 13 14"))
+
+
+def test_numbers() -> None:
+    """Doors are numbered in their order."""
+    made = live(door("1", name="a"), door("2", name="b"))
+    assert numbers(made) == [0, 1]
+    assert [one.name for one in made.known] == ["a", "b"]
+
+
+def test_a_door_keeps_its_number() -> None:
+    """Wherever it goes in the file, and whatever of it changes."""
+    made = live(door("1", name="a"), door("2", name="b"))
+    assert made.adopt(config(door("3", name="c"), door("4", name="b", line=9)))
+    assert numbers(made) == [2, 1]
+    assert [one.name for one in made.known] == ["a", "b", "c"]
+    assert made.known[1].steps == steps("4")
+
+
+def test_a_removed_door_comes_back() -> None:
+    """A door that has been removed is still known, and has its number when it comes back."""
+    made = live(door("1", name="a"), door("2", name="b"))
+    made.adopt(config(door("1", name="a")))
+    assert numbers(made) == [0]
+    made.adopt(config(door("2", name="b"), door("1", name="a")))
+    assert numbers(made) == [1, 0]
+    assert len(made.known) == 2
+
+
+def test_doors_of_one_name() -> None:
+    """Doors of one name are distinguished by their index among these."""
+    first, second = door("1"), door("2", occurrence=1)
+    made = live(first, second)
+    made.adopt(config(replace(first, steps=steps("9")), second))
+    assert numbers(made) == [0, 1]
+
+
+def test_no_numbers_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When a configuration may need more numbers than there are, everything stays as it was."""
+    monkeypatch.setattr(live_doors, "MOST_DOORS", 2)
+    made = live(door("1", name="a"))
+    assert made.adopt(config(door("1", name="b")))
+    assert not made.adopt(config(door("1", name="c")))
+    assert numbers(made) == [1]
+
+
+@pytest.fixture
+def once(tmp_path: Path) -> Door:
+    """A door with two one-time sequences that are the same."""
+    path = tmp_path / "once"
+    path.write_text("1,2\n1,2\n")
+    path.chmod(0o600)
+    return door("", one_time_file=str(path))
+
+
+def test_a_used_sequence(once: Door) -> None:
+    """After an opening a one-time door has another watch, also when its next sequence is the same."""
+    made = live(once)
+    (before,) = made.watches()
+    made.rotate(0)
+    (after,) = made.watches()
+    assert before.steps == after.steps == steps("1 2")
+    assert before.once
+    assert before.attempts_at != after.attempts_at
+
+
+def test_a_sequence_that_was_used_just_before_a_reload(once: Door) -> None:
+    """While its opening is on its way the watch stays what it was, so the packet process keeps it used up."""
+    made = live(once)
+    (before,) = made.watches()
+    made.adopt(config(once))
+    assert made.watches() == (before,)
+
+
+def test_a_reload_after_an_opening(once: Door) -> None:
+    """A reload does not count the used sequences anew."""
+    made = live(once)
+    made.rotate(0)
+    (before,) = made.watches()
+    made.adopt(config(replace(once, start_command="true")))
+    assert made.watches() == (before,)
+
+
+def test_another_one_time_file(once: Door, tmp_path: Path) -> None:
+    """With another file it is another door, so that what was used is struck out of the right file."""
+    other = tmp_path / "other"
+    other.write_text("3,4\n5,6\n")
+    other.chmod(0o600)
+    made = live(once)
+    made.adopt(config(replace(once, one_time_file=str(other))))
+    made.rotate(0)
+    assert numbers(made) == [1]
+    assert made.watches()[0].steps == steps("3 4")
+    assert other.read_text() == "3,4\n5,6\n"
+
+
+def test_files_read_again(once: Door) -> None:
+    """What somebody else has struck out is no longer live."""
+    made = live(once)
+    Path(once.one_time_file or "").write_text("8,9\n")
+    made.reload_files()
+    assert made.watches()[0].steps == steps("8 9")
+
+
+def test_commands() -> None:
+    """Every command of every door that is known, and what is known of it: none of them is to be inherited."""
+    facts = (CommandFacts(4, ("go-program",)),)
+    made = live(door("1", name="a", start_command="go", stop_command_6="", facts=facts))
+    made.adopt(
+        config(door("1", name="b", start_command_6="go6", stop_command="halt", stop_command_6="halt6"))
+    )
+    assert list(made.commands()) == ["go", "go-program", "go6", "halt", "halt6"]
+
+
+def test_guard_that_is_taken() -> None:
+    """A port that is taken now is none of the guards, and how many are lost is said."""
+    made = live(door("7 27"))
+    change = made.set_taken(Taken().with_sockets(steps("6 28")))
+    assert change is not None
+    assert 2 == change.lost
+    assert change.watches == made.watches()
+    assert not {*steps("6 28")} & {*change.watches[0].guards}
+
+
+def test_guard_that_is_free_again() -> None:
+    """A guard comes back, and the one that stood in for it goes."""
+    made = live(door("30"))
+    taken = Taken().with_sockets(steps("29"))
+    made.set_taken(taken)
+    change = made.set_taken(Taken())
+    assert change is not None
+    assert {*steps("29")} <= {*change.watches[0].guards}
+
+
+@pytest.mark.parametrize("sockets", ["", "5000", "16u 16", "21"])
+def test_what_is_no_guards_business(sockets: str) -> None:
+    """Sockets far from every step, on the step itself, or behind enough guards change nothing."""
+    made = live(door("7 16"), door("16u"))
+    before = made.watches()
+    assert made.set_taken(Taken().with_sockets(steps(sockets))) is None
+    assert before == made.watches()
+
+
+def test_what_may_be_a_guard() -> None:
+    """An automatic guard that is taken is none; one that the owner has named is."""
+    made = live(
+        door("7 9", name="auto"),
+        door("20 30", name="named", guard_ports=GuardPorts(auto=False, ports=steps("25"))),
+    )
+    made.set_taken(Taken().with_sockets(steps("6 25")))
+    number = 6 << 16
+    assert not made.may_guard(0, number | 6)
+    assert made.may_guard(0, number | 8)
+    assert made.may_guard(1, number | 25)

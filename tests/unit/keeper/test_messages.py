@@ -1,0 +1,235 @@
+"""What becomes of each message of the packet process."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from structlog import get_logger
+from structlog.testing import capture_logs
+
+from knockd.keeper.live_doors import LiveDoors
+from knockd.keeper.messages import Messages, log_message
+from knockd.keeper.worker_process import WorkerProcess
+from knockd.knocks.events import Expired, Guarded, Ignored, Spoiled, Stage
+from knockd.knocks.taken import Taken
+from knockd.leases.values import Knock
+from knockd.log.logger import Logger
+from knockd.process.link import pair
+from knockd.process.verbs import Dropped, HeldBack, Message, Opening, Packet, SmallRing, Widened
+from knockd_conf.model import Config, FlagRule, Step
+from tests.support.doubles.linked_workers import CONFIG, NullLogger, worker_process
+from tests.support.doubles.played import ALICE, door, steps
+
+
+def said(message: Message, *, failures: bool = True, config: Config = CONFIG) -> list[dict[str, object]]:
+    """The log entries of one message."""
+    ours, theirs = pair()
+    with ours, theirs, capture_logs() as log:
+        worker = worker_process(ours, config, "eth0", "tun0")
+        log_message(Logger(get_logger()), worker, message, failures=failures)
+    return [dict(entry) for entry in log]
+
+
+DOOR = CONFIG.doors[0].name
+WHO = {"ip": "192.0.2.1", "door": DOOR, "stage": 1, "steps": len(CONFIG.doors[0].steps)}
+LINES = {
+    Stage: {"event": "stage", "log_level": "info", **WHO},
+    Expired: {"event": "expired", "log_level": "info", **WHO},
+    Spoiled: {"event": "spoiled", "log_level": "info", **WHO},
+    Guarded: {"event": "guarded", "log_level": "info", "seconds": 25.0, **WHO},
+}
+
+
+@pytest.mark.parametrize("kind", [Stage, Expired, Spoiled, Guarded])
+def test_about_a_source(kind: type[Stage | Expired | Spoiled | Guarded]) -> None:
+    """Lines about a source name it, the door and the stage of how many."""
+    port = (6 << 16 | 7001,) if kind is Guarded else ()
+    assert said(kind(0, ALICE, 1, *port)) == [LINES[kind]]
+
+
+@pytest.mark.parametrize(
+    ("opened", "reason"), [(True, "opened a moment ago, Seq_Cooldown"), (False, "guard port touched")]
+)
+def test_ignored_knock(*, opened: bool, reason: str) -> None:
+    """A line about a knock that is ignored says for how long yet, and why."""
+    line = {"event": "ignored", "log_level": "info", "ip": "192.0.2.1", "door": DOOR}
+    assert said(Ignored(0, ALICE, opened, 7)) == [{**line, "seconds": 7.0, "reason": reason}]
+
+
+def test_steps_of_a_sequence_that_is_over() -> None:
+    """A door whose one-time sequences have run out has no steps: there were as many as had been done."""
+    config = replace(CONFIG, doors=(door("", name=DOOR),))
+    (entry,) = said(Spoiled(0, ALICE, 2), config=config)
+    assert entry["steps"] == 2
+
+
+def test_without_failures() -> None:
+    """Without Log_Failures spoiled attempts, guard hits and ignored knocks are left out; timeouts stay."""
+    messages: list[Message] = [
+        Stage(0, ALICE, 1),
+        Expired(0, ALICE, 1),
+        Spoiled(0, ALICE, 1),
+        Guarded(0, ALICE, 1, 6 << 16 | 7001),
+        Ignored(0, ALICE, opened=False, left=7),
+    ]
+    assert [entry["event"] for message in messages for entry in said(message, failures=False)] == [
+        "stage",
+        "expired",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sequence", "flags", "lines"),
+    [
+        ("1000u 2000", FlagRule(0x12, 0), ["expired", "flags-unfit"]),
+        ("1000u 2000u 3000", FlagRule(0x12, 0), ["expired"]),
+        ("1000u 2000", FlagRule(0x02, 0x10), ["expired"]),
+        ("", FlagRule(0x12, 0), ["expired"]),
+    ],
+    ids=["unfit", "udp", "fit", "one-time"],
+)
+def test_flags_that_no_client_sends(sequence: str, flags: FlagRule, lines: list[str]) -> None:
+    """When a knock waited in vain for such a packet, a line behind its timeout says so."""
+    config = replace(CONFIG, doors=(door(sequence, name=DOOR, flags=flags),))
+    assert lines == [entry["event"] for entry in said(Expired(0, ALICE, 1), config=config)]
+    assert ["expired"] == [
+        entry["event"] for entry in said(Expired(0, ALICE, 1), config=config, failures=False)
+    ]
+
+
+FIGURES = {
+    "held back": (HeldBack(7), [("held-back", {"count": 7})]),
+    "dropped": (
+        Dropped(1, 9),
+        [("dropped", {"interface": "tun0", "count": 9})],
+    ),
+    "ring": (SmallRing(0, 64), [("small-ring", {"interface": "eth0", "kib": 64})]),
+    "widened": (Widened(0, 250_000, pooled=False), [("widened", {"interface": "eth0", "share": 0.25})]),
+    "addresses too": (
+        Widened(0, 0, pooled=True),
+        [("widened", {"interface": "eth0", "share": 0.0}), ("addresses-widened", {"interface": "eth0"})],
+    ),
+}
+
+
+@pytest.mark.parametrize(("message", "expected"), FIGURES.values(), ids=FIGURES)
+def test_figures(message: Message, expected: list[tuple[str, dict[str, object]]]) -> None:
+    """Counts are warnings with their figure, those of an interface with its name."""
+    assert said(message) == [{"event": event, "log_level": "warning", **fields} for event, fields in expected]
+
+
+NOON = 1_790_000_000_000_000
+HEARD = Opening(0, ALICE, bytes((10, 0, 0, 1)), 2, 0, NOON)
+
+
+@pytest.fixture
+def link() -> Iterator[socket.socket]:
+    """The keeper's end of a link."""
+    ours, theirs = pair()
+    with ours, theirs:
+        yield ours
+
+
+def test_opening(link: socket.socket) -> None:
+    """An opening is logged and passed on with its addresses printed."""
+    opened: list[Knock] = []
+    messages = Messages(CONFIG, Logger(get_logger()), opened.append, None)
+    with capture_logs() as log:
+        assert messages.hear(worker_process(link), HEARD, changing=False) is False
+    assert [(entry["event"], entry["ip"]) for entry in log] == [("stage", "192.0.2.1"), ("open", "192.0.2.1")]
+    assert (log[0]["stage"], log[0]["steps"]) == (2, 2)
+    assert [(one.source, one.destination, one.interface) for one in opened] == [
+        ("192.0.2.1", "10.0.0.1", "eth0")
+    ]
+
+
+@pytest.mark.parametrize(("changing", "times"), [(True, 1), (False, 2)])
+def test_two_packet_processes(link: socket.socket, *, changing: bool, times: int) -> None:
+    """What was heard while the next packet process was starting is not heard of it again."""
+    opened: list[Knock] = []
+    messages = Messages(CONFIG, NullLogger(), opened.append, None)
+    messages.hear(worker_process(link), HEARD, changing=changing)
+    messages.take_over()
+    messages.hear(worker_process(link), HEARD._replace(stamp=NOON + 7), changing=False)
+    assert len(opened) == times
+
+
+def test_packets(link: socket.socket) -> None:
+    """A line about a packet is shown as printable characters, with -D alone."""
+    shown: list[str] = []
+    for show in (shown.append, None):
+        messages = Messages(CONFIG, NullLogger(), lambda _: None, show)
+        messages.hear(worker_process(link), Packet("eth0: \x1b[2J"), changing=False)
+    assert shown == ["eth0: \\x1b[2J"]
+
+
+@pytest.fixture
+def once(tmp_path: Path) -> Config:
+    """A door with two one-time sequences."""
+    path = tmp_path / "once"
+    path.write_text(" 7,8\n 9,10\n")
+    path.chmod(0o600)
+    return replace(CONFIG, doors=(replace(CONFIG.doors[0], one_time_file=str(path)),))
+
+
+def live(doors: LiveDoors) -> tuple[Step, ...]:
+    """The steps of the only door."""
+    (watch,) = doors.watches()
+    return watch.steps
+
+
+def hear_once(link: socket.socket, config: Config) -> tuple[Messages, WorkerProcess]:
+    """Messages, and a packet process that knows the live sequence."""
+    messages = Messages(config, NullLogger(), lambda _: None, None)
+    return messages, replace(worker_process(link, config), doors=messages.doors)
+
+
+def test_one_time_sequence(link: socket.socket, once: Config) -> None:
+    """A used sequence is struck out, and the packet process is to use the next one."""
+    messages, worker = hear_once(link, once)
+    assert messages.hear(worker, HEARD, changing=False)
+    assert live(messages.doors) == steps("9 10")
+
+
+def test_one_time_sequence_is_never_a_duplicate(link: socket.socket, once: Config) -> None:
+    """Two packet processes cannot know the same live sequence: the second opening is another knock."""
+    messages, worker = hear_once(link, once)
+    messages.hear(worker, HEARD, changing=True)
+    messages.take_over()
+    assert messages.hear(worker, HEARD, changing=False)
+    assert live(worker.doors) == ()
+
+
+def test_one_time_sequence_of_the_old_configuration(link: socket.socket, once: Config) -> None:
+    """The next packet process is forked with what the file says after the old one's sequence was used."""
+    messages, worker = hear_once(link, once)
+    assert not messages.adopt(once, same_process=False)
+    before = live(messages.doors)
+    messages.hear(worker, HEARD, changing=True)
+    assert before == steps("7 8")
+    assert messages.doors is not worker.doors
+    assert live(messages.doors) == steps("9 10")
+
+
+def test_doors_of_the_same_packet_process(link: socket.socket, once: Config) -> None:
+    """A reload that needs no other packet process leaves it its doors, with the sequence that is live."""
+    messages, worker = hear_once(link, once)
+    messages.hear(worker, HEARD, changing=False)
+    assert messages.adopt(once, same_process=True)
+    assert messages.doors is worker.doors
+    assert live(messages.doors) == steps("9 10")
+
+
+def test_touch_that_does_not_count(link: socket.socket) -> None:
+    """A touch of a port that has turned out to be in use is no line; one of another guard is."""
+    messages = Messages(CONFIG, Logger(get_logger()), lambda _: None, None)
+    worker = replace(worker_process(link), doors=messages.doors)
+    messages.doors.set_taken(Taken().with_sockets(steps("3")))
+    with capture_logs() as log:
+        for port in (3, 4):
+            messages.hear(worker, Guarded(0, ALICE, 1, 6 << 16 | port), changing=False)
+    assert ["guarded"] == [entry["event"] for entry in log]

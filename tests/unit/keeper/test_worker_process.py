@@ -1,0 +1,63 @@
+"""A packet process that is forked."""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+
+from knockd.keeper import worker_process
+from knockd.keeper.worker_process import start_worker
+from knockd.process.link import pair
+from knockd.process.verbs import MAX_EVENT, Lost, Pong, Ready, decode
+from knockd.process.view import View
+from knockd.worker.setup import Setup
+
+SETUP = Setup(5, 64, 9, None, user_required=False, ipv6=True, debug=False)
+
+
+def test_start() -> None:
+    """It runs with what it is given, says what it has to say on its link and ends when that is closed."""
+    started = start_worker(SETUP, ("knockd-none",), View())
+    with started.link, started.after:
+        assert select.select([started.link], [], [], 60.0)[0]
+        message = decode(started.link.recv(MAX_EVENT), 1, 1)
+    assert isinstance(message, Lost)
+    assert message.reason.startswith("knockd-none")
+    os.waitpid(started.pid, 0)
+
+
+def test_hand_over() -> None:
+    """One that is told to end hands over to the one that was forked to take its place, which then begins."""
+    first = start_worker(SETUP, ("knockd-none",), View())
+    second = start_worker(SETUP, ("knockd-none",), View(), before=first.after)
+    with first.link, first.after, second.link, second.after:
+        for one in (first, second):
+            one.link.setblocking(True)
+            assert isinstance(decode(one.link.recv(MAX_EVENT), 1, 1), Lost)
+            assert isinstance(decode(one.link.recv(MAX_EVENT), 1, 1), Ready)
+        first.link.shutdown(socket.SHUT_WR)
+        assert first.link.recv(MAX_EVENT) == b""
+        second.link.send(View(begin=True).encode())
+        assert decode(second.link.recv(MAX_EVENT), 1, 1) == Pong()
+    for one in (first, second):
+        assert os.waitpid(one.pid, 0)[1] == 0
+
+
+def test_link_is_the_lowest_descriptor() -> None:
+    """The link moves to the lowest descriptor that is free, so that those of the captures follow it."""
+    ours, theirs = pair()
+    lowest = ours.fileno()
+    ours.close()
+    link = worker_process._lowest(theirs)
+    assert link.fileno() == lowest
+    assert link.type == socket.SOCK_SEQPACKET
+    link.close()
+
+
+def test_link_stays() -> None:
+    """A link that is at the lowest descriptor already stays there."""
+    ours, theirs = pair()
+    theirs.close()
+    assert worker_process._lowest(ours) is ours
+    ours.close()

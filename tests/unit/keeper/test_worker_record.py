@@ -1,0 +1,80 @@
+"""What one packet process owes and may say."""
+
+from __future__ import annotations
+
+from knockd.keeper.worker_events import Arm, Disarm, SendView, Wait
+from knockd.keeper.worker_record import ANSWER, WorkerRecord
+from knockd.knocks.events import Stage
+from knockd.process.verbs import HeldBack, Lost, Pong, When
+from knockd.process.view import View
+from knockd.token_bucket import BURST, RATE
+from tests.support.doubles.played import ALICE
+
+STAGE = Stage(0, ALICE, 1)
+
+
+def record() -> WorkerRecord:
+    """A packet process with two captures."""
+    return WorkerRecord(7, ("eth0", "tun0"))
+
+
+def test_listening() -> None:
+    """Interfaces whose captures have failed are not listened on."""
+    worker = record()
+    worker.lost.add(0)
+    assert worker.listening == ("tun0",)
+
+
+def test_answers_in_order() -> None:
+    """Each answer is due its own time after the one before it."""
+    worker = record()
+    assert list(worker.send(View())) == [SendView(7, View()), Arm(Wait.ANSWER, ANSWER / 2, 7)]
+    assert list(worker.expect(6.0)) == []
+    assert worker.answered() == Arm(Wait.ANSWER, 3.0, 7)
+    assert worker.answered() == Disarm(Wait.ANSWER, 7)
+
+
+def test_unsent() -> None:
+    """No answer is due to what was not sent, others are."""
+    worker = record()
+    list(worker.expect(6.0))
+    list(worker.expect(8.0))
+    assert list(worker.unsent()) == []
+    assert list(worker.unsent()) == [Disarm(Wait.ANSWER, 7)]
+
+
+def test_halves() -> None:
+    """The second half is as long as the first one; an answer begins anew."""
+    worker = record()
+    list(worker.expect(6.0))
+    list(worker.expect(8.0))
+    assert worker.wait_on() == Arm(Wait.ANSWER, 3.0, 7)
+    assert worker.late
+    worker.answered()
+    assert not worker.late
+
+
+def test_limit() -> None:
+    """What becomes a line of the log is limited, and comes again with time; a count is not."""
+    worker = record()
+    said = [worker.why_malformed(STAGE, When.UP, 1.0) for _ in range(10 * BURST + 1)]
+    assert said == [*[""] * (10 * BURST), "more than it may tell"]
+    assert worker.why_malformed(HeldBack(1), When.UP, 1.0) == ""
+    assert worker.why_malformed(STAGE, When.UP, 1.0 + 2 / (10 * RATE)) == ""
+
+
+def test_answers_that_are_due() -> None:
+    """An answer is in turn when it is due."""
+    worker = record()
+    assert worker.why_malformed(Pong(), When.UP, 1.0) == "PONG that nobody asked for"
+    list(worker.expect())
+    assert worker.why_malformed(Pong(), When.UP, 1.0) == ""
+    assert worker.why_malformed(Pong(), When.STARTING, 1.0) == "PONG out of turn"
+
+
+def test_lost_once() -> None:
+    """Each capture is lost once, at any time."""
+    worker = record()
+    worker.lost.add(1)
+    assert worker.why_malformed(Lost(0, False, "x"), When.STARTING, 1.0) == ""
+    assert worker.why_malformed(Lost(1, False, "x"), When.UP, 1.0) == "LOST twice"

@@ -1,0 +1,32 @@
+"""What a packet process is started with under a configuration."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from knockd.keeper.settings import Loaded, Settings
+from knockd.keeper.worker_setup import setup_of
+from knockd.process.privileges import User
+from knockd.worker.setup import Setup
+from knockd_conf.model import Config, Options
+from tests.support.doubles.played import door
+
+BOB = User("bob", 103, 203)
+
+
+def config(**options: Any) -> Config:
+    """A configuration with these options."""
+    return Config("/etc/knockd.conf", replace(Options(), **options), (door("7 9"),), "host", ())
+
+
+def test_setup() -> None:
+    """A packet process's setup says how to capture and which user to become, and has no path or command."""
+    loaded = Loaded(config(latency=5, buffer=64, max_attempts=9, user="bob", log_file="/var/log/k"), BOB)
+    settings = Settings("/etc/knockd.conf", ipv6=False, debug=True)
+    assert setup_of(loaded, settings) == Setup(5, 64, 9, BOB, user_required=True, ipv6=False, debug=True)
+
+
+def test_a_user_by_default() -> None:
+    """A user whom nobody asked for by name is no reason to end."""
+    assert setup_of(Loaded(config(), BOB), Settings("/etc/knockd.conf")).user_required is False

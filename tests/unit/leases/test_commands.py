@@ -1,0 +1,135 @@
+"""Command lines: placeholders and quoting, environment, what needs a shell."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import replace
+
+import pytest
+
+from knockd.leases.commands import environment, expand, words
+from knockd.leases.values import Knock
+from tests.support.doubles.played import door
+
+KNOCK = Knock(
+    door=door("1 2", name="ssh", cmd_timeout=30.0),
+    source="192.0.2.1",
+    version=4,
+    destination="10.0.0.1",
+    interface="eth0",
+)
+HOSTILE = [
+    "a b",
+    "$(reboot)",
+    "`id`",
+    "a;b",
+    "a'b",
+    'a"b',
+    "a\\b",
+    "a|b",
+    "a&b",
+    "a>b",
+    "*",
+    "~",
+    "",
+    "a\nb",
+    "#x",
+]
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ("open %IP%", "open 192.0.2.1"),
+        ("%IP% %IP%", "192.0.2.1 192.0.2.1"),
+        ("x%IP%y", "x192.0.2.1y"),
+        ("%DOOR%", "ssh"),
+        ("%DST%", "10.0.0.1"),
+        ("%IFACE%", "eth0"),
+        ("%TIMEOUT%", "30"),
+        ("%IP %ip% %% %FOO% 100%", "%IP %ip% %% %FOO% 100%"),
+        ("%%IP%%", "%192.0.2.1%"),
+        ("echo '%IP%' # said", "echo '192.0.2.1' # said"),
+    ],
+)
+def test_placeholders(command: str, expected: str) -> None:
+    """Each placeholder becomes its value wherever it stands; everything else stays as it is."""
+    assert expand(command, KNOCK) == expected
+
+
+def test_ipv6_addresses_are_not_quoted() -> None:
+    """An IPv6 address needs no quotes."""
+    assert expand("open %IP%", KNOCK._replace(source="2001:db8::1", version=6)) == "open 2001:db8::1"
+
+
+def test_values_are_not_expanded_again() -> None:
+    """A value that looks like a placeholder stays a value."""
+    knock = KNOCK._replace(door=replace(KNOCK.door, name="%IP%"))
+    assert expand("open %DOOR%", knock) == "open %IP%"
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+def test_door_names_are_quoted(value: str) -> None:
+    """A door's name is one word to the shell, whatever is in it."""
+    knock = KNOCK._replace(door=replace(KNOCK.door, name=value))
+    assert shlex.split(expand("open %DOOR% now", knock)) == ["open", value, "now"]
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+def test_interface_names_are_quoted(value: str) -> None:
+    """An interface's name is one word to the shell, whatever is in it."""
+    assert shlex.split(expand("open %IFACE% now", KNOCK._replace(interface=value))) == ["open", value, "now"]
+
+
+@pytest.mark.parametrize("value", [value for value in HOSTILE if value])
+def test_quoted_values_need_a_shell(value: str) -> None:
+    """A command with a value that had to be quoted is read by a shell, which takes the quotes off."""
+    assert words(expand("open %IFACE%", KNOCK._replace(interface=value))) is None
+
+
+def test_environment() -> None:
+    """The values are in the environment too, unquoted, beside what was inherited."""
+    knock = KNOCK._replace(door=replace(KNOCK.door, name="front door"))
+    assert environment(knock, {"PATH": "/bin", "KNOCKD_IP": "old"}) == {
+        "PATH": "/bin",
+        "KNOCKD_IP": "192.0.2.1",
+        "KNOCKD_DOOR": "front door",
+        "KNOCKD_DST": "10.0.0.1",
+        "KNOCKD_IFACE": "eth0",
+        "KNOCKD_TIMEOUT": "30",
+    }
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ("/usr/sbin/nft add x", ["/usr/sbin/nft", "add", "x"]),
+        ("  ip   route  ", ["ip", "route"]),
+        (
+            "iptables -I INPUT -s 2001:db8::1 -j ACCEPT",
+            ["iptables", "-I", "INPUT", "-s", "2001:db8::1", "-j", "ACCEPT"],
+        ),
+        ("set --mark=7 +x a@b 50% a,b", ["set", "--mark=7", "+x", "a@b", "50%", "a,b"]),
+    ],
+)
+def test_words(command: str, expected: list[str]) -> None:
+    """A command without anything that a shell would read is split at its spaces."""
+    assert words(command) == expected
+
+
+@pytest.mark.parametrize("character", sorted("|&;<>()$`\\\"'*?[]#~!{}^\t\n\r\0\x85\xa0é"))
+def test_needs_a_shell(character: str) -> None:
+    """A command with a character that a shell might read otherwise is left to a shell."""
+    assert words(f"open a{character}b") is None
+
+
+@pytest.mark.parametrize("command", ["MARK=7 open", "A=", "=x open"])
+def test_assignments_need_a_shell(command: str) -> None:
+    """A first word with an equals sign sets a variable: the shell's business."""
+    assert words(command) is None
+
+
+@pytest.mark.parametrize("command", ["", "   "])
+def test_nothing_needs_a_shell(command: str) -> None:
+    """A command without a word has none to execute."""
+    assert words(command) is None

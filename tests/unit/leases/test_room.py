@@ -1,0 +1,71 @@
+"""Room for leases: a bound, and a part of it that a flood cannot take."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from knockd.leases.journal import State
+from knockd.leases.room import Room
+from knockd.leases.values import Lease
+from knockd_conf.model import Door
+from tests.support.doubles.playbook import DOOR, knock
+
+ANYBODY = replace(DOOR, steps=DOOR.steps[:1])
+"""A door that a single packet opens."""
+
+
+def lease(at: Door = DOOR, state: State = State.OPEN) -> Lease:
+    """A lease of a door."""
+    return Lease("run.1", knock(at).knock, 0.0, state)
+
+
+def room(count: int, at: Door = DOOR, state: State = State.OPEN) -> Room:
+    """What is left beside so many leases of a door."""
+    made = Room()
+    for _ in range(count):
+        made.add(lease(at, state))
+    return made
+
+
+def test_bound() -> None:
+    """There is room for as many leases as the bound says."""
+    assert room(7).find_reason(DOOR, 8) is None
+    assert room(8).find_reason(DOOR, 8) == "8 leases are open"
+
+
+def test_a_flood_leaves_room_for_those_who_know() -> None:
+    """Doors that a single packet opens take three quarters; the rest is for doors with a secret."""
+    assert room(5, ANYBODY).find_reason(ANYBODY, 8) is None
+    assert room(6, ANYBODY).find_reason(ANYBODY, 8) == "6 leases of doors with one step are open"
+    assert room(6, ANYBODY).find_reason(DOOR, 8) is None
+
+
+def test_a_one_time_file_is_a_secret() -> None:
+    """A door whose steps are in a one-time file is not one that a single packet opens."""
+    assert room(6, ANYBODY).find_reason(replace(ANYBODY, one_time_file="/codes"), 8) is None
+
+
+def test_a_door_with_one_step_has_room_beside_others() -> None:
+    """Leases of other doors are not held against those with one step."""
+    assert room(6).find_reason(ANYBODY, 8) is None
+
+
+def test_failed_takes_nobody_s_place() -> None:
+    """Leases whose stop command failed for good are not counted."""
+    assert room(9, state=State.FAILED).find_reason(DOOR, 8) is None
+
+
+def test_what_is_gone_leaves_room() -> None:
+    """What is counted no more leaves room, and a lease that changes is counted as what it is then."""
+    made = room(8, ANYBODY)
+    for _ in range(8):
+        made.remove(lease(ANYBODY))
+    assert made.find_reason(ANYBODY, 1) is None
+    one = lease()
+    made.add(one)
+    assert made.count({State.OPEN, State.FAILED}) == 1
+    made.remove(one)
+    one.state = State.FAILED
+    made.add(one)
+    assert made.count({State.OPEN}) == 0
+    assert made.count({State.FAILED}) == 1

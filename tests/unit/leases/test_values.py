@@ -1,0 +1,52 @@
+"""Openings, leases and their records: each is made of the other."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from knockd.leases.journal import State
+from knockd.leases.values import Lease, knock_of, record_of
+from tests.support.doubles.playbook import DOOR, knock
+from tests.support.samples.journals import record
+
+SECOND = replace(
+    DOOR, name="ssh", occurrence=1, stop_command_6="close six", command_deadline=5.0, max_commands=3
+)
+
+
+def test_key() -> None:
+    """A lease is of a door's name and occurrence, and of a source."""
+    assert knock(SECOND).knock.key == ("ssh", 1, "192.0.2.1")
+
+
+@pytest.mark.parametrize(
+    ("source", "version", "stop"), [("192.0.2.1", 4, "close"), ("2001:db8::1", 6, "close six")]
+)
+def test_record_of(source: str, version: int, stop: str) -> None:
+    """A record has what its lease's door says, with the stop command for the knocker's IP version."""
+    lease = Lease("run.1", knock(SECOND, source, version).knock, 7.0, State.RETRYING, 2, unopened=True)
+    made = record_of(lease)
+    assert made == record(
+        id="run.1",
+        occurrence=1,
+        source=source,
+        state=State.RETRYING,
+        deadline=7.0,
+        failures=2,
+        stop=stop,
+        command_deadline=5.0,
+        max_commands=3,
+        unopened=True,
+    )
+
+
+@pytest.mark.parametrize(("source", "version"), [("192.0.2.1", 4), ("2001:db8::1", 6)])
+def test_there_and_back(source: str, version: int) -> None:
+    """The opening that is made of a record has the same key and makes the same record."""
+    one = record(source=source, occurrence=2, command_deadline=5.0, max_commands=3)
+    made = knock_of(one)
+    assert made.version == version
+    assert made.key == ("ssh", 2, source)
+    assert record_of(Lease(one.id, made, one.deadline, one.state)) == one

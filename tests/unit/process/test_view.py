@@ -1,0 +1,57 @@
+"""Views: each is read as it was written, and the largest one goes over the link."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import fields
+
+import pytest
+
+from knockd.knocks.guards import guards_of, with_guards
+from knockd.knocks.taken import Taken
+from knockd.knocks.watch import Watch
+from knockd.process.link import MAX_MESSAGE, pair
+from knockd.process.view import View
+from knockd_conf.model import MAX_STEPS, FlagRule, GuardPorts, Step
+from knockd_conf.protocol import Protocol
+
+OURS, OURS6 = bytes([10, 0, 0, 1]), b"\xfd" + bytes(14) + b"\1"
+
+FULL = Watch(
+    *(2, (Step(7000),), FlagRule(2, 16), frozenset({OURS6}), 1.5, 60.0),
+    once=True,
+    serial=3,
+    guards=(Step(6996), Step(6997), Step(6998), Step(6998), Step(7001, Protocol.UDP)),
+)
+VIEWS = {
+    "empty": View(),
+    "addresses": View({"eth0": frozenset({OURS, OURS6}), "ppp0": frozenset()}),
+    "watches": View(watches=(Watch(7, (Step(1), Step(65_535, Protocol.UDP))), FULL)),
+    "no watches": View(watches=()),
+    "long run": View(watches=(Watch(0, (Step(9),), guards=tuple(map(Step, range(10, 610)))),)),
+    "odd name": View({'eth"\\0\udcff': frozenset({OURS})}),
+}
+
+
+@pytest.mark.parametrize("view", VIEWS.values(), ids=VIEWS)
+def test_view_there_and_back(view: View) -> None:
+    """A view is read as it was written."""
+    assert View.decode(view.encode()) == view
+
+
+def test_largest_view() -> None:
+    """A view with 1,000 doors of 32 steps, each with all its guards, goes over the link in one message."""
+    every = [Step(port, protocol) for port in range(65_536) for protocol in Protocol]
+    chosen = random.Random(1).sample(every, 1_000 * MAX_STEPS)
+    bare = [Watch(at, tuple(chosen[at * MAX_STEPS : (at + 1) * MAX_STEPS])) for at in range(1_000)]
+    watches = with_guards(bare, guards_of(bare, [GuardPorts()] * len(bare), Taken()))
+    view = View({"eth0": frozenset({OURS6})}, watches)
+    ours, theirs = pair()
+    with ours, theirs:
+        ours.send(view.encode())
+        assert View.decode(theirs.recv(MAX_MESSAGE)) == view
+
+
+def test_every_field_of_a_watch_is_sent() -> None:
+    """The sample has no field with its default, so none can be forgotten."""
+    assert [] == [one.name for one in fields(FULL) if getattr(FULL, one.name) == one.default]

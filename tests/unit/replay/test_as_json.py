@@ -1,0 +1,63 @@
+"""The report for programs."""
+
+from __future__ import annotations
+
+import json
+
+from knockd.replay.as_json import format_json
+from tests.support.doubles.played import door
+from tests.support.doubles.replays import BOB, frame, replayed
+
+SSH = door("1 2", "ssh", start_command="open %IP%")
+
+
+def test_object() -> None:
+    """One object has the capture, counts, events and sources."""
+    made = json.loads(format_json(replayed([frame(0, 1), frame(1, 2), frame(2, 1, BOB)], SSH)))
+    assert ("Ethernet", "2023-11-14T22:13:20.000000Z") == (made["capture"]["link"], made["capture"]["first"])
+    assert (3, 3, 1) == (made["packets"]["all"], made["packets"]["judged"], made["openings"])
+    assert [
+        {
+            "time": "2023-11-14T22:13:21.000000Z",
+            "event": "open",
+            "door": "ssh",
+            "ip": "192.0.2.1",
+            "packet": 2,
+            "destination": "10.0.0.1",
+        },
+        {
+            "time": "2023-11-14T22:13:21.000000Z",
+            "event": "start",
+            "door": "ssh",
+            "ip": "192.0.2.1",
+            "command": "open 192.0.2.1",
+        },
+    ] == made["events"]
+    assert {
+        "ip": "192.0.2.2",
+        "packets": 1,
+        "dropped": 0,
+        "openings": 0,
+        "guard_hits": 0,
+        "door": "ssh",
+        "stage": 1,
+        "steps": 2,
+        "reason": "nothing came after step 1 of 2 before the capture ended",
+    } == made["sources"][1]
+
+
+def test_nothing() -> None:
+    """A capture without frames has no times, no events and no sources."""
+    made = json.loads(format_json(replayed([], SSH)))
+    assert (None, [], [], None) == (
+        made["capture"]["first"],
+        made["events"],
+        made["sources"],
+        made["capture"]["broken"],
+    )
+
+
+def test_refused() -> None:
+    """What is not run has its reason in place of a command."""
+    made = json.loads(format_json(replayed([frame(0, 1)], door("1", start_command="a" * 5_000))))
+    assert "its start command is longer than 4096 bytes" == made["events"][1]["reason"]

@@ -1,0 +1,100 @@
+"""What would be run for openings, by the table of leases."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+
+from knockd.knocks.events import Opened
+from knockd.replay.openings import Action, Openings
+from knockd_conf.model import Door, Reknock
+from tests.support.doubles.played import door
+
+ALICE, OURS = ip_address("192.0.2.1").packed, ip_address("10.0.0.1").packed
+ALICE6, OURS6 = ip_address("2001:db8::1").packed, ip_address("fd00::1").packed
+KNOCK, KNOCK6 = Opened(0, ALICE, OURS, 3), Opened(0, ALICE6, OURS6, 3)
+SECOND = 1_000_000
+PLAIN = door("1 2 3", "ssh", start_command="open %IP% %DST% %IFACE%", stop_command="close %IP%")
+
+
+def openings(one: Door, most: int = 10) -> Openings:
+    """The openings of a door."""
+    return Openings((one,), "eth0", most)
+
+
+def test_start() -> None:
+    """The start command is filled in as the daemon does it."""
+    assert [Action(5, "start", "ssh", "192.0.2.1", "open 192.0.2.1 10.0.0.1 eth0")] == openings(PLAIN).open(
+        KNOCK, 5
+    )
+
+
+def test_unknown_interface() -> None:
+    """An interface that is not known stays a placeholder."""
+    (action,) = Openings((PLAIN,), "%IFACE%", 10).open(KNOCK, 5)
+    assert "open 192.0.2.1 10.0.0.1 %IFACE%" == action.text
+
+
+def test_stop() -> None:
+    """The stop command is due Cmd_Timeout after the start, not before, and once."""
+    made = openings(PLAIN)
+    made.open(KNOCK, SECOND)
+    assert [] == list(made.close_due(11 * SECOND - 1))
+    stop = Action(11 * SECOND, "stop", "ssh", "192.0.2.1", "close 192.0.2.1")
+    assert [stop] == list(made.close_due(11 * SECOND))
+    assert [] == list(made.close_due(None))
+
+
+def test_stop_after_the_end() -> None:
+    """Without a time everything is closed that is still open."""
+    made = openings(PLAIN)
+    made.open(KNOCK, 0)
+    assert [10 * SECOND] == [action.steady for action in made.close_due(None)]
+
+
+def test_again() -> None:
+    """With Reknock = renew an open door is closed and opened again."""
+    made = openings(PLAIN)
+    made.open(KNOCK, 0)
+    assert ["stop", "start"] == [action.kind for action in made.open(KNOCK, SECOND)]
+
+
+def test_more_time() -> None:
+    """With Reknock = extend nothing is run for an open door, and it closes later."""
+    made = openings(door("1", start_command="a", stop_command="b", reknock=Reknock.EXTEND))
+    made.open(KNOCK, 0)
+    (action,) = made.open(KNOCK, 5 * SECOND)
+    assert action.kind == "nothing"
+    assert "stays so for 10 s from now" in action.text
+    assert [15 * SECOND] == [one.steady for one in made.close_due(None)]
+
+
+def test_no_command() -> None:
+    """A door that has nothing for a version of IP says so."""
+    (action,) = openings(door("1", start_command="a", start_command_6="", stop_command_6="")).open(KNOCK6, 0)
+    assert ("nothing", "the door has no command for IPv6") == (action.kind, action.text)
+
+
+def test_commands_of_a_version() -> None:
+    """Each version of IP has its command."""
+    both = door("1", start_command="four", start_command_6="six", reknock=Reknock.REPEAT)
+    texts = [openings(both).open(knock, 0)[0].text for knock in (KNOCK, KNOCK6)]
+    assert ["four", "six"] == texts
+
+
+def test_longest() -> None:
+    """A command line of the longest length is run."""
+    assert "start" == openings(door("1", start_command="a" * 4_096)).open(KNOCK, 0)[0].kind
+
+
+def test_too_many() -> None:
+    """Max_Leases refuses as in the daemon."""
+    made = openings(PLAIN, most=1)
+    made.open(KNOCK, 0)
+    (action,) = made.open(KNOCK6, 0)
+    assert "refused" == action.kind
+
+
+def test_too_long() -> None:
+    """A command line that is too long would not be run."""
+    (action,) = openings(door("1", start_command="a" * 4_097)).open(KNOCK, 0)
+    assert ("refused", "its start command is longer than 4096 bytes") == (action.kind, action.text)

@@ -1,0 +1,157 @@
+"""Entries to a summary."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC
+
+import pytest
+
+from knockd.review.clock import Clock
+from knockd.review.entries import Entry
+from knockd.review.selection import Selection
+from knockd.review.summarise import Review
+from knockd.review.summary import End, Summary
+from tests.support.samples.entries import NOON, entry, opening, stages
+
+ANN, EVE = "192.0.2.7", "198.51.100.9"
+DAY = 86_400
+
+
+def summary_of(entries: Iterable[Entry], selection: Selection | None = None) -> Summary:
+    """The summary of a log."""
+    review = Review(selection, Clock(UTC))
+    review.add_all(entries)
+    return review.finish()
+
+
+def test_nothing() -> None:
+    """A log without an entry has a summary too."""
+    summary = summary_of([])
+    assert summary.first is summary.last is None
+    assert summary.totals["openings"] == 0
+    assert summary.attention == ()
+    assert summary.doors == ()
+    assert summary.cut == ()
+
+
+def test_a_night() -> None:
+    """Who opened, who failed, who scanned: each is where it belongs."""
+    summary = summary_of(
+        [
+            *stages(0, ANN, 1),
+            entry(1, "spoiled", ANN, stage=1),
+            *stages(10, ANN, 1, 2, 3),
+            *opening(13, ANN),
+            entry(50, "guarded", EVE, seconds=10.0),
+            entry(60, "held-back", door="", count=7),
+        ]
+    )
+    assert (summary.first, summary.last) == (NOON, NOON + 60)
+    (door,) = summary.doors
+    assert (door.openings, door.addresses, door.failed, door.guards) == (1, 1, 2, 1)
+    assert [one.end for one in summary.openings] == [End.TIMEOUT]
+    assert [one.ip for one in summary.owners] == [ANN]
+    assert [one.source for one in summary.scanners] == [EVE]
+    assert summary.held_back == 7
+    assert summary.totals["failed"] == sum(summary.timeline.attempts) + sum(summary.timeline.scans)
+    assert sum(map(sum, summary.hours)) == sum(summary.timeline.openings) == 1
+    assert sum(map(sum, summary.scan_hours)) == 2
+
+
+def test_what_was_not_opened_is_not_counted() -> None:
+    """A start command that fails takes the opening back, everywhere, and needs a person."""
+    lines = opening(0, ANN)
+    lines[2:2] = [
+        entry(0, "command-output", ANN, line="no such file"),
+        entry(0, "command-failed", ANN, status=127),
+        entry(0, "refused", ANN, reason="its start command failed"),
+    ]
+    summary = summary_of(lines)
+    assert summary.totals["openings"] == summary.doors[0].openings == sum(summary.timeline.openings) == 0
+    assert summary.totals["not_opened"] == 1
+    assert summary.openings[0].end is End.NOT_OPENED
+    (command,) = summary.commands
+    assert (command.command, command.output, command.why) == (
+        f"start {ANN}",
+        "no such file",
+        "exit status 127",
+    )
+    assert [one.failed for one in summary.owners] == [1]
+    assert len(summary.attention) == 1
+
+
+def test_a_stop_command_that_fails() -> None:
+    """The door may still be open, until another try works."""
+    lines = [*opening(0, ANN), entry(10, "command-failed", ANN, status=1)]
+    summary = summary_of(lines)
+    assert [(one.door, one.ip) for one in summary.stuck] == [("ssh", ANN)]
+    again = entry(20, "command", ANN, command=f"stop {ANN}")
+    assert summary_of([*lines, again]).stuck == ()
+    gone = [again, entry(20, "command-failed", ANN, status=1), entry(20, "stop-failed", ANN, tries=6)]
+    assert [one.why for one in summary_of([*lines, *gone]).stuck] == ["its stop command failed 6 times"]
+
+
+@pytest.mark.parametrize("events", [["starting"], ["stopping"], ["stopping", "starting"]])
+def test_a_door_that_a_daemon_left_open(events: list[str]) -> None:
+    """It needs a person, until a daemon says that it closes it, or its stop command runs."""
+    ends = [entry(DAY, event, door="", interface="eth0") for event in events]
+    lines = [*opening(0, ANN), *opening(60, ANN, stop=""), *ends]
+    summary = summary_of(lines, Selection(since=NOON + DAY - 60))
+    assert [(one.door, one.ip, one.time) for one in summary.stuck] == [("ssh", ANN, NOON + DAY)]
+    assert "ssh may still be open for 192.0.2.7" in summary.attention[0]
+    start, recovered = entry(DAY, "starting", door=""), entry(DAY, "recovered", ANN, seconds=5.0)
+    assert summary_of([*lines, start, recovered]).stuck == ()
+    assert summary_of([*lines, *opening(DAY + 9, ANN)]).stuck == ()
+    assert summary_of(lines, Selection(doors=frozenset({"web"}))).stuck == ()
+
+
+def test_a_selection_counts_what_it_covers() -> None:
+    """What is before it is not counted, but who opened then is an owner now."""
+    lines = [
+        *stages(0, ANN, 1, 2, 3),
+        *opening(3, ANN),
+        *stages(DAY, ANN, 1),
+        entry(DAY + 1, "spoiled", ANN, stage=1),
+    ]
+    summary = summary_of(lines, Selection(since=NOON + 100))
+    assert summary.first == NOON + DAY
+    assert summary.totals["openings"] == 0
+    assert [(one.openings, one.failed) for one in summary.owners] == [(0, 1)]
+    assert summary.openings == ()
+
+
+def test_an_opening_by_somebody_new() -> None:
+    """It needs a person where the log before the selection knows others only."""
+    lines = [*opening(0, ANN), *opening(DAY, ANN), *opening(DAY + 60, EVE)]
+    (only,) = summary_of(lines, Selection(since=NOON + 100)).attention
+    assert EVE in only
+    assert summary_of(lines).attention == ()
+
+
+def test_daemon_that_restarts_itself() -> None:
+    """A packet process that is lost, or a start without an end before it, needs a person."""
+    lost = entry(0, "worker-lost", door="", reason="killed", seconds=1.0)
+    starts = [entry(time, "starting", door="", interface="eth0") for time in (1, 9)]
+    summary = summary_of([lost, *starts])
+    assert [one.restart for one in summary.daemon] == [True, False, True]
+    assert len(summary.attention) == 2
+
+
+def test_lines_and_notices_are_handed_on() -> None:
+    """What the reader of the files says is in the summary."""
+    assert Review().finish(notices=["a clock went back"]).notices == ("a clock went back",)
+
+
+def test_very_long_texts_are_cut() -> None:
+    """A line of any length takes little room."""
+    long = "x" * 100_000
+    lines = [
+        entry(0, "guarded", long, long, seconds=1.0),
+        entry(1, "open", long, long, host=long),
+        entry(1, "command", long, long, command=long),
+        entry(2, "worker-lost", door="", reason=long, seconds=1.0),
+    ]
+    summary = summary_of(lines)
+    assert len(repr(summary)) < 20_000
+    assert [len(one.door) for one in summary.openings] == [256]

@@ -1,0 +1,99 @@
+"""What -t prints for people and for programs."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import knockd
+from knockd.dryrun import InterfaceFilter
+from knockd.knocks.guards import Guards
+from knockd.knocks.prefilter import prefilter
+from knockd.knocks.watch import watches_of
+from knockd.report import Report, format_problems_json, format_report, format_report_json
+from knockd_bpf.wire import DLT_EN10MB
+from knockd_conf.errors import Note, Place, Problem
+from knockd_conf.model import Config, Options, Step
+from tests.support.doubles.played import door, steps
+
+PATH = "/etc/knockd.conf"
+DOOR = door("7000 8000u 9000", name="ssh", line=4, seq_timeout=7.0)
+ONCE = door("", name="once", line=9, path="/etc/more.conf", one_time_file="/etc/once")
+LIVE = (steps("7000 8000u 9000"), ())
+GUARDS = (Guards((Step(7001),), {Step(6999): "is in use"}), Guards(()))
+NOTE = Note(PATH, 7, "Command", "a message", (Place("/etc/more.conf", 3, "command"),))
+
+
+def a_report(*problems: Problem, notes: tuple[Note, ...] = ()) -> Report:
+    """A report about two doors on one interface."""
+    config = Config(PATH, Options(), (DOOR, ONCE), "host", (PATH,))
+    made = prefilter(watches_of(config.doors, LIVE), None, DLT_EN10MB, ipv6=True)
+    return Report(config, LIVE, GUARDS, [InterfaceFilter("eth9", DLT_EN10MB, False, made)], notes, problems)
+
+
+def as_json(report: Report) -> Any:
+    """The object that is printed."""
+    return json.loads(format_report_json(report))
+
+
+def test_for_people() -> None:
+    """Doors with their guards, filters, and warnings; one line each."""
+    report = a_report(notes=(NOTE,))
+    length = len(report.filters[0].prefilter.fitted.program)
+    assert [
+        f"{PATH}: good, 2 doors",
+        "  door ssh (line 4): 3 steps (tcp and udp) within 7 s",
+        "    guards: 7001:tcp; left out: 6999:tcp is in use",
+        "  door once (line 9): disabled: no usable line in its one time sequences file",
+        "    guards: none",
+        f"  eth9: filter of {length} instructions",
+        f"  warning: {NOTE}",
+    ] == list(format_report(report))
+
+
+def test_for_programs() -> None:
+    """The same as one object; every note and door has its file and line."""
+    report = a_report(notes=(NOTE,))
+    length = len(report.filters[0].prefilter.fitted.program)
+    timed = {"seq_timeout": 7.0}
+    assert {
+        "version": knockd.__version__,
+        "file": PATH,
+        "good": True,
+        "doors": [
+            {"name": "ssh", "file": PATH, "line": 4, "steps": 3, "disabled": False, **timed}
+            | {"guards": ["7001:tcp"], "guards_left_out": {"6999:tcp": "is in use"}},
+            {"name": "once", "file": "/etc/more.conf", "line": 9, "steps": 0, "disabled": True}
+            | {"seq_timeout": 25.0, "guards": [], "guards_left_out": {}},
+        ],
+        "interfaces": [{"name": "eth9", "exists": False, "instructions": length}],
+        "notes": [
+            {"path": PATH, "line": 7, "key": "Command", "message": "a message"}
+            | {"also": [{"path": "/etc/more.conf", "line": 3}]}
+        ],
+        "problems": [],
+    } == as_json(report)
+
+
+def test_no_sequence_is_printed() -> None:
+    """Neither form shows a step that is no guard."""
+    report = a_report(notes=(NOTE,))
+    printed = "\n".join(format_report(report)) + format_report_json(report)
+    assert not any(port in printed for port in ("7000", "8000", "9000"))
+
+
+def test_what_is_wrong_on_this_host() -> None:
+    """A problem of this host makes it not good, and leaves the doors."""
+    found = as_json(a_report(Problem(PATH, 2, "Interface", "no interface eth9 here")))
+    assert (False, 2) == (found["good"], len(found["doors"]))
+    assert [{"path": PATH, "line": 2, "key": "Interface", "message": "no interface eth9 here"}] == found[
+        "problems"
+    ]
+
+
+def test_a_file_with_problems() -> None:
+    """Every problem is an object, and there are no doors."""
+    problems = [Problem(PATH, 3, "Sequence", "expected a port"), Problem(PATH, None, None, "expected a file")]
+    found = json.loads(format_problems_json(PATH, problems))
+    assert (False, [], [], []) == (found["good"], found["doors"], found["interfaces"], found["notes"])
+    assert [3, None] == [one["line"] for one in found["problems"]]
