@@ -1,0 +1,1 @@
+"""The control protocol: varlink's wire form, for both ends."""

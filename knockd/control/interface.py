@@ -1,0 +1,152 @@
+"""The interface org.knockd.Control, in varlink's language: what can be asked, and what is answered.
+
+Documented for people in docs/control-protocol.md. Times are in seconds.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+NAME = "org.knockd.Control"
+
+DESCRIPTION = """\
+# Looks at knockd and steers it. Members of the socket's group may look; what changes something is root's.
+interface org.knockd.Control
+
+# An interface that is listened on. Numbers are null until the packet process has said them.
+# received: packets that the filter let through, dropped: those of them that the ring had no room for.
+# instructions: length of the filter, most_executed: the most that one packet can cost.
+type Interface (
+  name: string,
+  link_type: ?string,
+  addresses: []string,
+  received: ?int,
+  dropped: ?int,
+  instructions: ?int,
+  most_executed: ?int
+)
+
+# A door of the configuration. open: how many addresses are in. closes: whether it has a stop command.
+# disabled: it has no sequence that can be used.
+type Door (
+  name: string,
+  occurrence: int,
+  open: int,
+  closes: bool,
+  disabled: bool,
+  close_when_idle: ?float
+)
+
+# A door that is open for an address. by: how it was opened, in words. unopened: the start command failed.
+# seconds_left: until its stop command runs (of one that failed: until the next try); null: it waits for no time.
+# in_use: whether it stays open for a connection (Close_When_Idle).
+type Lease (
+  id: string,
+  door: string,
+  occurrence: int,
+  address: string,
+  state: (starting, open, renewing, stopping, retrying, failed, leftover),
+  unopened: bool,
+  seconds_open: ?float,
+  seconds_left: ?float,
+  by: string,
+  destination: string,
+  interface: string,
+  failures: int,
+  in_use: bool
+)
+
+# A sequence that was begun. seconds_left: until it is forgotten.
+type Attempt (address: string, door: string, stage: int, steps: int, seconds_left: float)
+
+# Where open doors are noted. lasts: whether the next start finds them. reason: why it is not StateDir.
+type Journal (place: string, lasts: bool, reason: ?string)
+
+# What is wrong with a configuration, with file and line in the text.
+type Problem (path: string, line: ?int, text: string)
+
+# A command that would be run. words: what is executed when no shell is needed.
+type Run (
+  command: string,
+  words: ?[]string,
+  environment: [string]string,
+  user: string,
+  deadline: float,
+  obstacle: ?string
+)
+
+# Something counted since the daemon started, under its name and what it is of.
+type Count (name: string, door: ?string, interface: ?string, value: float)
+
+# How the daemon is, and who is in. With a door or an address only what is of it. At most 200 leases and 20
+# attempts are listed, all are counted. With "more": again whenever it has changed, at most once a second.
+method Status(door: ?string, address: ?string) -> (
+  version: string,
+  pid: int,
+  life: (starting, up, reloading, ending),
+  seconds_up: float,
+  config: string,
+  config_age: float,
+  interfaces: []Interface,
+  waiting: []string,
+  deaf: []string,
+  doors: []Door,
+  doors_total: int,
+  leases: []Lease,
+  leases_total: int,
+  failed_total: int,
+  attempts: []Attempt,
+  attempts_total: ?int,
+  worker: ?int,
+  worker_restarts: int,
+  journal: Journal,
+  refused: []Problem,
+  notes: []string
+)
+
+# What was counted, for monitoring.
+method Counters() -> (counts: []Count, left_out: int)
+
+# Opens a door for an address as a knock would. seconds: in place of Cmd_Timeout. Answers when the start command
+# has ended. lease: null for a door without a stop command.
+method Open(door: string, address: string, seconds: ?float, destination: ?string, interface: ?string) -> (
+  lease: ?Lease
+)
+
+# Runs the stop commands of a door, of an address, of both, or of all. Answers when they have ended, or after 30
+# seconds. failed: they are tried again, or have failed for good. running: they have not ended yet.
+method Close(door: ?string, address: ?string, all: ?bool) -> (closed: []Lease, failed: []Lease, running: []Lease)
+
+# Gives an address that is in more time.
+method Extend(door: string, address: string, seconds: float) -> (lease: Lease)
+
+# Gives up on a door that cannot be closed. command: the stop command, which is not run any more.
+method Forget(lease: string) -> (lease: Lease, command: string)
+
+# Reads the configuration anew. Answers when it is in effect, or with what is wrong with it.
+method Reload() -> (doors: int, notes: []string)
+
+# What an opening would run, and as whom. Runs nothing. null: the door has no such command.
+method Test(door: string, address: string) -> (start: ?Run, stop: ?Run, seconds: float, obstacle: ?string)
+
+# The configuration has no such door; these are those that it has (at most 100).
+error NoSuchDoor (door: string, doors: []string)
+
+# No lease is what was asked for.
+error NoSuchLease (asked: string)
+
+# A value that cannot be.
+error BadValue (parameter: string, expected: string, seen: string)
+
+# It was refused, or did not work.
+error Refused (reason: string)
+
+# The configuration is bad; the old one is kept.
+error ConfigRefused (problems: []Problem)
+
+# Who asks may not do this.
+error NotAllowed (needed: string)
+
+# The daemon is starting or ending.
+error NotNow (life: string)
+"""

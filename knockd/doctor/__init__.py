@@ -1,0 +1,1 @@
+"""What locks people out on this host, and what to do about it."""
