@@ -38,7 +38,7 @@ type Door (
 )
 
 # A door that is open for an address. by: how it was opened, in words. unopened: the start command failed.
-# seconds_left: until its stop command runs (of one that failed: until the next try); null: it waits for no time.
+# seconds_left: until its stop command runs (of one that failed: until the next try); null: no time is set.
 # in_use: whether it stays open for a connection (Close_When_Idle).
 type Lease (
   id: string,
@@ -107,15 +107,19 @@ method Status(door: ?string, address: ?string) -> (
 # What was counted, for monitoring.
 method Counters() -> (counts: []Count, left_out: int)
 
-# Opens a door for an address as a knock would. seconds: in place of Cmd_Timeout. Answers when the start command
-# has ended. lease: null for a door without a stop command.
+# Opens a door for an address as a knock would. seconds: in place of Cmd_Timeout. Answers when the start
+# command has ended. lease: null for a door without a stop command.
 method Open(door: string, address: string, seconds: ?float, destination: ?string, interface: ?string) -> (
   lease: ?Lease
 )
 
-# Runs the stop commands of a door, of an address, of both, or of all. Answers when they have ended, or after 30
-# seconds. failed: they are tried again, or have failed for good. running: they have not ended yet.
-method Close(door: ?string, address: ?string, all: ?bool) -> (closed: []Lease, failed: []Lease, running: []Lease)
+# Runs the stop commands of a door, of an address, of both, or of all. Answers when they have ended, or after
+# 30 seconds. failed: they are tried again, or have failed for good. running: they have not ended yet.
+method Close(door: ?string, address: ?string, all: ?bool) -> (
+  closed: []Lease,
+  failed: []Lease,
+  running: []Lease
+)
 
 # Gives an address that is in more time.
 method Extend(door: string, address: string, seconds: float) -> (lease: Lease)
