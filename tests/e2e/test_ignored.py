@@ -14,7 +14,7 @@ import pytest
 from tests.e2e.conftest import Pair, Start
 from tests.support.daemons.daemon import Daemon
 from tests.support.daemons.doors import CLIENT, SERVER, config, door
-from tests.support.lab.processes import children
+from tests.support.lab.processes import children, only_child
 from tests.support.lab.services import TcpService, send_knock
 from tests.support.lab.waiting import wait_until
 
@@ -99,10 +99,11 @@ def test_after_another_packet_process(pair: Pair, start: Start) -> None:
     daemon = start(pair.server, config(COOLING, MARKER))
     knock(pair, *STEPS)
     daemon.wait_for("marker: OPEN SESAME")
-    before = children(daemon.pid)
+    before = only_child(daemon.pid)
     daemon.write_config(config(COOLING, MARKER, Buffer=4096))
     daemon.signal(signal.SIGHUP)
-    wait_until(lambda: len(now := children(daemon.pid)) == 1 and now != before, 10, "another packet process")
+    wait_until(lambda: children(daemon.pid) not in ([], [before]), 10, "a child reads the configuration")
+    wait_until(lambda: before not in children(daemon.pid), 10, "another packet process")
     knock(pair, *STEPS)
     daemon.wait_for("marker: OPEN SESAME", times=2)
     assert (daemon.count("web: OPEN SESAME"), daemon.count(IGNORED)) == (1, 0)

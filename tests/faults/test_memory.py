@@ -12,7 +12,7 @@ from tests.e2e.conftest import Pair, Start
 from tests.support.daemons.daemon import Daemon
 from tests.support.daemons.doors import SERVER, config, door
 from tests.support.lab.memory import occurrences
-from tests.support.lab.processes import children
+from tests.support.lab.processes import children, only_child
 from tests.support.lab.services import send_knock
 from tests.support.lab.tools import lacking
 from tests.support.lab.waiting import wait_until
@@ -43,16 +43,6 @@ def text(marker: bytes, **options: object) -> str:
     return config(door("plain", "700,800", cmd_timeout=600, **commands), **options)
 
 
-def worker_of(daemon: Daemon) -> int:
-    """The pid of the packet process, once it is the only child."""
-
-    def alone() -> list[int] | None:
-        found = children(daemon.pid)
-        return found if len(found) == 1 else None
-
-    return wait_until(alone, 10, "one packet process")[0]
-
-
 def found(pid: int) -> list[bytes]:
     """The markers that are in the memory of a process."""
     return [marker for marker in MARKERS if occurrences(pid, marker)]
@@ -69,26 +59,26 @@ def test_at_the_start(pair: Pair, start: Start) -> None:
     """The keeper knows every command, the packet process that it has forked none."""
     daemon = start(pair.server, text(FIRST))
     assert found(daemon.pid) == [FIRST, STOP, SIX]
-    assert found(worker_of(daemon)) == []
+    assert found(only_child(daemon.pid)) == []
 
 
 def test_after_a_reload_of_doors(pair: Pair, start: Start) -> None:
     """Of other doors the packet process hears what to watch, and no command."""
     daemon = start(pair.server, text(FIRST))
-    worker = worker_of(daemon)
+    worker = only_child(daemon.pid)
     reload(daemon, text(SECOND), 2)
     assert SECOND in found(daemon.pid)
-    assert worker_of(daemon) == worker
+    assert only_child(daemon.pid) == worker
     assert found(worker) == []
 
 
 def test_after_a_reload_of_captures(pair: Pair, start: Start) -> None:
     """Nor does a packet process that is forked later know a command."""
     daemon = start(pair.server, text(FIRST))
-    worker = worker_of(daemon)
+    worker = only_child(daemon.pid)
     reload(daemon, text(SECOND, Latency=7), 2)
-    assert worker_of(daemon) != worker
-    assert found(worker_of(daemon)) == []
+    assert only_child(daemon.pid) != worker
+    assert found(only_child(daemon.pid)) == []
 
 
 def test_after_a_kill_with_an_open_door(pair: Pair, start: Start, tmp_path: Path) -> None:
@@ -103,4 +93,4 @@ def test_after_a_kill_with_an_open_door(pair: Pair, start: Start, tmp_path: Path
     second.wait_for("recovered an open door")
     second.wait_for("starting up", times=2)
     assert STOP in found(second.pid)
-    assert found(worker_of(second)) == []
+    assert found(only_child(second.pid)) == []

@@ -20,7 +20,7 @@ from tests.e2e.conftest import Pair, Start
 from tests.support.daemons.daemon import OURS, ROOT, Daemon, environment
 from tests.support.daemons.doors import CLIENT, SECRET, SERVER, config, door, drop_with_nftables
 from tests.support.daemons.insider import read_report
-from tests.support.lab.processes import children, descriptors, limits, status
+from tests.support.lab.processes import descriptors, limits, only_child, status
 from tests.support.lab.services import TcpService, send_knock, wait_open
 from tests.support.lab.tools import lacking
 from tests.support.lab.waiting import wait_until
@@ -67,16 +67,6 @@ def insider(pair: Pair, start: Start, tmp_path: Path) -> Insider:
     return begin
 
 
-def worker_of(daemon: Daemon) -> int:
-    """The pid of the packet process, once it is the only one."""
-
-    def alone() -> list[int] | None:
-        found = children(daemon.pid)
-        return found if len(found) == 1 else None
-
-    return wait_until(alone, 5, "one packet process")[0]
-
-
 def need_seccomp() -> None:
     """Leave the test on machines whose calls we have no numbers of."""
     if os.uname().machine not in MACHINES:
@@ -87,7 +77,7 @@ def test_whatever_a_taken_over_packet_process_tries_fails(pair: Pair, insider: I
     """No file, no process, no right, no packet, no other filter: and then the door opens as ever."""
     need_seccomp()
     daemon, report = insider("attack", config(door("plain", ",".join(STEPS))))
-    pid = worker_of(daemon)
+    pid = only_child(daemon.pid)
     send_knock(pair.client, SERVER[4], *STEPS)
     daemon.wait_for(OPENED)
     outcomes = read_report(report)["attacks"]
@@ -95,7 +85,7 @@ def test_whatever_a_taken_over_packet_process_tries_fails(pair: Pair, insider: I
     assert {} == {name: outcome for name, outcome in outcomes.items() if outcome != "EPERM"}
     send_knock(pair.client, SERVER[4], *STEPS)
     daemon.wait_for(OPENED, times=2)
-    assert (2, pid) == (read_report(report)["openings"], worker_of(daemon))
+    assert (2, pid) == (read_report(report)["openings"], only_child(daemon.pid))
 
 
 def test_what_is_not_prevented_without_seccomp(pair: Pair, insider: Insider) -> None:
@@ -115,7 +105,7 @@ def test_as_the_kernel_shows_it(pair: Pair, start: Start) -> None:
     """Nobody, in no group, without capabilities; the link, the hand-over, a capture an interface."""
     pair.lab.link(pair.server, "eth1", pair.client, "eth1", ("10.9.0.1/24",), ("10.9.0.2/24",))
     daemon = start(pair.server, config(door("plain", ",".join(STEPS))), interface="eth0,eth1")
-    pid = worker_of(daemon)
+    pid = only_child(daemon.pid)
     shown = status(pid)
     assert {"Uid": NOBODY, "Gid": NOBODY, "Groups": [], **NO_CAPABILITIES, "NoNewPrivs": ["1"]} == {
         name: shown[name] for name in ("Uid", "Gid", "Groups", *NO_CAPABILITIES, "NoNewPrivs")
@@ -154,7 +144,7 @@ def test_a_daemon_keeps_no_descriptor_of_its_starter(pair: Pair, start: Start, t
     state = ("--state-dir", str(tmp_path / "state"))
     daemon = start(pair.server, config(door("plain", ",".join(STEPS))), *state, program=(*closed, *OURS))
     null = dict.fromkeys(range(3), "/dev/null")
-    assert {**null, 3: "unix", 4: "unix", 5: "packet"} == descriptors(worker_of(daemon))
+    assert {**null, 3: "unix", 4: "unix", 5: "packet"} == descriptors(only_child(daemon.pid))
     assert null == {number: what for number, what in descriptors(daemon.pid).items() if number <= 2}
 
 
@@ -210,11 +200,11 @@ def test_a_packet_process_that_lies_is_replaced_and_ends(pair: Pair, insider: In
     """It can be killed by a signal, and ends by itself when its link is closed. No command runs."""
     text = config(door("plain", ",".join(STEPS)), door("other", "1700,1800"))
     daemon, _ = insider("lie", text)
-    pid = worker_of(daemon)
+    pid = only_child(daemon.pid)
     send_knock(pair.client, SERVER[4], *STEPS)
     daemon.wait_for("packet process sent a malformed message (verb 110 with IP version 111), stopping it")
     daemon.wait_for("listening on eth0", times=2)
-    assert pid != worker_of(daemon)
+    assert pid != only_child(daemon.pid)
     send_knock(pair.client, SERVER[4], "1700", "1800")
     lines = daemon.wait_for("malformed", times=2)
     assert [] == [line for line in lines if "OPEN SESAME" in line]
@@ -245,7 +235,7 @@ def test_under_debians_own_unit(pair: Pair, start: Start, tmp_path: Path) -> Non
     drop_with_nftables(pair.server)
     text = config(door("plain", ",".join(STEPS), start_command=NFT))
     daemon = limited(start, pair, DEBIAN, text, tmp_path)
-    shown = status(worker_of(daemon))
+    shown = status(only_child(daemon.pid))
     bounding = status(daemon.pid)["CapBnd"]
     assert {**NO_CAPABILITIES, "CapBnd": bounding, "Uid": ["0"] * 4, "NoNewPrivs": ["1"]} == {
         name: shown[name] for name in (*NO_CAPABILITIES, "Uid", "NoNewPrivs")
@@ -272,12 +262,12 @@ def test_a_keeper_without_the_right_to_signal(pair: Pair, start: Start, tmp_path
     caps = "+net_raw,+net_admin,+setuid,+setgid"
     prefix = ("setpriv", f"--bounding-set=-all,{caps}", "--inh-caps=-all")
     daemon = limited(start, pair, prefix, config(door("plain", ",".join(STEPS))), tmp_path)
-    pid = worker_of(daemon)
+    pid = only_child(daemon.pid)
     assert NOBODY == status(pid)["Uid"]
     daemon.write_config(config(door("plain", ",".join(STEPS)), Latency=7))
     daemon.signal(signal.SIGHUP)
     daemon.wait_for("listening on eth0", times=2)
-    second = worker_of(daemon)
+    second = only_child(daemon.pid)
     assert pid != second
     daemon.process.kill()
     wait_until(lambda: not Path(f"/proc/{second}").exists(), 5, "the packet process ends with its keeper")
@@ -294,7 +284,7 @@ def test_a_keeper_with_no_more_than_it_needs(pair: Pair, start: Start) -> None:
         for path in (home, home / "knockd.conf"):
             os.chown(path, 65_534, 65_534)
         daemon = as_nobody(start, pair, text, home)
-        pid = worker_of(daemon)
+        pid = only_child(daemon.pid)
         assert (NOBODY, NOBODY) == (status(daemon.pid)["Uid"], status(pid)["Uid"])
         assert ["0" * 16] == status(pid)["CapPrm"]
         with TcpService(pair.server, SECRET):
@@ -355,7 +345,7 @@ def test_in_a_user_namespace(pair: Pair, start: Start, tmp_path: Path) -> None:
     (said,) = [line for line in lines if "rights" in line]
     assert "it cannot become nobody (setgroups: Operation not permitted, " in said
     assert "setresuid: Invalid argument" in said
-    shown = status(worker_of(daemon))
+    shown = status(only_child(daemon.pid))
     assert NO_CAPABILITIES == {name: shown[name] for name in NO_CAPABILITIES}
 
 
@@ -366,15 +356,15 @@ def test_a_user_that_is_not_there(pair: Pair, start: Start) -> None:
     problem = f"{daemon.config_path}:2: User: expected a user of this system other than root, got 'nosuch'"
     assert (78, f"{problem}\n") == (daemon.process.wait(10), daemon.output())
     daemon = start(pair.server, config(plain))
-    pid = worker_of(daemon)
+    pid = only_child(daemon.pid)
     daemon.write_config(config(plain, User="nosuch"))
     daemon.signal(signal.SIGHUP)
     daemon.wait_for("keeping the old configuration")
     assert 1 == daemon.count(
         f"{daemon.config_path}:2: User: expected a user of this system other than root, got 'nosuch'"
     )
-    assert pid == worker_of(daemon)
+    assert pid == only_child(daemon.pid)
     daemon.write_config(config(plain, User="daemon"))
     daemon.signal(signal.SIGHUP)
     daemon.wait_for("listening on eth0", times=2)
-    assert [str(pwd.getpwnam("daemon").pw_uid)] * 4 == status(worker_of(daemon))["Uid"]
+    assert [str(pwd.getpwnam("daemon").pw_uid)] * 4 == status(only_child(daemon.pid))["Uid"]

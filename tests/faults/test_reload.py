@@ -20,7 +20,7 @@ from tests.support.daemons.doors import CLIENT, SERVER, config, door
 from tests.support.daemons.knocks_without_pause import Fire
 from tests.support.daemons.storm import resident
 from tests.support.lab.name_server import NameServer
-from tests.support.lab.processes import children, descriptors, status
+from tests.support.lab.processes import children, descriptors, only_child, status
 from tests.support.lab.services import send_knock
 from tests.support.lab.waiting import wait_until
 
@@ -263,8 +263,7 @@ def test_another_user(bare: Daemon) -> None:
     bare.write_config(config(SECRET, LogFile=bare.log_path, Interface="eth0", User="daemon"))
     bare.signal(signal.SIGHUP)
     bare.wait_for("listening on", times=2)
-    wait_until(lambda: len(children(bare.pid)) == 1, 10, "the old packet process has gone")
-    (worker,) = children(bare.pid)
+    worker = only_child(bare.pid)
     assert ["1"] * 4 == status(worker)["Uid"]
 
 
@@ -354,7 +353,7 @@ def test_other_doors_alone(pair: Pair, start: Start) -> None:
     """The packet process stays: a knock under way goes on, new ports are heard, removed ones are not."""
     gone = door("gone", "1000,1100")
     daemon = start(pair.server, config(SECRET, gone))
-    (worker,) = children(daemon.pid)
+    worker = only_child(daemon.pid)
     send_knock(pair.client, SERVER[4], "700", "800", "1000")
     daemon.wait_for("gone: Stage 1")
     daemon.write_config(config(door("new", "1200,1300"), SECRET))
@@ -364,7 +363,7 @@ def test_other_doors_alone(pair: Pair, start: Start) -> None:
     daemon.wait_for("secret: OPEN SESAME")
     daemon.wait_for("new: OPEN SESAME")
     assert daemon.count("gone: OPEN SESAME") == 0
-    assert children(daemon.pid) == [worker]
+    assert only_child(daemon.pid) == worker
 
 
 def test_other_commands_of_a_door(pair: Pair, start: Start) -> None:

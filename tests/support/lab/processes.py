@@ -6,10 +6,25 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from tests.support.lab.waiting import wait_until
+
 
 def children(pid: int) -> list[int]:
     """The processes that a process has started and that are still there."""
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def only_child(pid: int) -> int:
+    """The child of a process, once there is no other one: of a daemon the packet process.
+
+    Commands and the children that read something are children too, and end.
+    """
+
+    def alone() -> list[int] | None:
+        found = children(pid)
+        return found if len(found) == 1 else None
+
+    return wait_until(alone, 10, f"one child of {pid}")[0]
 
 
 def find_by_argument(word: str) -> set[int]:
