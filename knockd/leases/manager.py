@@ -86,7 +86,7 @@ class LeaseManager:
         self._options, self._doors = config.options, config.doors
         self._leases = Leases(config.options.max_leases, run=random_name())
         self._journal = journal or JournalFile(
-            config.options.state_dir, logger.log, clock, lambda: map(record_of, self._leases.all())
+            config.options.state_dir, logger.log, clock, lambda: map(record_of, self._leases.ask.all())
         )
         self._refusals = RateLimit(loop, logger.log)
         self._recovery = Recovery(loop, logger.log, is_new=self._leases.is_new, handle=self._handle)
@@ -112,7 +112,7 @@ class LeaseManager:
     @property
     def counts(self) -> tuple[int, int]:
         """How many doors are open, and how many of them could not be closed."""
-        return self._leases.count_opened(), self._leases.count_failed()
+        return self._leases.ask.count_opened(), self._leases.ask.count_failed()
 
     @property
     def lasts(self) -> bool:
@@ -141,7 +141,7 @@ class LeaseManager:
     def open(self, knock: Knock) -> None:
         """Opens the door of a complete knock, or refuses to: also when it could not be closed."""
         obstacle = self._commands.find_obstacle(knock)
-        if obstacle is None and self._options.state_required and self._leases.closes_first(knock):
+        if obstacle is None and self._options.state_required and self._leases.ask.closes_first(knock):
             reason = self._commit()  # where that fails what is open stays so
             obstacle = None if reason is None else NOT_NOTED.format(reason)
         if obstacle is None:
@@ -172,7 +172,7 @@ class LeaseManager:
 
     def left(self) -> list[Knock]:
         """Who has a door that is not closed, in the order in which they opened them."""
-        return [lease.knock for lease in self._leases.all()]
+        return [lease.knock for lease in self._leases.ask.all()]
 
     def can_keep(self) -> bool:
         """Whether the next start will know of the leases: those in memory alone nobody would ever close."""

@@ -39,13 +39,15 @@ Pure.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from knockd.leases.commands import expand
+from knockd.leases.earlier_runs import deadline_of, lease_of, log_all_recovered
 from knockd.leases.journal import Record, State
 from knockd.leases.lease_index import TIMED, LeaseIndex
+from knockd.leases.questions import Questions
 from knockd.leases.values import (
+    RUNNING,
     CloseAll,
     Command,
     Ended,
@@ -55,7 +57,6 @@ from knockd.leases.values import (
     Knock,
     Knocked,
     Lease,
-    Log,
     Note,
     NotStarted,
     Recovered,
@@ -64,22 +65,15 @@ from knockd.leases.values import (
     Stop,
     Tick,
     Verb,
-    deadline_of,
-    knock_of,
     log_of,
-    log_recovered,
     record_of,
 )
 from knockd_conf.model import Reknock
 
 MAX_LEASES = 1_024
-MOST_NAMED = 1_024
-"""Leases of an earlier run that are named in the log: a line each, and a start with 65,536 is not held up."""
 
 RETRIES: tuple[float, ...] = (10.0, 30.0, 60.0, 180.0, 300.0)
 """Seconds before each new try of a stop command that failed: five in ten minutes."""
-
-_RUNNING = frozenset({State.STARTING, State.RENEWING, State.STOPPING, State.LEFTOVER})
 
 
 @dataclass(slots=True)
@@ -93,6 +87,10 @@ class Leases:
     _keeping: bool = False
     _leases: LeaseIndex = field(default_factory=LeaseIndex)
     _last: int = 0
+    ask: Questions = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.ask = Questions(self._leases)
 
     def handle(self, event: Event, now: float) -> list[Command]:
         """Makes the transitions of an event; returns what is to be done, in this order."""
@@ -101,14 +99,14 @@ class Leases:
                 return self._knocked(knock, now)
             case Tick():
                 return self._expire(now)
-            case Recovered(records, same_boot, running):
-                return self._recover(records, now, same_boot=same_boot, running=running)
+            case Recovered():
+                return self._recover(event, now)
             case Ended() | NotStarted():
                 lease = self._leases.get(event.lease)
                 return [] if lease is None else self._ended(lease, event, now)
             case CloseAll():
                 self._closing = True
-                waiting = [lease for lease in self._leases.all() if lease.state not in _RUNNING]
+                waiting = [lease for lease in self._leases.all() if lease.state not in RUNNING]
                 return [one for lease in waiting for one in self._stop(lease, State.STOPPING, now)]
             case KeepAll():
                 self._keeping = True
@@ -119,40 +117,17 @@ class Leases:
     def __len__(self) -> int:
         return len(self._leases)
 
-    def count_opened(self) -> int:
-        """How many leases count as open: all but those whose start command failed."""
-        return len(self._leases) - self._leases.room.unopened
-
-    def all(self) -> Collection[Lease]:
-        """All leases, oldest first."""
-        return self._leases.all()
-
-    def count_failed(self) -> int:
-        """How many leases there are whose stop command has failed for good."""
-        return self._leases.room.count({State.FAILED})
-
     def next_deadline(self) -> float | None:
         """When a ``Tick`` has something to do; None: nothing is pending."""
         return None if self._keeping else self._leases.next_deadline()
 
     def is_settled(self) -> bool:
         """Whether nothing is to be waited for: no command of a lease runs, and no deadline is to come."""
-        return not self._leases.room.count(_RUNNING if self._keeping else _RUNNING | TIMED)
+        return not self._leases.room.count(RUNNING if self._keeping else RUNNING | TIMED)
 
     def is_new(self, record: Record) -> bool:
         """Whether a record is of a lease that is not in the table and was not made by this run."""
         return not self._is_ours(record.id) and record.id not in self._leases
-
-    def closes_first(self, knock: Knock) -> bool:
-        """Whether this knock would close what is open before it opens it again."""
-        lease = self.lease_of(knock)
-        if lease is None or lease.state in _RUNNING or knock.door.reknock is Reknock.REPEAT:
-            return False
-        return not lease.may_extend(knock.door)
-
-    def lease_of(self, knock: Knock) -> Lease | None:
-        """The lease that this knocker has at this door."""
-        return self._leases.find(knock.key)
 
     # Knocks.
 
@@ -160,7 +135,7 @@ class Leases:
         door = knock.door
         if self._closing or self._keeping:
             return [Refuse(knock, "shutting down")]
-        current = self.lease_of(knock)
+        current = self.ask.lease_of(knock)
         if current is not None and door.reknock is not Reknock.REPEAT:
             return self._knocked_again(current, knock, now)
         start = door.start_for(knock.version)
@@ -221,7 +196,7 @@ class Leases:
         if lease.unopened:
             return [told, *self._forget(lease)]
         commands = [told, *self._set(lease, State.FAILED, now)]
-        if self.count_failed() > self.bound:  # kept to be shown, never at the cost of a knock
+        if self.ask.count_failed() > self.bound:  # kept to be shown, never at the cost of a knock
             commands += self._forget(next(one for one in self._leases.all() if one.state is State.FAILED))
         return commands
 
@@ -235,28 +210,22 @@ class Leases:
 
     # Leases of earlier runs.
 
-    def _recover(
-        self, records: Iterable[Record], now: float, *, same_boot: bool, running: Mapping[str, Verb]
-    ) -> list[Command]:
+    def _recover(self, event: Recovered, now: float) -> list[Command]:
         """Takes leases of an earlier run over. The log hears of them before the first command runs."""
-        logs: list[Command] = []
+        records, same_boot, running = event
+        new: list[Record] = []
         commands: list[Command] = []
-        before = len(self)
         for record in filter(self.is_new, records):
-            verb = running.get(record.id)
-            if len(logs) < MOST_NAMED:
-                logs.append(log_recovered(record, now, same_boot=same_boot, running=verb))
-            commands += self._recover_one(record, now, same_boot=same_boot, running=verb)
-        if (more := len(self) - before - len(logs)) > 0:
-            logs.append(Log("recovered-more", {"count": more}))
-        return logs + commands
+            new.append(record)
+            commands += self._recover_one(record, now, same_boot=same_boot, running=running.get(record.id))
+        return [*log_all_recovered(new, now, same_boot=same_boot, running=running), *commands]
 
     def _recover_one(
         self, record: Record, now: float, *, same_boot: bool, running: Verb | None
     ) -> list[Command]:
-        knock, deadline = knock_of(record), deadline_of(record, now) if same_boot else now
-        held = self.lease_of(knock)
-        lease = Lease(record.id, knock, deadline, failures=record.failures, unopened=record.unopened)
+        deadline = deadline_of(record, now) if same_boot else now
+        lease = lease_of(record, deadline)
+        held = self.ask.lease_of(lease.knock)
         self._leases.add(lease)
         if held is not None and (self._is_ours(held.id) or held.deadline >= deadline):
             self._leases.choose(held)  # a journal may be found late

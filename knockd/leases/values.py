@@ -1,6 +1,6 @@
 """What the table of leases is made of: openings, leases and their records, events and commands.
 
-What follows from which event is in table.py.
+What follows from which event is in table.py, what becomes of records of earlier runs in earlier_runs.py.
 
 Pure.
 """
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from knockd.leases.journal import Record, State
@@ -18,6 +17,9 @@ from knockd_conf.model import Door, Reknock
 Verb = Literal["start", "stop"]
 Key = tuple[str, int, str]
 """A door's name and occurrence, and a source."""
+
+RUNNING = frozenset({State.STARTING, State.RENEWING, State.STOPPING, State.LEFTOVER})
+"""States of leases whose start or stop command runs, or waits to."""
 
 
 class Knock(NamedTuple):
@@ -170,14 +172,6 @@ def log_of(record: Record, event: str, **fields: object) -> Log:
     return Log(event, {"ip": record.source, "door": record.door, **fields})
 
 
-def deadline_of(record: Record, now: float) -> float:
-    """When a lease of an earlier run ends, never later than its own Cmd_Timeout from now.
-
-    The clock may be behind the one of that run: another time namespace, a machine that was restored.
-    """
-    return min(record.deadline, now + record.cmd_timeout)
-
-
 def record_of(lease: Lease) -> Record:
     """The lease with all that its end needs."""
     knock, door = lease.knock, lease.knock.door
@@ -196,46 +190,4 @@ def record_of(lease: Lease) -> Record:
         command_deadline=door.command_deadline,
         max_commands=door.max_commands,
         unopened=lease.unopened,
-    )
-
-
-def log_recovered(record: Record, now: float, *, same_boot: bool, running: Verb | None) -> Log:
-    """What the log hears of a lease of an earlier run; ``running`` is its command that still runs."""
-    if record.state in {State.RETRYING, State.FAILED} and same_boot:
-        return log_of(record, "recovered-failed")
-    if running == "start":
-        return log_of(record, "recovered-starting", seconds=record.cmd_timeout)
-    event = "recovered-unopened" if record.unopened else "recovered"
-    return log_of(record, event, seconds=max(0.0, deadline_of(record, now) - now) if same_boot else 0.0)
-
-
-def knock_of(record: Record) -> Knock:
-    """The opening of a lease whose door may not be in the configuration any more."""
-    door = _door_of(
-        record.door,
-        record.occurrence,
-        record.stop,
-        record.cmd_timeout,
-        record.command_deadline,
-        record.max_commands,
-    )
-    version = 6 if ":" in record.source else 4
-    return Knock(door, record.source, version, record.destination, record.interface)
-
-
-@lru_cache(maxsize=64)
-def _door_of(
-    name: str, occurrence: int, stop: str, cmd_timeout: float, command_deadline: float, max_commands: int
-) -> Door:
-    """What is known of the door of a lease. Leases of one door share it: there may be 65,536."""
-    return Door(
-        name,
-        path="",
-        line=0,
-        steps=(),
-        stop_command=stop,
-        cmd_timeout=cmd_timeout,
-        command_deadline=command_deadline,
-        max_commands=max_commands,
-        occurrence=occurrence,
     )

@@ -51,7 +51,7 @@ class Openings:
             destination=address_text(opened.destination),
             interface=self._interface,
         )
-        was_open = self._leases.lease_of(knock) is not None
+        was_open = self._leases.ask.lease_of(knock) is not None
         actions = list(self._handle(Knocked(knock), steady))
         if not actions:
             why = _extended(door) if was_open else f"the door has no command for IPv{knock.version}"

@@ -92,7 +92,7 @@ def test_failed_start() -> None:
 
 def test_failed_start_is_not_open() -> None:
     """A door whose start command failed is not counted as open; one whose start command works is."""
-    assert (unopened().leases.count_opened(), opened().leases.count_opened()) == (0, 1)
+    assert (unopened().leases.ask.count_opened(), opened().leases.ask.count_opened()) == (0, 1)
 
 
 def test_failed_start_is_given_up() -> None:
@@ -116,10 +116,10 @@ def test_knock_after_a_failed_start(reknock: Reknock) -> None:
     """A knock undoes first what the start command did by halves, and then opens; nothing is extended."""
     at = replace(DOOR, reknock=reknock)
     book = unopened(at)
-    assert book.leases.closes_first(knock(at).knock)
+    assert book.leases.ask.closes_first(knock(at).knock)
     book = book >> knock(at) << "note renewing" << "stop close" >> STOP_FAILED
     assert book << "note starting" << "start open" >> STARTED << "note open"
-    assert book.leases.count_opened() == 1
+    assert book.leases.ask.count_opened() == 1
     assert book >> Wait(10) << "stop close, time over" >> STOP_FAILED << "note retrying"
 
 
@@ -272,7 +272,7 @@ def test_failed_is_kept() -> None:
     """A stop command that failed for good is kept and never tried again by itself."""
     book = failed()
     assert book >> Wait(1e6)
-    assert book.leases.count_failed() == 1
+    assert book.leases.ask.count_failed() == 1
 
 
 def test_knock_after_failed() -> None:
@@ -290,7 +290,7 @@ def test_knock_after_failed() -> None:
         >> Wait(10)
         << "stop close, time over"
     )
-    assert book.leases.count_failed() == 0
+    assert book.leases.ask.count_failed() == 0
 
 
 def test_failed_takes_nobody_s_place() -> None:
@@ -306,8 +306,8 @@ def test_failed_takes_nobody_s_place() -> None:
         if number:
             book <<= "forget"
     assert book
-    assert book.leases.count_failed() == 1
-    assert book.leases.lease_of(knock(source="192.0.2.2").knock) is not None
+    assert book.leases.ask.count_failed() == 1
+    assert book.leases.ask.lease_of(knock(source="192.0.2.2").knock) is not None
 
 
 def test_knock_between_retries() -> None:

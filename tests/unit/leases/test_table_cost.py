@@ -32,8 +32,8 @@ def look(leases: Leases) -> None:
     """What the manager asks after each event."""
     leases.next_deadline()
     leases.is_settled()
-    leases.count_failed()
-    leases.count_opened()
+    leases.ask.count_failed()
+    leases.ask.count_opened()
 
 
 def opening(leases: Leases) -> None:

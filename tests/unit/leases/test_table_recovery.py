@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 
+from knockd.leases.earlier_runs import MOST_NAMED
 from knockd.leases.journal import Record, State
-from knockd.leases.table import MOST_NAMED, RETRIES, Leases
+from knockd.leases.table import RETRIES, Leases
 from knockd.leases.values import Ended, Forget, KeepAll, Log, Note, Recovered, Stop, Verb
 from knockd_conf.model import Reknock
 from tests.support.doubles.playbook import (
@@ -241,7 +242,7 @@ def test_unopened_stays_so(state: State) -> None:
     """A lease whose start command failed is still undone after a restart, given up and never counted."""
     one = record(state=state, deadline=900.0, failures=5, unopened=True)
     book = recovered(one) << "log recovered-unopened" << "note open"
-    assert book.leases.count_opened() == 0
+    assert book.leases.ask.count_opened() == 0
     assert book >> Wait(0) << OVER >> STOP_FAILED << "log stop-failed" << "forget"
     assert len(book.leases) == 0
 
@@ -332,7 +333,7 @@ def test_two_of_one_knocker(order: tuple[float, float]) -> None:
     for number, deadline in enumerate(order):
         one = record(deadline=deadline)._replace(id=f"last.{number}")
         assert book >> found(one) << "log recovered" << "note open"
-    held = book.leases.lease_of(knock(HERE).knock)
+    held = book.leases.ask.lease_of(knock(HERE).knock)
     assert held is not None
     assert held.deadline == 1_009.0
     assert len(book.leases) == 2
@@ -433,7 +434,7 @@ def test_closes_first(reknock: Reknock, expected: list[bool]) -> None:
     book, seen = play(), []
 
     def look() -> None:
-        seen.append(book.leases.closes_first(knock(at).knock))
+        seen.append(book.leases.ask.closes_first(knock(at).knock))
 
     look()
     assert book >> knock(at) << "note starting" << "start open"

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from knockd.leases.journal import State
-from knockd.leases.values import Lease, knock_of, record_of
+from knockd.leases.values import Lease, record_of
 from tests.support.doubles.playbook import DOOR, knock
 from tests.support.samples.journals import record
 
@@ -40,13 +40,3 @@ def test_record_of(source: str, version: int, stop: str) -> None:
         max_commands=3,
         unopened=True,
     )
-
-
-@pytest.mark.parametrize(("source", "version"), [("192.0.2.1", 4), ("2001:db8::1", 6)])
-def test_there_and_back(source: str, version: int) -> None:
-    """The opening that is made of a record has the same key and makes the same record."""
-    one = record(source=source, occurrence=2, command_deadline=5.0, max_commands=3)
-    made = knock_of(one)
-    assert made.version == version
-    assert made.key == ("ssh", 2, source)
-    assert record_of(Lease(one.id, made, one.deadline, one.state)) == one

@@ -1,0 +1,69 @@
+"""Records of earlier runs: the lease and the opening that are made of one, and what the log hears."""
+
+from __future__ import annotations
+
+import pytest
+
+from knockd.leases.earlier_runs import (
+    MOST_NAMED,
+    deadline_of,
+    knock_of,
+    lease_of,
+    log_all_recovered,
+    log_recovered,
+)
+from knockd.leases.journal import State
+from knockd.leases.values import Lease, Log, record_of
+from tests.support.samples.journals import record
+
+WHO = {"ip": "192.0.2.1", "door": "ssh"}
+
+
+@pytest.mark.parametrize(("source", "version"), [("192.0.2.1", 4), ("2001:db8::1", 6)])
+def test_there_and_back(source: str, version: int) -> None:
+    """The opening that is made of a record has the same key and makes the same record."""
+    one = record(source=source, occurrence=2, command_deadline=5.0, max_commands=3)
+    made = knock_of(one)
+    assert made.version == version
+    assert made.key == ("ssh", 2, source)
+    assert record_of(Lease(one.id, made, one.deadline, one.state)) == one
+
+
+def test_deadline_of() -> None:
+    """A lease ends when its record says, never later than its Cmd_Timeout from now."""
+    assert deadline_of(record(deadline=1_004.0, cmd_timeout=10.0), 1_000.0) == 1_004.0
+    assert deadline_of(record(deadline=9_000.0, cmd_timeout=10.0), 1_000.0) == 1_010.0
+
+
+def test_lease_of() -> None:
+    """The lease of a record has its id, its failures, and whether it was opened at all."""
+    one = record(failures=2, unopened=True)
+    assert lease_of(one, 7.0) == Lease(one.id, knock_of(one), 7.0, failures=2, unopened=True)
+
+
+def test_log_recovered() -> None:
+    """The log hears how long a lease stays open, of another boot that it is closed at once."""
+    one = record(deadline=1_004.0)
+    here = log_recovered(one, 1_000.0, same_boot=True, running=None)
+    assert here == Log("recovered", {**WHO, "seconds": 4.0})
+    elsewhere = log_recovered(one, 1_000.0, same_boot=False, running=None)
+    assert elsewhere == Log("recovered", {**WHO, "seconds": 0.0})
+
+
+def test_log_recovered_of_what_did_not_go_well() -> None:
+    """The log hears of a start command that runs or has failed, and of a stop command that has failed."""
+    one = record(deadline=1_004.0)
+    assert log_recovered(one, 1_000.0, same_boot=True, running="start").event == "recovered-starting"
+    unopened = one._replace(unopened=True)
+    assert log_recovered(unopened, 1_000.0, same_boot=True, running=None).event == "recovered-unopened"
+    failed = one._replace(state=State.FAILED)
+    assert log_recovered(failed, 1_000.0, same_boot=True, running=None) == Log("recovered-failed", WHO)
+
+
+def test_log_of_many() -> None:
+    """Of very many leases the last are counted."""
+    many = [record(number) for number in range(MOST_NAMED + 2)]
+    logs = log_all_recovered(many, 1_000.0, same_boot=True, running={})
+    assert len(logs) == MOST_NAMED + 1
+    assert logs[-1] == Log("recovered-more", {"count": 2})
+    assert len(log_all_recovered(many[:2], 1_000.0, same_boot=True, running={})) == 2
