@@ -62,7 +62,7 @@ def test_a_rule_is_gone_at_its_deadline_though_the_daemon_was_killed(
     for tool in wall.tools:
         need(tool)
     wall.close(pair.server)
-    text = config(firewall_door(wall, ",".join(STEPS), cmd_timeout=3))
+    text = config(firewall_door(wall, ",".join(STEPS), cmd_timeout=6))
     with TcpService(pair.server, SECRET):
         first = start(pair.server, text, directory=tmp_path)
         send_knock(pair.client, SERVER[4], *STEPS)

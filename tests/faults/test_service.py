@@ -100,7 +100,11 @@ def test_reloads_under_way(pair: Pair, start: Start, manager: Manager) -> None:
     for _ in range(5):
         daemon.signal(signal.SIGHUP)
         time.sleep(0.02)  # into the middle of the one before
-    wait_until(lambda: not manager.listen(1.0), 10, "no further message comes")
+
+    def settled() -> bool:
+        return not manager.listen(1.0) and states(manager.heard)[-1:] == ["READY"]
+
+    wait_until(settled, 20, "READY, and no further message")
     assert states(manager.heard)[-2:] == ["RELOADING", "READY"]
 
 
