@@ -74,6 +74,7 @@ def read_arguments(argv: Sequence[str] | None = None) -> Arguments:
         lookup=given.lookup,
         ipv6=not given.only_ip_v4,
         allow_insecure_config=given.allow_insecure_config,
+        also=given.also,
     )
     replay = None if given.replay is None else Replay(given.replay, given.local, given.vlan)
     if replay is not None and (given.check or given.dry_run):
@@ -167,5 +168,6 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--allow-insecure-config", action="store_true", help="accept a config that others than root can write"
     )
+    add("--also", action="store_true", help="run beside another knockd of the same config or state directory")
     add("-V", "--version", action="version", version=f"knockd {knockd.__version__}")
     return made

@@ -18,6 +18,7 @@ from knockd.keeper.config_process import Outcome, start_reading
 from knockd.keeper.held_pid_file import HeldPidFile
 from knockd.keeper.life import Life, Lifecycle
 from knockd.keeper.notify import Manager, send_fields
+from knockd.keeper.only_daemon import OnlyDaemon
 from knockd.keeper.output import Output
 from knockd.keeper.reload import Reload
 from knockd.keeper.service import Service, status_line
@@ -89,6 +90,7 @@ class _Daemon:
         self._limits.adopt(self._config.doors)
         self._logger.allow = self._limits.allow
         self._pid_file = HeldPidFile(self.log)
+        self._only = OnlyDaemon(settings.config_path, self.log, also=settings.also)
         self._leases = LeaseManager(loop, self._logger, self._config, rights_of_commands())
         self._service = service = Service(
             loop,
@@ -128,6 +130,11 @@ class _Daemon:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._terminate)
         loop.add_signal_handler(signal.SIGUSR1, self._leave_open)
+        if (conflict := self._only.take(self._config)) is not None:
+            reason = f"{conflict.fact}. {conflict.advice}"
+            self.log("second-daemon", reason=reason)
+            self._give_up(os.EX_TEMPFAIL, reason)
+            return
         # Who reads it may send any of these at once.
         path = self._config.options.pid_file
         if settings.daemon and path is not None and (reason := self._pid_file.hold(path)):
@@ -202,6 +209,8 @@ class _Daemon:
         self._life.enter(Life.RELOADING)
 
     def _finish_reload(self, outcome: Outcome) -> None:
+        if isinstance(outcome, Loaded) and (conflict := self._only.take(outcome.config)) is not None:
+            outcome = [Problem(outcome.config.path, None, None, conflict.fact)]
         if isinstance(outcome, Loaded):
             self._refused = ()
             self._adopt(outcome)
@@ -267,4 +276,5 @@ class _Daemon:
         self._limits.stop()
         self._pid_file.remove()
         self._output.close()
+        self._only.release()
         self._loop.stop()

@@ -7,7 +7,6 @@ World: the log, leases and one-time files.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +14,7 @@ from knockd.keeper.duplicates import Duplicates
 from knockd.keeper.live_doors import LiveDoors
 from knockd.keeper.worker_process import WorkerProcess
 from knockd.knocks.events import Expired, Guarded, Ignored, Spoiled, Stage
-from knockd.leases.journal_file import RUNTIME
+from knockd.leases.journal_file import find_runtime_directory
 from knockd.leases.values import Knock
 from knockd.log.catalogue import EVENTS
 from knockd.log.logger import Logger
@@ -111,7 +110,7 @@ class Messages:
 
 def note_directories(config: Config) -> tuple[str, str]:
     """Where is noted what must outlive the daemon: StateDir, else where journals go without it."""
-    return config.options.state_dir, os.environ.get("RUNTIME_DIRECTORY", RUNTIME).partition(":")[0]
+    return config.options.state_dir, find_runtime_directory()
 
 
 def opening(worker: WorkerProcess, message: Opening) -> Knock:

@@ -67,6 +67,8 @@ class Settings:
     lookup: bool = False
     ipv6: bool = True
     allow_insecure_config: bool = False
+    also: bool = False
+    """Whether it runs beside another daemon of the same StateDir, or configuration and interfaces."""
 
     def load_all(self, given: Files | None = None) -> Loaded:
         """Returns what the daemon runs by, with the texts of the files. ``given``: as ``load_config``.

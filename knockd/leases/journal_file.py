@@ -60,7 +60,7 @@ class JournalFile:
         self._clock = clock
         self._read_leases = read_leases
         self._boot = boot or boot_id()
-        runtime = runtime or os.environ.get("RUNTIME_DIRECTORY", RUNTIME).partition(":")[0]
+        runtime = runtime or find_runtime_directory()
         self._runtime = StateDir(runtime)
         self._places = [self._runtime] if state_dir == runtime else [StateDir(state_dir), self._runtime]
         self._retired: list[StateDir] = []
@@ -267,6 +267,11 @@ class JournalFile:
             self._problem = problem
             self._log("state-problem", path=self.state_dir, reason=reason, place=problem[0])
         return reason
+
+
+def find_runtime_directory() -> str:
+    """The directory for what a reboot may take: the one that the service manager has made, else ours."""
+    return os.environ.get("RUNTIME_DIRECTORY", RUNTIME).partition(":")[0]
 
 
 def _why(error: OSError) -> str:

@@ -270,6 +270,11 @@ EVENTS: Mapping[str, Event] = {
         "error", "open doors cannot be noted in {path} ({reason}), noting them in {place}"
     ),
     "state-restored": Event("info", "open doors are noted in {path} again"),
+    "second-daemon": Event("error", "not started: {reason}", note="exit status 75"),
+    "second-daemon-forced": Event(
+        "warning", "running all the same: {reason}", ("path",), note="with `--also`"
+    ),
+    "no-lock": Event("warning", "could not lock {path}, a second knockd would not be noticed: {reason}"),
     "keeping": Event("info", "{count} door[s] kept open until the next start"),
     "waiting": Event(
         "info",

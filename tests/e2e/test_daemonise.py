@@ -24,8 +24,9 @@ def argv(tmp_path: Path) -> list[str]:
     path = tmp_path / "knockd.conf"
     path.write_text(config(door("secret", "700,800:udp,900", start_command="true")))
     path.chmod(0o600)
+    state = ("--state-dir", str(tmp_path / "state"))
     files = ("-c", str(path), "-p", str(tmp_path / "pid"), "-g", str(tmp_path / "log"))
-    return [*OURS, "-d", "-i", "eth0", *files]
+    return [*OURS, *state, "-d", "-i", "eth0", *files]
 
 
 def begin(
@@ -95,7 +96,7 @@ def test_two_daemons(pair: Pair, argv: list[str], tmp_path: Path) -> None:
     other.write_text(config(door("other", "1700,1800:udp", start_command="true")))
     other.chmod(0o600)
     second_log = tmp_path / "second"
-    state = ("--state-dir", str(tmp_path / "state"))
+    state = ("--state-dir", str(tmp_path / "other-state"))
     done = begin(pair, [*argv, "-c", str(other), "-g", str(second_log), *state])
     assert done.returncode == 0
     assert done.stderr == f"knockd: could not create pid file {tmp_path}/pid: another knockd holds it\n"
@@ -154,7 +155,8 @@ def test_it_closes_descriptors_that_it_inherited(pair: Pair, argv: list[str], tm
 
 def test_no_pid_file(pair: Pair, argv: list[str], tmp_path: Path, either: tuple[str, ...]) -> None:
     """Without the directory of its pid file it says so, and runs, as 0.8 does."""
-    argv[: len(OURS)] = either
+    if either != OURS:
+        argv[: argv.index("-d")] = either
     argv[argv.index("-p") + 1] = str(tmp_path / "missing" / "pid")
     done = begin(pair, argv)
     message = f"could not create pid file {tmp_path}/missing/pid: No such file or directory"

@@ -30,7 +30,8 @@ def attempt(
     path = tmp_path / "knockd.conf"
     path.write_text(text)
     path.chmod(0o600)
-    command = [*server.exec_prefix, *prefix, *OURS, "-c", str(path), *options]
+    state = ("--state-dir", str(tmp_path / "state"))
+    command = [*server.exec_prefix, *prefix, *OURS, "-c", str(path), *state, *options]
     done = subprocess.run(
         command,
         capture_output=True,

@@ -145,7 +145,7 @@ def test_two_daemons(scene: Scene) -> None:
     """A second daemon of one StateDir hears which key to set, and its doors open and close all the same."""
     scene.begin()
     commands = {"start_command": scene.note("in"), "stop_command": scene.note("out"), "cmd_timeout": 1}
-    second = scene.begin(door("other", "1700,1800", **commands), name="second")
+    second = scene.begin(door("other", "1700,1800", **commands), "--also", name="second")
     before = scene.journal.read_bytes()
     send_knock(scene.pair.client, SERVER[4], "1700", "1800")
     scene.until("in", "out")

@@ -13,6 +13,7 @@ import pytest
 from knockd.keeper import keeper
 from knockd.keeper.config_process import Outcome
 from knockd.keeper.notify import Manager
+from knockd.keeper.only_daemon import Conflict, OnlyDaemon
 from knockd.keeper.output import Output
 from knockd.keeper.settings import Loaded, Settings
 from knockd.keeper.supervisor import Callbacks, Supervisor
@@ -96,6 +97,8 @@ class DaemonSides:
         """Leases that are there at the end."""
         self.slow = False
         """Doors are closed only when nobody waits any longer."""
+        self.conflicts: list[Conflict | None] = []
+        """What is in the way of the start, and of each reload; nothing when it is used up."""
         self.call: Callbacks
         self._play: list[tuple[str, Callable[[], object]]] = []
         self._loop: Loop | None = None
@@ -113,7 +116,9 @@ class DaemonSides:
             show=lambda line: self.note("log: show", line),
             close=lambda: self.note("log: close"),
         )
+        only = double(OnlyDaemon, take=self._take_locks, release=lambda: self.note("locks: release"))
         monkeypatch.setattr(keeper, "Output", lambda *_: output)
+        monkeypatch.setattr(keeper, "OnlyDaemon", lambda *_, **__: only)
         monkeypatch.setattr(keeper, "LeaseManager", self._lease_manager)
         monkeypatch.setattr(keeper, "Supervisor", self._workers)
         monkeypatch.setattr(keeper, "send_fields", self._send)
@@ -138,6 +143,9 @@ class DaemonSides:
         if self._play and event.startswith(self._play[0][0]):
             assert self._loop is not None
             self._loop.call_soon(self._play.pop(0)[1])
+
+    def _take_locks(self, _: Config) -> Conflict | None:
+        return self.conflicts.pop(0) if self.conflicts else None
 
     def up(self) -> None:
         """The packet process captures."""
@@ -229,5 +237,5 @@ def twice(one: Callable[[], object]) -> Callable[[], None]:
 
 START = ["workers: start", "leases: recover"]
 UP = ["started 0", "service: READY"]
-END = ["leases: commands end", "log: close"]
+END = ["leases: commands end", "log: close", "locks: release"]
 TERM, HUP, USR1 = (send(number) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1))

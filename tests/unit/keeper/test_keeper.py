@@ -12,6 +12,7 @@ import pytest
 from knockd.files.pid_file import PidFile
 from knockd.keeper import keeper
 from knockd.keeper.notify import Manager
+from knockd.keeper.only_daemon import Conflict
 from knockd_conf.errors import Note, Problem
 from knockd_conf.model import OnExit, Options
 from tests.support.doubles.daemon_sides import END, HUP, START, TERM, UP, USR1, DaemonSides, send, twice
@@ -73,7 +74,17 @@ def test_usr1_leaves_doors_open(stage: DaemonSides) -> None:
     """USR1 ends too, and leaves what is open to the next start."""
     stage.left = 3
     events = stage.serve(("workers: start", stage.up), ("service: READY", USR1))
-    assert ["log: stopping", "leases: keep 3", "log: keeping 3", *END, "exit 0"] == events[-6:]
+    assert ["log: stopping", "leases: keep 3", "log: keeping 3", *END, "exit 0"] == events[-len(END) - 4 :]
+
+
+def test_another_daemon(stage: DaemonSides) -> None:
+    """Beside another daemon it does not start: nothing is captured, no lease taken over, status 75."""
+    stage.conflicts = [Conflict("another knockd (pid 7) runs", "Watch it.")]
+    reason = "another knockd (pid 7) runs. Watch it."
+    events = stage.serve()
+    assert [f"log: second-daemon {reason}", f"started 75 {reason}"] == events[:2]
+    assert not {"workers: start", "leases: recover", "log: stopping"} & set(events)
+    assert events[-1] == "exit 75"
 
 
 def test_on_exit_keep(stage: DaemonSides) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from knockd.keeper.only_daemon import Conflict
 from knockd.keeper.settings import Loaded
 from knockd.process.privileges import User
 from knockd_conf.errors import Note, Problem
@@ -46,6 +47,23 @@ def test_good_reload(stage: DaemonSides) -> None:
     reading = [f"log: reading {PATH}", "service: RELOADING", "log: reopen"]
     begin = len(START) + len(UP)
     assert [*reading, *adopted, "service: READY"] == events[begin : begin + 8]
+
+
+def test_another_daemon_has_what_the_file_wants(stage: DaemonSides) -> None:
+    """A file that wants another daemon's StateDir is refused as a bad one is; what was in effect goes on."""
+    stage.conflicts = [None, Conflict("another knockd (pid 7) uses StateDir /s", "Watch it.")]
+    stage.outcomes = [Loaded(stage.config, None)]
+    events = stage.serve(
+        ("workers: start", stage.up),
+        ("service: READY", HUP),
+        ("log: config-kept", lambda: None),
+        ("service: READY", TERM),
+    )
+    problem = f"{PATH}: another knockd (pid 7) uses StateDir /s"
+    assert [f"log: config-problem {problem}", "log: config-kept 1"] == [
+        event for event in events if event.startswith("log: config")
+    ]
+    assert not [event for event in events if "adopt" in event]
 
 
 def test_another_packet_process_during_a_reload(stage: DaemonSides) -> None:
