@@ -19,7 +19,7 @@ MAX_RANGE: Final = 1_024
 _NUMBER = re.compile(r"(?:(?<![\w.])|(?<=\s-[A-Za-z]))(\d{1,5})(?:[:-](\d{1,5}))?(?![\w]|\.\d)")
 _NAME = re.compile(r"(?<![\w./-])[A-Za-z]+(?![\w/-])")
 
-_SERVICES = {
+SERVICES = {
     **{"ssh": 22, "sshd": 22, "openssh": 22, "ftp": 21, "telnet": 23, "smtp": 25, "domain": 53},
     **{"http": 80, "https": 443, "imap": 143, "imaps": 993, "ldap": 389, "mysql": 3306},
     **{"postgresql": 5432, "openvpn": 1194, "rdp": 3389, "vnc": 5900, "nginx": 80, "apache": 80},
@@ -39,7 +39,7 @@ def numbers_named(command: str) -> frozenset[int]:
         if high - low <= MAX_RANGE:
             found.update(range(low, high))
     for match in _NAME.finditer(command):
-        found.add(_SERVICES.get(match[0].lower(), 0))
+        found.add(SERVICES.get(match[0].lower(), 0))
     return frozenset(number for number in found if 0 < number < 65_536)
 
 

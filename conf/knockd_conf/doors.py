@@ -9,6 +9,7 @@ from typing import Any
 
 from knockd_conf import fields, keys, values
 from knockd_conf.errors import Note, Problem, seen
+from knockd_conf.idle import CLOSE_WHEN_IDLE, settle_services
 from knockd_conf.ini import RawSection
 from knockd_conf.model import Door
 from knockd_conf.templates import Lineage
@@ -52,6 +53,10 @@ class Builder:
         if keys.TARGET.field in merged:
             ready[keys.TARGET.field] = self._addresses(merged[keys.TARGET.field])
         ready.setdefault(keys.SEQUENCE.field, ())
+        if ready.get(CLOSE_WHEN_IDLE):
+            problem, ready["service"] = settle_services(ready)
+            if problem is not None:
+                self.problems.append(Problem(*merged[CLOSE_WHEN_IDLE].place, problem))
         places = tuple((name, entry.place) for name, entry in merged.items())
         return Door(
             name=named.name,

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from knockd_conf import fields
+from knockd_conf import fields, services
 from knockd_conf.errors import seen
 from knockd_conf.mistakes import is_quoted
 from knockd_conf.model import CommandOutput, LogFormat, OnExit, Reknock
@@ -77,6 +77,9 @@ _DOOR_KEYS: Final = (
     Key("Start_Command", "start_command", fields.command, aliases=("Command",)),
     Key("Start_Command_6", "start_command_6", fields.command, aliases=("Command_6",)),
     Key("Cmd_Timeout", "cmd_timeout", fields.seconds),
+    Key("Close_When_Idle", "close_when_idle", fields.seconds),
+    Key("Service", "service", services.parse_services),
+    Key("Open_Max", "open_max", fields.seconds),
     Key("Stop_Command", "stop_command", fields.command),
     Key("Stop_Command_6", "stop_command_6", fields.command),
     Key("Reknock", "reknock", fields.word(Reknock)),

@@ -33,6 +33,18 @@ class Step:
         return f"{self.port}:{self.protocol}"
 
 
+class Service(NamedTuple):
+    """Ports of a protocol, 1 to 65535, from the first to the last: connections to them are in use."""
+
+    low: int
+    high: int
+    protocol: Protocol
+
+    def __str__(self) -> str:
+        ports = str(self.low) if self.low == self.high else f"{self.low}-{self.high}"
+        return f"{ports}/{self.protocol}"
+
+
 @dataclass(frozen=True, slots=True)
 class FlagRule:
     """A door's TCPFlags: bits that must be set and bits that must be clear.
@@ -129,6 +141,11 @@ class Door:
     stop_command: str | None = None
     stop_command_6: str | None = None
     cmd_timeout: float = 10.0
+    close_when_idle: float = 0.0
+    """Seconds without a connection to ``service`` after which the stop command runs; 0: off."""
+    service: tuple[Service, ...] = ()
+    """Empty only where ``close_when_idle`` is 0."""
+    open_max: float = 86_400.0
     reknock: Reknock = Reknock.RENEW
     command_deadline: float = 0.0
     max_commands: int = 8

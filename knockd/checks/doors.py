@@ -42,6 +42,12 @@ def describe_door(door: Door, live: Sequence[Step] | None) -> Iterator[str]:
     if door.target:
         what += f", target {', '.join(address_text(address.packed) for address in door.target)}"
     yield f"door {door.name} (line {door.line}): {what}"
+    if door.close_when_idle:
+        ports = ", ".join(map(str, door.service))
+        longest = max(door.open_max, door.cmd_timeout)
+        yield f"  closes after {door.close_when_idle:.0f} s without a connection to {ports}," + (
+            f" {door.cmd_timeout:.0f} to {longest:.0f} s after it opened"
+        )
     for key, template in door.inherited:
         yield f"  {key} inherited from [{template}]"
 
@@ -153,5 +159,21 @@ def _find_door_surprises(door: Door) -> Iterator[Note]:
                     " and there is no TCPFlags: every packet of every connection counts: write TCPFlags = syn"
                 )
             yield door.note("steps", message)
+    yield from _find_idle_surprises(door)
     if not door.start_command and not door.start_command_6:
         yield door.note("start_command", "there is no Start_Command: opening the door does nothing")
+
+
+def _find_idle_surprises(door: Door) -> Iterator[Note]:
+    """What is odd about Close_When_Idle and the keys beside it. A template may have them for other doors."""
+    inherited = {key for key, _ in door.inherited}
+    written = dict(door.places)
+    if door.close_when_idle and door.open_max <= door.cmd_timeout:
+        yield door.note(
+            "close_when_idle",
+            f"does nothing: Open_Max ({door.open_max:.0f} s) is not longer than Cmd_Timeout"
+            f" ({door.cmd_timeout:.0f} s)",
+        )
+    for name, key in (("service", "Service"), ("open_max", "Open_Max")):
+        if not door.close_when_idle and name in written and key not in inherited:
+            yield door.note(name, "does nothing without Close_When_Idle")

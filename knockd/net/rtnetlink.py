@@ -105,11 +105,11 @@ def _link(payload: bytes) -> Link | None:
     family, kind, index, flags, _ = IFINFO.unpack_from(payload)
     if family != _AF_UNSPEC:
         return None  # a bridge reports its ports in the same messages: leaving it deletes no interface
-    attributes = dict(_attributes(payload, IFINFO.size))
+    attributes = dict(split_attributes(payload, IFINFO.size))
     if _IFLA_IFNAME not in attributes:
         return None
-    info = dict(_attributes(attributes.get(_IFLA_LINKINFO, b""), 0))
-    properties = _attributes(attributes.get(_IFLA_PROP_LIST, b""), 0)
+    info = dict(split_attributes(attributes.get(_IFLA_LINKINFO, b""), 0))
+    properties = split_attributes(attributes.get(_IFLA_PROP_LIST, b""), 0)
     return Link(
         index=index,
         name=_name(attributes[_IFLA_IFNAME]),
@@ -123,7 +123,7 @@ def _link(payload: bytes) -> Link | None:
 
 def _address(payload: bytes) -> Address | None:
     *_, index = IFADDR.unpack_from(payload)
-    attributes = dict(_attributes(payload, IFADDR.size))
+    attributes = dict(split_attributes(payload, IFADDR.size))
     # On a point-to-point link IFA_ADDRESS is the peer and IFA_LOCAL is ours.
     address = attributes.get(_IFA_LOCAL, attributes.get(_IFA_ADDRESS))
     return None if address is None else Address(index, address, _name(attributes.get(_IFA_LABEL, b"")))
@@ -133,7 +133,7 @@ def _default_route(payload: bytes) -> DefaultRoute | None:
     _, destination_length, _, _, table, _, _, kind, _ = RTMSG.unpack_from(payload)
     if destination_length or table != _RT_TABLE_MAIN or kind != _RTN_UNICAST:
         return None
-    attributes = dict(_attributes(payload, RTMSG.size))
+    attributes = dict(split_attributes(payload, RTMSG.size))
     hops = [*_next_hops(attributes.get(_RTA_MULTIPATH, b""))]
     if _RTA_OIF in attributes:
         hops.insert(0, _number(attributes[_RTA_OIF]))
@@ -158,7 +158,8 @@ def _next_hops(data: bytes) -> Iterator[int]:
         at += max(_NEXTHOP.size, (length + 3) & ~3)
 
 
-def _attributes(data: bytes, at: int) -> Iterator[tuple[int, bytes]]:
+def split_attributes(data: bytes, at: int) -> Iterator[tuple[int, bytes]]:
+    """Number and value of each attribute from ``at`` on, in any message of netlink."""
     while at + _ATTRIBUTE.size <= len(data):
         length, kind = _ATTRIBUTE.unpack_from(data, at)
         if length < _ATTRIBUTE.size:

@@ -10,6 +10,7 @@ import pytest
 from knockd.checks.doors import describe_door, find_surprises
 from knockd_conf.errors import Place
 from knockd_conf.model import Config, Door, FlagRule, Options
+from knockd_conf.services import parse_services
 from tests.support.doubles.played import door, steps
 
 SYN, FIN, ACK = 0x02, 0x01, 0x10
@@ -251,3 +252,30 @@ DESCRIPTIONS = [
 def test_description(one: Door, live: object, expected: list[str]) -> None:
     """A door is described by its line, steps, time, flags, target and inherited keys; never by its ports."""
     assert list(describe_door(one, live)) == expected  # type: ignore[arg-type]
+
+
+IDLE: dict[str, Any] = {"close_when_idle": 60.0, "service": parse_services("22/tcp,53/udp")}
+
+
+def test_description_of_a_door_that_closes_when_idle() -> None:
+    """The ports are named whose connections keep it open, and for how long they may."""
+    one = a_door(**IDLE, open_max=3600.0)
+    [_, line] = describe_door(one, None)
+    assert "  closes after 60 s without a connection to 22/tcp, 53/udp, 10 to 3600 s after it opened" == line
+
+
+@pytest.mark.parametrize(("longest", "expected"), [(10.0, True), (11.0, False)])
+def test_open_max_that_is_no_longer(longest: float, expected: bool) -> None:
+    """Close_When_Idle does nothing where Open_Max is over as soon as Cmd_Timeout is."""
+    message = "does nothing: Open_Max (10 s) is not longer than Cmd_Timeout (10 s)"
+    assert expected is any(message in note for note in warnings(a_door(**IDLE, open_max=longest)))
+
+
+@pytest.mark.parametrize(("field", "key"), [("service", "Service"), ("open_max", "Open_Max")])
+def test_keys_without_close_when_idle(field: str, key: str) -> None:
+    """Service and Open_Max do nothing alone, unless a template gives them."""
+    places = ((field, Place("x", 7, key)),)
+    assert any("does nothing without Close_When_Idle" in note for note in warnings(a_door(places=places)))
+    inherited = a_door(places=places, inherited=((key, "base"),))
+    assert not any("does nothing" in note for note in warnings(inherited))
+    assert not any("does nothing" in note for note in warnings(a_door(**IDLE, places=places)))

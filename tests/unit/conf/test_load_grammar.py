@@ -7,7 +7,18 @@ from ipaddress import ip_address
 
 import pytest
 
-from knockd_conf.model import CommandOutput, Config, Door, FlagRule, LogFormat, OnExit, Options, Reknock, Step
+from knockd_conf.model import (
+    CommandOutput,
+    Config,
+    Door,
+    FlagRule,
+    LogFormat,
+    OnExit,
+    Options,
+    Reknock,
+    Service,
+    Step,
+)
 from knockd_conf.protocol import Protocol
 
 Load = Callable[..., Config]
@@ -32,7 +43,7 @@ def test_every_door_key(load_text: Load) -> None:
         "[a]\nSequence = 1,2:UDP , 3 : tcp\nSeq_Timeout = 5\nTCPFlags = syn, !ACK\nTarget = 10.0.0.1, ::1\n"
         "Start_Command = a\nStart_Command_6 = b\nCmd_Timeout = 0\nStop_Command = c\nStop_Command_6 =\n"
         "Reknock = Extend\nCommand_Deadline = 60\nMax_Commands = 256\nSeq_Cooldown = 3\n"
-        "Command_Output = none\n"
+        "Command_Output = none\nClose_When_Idle = 4\nService = 22/TCP\nOpen_Max = 5\n"
     )
     assert Door(
         name="a",
@@ -52,6 +63,9 @@ def test_every_door_key(load_text: Load) -> None:
         max_commands=256,
         seq_cooldown=3.0,
         command_output=CommandOutput.NONE,
+        close_when_idle=4.0,
+        service=(Service(22, 22, Protocol.TCP),),
+        open_max=5.0,
     ) == only(config)
 
 
