@@ -13,9 +13,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.support.lab.packages import PATH
 from tests.support.lab.tools import need_lab
+
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")  # a busy machine makes no test fail by its time
 
 NETWORK = ("e2e", "faults", "differential")
 """Folders whose tests build labs; each is a marker too."""

@@ -19,16 +19,25 @@ MOST_NAMED = 1_024
 
 
 def deadline_of(record: Record, now: float) -> float:
-    """When a lease of an earlier run ends, never later than its own Cmd_Timeout from now.
+    """When a lease of an earlier run ends: of one that opened in our future, its Cmd_Timeout from now.
 
     The clock may be behind the one of that run: another time namespace, a machine that was restored.
     """
+    if 0 < record.opened <= now:
+        return record.deadline
     return min(record.deadline, now + record.cmd_timeout)
 
 
-def lease_of(record: Record, deadline: float) -> Lease:
+def lease_of(record: Record, deadline: float, *, same_boot: bool) -> Lease:
     """The lease of a record. Its state is for the table to say."""
-    return Lease(record.id, knock_of(record), deadline, failures=record.failures, unopened=record.unopened)
+    return Lease(
+        record.id,
+        knock_of(record),
+        deadline,
+        failures=record.failures,
+        unopened=record.unopened,
+        opened=record.opened if same_boot else 0.0,
+    )
 
 
 def log_all_recovered(
@@ -61,7 +70,7 @@ def knock_of(record: Record) -> Knock:
         record.max_commands,
     )
     version = 6 if ":" in record.source else 4
-    return Knock(door, record.source, version, record.destination, record.interface)
+    return Knock(door, record.source, version, record.destination, record.interface, record.by)
 
 
 @lru_cache(maxsize=64)

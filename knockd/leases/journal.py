@@ -86,6 +86,14 @@ class Record(NamedTuple):
     max_commands: int
     unopened: bool = False
     """The start command failed."""
+    by: str = ""
+    """How it was opened, in words; empty: by a knock, or nobody knows."""
+    opened: float = 0.0
+    """When the start command ended well, in seconds since boot; 0: it has not, or nobody knows."""
+
+
+_OPTIONAL = Record._field_defaults
+"""What is only written where it is something else: of a knockd that does not know it, this is read."""
 
 
 class Journal(NamedTuple):
@@ -121,8 +129,9 @@ def encode_header(journal: Journal) -> bytes:
 def encode_record(record: Record, serial: int) -> bytes:
     """A record as a line; of two lines of a lease the one with the higher serial counts."""
     fields = {"serial": serial, **record._asdict(), "state": record.state.value}
-    if not record.unopened:
-        del fields["unopened"]
+    for name, value in _OPTIONAL.items():
+        if fields[name] == value:
+            del fields[name]
     return _line(fields)
 
 
@@ -205,10 +214,11 @@ def _is_serial(value: object) -> bool:
 _KINDS = {
     **dict.fromkeys(Record._fields, str),
     **dict.fromkeys(("occurrence", "failures", "max_commands"), int),
-    **dict.fromkeys(("deadline", "cmd_timeout", "command_deadline"), float),
+    **dict.fromkeys(("deadline", "cmd_timeout", "command_deadline", "opened"), float),
     "unopened": bool,
 }
 _TYPES = list(_KINDS.values())
+_DEFAULTS = [_OPTIONAL.get(name) for name in Record._fields]
 _MOST: Sequence[tuple[int, float]] = [
     (Record._fields.index(name), most)
     for name, most in (
@@ -218,6 +228,7 @@ _MOST: Sequence[tuple[int, float]] = [
         ("deadline", inf),
         ("cmd_timeout", MAX_SECONDS),
         ("command_deadline", MAX_SECONDS),
+        ("opened", inf),
     )
 ]
 _ADDRESSES = Record._fields.index("source"), Record._fields.index("destination")
@@ -226,8 +237,7 @@ _STATE = Record._fields.index("state")
 
 def _record(value: Mapping[str, Any]) -> Record | None:
     """The record in an object, None when it is none."""
-    given: list[Any] = list(map(value.get, Record._fields))
-    given[-1] = value.get("unopened", False)
+    given: list[Any] = list(map(value.get, Record._fields, _DEFAULTS))
     if list(map(type, given)) != _TYPES:
         return None
     for at, most in _MOST:
@@ -243,13 +253,13 @@ def _record(value: Mapping[str, Any]) -> Record | None:
     record = Record._make(given)
     if not record.stop or not record.max_commands or _ID.fullmatch(record.id) is None:
         return None
-    return record if _are_texts(record.door, record.interface, record.stop) else None
+    return record if _are_texts(record.door, record.interface, record.stop, record.by) else None
 
 
 @lru_cache(maxsize=32)
-def _are_texts(door: str, interface: str, stop: str) -> bool:
+def _are_texts(door: str, interface: str, stop: str, by: str) -> bool:
     """Whether a command and its environment can hold them, and no configuration holds longer ones."""
-    return _is_text(door, 128) and _is_text(interface, 128) and _is_text(stop, MAX_LINE)
+    return all(_is_text(text, 128) for text in (door, interface, by)) and _is_text(stop, MAX_LINE)
 
 
 def _is_text(text: str, most: int) -> bool:

@@ -89,7 +89,7 @@ class LeaseManager:
             config.options.state_dir, logger.log, clock, lambda: map(record_of, self._leases.ask.all())
         )
         self._refusals = RateLimit(loop, logger.log)
-        self._recovery = Recovery(loop, logger.log, is_new=self._leases.is_new, handle=self._handle)
+        self._recovery = Recovery(loop, logger.log, is_new=self._leases.ask.is_new, handle=self._handle)
         self._schedule = CommitSchedule(loop, clock, self._commit)
         self._commands = DoorCommands(
             loop, logger.log, have, handle=self._handle, refuse=self._log_refused, runner=runner

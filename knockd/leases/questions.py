@@ -7,17 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from knockd.leases.journal import State
+from knockd.leases.journal import Record, State
 from knockd.leases.lease_index import LeaseIndex
 from knockd.leases.values import RUNNING, Knock, Lease
 from knockd_conf.model import Reknock
 
 
 class Questions:
-    """Asks the table's index; each question but ``all`` costs the same however many leases there are."""
+    """Asks the table's index. What an opening asks costs the same however many leases there are."""
 
-    def __init__(self, leases: LeaseIndex) -> None:
+    def __init__(self, leases: LeaseIndex, run: str) -> None:
+        """``run``: the ids of leases that were made by this run of the daemon begin with it."""
         self._leases = leases
+        self._run = run
+
+    def get(self, id_: str) -> Lease | None:
+        """The lease with this id."""
+        return self._leases.get(id_)
 
     def all(self) -> Collection[Lease]:
         """All leases, oldest first."""
@@ -26,6 +32,14 @@ class Questions:
     def lease_of(self, knock: Knock) -> Lease | None:
         """The lease that this knocker has at this door."""
         return self._leases.find(knock.key)
+
+    def is_ours(self, id_: str) -> bool:
+        """Whether a lease was made by this run."""
+        return id_.startswith(f"{self._run}.")
+
+    def is_new(self, record: Record) -> bool:
+        """Whether a record is of a lease that is not in the table and was not made by this run."""
+        return not self.is_ours(record.id) and record.id not in self._leases
 
     def count_opened(self) -> int:
         """How many leases count as open: all but those whose start command failed."""

@@ -21,18 +21,23 @@
     STOPPING, unopened   Ended(stop), it failed too often Log, Forget        (none)
     LEFTOVER             Ended(stop)                      Forget             (none)
     STOPPING, LEFTOVER   Ended(stop), nobody knows how    Stop               the same
-    OPEN, RETRYING,      CloseAll                         Note, Stop         STOPPING
+    OPEN, RETRYING,      Close, CloseAll                  Note, Stop         STOPPING
       FAILED
+    STARTING             Close                            Note               STARTING, closing
+    RENEWING             Close                            Refuse, Note       STOPPING
+    OPEN                 Extend                           Note               OPEN
+    RETRYING, FAILED     GiveUp                           Forget             (none)
 
 A lease is *unopened* once its start command failed: its stop command runs, for the start may have done half
 its work; but it is not counted as open, not extended, and given up after the last try. A FAILED one is
-tried once more by each next run.
+tried once more by each next run. One that is *closing* is stopped as soon as its start command has ended.
+An event that has no row for a state changes nothing. *Granted* says of an opening that no Start is to come.
 
-A door without a stop command has no lease: Start is all. With Reknock = repeat every knock makes a
-lease of its own. After CloseAll or KeepAll every knock is refused; after CloseAll a start that ends is
-stopped at once and a stop that fails is not tried again, after KeepAll no stop command starts. A door is
-known by its name and occurrence, so a reload keeps its leases; each is closed with the stop command it
-was opened with.
+A door without a stop command has no lease: Start or Granted is all. With Reknock = repeat every knock makes
+a lease of its own. After CloseAll or KeepAll every knock is refused and nothing is
+done by hand; after CloseAll a start that ends is stopped at once and a stop that fails is not tried again,
+after KeepAll no stop command starts. A door is known by its name and occurrence, so a reload keeps its
+leases; each is closed with the stop command it was opened with.
 
 Pure.
 """
@@ -48,11 +53,15 @@ from knockd.leases.lease_index import TIMED, LeaseIndex
 from knockd.leases.questions import Questions
 from knockd.leases.values import (
     RUNNING,
+    Close,
     CloseAll,
     Command,
     Ended,
     Event,
+    Extend,
     Forget,
+    GiveUp,
+    Granted,
     KeepAll,
     Knock,
     Knocked,
@@ -90,7 +99,7 @@ class Leases:
     ask: Questions = field(init=False)
 
     def __post_init__(self) -> None:
-        self.ask = Questions(self._leases)
+        self.ask = Questions(self._leases, self.run)
 
     def handle(self, event: Event, now: float) -> list[Command]:
         """Makes the transitions of an event; returns what is to be done, in this order."""
@@ -104,6 +113,8 @@ class Leases:
             case Ended() | NotStarted():
                 lease = self._leases.get(event.lease)
                 return [] if lease is None else self._ended(lease, event, now)
+            case Close() | Extend() | GiveUp():
+                return [] if self._closing or self._keeping else self._do_by_hand(event, now)
             case CloseAll():
                 self._closing = True
                 waiting = [lease for lease in self._leases.all() if lease.state not in RUNNING]
@@ -125,10 +136,6 @@ class Leases:
         """Whether nothing is to be waited for: no command of a lease runs, and no deadline is to come."""
         return not self._leases.room.count(RUNNING if self._keeping else RUNNING | TIMED)
 
-    def is_new(self, record: Record) -> bool:
-        """Whether a record is of a lease that is not in the table and was not made by this run."""
-        return not self._is_ours(record.id) and record.id not in self._leases
-
     # Knocks.
 
     def _knocked(self, knock: Knock, now: float) -> list[Command]:
@@ -140,7 +147,7 @@ class Leases:
             return self._knocked_again(current, knock, now)
         start = door.start_for(knock.version)
         if door.stop_for(knock.version) is None:
-            return [Start(start, knock)] if start is not None else []
+            return [Granted(knock) if start is None else Start(start, knock)]
         if (reason := self._leases.room.find_reason(door, self.bound)) is not None:
             return [Refuse(knock, reason)]
         self._last += 1
@@ -154,11 +161,36 @@ class Leases:
         if lease.state in {State.STARTING, State.RENEWING}:
             return [Refuse(knock, "its start command has not ended yet")]
         if lease.may_extend(door) and door.stop_for(knock.version):
-            return self._set(lease, State.OPEN, now + door.cmd_timeout)
+            later = max(lease.deadline, now + door.cmd_timeout)  # by hand it may have been given more
+            return [*self._set(lease, State.OPEN, later), Granted(knock)]
         lease.following = knock
         if lease.state in {State.STOPPING, State.LEFTOVER}:  # it opens again when its stop command has ended
             return self._set(lease, State.RENEWING, now)
         return self._stop(lease, State.RENEWING, now)
+
+    # By hand.
+
+    def _do_by_hand(self, event: Close | Extend | GiveUp, now: float) -> list[Command]:
+        if isinstance(event, Close):
+            leases = filter(None, map(self._leases.get, event.leases))
+            return [command for lease in leases for command in self._close(lease, now)]
+        lease = self._leases.get(event.lease)
+        if lease is None:
+            return []
+        if isinstance(event, GiveUp):
+            return self._forget(lease) if lease.find_why_kept() is None else []
+        if lease.find_why_not_open() is not None:
+            return []
+        return self._set(lease, State.OPEN, max(lease.deadline, now) + event.seconds)
+
+    def _close(self, lease: Lease, now: float) -> list[Command]:
+        lease.closing = True
+        if lease.state is State.STARTING:  # should nobody hear of the command's end, it is over now
+            return self._set(lease, State.STARTING, now)
+        if lease.state is State.RENEWING and lease.following is not None:
+            following, lease.following = lease.following, None
+            return [Refuse(following, "it is closed by hand"), *self._set(lease, State.STOPPING, now)]
+        return [] if lease.state in RUNNING else self._stop(lease, State.STOPPING, now)
 
     # Ends of commands, and of times.
 
@@ -174,8 +206,8 @@ class Leases:
         return self._stopped(lease, now, worked=event.worked)
 
     def _opened(self, lease: Lease, now: float, *, unopened: bool = False) -> list[Command]:
-        self._leases.change(lease, failures=0, unopened=unopened)
-        seconds = 0.0 if self._closing else lease.knock.door.cmd_timeout
+        self._leases.change(lease, failures=0, unopened=unopened, opened=0.0 if unopened else now)
+        seconds = 0.0 if self._closing or lease.closing else lease.knock.door.cmd_timeout
         return self._set(lease, State.OPEN, now + seconds)
 
     def _stopped(self, lease: Lease, now: float, *, worked: bool) -> list[Command]:
@@ -204,7 +236,7 @@ class Leases:
         """Runs the stop commands whose time has come."""
         commands: list[Command] = []
         while not self._keeping and (lease := self._leases.take_due(now)) is not None:
-            expired = lease.state is State.OPEN and not self._closing
+            expired = lease.state is State.OPEN and not self._closing and not lease.closing
             commands += self._stop(lease, State.STOPPING, now, expired=expired)
         return commands
 
@@ -215,7 +247,7 @@ class Leases:
         records, same_boot, running = event
         new: list[Record] = []
         commands: list[Command] = []
-        for record in filter(self.is_new, records):
+        for record in filter(self.ask.is_new, records):
             new.append(record)
             commands += self._recover_one(record, now, same_boot=same_boot, running=running.get(record.id))
         return [*log_all_recovered(new, now, same_boot=same_boot, running=running), *commands]
@@ -224,10 +256,10 @@ class Leases:
         self, record: Record, now: float, *, same_boot: bool, running: Verb | None
     ) -> list[Command]:
         deadline = deadline_of(record, now) if same_boot else now
-        lease = lease_of(record, deadline)
+        lease = lease_of(record, deadline, same_boot=same_boot)
         held = self.ask.lease_of(lease.knock)
         self._leases.add(lease)
-        if held is not None and (self._is_ours(held.id) or held.deadline >= deadline):
+        if held is not None and (self.ask.is_ours(held.id) or held.deadline >= deadline):
             self._leases.choose(held)  # a journal may be found late
         if not same_boot or record.state is State.LEFTOVER:
             leave = self._stop if running is None else self._set
@@ -239,18 +271,16 @@ class Leases:
         failed = record.state in {State.RETRYING, State.FAILED}
         return self._set(lease, State.RETRYING if failed else State.OPEN, deadline)
 
-    def _is_ours(self, id_: str) -> bool:
-        return id_.startswith(f"{self.run}.")
-
     # What all of these do.
 
     def _start(self, lease: Lease, knock: Knock, now: float) -> list[Command]:
         start = knock.door.start_for(knock.version)
         if knock.door.stop_for(knock.version) is None:  # so says the door since a reload
-            return [*([Start(start, knock)] if start is not None else []), *self._forget(lease)]
-        self._leases.change(lease, knock=knock, following=None, unopened=False)
+            return [Granted(knock) if start is None else Start(start, knock), *self._forget(lease)]
+        self._leases.change(lease, knock=knock, following=None, unopened=False, opened=0.0)
+        lease.closing = False
         if start is None:
-            return self._opened(lease, now)
+            return [*self._opened(lease, now), Granted(knock)]
         note = self._set(lease, State.STARTING, now + knock.door.cmd_timeout)
         return [*note, Start(start, knock, lease.id)]
 

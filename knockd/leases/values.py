@@ -30,11 +30,23 @@ class Knock(NamedTuple):
     version: int
     destination: str
     interface: str
+    by: str = ""
+    """How it was opened, in words; empty: by a knock."""
 
     @property
     def key(self) -> Key:
         """Whose lease it is."""
         return self.door.name, self.door.occurrence, self.source
+
+
+_STATES = {
+    State.STARTING: "its start command has not ended yet",
+    State.RENEWING: "its stop command runs, and then its start command",
+    State.STOPPING: "its stop command runs",
+    State.RETRYING: "its stop command has failed and is tried again",
+    State.FAILED: "its stop command has failed",
+    State.LEFTOVER: "its stop command runs, for the boot before this one",
+}
 
 
 @dataclass(slots=True)
@@ -55,6 +67,10 @@ class Lease:
     """Its start command failed: what that did by halves is undone, but it is not counted as open."""
     following: Knock | None = None
     """RENEWING: the knock that opens the door again; ``knock`` is still what the stop command closes."""
+    opened: float = 0.0
+    """When its start command ended well; 0: it has not, or nobody knows."""
+    closing: bool = False
+    """It is closed by hand; one that is STARTING as soon as its start command has ended."""
 
     @property
     def stop_command(self) -> str:
@@ -65,7 +81,21 @@ class Lease:
 
     def may_extend(self, door: Door) -> bool:
         """Whether a knock at ``door`` only gives more time."""
-        return door.reknock is Reknock.EXTEND and self.state is State.OPEN and not self.unopened
+        return door.reknock is Reknock.EXTEND and self.find_why_not_open() is None
+
+    def find_why_not_open(self) -> str | None:
+        """Why it is not simply open, so that no time can be added; None: it is."""
+        if self.state is State.OPEN:
+            if self.closing:
+                return "it is being closed"
+            return "its start command failed" if self.unopened else None
+        return _STATES[self.state]
+
+    def find_why_kept(self) -> str | None:
+        """Why it cannot be given up; None: it can, since its stop command has failed."""
+        if self.state in {State.RETRYING, State.FAILED}:
+            return None
+        return _STATES.get(self.state, "it is open, and is closed in its time")
 
 
 # Events: what the table is given.
@@ -107,6 +137,25 @@ class Recovered(NamedTuple):
     running: Mapping[str, Verb]
 
 
+class Close(NamedTuple):
+    """Somebody closes these leases."""
+
+    leases: tuple[str, ...]
+
+
+class Extend(NamedTuple):
+    """Somebody gives a lease more time, in seconds."""
+
+    lease: str
+    seconds: float
+
+
+class GiveUp(NamedTuple):
+    """Somebody gives a lease up that could not be closed."""
+
+    lease: str
+
+
 class CloseAll(NamedTuple):
     """The daemon ends and closes every door."""
 
@@ -115,7 +164,7 @@ class KeepAll(NamedTuple):
     """The daemon ends and leaves every door to the next run."""
 
 
-Event = Knocked | Ended | NotStarted | Tick | Recovered | CloseAll | KeepAll
+Event = Knocked | Ended | NotStarted | Tick | Recovered | Close | Extend | GiveUp | CloseAll | KeepAll
 
 
 # Commands: what the table asks for, in this order.
@@ -150,6 +199,12 @@ class Stop(NamedTuple):
     expired: bool = False
 
 
+class Granted(NamedTuple):
+    """An opening is granted, and there is no start command to be waited for."""
+
+    knock: Knock
+
+
 class Refuse(NamedTuple):
     """An opening is not granted; the log says why."""
 
@@ -164,7 +219,7 @@ class Log(NamedTuple):
     fields: Mapping[str, object]
 
 
-Command = Note | Forget | Start | Stop | Refuse | Log
+Command = Note | Forget | Start | Stop | Granted | Refuse | Log
 
 
 def log_of(record: Record, event: str, **fields: object) -> Log:
@@ -190,4 +245,6 @@ def record_of(lease: Lease) -> Record:
         command_deadline=door.command_deadline,
         max_commands=door.max_commands,
         unopened=lease.unopened,
+        by=knock.by,
+        opened=lease.opened,
     )

@@ -25,6 +25,7 @@ from knockd.leases.values import (
     Ended,
     Event,
     Forget,
+    Granted,
     Knock,
     Knocked,
     Log,
@@ -84,6 +85,8 @@ def words(command: Command) -> str:
             return f"start {command.command}"
         case Stop():
             return f"stop {command.command}" + ", time over" * command.expired
+        case Granted():
+            return "granted"
         case Refuse(_, reason):
             return f"refuse: {reason}"
         case Log(event, _):

@@ -60,6 +60,8 @@ RECORDS = st.builds(
     command_deadline=_SECONDS,
     max_commands=st.integers(1, MAX_COMMANDS),
     unopened=st.booleans(),
+    by=_TEXTS,
+    opened=st.floats(min_value=0.0, allow_nan=False, allow_infinity=False),
 )
 
 JOURNALS = st.builds(

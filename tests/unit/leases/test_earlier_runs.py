@@ -30,15 +30,34 @@ def test_there_and_back(source: str, version: int) -> None:
 
 
 def test_deadline_of() -> None:
-    """A lease ends when its record says, never later than its Cmd_Timeout from now."""
+    """A lease ends when its record says; nobody knows when it opened: its Cmd_Timeout from now at most."""
     assert deadline_of(record(deadline=1_004.0, cmd_timeout=10.0), 1_000.0) == 1_004.0
     assert deadline_of(record(deadline=9_000.0, cmd_timeout=10.0), 1_000.0) == 1_010.0
+
+
+def test_deadline_of_what_was_given_more_time() -> None:
+    """A lease that opened before now ends when its record says, however much time it was given."""
+    one = record(deadline=9_000.0, cmd_timeout=10.0, opened=990.0)
+    assert deadline_of(one, 1_000.0) == 9_000.0
+    assert deadline_of(one, 989.0) == 999.0
 
 
 def test_lease_of() -> None:
     """The lease of a record has its id, its failures, and whether it was opened at all."""
     one = record(failures=2, unopened=True)
-    assert lease_of(one, 7.0) == Lease(one.id, knock_of(one), 7.0, failures=2, unopened=True)
+    expected = Lease(one.id, knock_of(one), 7.0, failures=2, unopened=True)
+    assert lease_of(one, 7.0, same_boot=True) == expected
+
+
+def test_since_when_and_how() -> None:
+    """It keeps how and when it was opened; the clock of another boot says nothing here."""
+    one = record(by="by hand, root", opened=900.0)
+    same = lease_of(one, 7.0, same_boot=True)
+    assert same.knock.by == "by hand, root"
+    assert same.opened == 900.0
+    other = lease_of(one, 7.0, same_boot=False)
+    assert other.knock.by == "by hand, root"
+    assert other.opened == 0.0
 
 
 def test_log_recovered() -> None:

@@ -115,6 +115,17 @@ def test_unopened() -> None:
     assert parse(wrong(b'"max_commands":8', b'"max_commands":8,"unopened":1')).damaged == 1
 
 
+def test_by_whom_and_since_when() -> None:
+    """How and when a lease was opened is noted where it is known; no file of earlier versions says so."""
+    one = record(by="by hand, root", opened=1_000.5)
+    line = encode_record(one, 1)
+    assert line.endswith(b',"max_commands":8,"by":"by hand, root","opened":1000.5}')
+    assert parse(encode(journal(one))).journal.records == (one,)
+    assert b"opened" not in encode_record(record(), 1)
+    for more in (b'"by":7', b'"by":"%s"' % (b"x" * 129), b'"opened":1', b'"opened":-1.0', b'"opened":NaN'):
+        assert parse(wrong(b'"max_commands":8', b'"max_commands":8,' + more)).damaged == 1
+
+
 def test_more_than_we_know() -> None:
     """What a record says besides is left alone: a later version may add to it."""
     assert parse(wrong(b"{", b'{"colour":"red",')).journal.records == (RECORD,)

@@ -12,6 +12,7 @@ from knockd.leases.questions import Questions
 from knockd.leases.values import Lease
 from knockd_conf.model import Reknock
 from tests.support.doubles.playbook import DOOR, knock
+from tests.support.samples.journals import record
 
 ALICE, BOB, CAROL = (knock(source=f"192.0.2.{number}").knock for number in (1, 2, 3))
 
@@ -21,7 +22,7 @@ def ask(*leases: Lease) -> Questions:
     index = LeaseIndex()
     for one in leases:
         index.add(one)
-    return Questions(index)
+    return Questions(index, "run")
 
 
 def test_lease_of() -> None:
@@ -31,6 +32,17 @@ def test_lease_of() -> None:
     assert asked.lease_of(BOB) is bob
     assert asked.lease_of(CAROL) is None
     assert list(asked.all()) == [alice, bob]
+
+
+def test_by_id() -> None:
+    """A lease is found by its id; one is new that the table does not have and this run has not made."""
+    alice = Lease("a", ALICE, 5.0)
+    asked = ask(alice)
+    assert asked.get("a") is alice
+    assert asked.get("b") is None
+    assert [asked.is_new(record(id=one)) for one in ("a", "b", "run.7")] == [False, True, False]
+    assert asked.is_ours("run.7")
+    assert not asked.is_ours("running")
 
 
 def test_counts() -> None:

@@ -150,13 +150,13 @@ def test_no_stop_command() -> None:
 
 def test_no_command() -> None:
     """A door without any command does nothing."""
-    assert play() >> knock(replace(DOOR, start_command=None, stop_command=None))
+    assert play() >> knock(replace(DOOR, start_command=None, stop_command=None)) << "granted"
 
 
 def test_only_a_stop_command() -> None:
     """A door without start command is open at once and closes when its time is over."""
     only_stop = replace(DOOR, start_command=None)
-    assert play() >> knock(only_stop) << "note open" >> Wait(10) << "stop close, time over"
+    assert play() >> knock(only_stop) << "note open" << "granted" >> Wait(10) << "stop close, time over"
 
 
 @pytest.mark.parametrize("reknock", [Reknock.RENEW, Reknock.EXTEND])
@@ -208,7 +208,7 @@ def test_renewing_has_no_deadline() -> None:
 def test_extend() -> None:
     """With Reknock = extend a repeated knock gives more time and runs nothing."""
     at = replace(DOOR, reknock=Reknock.EXTEND)
-    book = opened(at).pass_time(7) >> knock(at) << "note open"
+    book = opened(at).pass_time(7) >> knock(at) << "note open" << "granted"
     assert book >> Wait(9.9) >> Wait(0.1) << "stop close, time over"
 
 

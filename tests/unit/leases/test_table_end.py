@@ -178,11 +178,12 @@ def test_empty_stop_command_6() -> None:
 
 def test_empty_start_command_6() -> None:
     """An empty Start_Command_6 runs nothing for an IPv6 knocker; the stop command comes in its time."""
-    book = play() >> knock(replace(DOOR, start_command_6=""), version=6) << "note open"
+    book = play() >> knock(replace(DOOR, start_command_6=""), version=6) << "note open" << "granted"
     assert book >> Wait(10) << "stop close, time over"
 
 
 def test_only_commands_for_ipv6() -> None:
     """A door with *_6 commands alone does nothing for IPv4 knockers."""
     six_only = replace(SIX, start_command=None, stop_command=None)
-    assert play() >> knock(six_only) >> knock(six_only, version=6) << "note starting" << "start open six"
+    book = play() >> knock(six_only) << "granted"
+    assert book >> knock(six_only, version=6) << "note starting" << "start open six"
