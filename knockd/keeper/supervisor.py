@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from knockd.keeper import worker_events as on
+from knockd.keeper.figures import FigureDesk
 from knockd.keeper.follow import Follow, Kernel
 from knockd.keeper.messages import Messages
 from knockd.keeper.settings import Loaded, Settings
@@ -84,14 +85,22 @@ class Supervisor:
         self._follow.changed = self._handle
         self._taken = TakenPorts(loop, self._log, loaded.taken)
         self._taken.changed = self._change_guards
+        self.desk = FigureDesk(loop, lambda: self._handle(on.FiguresAsked()))
         self._workers: dict[int, WorkerProcess] = {}
         self._pids: set[int] = set()
+        self.starts = 0
+        """How many packet processes there have been."""
         self._timers: dict[tuple[Wait, int], Timer] = {}
 
     @property
     def interfaces(self) -> tuple[str, ...]:
         """The interfaces that are listened on."""
         return () if self._life.current is None else self._life.current.listening
+
+    @property
+    def pid(self) -> int | None:
+        """The packet process that captures."""
+        return None if self._life.current is None else self._workers[self._life.current.number].pid
 
     @property
     def waiting(self) -> tuple[str, ...]:
@@ -138,6 +147,7 @@ class Supervisor:
 
     def stop(self) -> None:
         """Ends every packet process; nothing is listened on any more."""
+        self.desk.finish()
         self._taken.stop()
         self._follow.stop()
         self._handle(on.Stop())
@@ -180,6 +190,10 @@ class Supervisor:
                 if self._messages.hear(worker, message, changing=changing):
                     doors = self._messages.doors
                     return on.SequencesChanged(number, worker.doors.watches(), doors.watches())
+            case on.Count(number, figure):
+                self.desk.book.hear(number, self._workers[number], figure)
+            case on.FiguresTold():
+                self.desk.finish()
             case on.TookOver():
                 self._messages.take_over()
             case on.Up():
@@ -220,6 +234,7 @@ class Supervisor:
             return on.StartFailed(str(error))
         self._workers[fork.number] = WorkerProcess(*started, setup, interfaces, doors)
         self._pids.add(started.pid)
+        self.starts += 1
         self._loop.add_reader(started.link, self._read, fork.number)
         self._send_guards(changed)
         return None
@@ -257,6 +272,7 @@ class Supervisor:
     def _kill(self, number: int) -> None:
         """Without its link a packet process ends by itself; one that was taken over must."""
         self._disarm(Wait.ANSWER, number)
+        self.desk.book.forget(number)
         worker = self._workers.pop(number)
         self._loop.remove_reader(worker.link)
         worker.link.close()

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from knockd.knocks.watch import Watch
 from knockd.net.selection import Scene
+from knockd.process.figures import Figure
 from knockd.process.verbs import Message
 from knockd.process.view import View
 
@@ -131,6 +132,10 @@ class Asked(NamedTuple):
     seconds: float
 
 
+class FiguresAsked(NamedTuple):
+    """Somebody wants to know how the packet process is."""
+
+
 class TimerFired(NamedTuple):
     """The time of an ``Arm`` is over."""
 
@@ -154,6 +159,7 @@ Event = (
     | SequencesChanged
     | GuardsChanged
     | Asked
+    | FiguresAsked
     | TimerFired
 )
 
@@ -237,6 +243,17 @@ class Hear(NamedTuple):
     changing: bool
 
 
+class Count(NamedTuple):
+    """Add up what a packet process has counted."""
+
+    number: int
+    figure: Figure
+
+
+class FiguresTold(NamedTuple):
+    """Nothing more is said to ``FiguresAsked``."""
+
+
 class TookOver(NamedTuple):
     """What is heard from now on comes from another packet process."""
 
@@ -268,6 +285,8 @@ Command = (
     | Disarm
     | Log
     | Hear
+    | Count
+    | FiguresTold
     | TookOver
     | Up
     | Alive

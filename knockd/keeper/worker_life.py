@@ -31,6 +31,10 @@ At most two packet processes count: ``current``, which captures, and ``next``, w
 | any other | SequencesChanged | SendView; while next is starting as Begin too | same; as Begin |
 | any | GuardsChanged | SendView(current), SendView(next); in TAKING_OVER next begins with it | same |
 | any | Asked | SendView(current) | same |
+| UP, REPLACING | FiguresAsked | SendView(current), none while its answer is due | same |
+| any other | FiguresAsked | FiguresTold | same |
+| any | Said(Pong) to FiguresAsked | FiguresTold too | same |
+| any | Said(Counted), Said(Underway), Said(Totals) | Count | same |
 | any, before the first Up | Said(Failed), Ended, StartFailed | Log, GiveUp, then as Stop | ENDED |
 | any | Stop | Kill(current), Kill(next), Disarm | ENDED |
 
@@ -49,8 +53,10 @@ from knockd.keeper.back_off import BackOff
 from knockd.keeper.capture_record import CaptureRecord, Step
 from knockd.keeper.worker_events import Command, Event, Log, State, Wait
 from knockd.keeper.worker_record import WorkerRecord
+from knockd.knocks.events import Underway
 from knockd.knocks.watch import Watch
 from knockd.net.selection import Scene
+from knockd.process.figures import Counted, Totals
 from knockd.process.verbs import Failed, Lost, Message, Pong, Ready, When
 from knockd.process.view import View
 
@@ -145,6 +151,11 @@ class WorkerLife:
             case on.Asked(seconds):
                 if self.current is not None and not self._handing_over:
                     yield from self.current.send(View(), seconds)
+            case on.FiguresAsked():
+                if self.current is None or self._handing_over:
+                    yield on.FiguresTold()
+                elif not self.current.is_asked:
+                    yield from self.current.send(View(figures=True))
             case on.TimerFired(Wait.BACK_OFF):
                 self._back_off.pausing = False
                 if self.next is None:  # else it takes over soon
@@ -275,13 +286,17 @@ class WorkerLife:
                 elif not self._handing_over:
                     self._handing_over = True
                     yield on.HandOver(self.current.number)
-                    yield from self.current.expect(HAND_OVER)  # that it ends
+                    yield from self.current.expect(HAND_OVER, figures=True)  # that it ends
             case Pong():
-                reload = worker.owed[0].reload
+                owed = worker.owed[0]
                 yield worker.answered()
-                if reload:
+                if owed.reload:
                     yield from self._listening(worker)
+                if owed.figures:
+                    yield on.FiguresTold()
                 yield on.Alive()
+            case Counted() | Underway() | Totals():
+                yield on.Count(worker.number, message)
             case Lost():
                 latest = worker is (self.next or self.current)
                 yield from self._captures.lose(worker, message, latest=latest)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from knockd.keeper.worker_events import Arm, Command, Disarm, SendView, Wait
+from knockd.process.figures import Figure, count_figures
 from knockd.process.verbs import Lost, Message, Pong, Ready, When, verb_of
 from knockd.process.view import View
 from knockd.token_bucket import BURST, RATE, TokenBucket
@@ -20,10 +21,14 @@ ANSWER = 10.0
 
 
 class Owed(NamedTuple):
-    """An answer that is due in so many seconds; ``reload``: a reload is over when it comes."""
+    """An answer that is due in so many seconds; ``reload``: a reload is over when it comes.
+
+    ``figures``: before it the packet process may say how it is.
+    """
 
     seconds: float
     reload: bool = False
+    figures: bool = False
 
 
 @dataclass(slots=True)
@@ -43,6 +48,8 @@ class WorkerRecord:
     """What it could not give up, and why."""
     owed: deque[Owed] = field(default_factory=deque)
     """The answers that are due, in order."""
+    figures: int = 0
+    """How many figures it has said since the last answer to a question for them."""
     late: bool = False
     """Whether half of the time for the next answer is over."""
     lines: TokenBucket = field(default_factory=lambda: TokenBucket(10 * BURST, 10 * RATE))
@@ -60,6 +67,8 @@ class WorkerRecord:
             return f"{verb.name} out of turn"
         if isinstance(message, Ready | Pong) and not self.owed:
             return f"{verb.name} that nobody asked for"
+        if isinstance(message, Figure):
+            return self._why_too_many(verb.name)
         if isinstance(message, Lost) and message.interface in self.lost:
             return "LOST twice"
         if verb.limited:
@@ -68,16 +77,35 @@ class WorkerRecord:
                 return "more than it may tell"
         return ""
 
-    def expect(self, seconds: float = ANSWER, *, reload: bool = False) -> Iterator[Command]:
+    @property
+    def is_asked(self) -> bool:
+        """Whether it has been asked for figures and has not answered."""
+        return any(one.figures for one in self.owed)
+
+    def _why_too_many(self, name: str) -> str:
+        """Why one more figure may not be said; empty: it may."""
+        self.figures += 1
+        asked = sum(one.figures for one in self.owed)
+        if not asked:
+            return f"{name} that nobody asked for"
+        return (
+            "more figures than there are"
+            if self.figures > asked * count_figures(len(self.interfaces))
+            else ""
+        )
+
+    def expect(
+        self, seconds: float = ANSWER, *, reload: bool = False, figures: bool = False
+    ) -> Iterator[Command]:
         """One more answer is due, at most ``seconds`` after the one before it."""
-        self.owed.append(Owed(seconds, reload))
+        self.owed.append(Owed(seconds, reload, figures))
         if len(self.owed) == 1:
             yield self._arm()
 
     def send(self, view: View, seconds: float = ANSWER, *, reload: bool = False) -> Iterator[Command]:
         """Sends a view; the answer is due when it is in effect."""
         yield SendView(self.number, view)
-        yield from self.expect(seconds, reload=reload)
+        yield from self.expect(seconds, reload=reload, figures=view.figures)
 
     def unsent(self) -> Iterator[Command]:
         """The last view could not be sent, so no answer to it is due."""
@@ -87,7 +115,8 @@ class WorkerRecord:
 
     def answered(self) -> Command:
         """An answer came."""
-        self.owed.popleft()
+        if self.owed.popleft().figures:
+            self.figures = 0
         self.late = False
         return self._arm() if self.owed else Disarm(Wait.ANSWER, self.number)
 

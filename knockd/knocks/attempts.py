@@ -123,3 +123,7 @@ class Attempts(Generic[V]):
     def items(self) -> Iterator[tuple[bytes, V]]:
         """Every entry, the older generation first."""
         return chain(self._old.items(), self._young.items())
+
+    def newest(self) -> Iterator[tuple[bytes, V]]:
+        """Every entry, the youngest first."""
+        return chain(reversed(self._young.items()), reversed(self._old.items()))

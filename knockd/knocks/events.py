@@ -83,4 +83,13 @@ class Attempt(NamedTuple):
     since: float
 
 
+class Underway(NamedTuple):
+    """An attempt that is under way, and the seconds until it ends, rounded up."""
+
+    door: int
+    source: bytes
+    stage: int
+    left: int
+
+
 Event = Stage | Opened | Spoiled | Expired | Guarded | Ignored

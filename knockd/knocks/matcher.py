@@ -40,8 +40,9 @@ from math import ceil
 from knockd.knocks.attempts import Attempts
 from knockd.knocks.batch import LEAST, Batch
 from knockd.knocks.bulk import Bulk, split
-from knockd.knocks.events import Attempt, Event, Expired, Guarded, Ignored, Opened, Spoiled, Stage
+from knockd.knocks.events import Attempt, Event, Expired, Guarded, Ignored, Opened, Spoiled, Stage, Underway
 from knockd.knocks.port_table import PortRole, PortTable, Tag
+from knockd.knocks.tally import Tally, find_foremost
 from knockd.knocks.touches import UNTOLD, Stages, Touch, find_reason, touch_again, without_ports
 from knockd.knocks.watch import Watch
 from knockd.token_bucket import TokenBucket
@@ -95,6 +96,7 @@ class Matcher:
         self._ignored: Attempts[Touch] = Attempts(max_attempts // 4)
         self._cooling: Attempts[float] = Attempts(max_attempts // 4)
         self._told: Attempts[float] = Attempts(MAX_TOLD)
+        self.tally = Tally()
         self.set_watches(watches, 0.0)
 
     def set_watches(self, watches: Iterable[Watch], now: float) -> None:
@@ -151,6 +153,7 @@ class Matcher:
             for role, alone in begins:
                 key = source + role.tag
                 if alone:
+                    self.tally.begun += 1
                     self._report(Stage(role.door, source, 1), events)
                 else:
                     self._first.pop(key)  # the younger one stays
@@ -205,14 +208,33 @@ class Matcher:
             if entries := bulk.between(start, end):
                 self._strangers.held += len(entries)
                 if bulk.role.first:
+                    self.tally.begun += len(entries)
                     self._first.add(bulk.role.tag, entries)
                     self._expect_expiry(next(iter(entries.values())) + bulk.role.timeout)
                 else:
+                    self.tally.guarded += len(entries)
                     _, protocol, port, _ = bulk.group.head
                     ports = (protocol << 16 | port,)
                     touches: dict[bytes, Touch] = {key: (now, ports, ()) for key, now in entries.items()}
                     self._ignored.add(bulk.role.tag, touches)
         return end
+
+    def count_attempts(self) -> int:
+        """How many attempts there are; some may be over."""
+        return len(self._first) + len(self._advanced)
+
+    def find_attempts(self, now: float, most: int) -> list[Underway]:
+        """Up to ``most`` attempts that are under way, the foremost of the youngest first."""
+        limits = self._ports.timeouts
+        return [
+            Underway(
+                self._ports.door(key[-2:]),
+                key[:-2],
+                stage,
+                max(1, ceil(round(since + limits[key[-2:]] - self._slack - now, 3))),
+            )
+            for key, stage, since in find_foremost(self._first, self._advanced, limits, now, most)
+        ]
 
     def export_attempts(self) -> Iterator[Attempt]:
         """All attempts and ignored sources."""
@@ -309,6 +331,7 @@ class Matcher:
         if foremost == role.last:
             return foremost
         if not foremost:
+            self.tally.spoiled += 1
             self._report(Spoiled(role.door, key[:-2], alive[0][0]), events)
         elif foremost > alive[0][0]:
             self._report(Stage(role.door, key[:-2], foremost), events)
@@ -346,6 +369,7 @@ class Matcher:
         stage = next((stage for stage, start in attempts if start + role.timeout >= now), 0)
         if attempts and not stage:
             self._report_expired(key, attempts[0][0], events)
+        self.tally.guarded += 1
         self._report(Guarded(role.door, key[:-2], stage, port), events)
 
     def _tell_ignored(self, key: bytes, role: PortRole, now: float, events: list[Event]) -> None:
@@ -357,6 +381,7 @@ class Matcher:
             self._told.put(key, until)
             # Rounded first: what is added and subtracted again leaves a trace, which is no second.
             left = ceil(round(until - now - (0.0 if opened else self._slack), 3))
+            self.tally.ignored += 1
             self._report(Ignored(role.door, key[:-2], opened, max(1, left)), events)
 
     def _is_cooling(self, key: bytes, now: float) -> bool:
@@ -391,6 +416,7 @@ class Matcher:
             self._next_expiry = deadline
 
     def _report_expired(self, key: bytes, stage: int, events: list[Event]) -> None:
+        self.tally.expired += 1
         self._report(Expired(self._ports.door(key[-2:]), key[:-2], stage), events)
 
     def _report(self, event: Stage | Spoiled | Expired | Guarded | Ignored, events: list[Event]) -> None:

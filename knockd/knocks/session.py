@@ -13,10 +13,11 @@ from typing import NamedTuple
 from knockd.knocks.addresses import find_impossible
 from knockd.knocks.batch import Batch, read_batch
 from knockd.knocks.decode import decoder_for
-from knockd.knocks.events import Attempt, Event
+from knockd.knocks.events import Attempt, Event, Underway
 from knockd.knocks.matcher import MAX_ATTEMPTS, UNLIMITED, Matcher
 from knockd.knocks.sightings import Sightings
 from knockd.knocks.stamps import Passed, stamp, times
+from knockd.knocks.tally import Tally
 from knockd.knocks.watch import Watch
 from knockd.token_bucket import TokenBucket
 
@@ -140,6 +141,19 @@ class Session:
         judged = origin.passed.places(frames.records)
         rest = batch.without({*range(batch.size)} - judged)
         self._sightings.find_duplicates(origin.interface, rest, frames.records)
+
+    @property
+    def tally(self) -> Tally:
+        """How many events there were since the start, also those that were held back."""
+        return self._matcher.tally
+
+    def count_attempts(self) -> int:
+        """How many attempts are under way."""
+        return self._matcher.count_attempts()
+
+    def find_attempts(self, now: float, most: int) -> list[Underway]:
+        """Up to ``most`` of them, the foremost of the youngest first."""
+        return self._matcher.find_attempts(now, most)
 
     def export_attempts(self) -> Iterator[Attempt]:
         """All that is remembered of sources, for the packet process that takes over."""

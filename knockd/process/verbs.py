@@ -14,7 +14,9 @@ from collections.abc import Iterator, Mapping
 from enum import Enum
 from typing import Any, NamedTuple
 
-from knockd.knocks.events import Expired, Guarded, Ignored, Spoiled, Stage
+from knockd.knocks.events import Expired, Guarded, Ignored, Spoiled, Stage, Underway
+from knockd.process.figures import Counted, Totals
+from knockd_bpf.instruction import MAX_INSTRUCTIONS
 from knockd_conf.model import MAX_STEPS
 
 MAX_TEXT = 4_096
@@ -117,6 +119,9 @@ Message = (
     | Pong
     | Lost
     | Ignored
+    | Counted
+    | Underway
+    | Totals
 )
 
 
@@ -154,6 +159,9 @@ VERBS = (
     Verb(13, "PONG", Pong, When.UP),
     Verb(14, "LOST", Lost, When.ANY),
     Verb(15, "IGNORED", Ignored, When.UP, limited=True),
+    Verb(16, "COUNTED", Counted, When.UP),
+    Verb(17, "UNDERWAY", Underway, When.UP),
+    Verb(18, "TOTALS", Totals, When.UP),
 )
 
 
@@ -178,6 +186,17 @@ FIELDS: Mapping[str, Field] = {
     "stamp": Field("Q", "the kernel's stamp of the packet, microseconds since the epoch"),
     "lines": Field("Q", "number of events left out", 1),
     "frames": Field("Q", "number of frames dropped since the last message", 1),
+    "link_type": Field("H", "the link type's number (LINKTYPE)"),
+    "received": Field("Q", "number of frames that the filter let through"),
+    "missed": Field("Q", "number of those that the kernel dropped, as the ring was full"),
+    "instructions": Field("H", "length of the filter; 0: libpcap has made it", 0, MAX_INSTRUCTIONS),
+    "most_executed": Field("H", "instructions that one packet can cost", 0, MAX_INSTRUCTIONS),
+    "attempts": Field("I", "number of attempts under way"),
+    "begun": Field("Q", "number of attempts"),
+    "guarded": Field("Q", "number of touches of guard ports"),
+    "spoiled": Field("Q", "number of attempts that a packet ended"),
+    "expired": Field("Q", "number of attempts that grew too old"),
+    "ignored": Field("Q", "number of knocks that were begun by ignored sources"),
     "millionths": Field("I", "millionths of all ports that pass and should not", 0, 1_000_000),
     "pooled": Field(_FLAG, "doors are not told apart by address"),
     "kib": Field("Q", "KiB of the ring"),

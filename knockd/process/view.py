@@ -22,15 +22,16 @@ class View:
 
     ``addresses``: packed addresses of all interfaces by name; empty: they stay. ``watches``: all of
     them, with their guards; None: they stay. ``own``: all addresses of this host; None: they stay. ``begin``:
-    all has been heard of the packet process before, whose place this one takes. The
-    packet process answers every view with PONG as soon as it is in effect; one with nothing in it only
-    asks for that answer.
+    all has been heard of the packet process before, whose place this one takes. ``figures``: the packet
+    process says how it is (``figures``) before it answers. It answers every view with PONG as soon as it is
+    in effect; one with nothing in it only asks for that answer.
     """
 
     addresses: Mapping[str, frozenset[bytes]] = field(default_factory=dict)
     watches: tuple[Watch, ...] | None = None
     own: frozenset[bytes] | None = None
     begin: bool = False
+    figures: bool = False
 
     def encode(self) -> bytes:
         """The view as it goes over the link: a line of JSON, then all steps and guards as numbers."""
@@ -38,20 +39,21 @@ class View:
         ports: list[int] = []
         watches = None if self.watches is None else [_pack_watch(watch, ports) for watch in self.watches]
         own = None if self.own is None else _pack_addresses(self.own)
-        head = json.dumps([addresses, watches, own, self.begin], separators=(",", ":")).encode()
+        head = json.dumps([addresses, watches, own, self.begin, self.figures], separators=(",", ":")).encode()
         return head + b"\n" + b"".join([number.to_bytes(_BYTES, "big") for number in ports])
 
     @staticmethod
     def decode(data: bytes) -> View:
         """Reads what ``encode`` wrote."""
         head, _, packed = data.partition(b"\n")
-        addresses, watches, own, begin = json.loads(head)
+        addresses, watches, own, begin, figures = json.loads(head)
         ports = (int.from_bytes(packed[at : at + _BYTES], "big") for at in range(0, len(packed), _BYTES))
         return View(
             {name: _addresses(packed) for name, packed in addresses.items()},
             None if watches is None else tuple(_watch(ports, *values) for values in watches),
             None if own is None else _addresses(own),
             begin,
+            figures,
         )
 
 

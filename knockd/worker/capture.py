@@ -103,8 +103,10 @@ class Capture:
         """The descriptor to poll."""
         return int(self._reader.getfd())
 
-    def attach(self, program: bytes, text: Callable[[], str]) -> None:
+    def attach(self, program: bytes, text: Callable[[], str]) -> bool:
         """Lets the kernel run ``program`` (struct sock_filter array); ``text`` gives the same for libpcap.
+
+        Returns False where that made a program of its own.
 
         During a change the kernel charges the old filter and the new one (net.core.optmem_max).
         Where both do not fit, the shortest of all takes the old one's place first: for some
@@ -117,7 +119,7 @@ class Capture:
         except OSError as refused:
             if refused.errno != errno.ENOMEM:
                 self._filter_with_libpcap(text(), refused)
-                return
+                return False
             try:
                 self._set_filter(_EVERYTHING)
                 self._set_filter(program)
@@ -125,6 +127,7 @@ class Capture:
                 count = len(program) // SOCK_FILTER_SIZE
                 message = f"{self.interface}: the kernel has no room for a filter of {count} instructions"
                 raise FilterTooLongError(message) from again
+        return True
 
     def attach_source(self, address: str) -> None:
         """Lets libpcap show what comes from an IP address and nothing else, in a VLAN or not.
@@ -177,9 +180,13 @@ class Capture:
                     return high - low
         return 0
 
-    def drops(self) -> int:
-        """Frames that the kernel dropped since the capture was opened because the ring was full."""
-        return int(self._reader.stats()[1])
+    def counts(self) -> tuple[int, int]:
+        """Frames that passed the filter since the capture was opened, and those that had no room in the ring.
+
+        libpcap counts both with 32 bits.
+        """
+        received, dropped, _ = self._reader.stats()
+        return int(received), int(dropped)
 
     def close(self) -> None:
         """Closes the capture."""

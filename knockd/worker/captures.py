@@ -16,6 +16,7 @@ from knockd.knocks.decode import decoder_for
 from knockd.knocks.prefilter import Prefilter, prefilter
 from knockd.knocks.stamps import Passed
 from knockd.knocks.watch import Watch
+from knockd.process.figures import Counted
 from knockd.process.handover import MOST_STAMPS
 from knockd.process.verbs import Dropped, Lost, SmallRing, Widened
 from knockd.worker.capture import (
@@ -30,6 +31,7 @@ from knockd.worker.capture import (
 from knockd.worker.setup import Setup
 from knockd_bpf.fit import SMALLEST_LIMIT, Addresses
 from knockd_bpf.instruction import MAX_INSTRUCTIONS
+from knockd_bpf.longest import find_longest
 
 Make = Callable[[frozenset[bytes], int, int], Prefilter]
 """Makes a filter: (the interface's packed addresses, link type, most instructions)."""
@@ -37,6 +39,9 @@ Make = Callable[[frozenset[bytes], int, int], Prefilter]
 
 LATEST = 16
 """Batches of an interface whose stamps are remembered."""
+
+_COUNTS = 1 << 32
+"""libpcap's counts begin again at 0 then (struct pcap_stat, pcap/pcap.h)."""
 
 
 class UnknownLinkTypeError(CaptureError):
@@ -64,7 +69,11 @@ class WatchedInterface:
         """The records of the latest batches."""
         self._limit = MAX_INSTRUCTIONS
         self._width = self._reported = (0, Addresses.EXACT)
-        self._drops = 0
+        self._cost = (0, 0)
+        self._told = 0
+        self._counts = (0, 0)
+        """As libpcap has them."""
+        self._received = self._missed = 0
 
     def stamps(self) -> list[int]:
         """The kernel's stamps of the latest frames, in the order of the ring."""
@@ -77,12 +86,13 @@ class WatchedInterface:
             made = make(self.local, self.capture.linktype, self._limit)
             program = made.fitted.program
             try:
-                self.capture.attach(program.pack(), made.text)
+                ours = self.capture.attach(program.pack(), made.text)
             except FilterTooLongError:
                 if len(program) <= SMALLEST_LIMIT:
                     raise
                 self._limit = max(SMALLEST_LIMIT, len(program) * 7 // 8)
             else:
+                self._cost = (len(program), find_longest(program.instructions)) if ours else (0, 0)
                 self._width = (round(made.fitted.widened * 1e6), made.fitted.addresses)
                 return
 
@@ -96,8 +106,21 @@ class WatchedInterface:
 
     def dropped(self) -> Dropped | None:
         """How many frames the kernel dropped since the last call; None when there were none."""
-        before, self._drops = self._drops, self.capture.drops()
-        return Dropped(self.number, self._drops - before) if self._drops > before else None
+        self._count()
+        before, self._told = self._told, self._missed
+        return Dropped(self.number, self._told - before) if self._told > before else None
+
+    def counted(self) -> Counted:
+        """What has come since the capture was opened, and what the filter costs."""
+        self._count()
+        return Counted(self.number, self.capture.linktype, self._received, self._missed, *self._cost)
+
+    def _count(self) -> None:
+        """Adds what libpcap has counted since the last call."""
+        before, self._counts = self._counts, self.capture.counts()
+        received, missed = ((now - then) % _COUNTS for now, then in zip(self._counts, before, strict=True))
+        self._received += received
+        self._missed += missed
 
     def small_ring(self, wanted: int) -> SmallRing | None:
         """The size of a ring smaller than ``wanted`` KiB; None when it is not."""
@@ -182,6 +205,11 @@ class Captures:
                 yield widened
             if rings and (small := watched.small_ring(self._setup.buffer)) is not None:
                 yield small
+
+    def counted(self) -> Iterator[Counted]:
+        """What every interface has brought since its capture was opened."""
+        for watched in self.by_descriptor.values():
+            yield watched.counted()
 
     def drops(self) -> Iterator[Dropped]:
         """Every interface of which the kernel dropped frames since the last call."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import select
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -20,6 +20,7 @@ from knockd.knocks.batch import RECORD
 from knockd.knocks.events import Opened
 from knockd.knocks.session import Frames, Origin, Session
 from knockd.knocks.stamps import passed_over, stamp
+from knockd.process.figures import MOST_UNDERWAY, Figure, Totals
 from knockd.process.link import MAX_MESSAGE
 from knockd.process.privileges import PrivilegeError
 from knockd.process.verbs import Failed, MalformedError, Packet
@@ -82,6 +83,7 @@ class Worker:
         self._captures = Captures(setup, loopbacks)
         self._outbox = Outbox(ends.link)
         self._next_drops: float | None = None
+        self._figures_asked = False
         self._settled: float | None = None
         """When what the packet process before has judged can be forgotten."""
 
@@ -156,6 +158,10 @@ class Worker:
                 self._captures.forget_passed()
             for event in self._session.expire_attempts(now, drained=drained):
                 self._outbox.send_event(event)
+            if self._figures_asked:
+                self._figures_asked = False
+                for one in self._find_figures(now):
+                    self._outbox.try_send(one)
             self._outbox.flush(self._session.take_held())
             if ready and self._next_drops is None:
                 self._next_drops = now + DROPS_EVERY
@@ -163,6 +169,20 @@ class Worker:
                 self._next_drops = None
                 for figure in self._captures.drops():
                     self._outbox.try_send(figure)
+
+    def _find_figures(self, now: float, most: int = MOST_UNDERWAY) -> Iterator[Figure]:
+        """How things are, with up to ``most`` attempts."""
+        yield from self._captures.counted()
+        yield from self._session.find_attempts(now, most)
+        tally = self._session.tally
+        yield Totals(
+            self._session.count_attempts(),
+            tally.begun,
+            tally.guarded,
+            tally.spoiled,
+            tally.expired,
+            tally.ignored,
+        )
 
     def _timeout(self) -> int | None:
         """Milliseconds until something has to be done without a packet; None: nothing."""
@@ -216,6 +236,8 @@ class Worker:
                     pass
         for figure in self._captures.drops():
             self._outbox.send_or_wait(figure)
+        for one in self._find_figures(now, most=0):  # the last ones
+            self._outbox.send_or_wait(one)
         self._outbox.send_all(self._session.take_held())
         stamps = {one.capture.interface: one.stamps() for one in self._captures.by_descriptor.values()}
         send_handover(self._ends.after, stamps, self._session.export_attempts())
@@ -262,6 +284,9 @@ class Worker:
         if view.begin and self._inheritance is not None:
             self._inheritance.begun = True
             view = replace(view, begin=False)
+        if view.figures:
+            self._figures_asked = True
+            view = replace(view, figures=False)
         if view == View():
             return True  # the keeper asks whether we are well
         self._addresses = view.addresses or self._addresses

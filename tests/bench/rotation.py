@@ -49,7 +49,7 @@ def play(on: Stage, pcap: Path, swap: Callable[[Capture, Prefilter], None]) -> L
         replay = Replay(on.client, pcap, rate=RATE)
         read, swaps = _read(capture, filters, swap, replay)
         sent = replay.wait()
-        return Lost(sent.packets - read, capture.drops(), swaps)
+        return Lost(sent.packets - read, capture.counts()[1], swaps)
     finally:
         capture.close()
 

@@ -58,6 +58,7 @@ views = st.builds(
     View,
     st.dictionaries(st.text(max_size=15), st.frozensets(addresses, max_size=4), max_size=4),
     st.none() | st.lists(watches, max_size=4).map(tuple),
+    figures=st.booleans(),
 )
 
 

@@ -26,7 +26,8 @@ class FakeCapture:
         self.batches = list(batches)
         self.linktype = DLT_EN10MB
         self.room = 4_096
-        self.dropped = 0
+        self.received = self.dropped = 0
+        self.takes_programs = True
         self.ring_size = 1 << 30
         self.stamp = 0.0
         self.filters: list[bytes] = []
@@ -42,11 +43,12 @@ class FakeCapture:
         """Whether it has been closed."""
         return not self._ends
 
-    def attach(self, program: bytes, _: Callable[[], str]) -> None:
-        """Takes a filter, if there is room for it."""
+    def attach(self, program: bytes, _: Callable[[], str]) -> bool:
+        """Takes a filter, if there is room for it; whether as it is."""
         if len(program) > 8 * self.room:
             raise FilterTooLongError(f"{self.interface}: no room")
         self.filters.append(program)
+        return self.takes_programs
 
     def read(self, _: int) -> tuple[bytes, bytes]:
         """The next batch, all of its frames stamped with ``stamp`` (seconds since the epoch)."""
@@ -67,9 +69,9 @@ class FakeCapture:
         """Bytes of the ring."""
         return self.ring_size
 
-    def drops(self) -> int:
-        """Frames dropped since it was opened."""
-        return self.dropped
+    def counts(self) -> tuple[int, int]:
+        """Frames received and dropped since it was opened."""
+        return self.received, self.dropped
 
     def close(self) -> None:
         """Closes it."""

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from unittest.mock import patch
 
+from knockd.process.figures import Figure
 from knockd.process.link import handover_pair, pair
 from knockd.process.privileges import User
 from knockd.process.verbs import MAX_EVENT, Message, decode
@@ -106,14 +107,16 @@ class World:
         assert isinstance(found, FakeCapture)
         return found
 
-    def said(self) -> list[Message]:
-        """What the packet process has said."""
-        found = []
+    def said(self, *, figures: bool = False) -> list[Message]:
+        """What the packet process has said: all but its figures, which it says at its end, too."""
+        found: list[Message] = []
         while True:
             try:
-                found.append(decode(self.ours.recv(MAX_EVENT), 9, 9))
+                message = decode(self.ours.recv(MAX_EVENT), 9, 9)
             except BlockingIOError:
                 return found
+            if figures or not isinstance(message, Figure):
+                found.append(message)
 
     def pass_time(self, seconds: float) -> Act:
         """Something to do: time passes."""

@@ -13,11 +13,13 @@ import pytest
 
 from knockd.keeper import supervisor
 from knockd.keeper.back_off import STEADY
+from knockd.keeper.figures import Figures
 from knockd.keeper.settings import Loaded, Settings
 from knockd.keeper.worker_life import BACK_OFF
 from knockd.keeper.worker_record import ANSWER
 from knockd.keeper.worker_setup import setup_of
 from knockd.knocks.events import Spoiled
+from knockd.process.figures import Counted, Totals
 from knockd.process.fork import fork_child
 from knockd.process.privileges import User
 from knockd.process.verbs import Failed, HeldBack, Lost, Opening, encode
@@ -468,3 +470,32 @@ def test_stop() -> None:
     assert workers.loop.readers == {}
     for end in workers.ends:
         end.close()
+
+
+def test_figures(up: LinkedWorkers) -> None:
+    """The packet process is asked for whoever asks, and what it says is added up."""
+    answers: list[Figures] = []
+    up.supervisor.desk.ask(answers.append)
+    assert up.views(0) == [View(figures=True)]
+    up.say(0, Counted(0, 1, 9, 2, 40, 12), Totals(3, 4, 0, 0, 0, 0), PONG)
+    up.loop.turn()
+    assert answers == [Figures({"eth0": Counted(0, 1, 9, 2, 40, 12)}, (), 3)]
+    assert up.supervisor.desk.book.received == {"eth0": 9}
+
+
+def test_figures_of_nobody(workers: LinkedWorkers) -> None:
+    """Where no packet process captures there are none."""
+    answers: list[Figures] = []
+    workers.supervisor.desk.ask(answers.append)
+    workers.loop.turn()
+    assert answers == [Figures()]
+
+
+def test_who_listens(up: LinkedWorkers) -> None:
+    """The packet process that captures is known by its pid, and all are counted."""
+    assert up.supervisor.pid == NO_PID
+    up.change_captures()
+    assert up.supervisor.starts == 2
+    up.take_over(1)
+    up.end(1)
+    assert up.supervisor.pid is None

@@ -8,6 +8,7 @@ import socket
 
 from knockd.keeper import worker_process
 from knockd.keeper.worker_process import start_worker
+from knockd.process.figures import Totals
 from knockd.process.link import pair
 from knockd.process.verbs import MAX_EVENT, Lost, Pong, Ready, decode
 from knockd.process.view import View
@@ -37,6 +38,7 @@ def test_hand_over() -> None:
             assert isinstance(decode(one.link.recv(MAX_EVENT), 1, 1), Lost)
             assert isinstance(decode(one.link.recv(MAX_EVENT), 1, 1), Ready)
         first.link.shutdown(socket.SHUT_WR)
+        assert decode(first.link.recv(MAX_EVENT), 1, 1) == Totals(0, 0, 0, 0, 0, 0)
         assert first.link.recv(MAX_EVENT) == b""
         second.link.send(View(begin=True).encode())
         assert decode(second.link.recv(MAX_EVENT), 1, 1) == Pong()

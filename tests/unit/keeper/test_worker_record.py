@@ -5,12 +5,14 @@ from __future__ import annotations
 from knockd.keeper.worker_events import Arm, Disarm, SendView, Wait
 from knockd.keeper.worker_record import ANSWER, WorkerRecord
 from knockd.knocks.events import Stage
+from knockd.process.figures import Counted, count_figures
 from knockd.process.verbs import HeldBack, Lost, Pong, When
 from knockd.process.view import View
 from knockd.token_bucket import BURST, RATE
 from tests.support.doubles.played import ALICE
 
 STAGE = Stage(0, ALICE, 1)
+COUNTED = Counted(0, 1, 9, 0, 40, 12)
 
 
 def record() -> WorkerRecord:
@@ -78,3 +80,28 @@ def test_lost_once() -> None:
     worker.lost.add(1)
     assert worker.why_malformed(Lost(0, False, "x"), When.STARTING, 1.0) == ""
     assert worker.why_malformed(Lost(1, False, "x"), When.UP, 1.0) == "LOST twice"
+
+
+def test_figures_that_are_asked_for() -> None:
+    """Figures are said to whoever asks, so many for each question, and none behind the answer."""
+    worker = record()
+    assert worker.why_malformed(COUNTED, When.UP, 1.0) == "COUNTED that nobody asked for"
+    list(worker.send(View(figures=True)))
+    worker.answered()
+    list(worker.send(View(figures=True)))
+    said = [worker.why_malformed(COUNTED, When.UP, 1.0) for _ in range(count_figures(2) + 1)]
+    assert said == [*[""] * count_figures(2), "more figures than there are"]
+    worker.answered()
+    assert worker.why_malformed(COUNTED, When.UP, 1.0) == "COUNTED that nobody asked for"
+
+
+def test_asked() -> None:
+    """It is asked until it has answered; other answers are none to that."""
+    worker = record()
+    list(worker.send(View()))
+    before = worker.is_asked
+    list(worker.send(View(figures=True)))
+    worker.answered()
+    meanwhile = worker.is_asked
+    worker.answered()
+    assert [before, meanwhile, worker.is_asked] == [False, True, False]

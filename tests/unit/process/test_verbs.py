@@ -8,8 +8,9 @@ from typing import get_args
 
 import pytest
 
-from knockd.knocks.events import Expired, Guarded, Ignored, Spoiled, Stage
+from knockd.knocks.events import Expired, Guarded, Ignored, Spoiled, Stage, Underway
 from knockd.process import verbs
+from knockd.process.figures import Counted, Totals
 from knockd.process.verbs import (
     FIELDS,
     MAX_EVENT,
@@ -58,6 +59,9 @@ MESSAGES: list[Message] = [
     Lost(1, hopeless=True, reason="eth1: link type 1 is none that knockd can read"),
     Lost(0, hopeless=False, reason="eth0: The interface went down"),
     Failed(69, "eth9: there is no such interface"),
+    Counted(1, 276, MOST, 0, 4_096, 17),
+    Underway(2, ALICE6, 31, 1),
+    Totals(2**32 - 1, MOST, 0, 1, 2, 3),
     Packet("tcp: 192.0.2.1:1 \u2192 10.0.0.1:7000"),
 ]
 

@@ -29,6 +29,7 @@ VIEWS = {
     "watches": View(watches=(Watch(7, (Step(1), Step(65_535, Protocol.UDP))), FULL)),
     "no watches": View(watches=()),
     "long run": View(watches=(Watch(0, (Step(9),), guards=tuple(map(Step, range(10, 610)))),)),
+    "figures": View(figures=True),
     "odd name": View({'eth"\\0\udcff': frozenset({OURS})}),
 }
 

@@ -196,7 +196,7 @@ def test_a_kernel_without_filters_at_first(opened: Open, monkeypatch: pytest.Mon
 def test_attach(reader: Reader, attached: list[bytes], opened: Open) -> None:
     """The kernel gets the program, libpcap no text."""
     capture = opened()
-    capture.attach(PROGRAM, lambda: "tcp")
+    assert capture.attach(PROGRAM, lambda: "tcp")
     assert attached[1:] == [PROGRAM]
     assert reader.filter == ""
 
@@ -238,7 +238,7 @@ def test_no_room_at_all(monkeypatch: pytest.MonkeyPatch, opened: Open) -> None:
 def test_a_kernel_without_filters(reader: Reader, monkeypatch: pytest.MonkeyPatch, opened: Open) -> None:
     """Where the kernel knows no filters libpcap gets the same one as text."""
     Kernel(monkeypatch, NO_SUCH_OPTION)
-    opened().attach(PROGRAM, lambda: "tcp port 7")
+    assert not opened().attach(PROGRAM, lambda: "tcp port 7")
     assert reader.filter == "tcp port 7"
 
 
@@ -267,9 +267,9 @@ def test_read_when_it_went_down(reader: Reader, opened: Open) -> None:
 
 
 @pytest.mark.usefixtures("attached")
-def test_drops(opened: Open) -> None:
-    """Drops are those for want of room in the ring."""
-    assert opened().drops() == 7
+def test_counts(opened: Open) -> None:
+    """Frames that passed the filter are counted, and those of them that found no room in the ring."""
+    assert opened().counts() == (100, 7)
 
 
 @pytest.mark.usefixtures("attached")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from knockd.knocks.prefilter import prefilter
+from knockd.process.figures import Counted
 from knockd.process.verbs import Dropped, Lost, SmallRing, Widened
 from knockd.worker import captures as module
 from knockd.worker.capture import (
@@ -18,6 +19,7 @@ from knockd.worker.capture import (
 )
 from knockd.worker.captures import Captures
 from knockd.worker.setup import Setup
+from knockd_bpf.longest import find_longest
 from knockd_bpf.wire import DLT_EN10MB
 from tests.support.doubles.captures import FakeCapture
 from tests.support.doubles.played import LOCAL, door, watched
@@ -213,3 +215,38 @@ def test_drops(system: System) -> None:
     eth1.dropped = 9
     assert list(made.drops()) == [Dropped(1, 2)]
     assert list(made.drops()) == []
+
+
+def test_counted(system: System) -> None:
+    """What an interface has brought is counted from the opening of its capture, whoever looks meanwhile."""
+    eth0 = FakeCapture("eth0")
+    system["eth0"] = eth0
+    made, _ = opened("eth0")
+    program = prefilter(WATCHES, LOCAL, DLT_EN10MB).fitted.program
+    cost = len(program), find_longest(program.instructions)
+    eth0.received, eth0.dropped = 9, 7
+    assert list(made.counted()) == [Counted(0, DLT_EN10MB, 9, 7, *cost)]
+    assert list(made.drops()) == [Dropped(0, 7)]
+    eth0.received, eth0.dropped = 12, 8
+    assert list(made.drops()) == [Dropped(0, 1)]
+    assert list(made.counted()) == [Counted(0, DLT_EN10MB, 12, 8, *cost)]
+
+
+def test_counts_begin_again(system: System) -> None:
+    """libpcap's counts have 32 bits, ours go on."""
+    eth0 = FakeCapture("eth0")
+    system["eth0"] = eth0
+    made, _ = opened("eth0")
+    eth0.received = 2**32 - 1
+    assert [one.received for one in made.counted()] == [2**32 - 1]
+    eth0.received = 4
+    assert [one.received for one in made.counted()] == [2**32 + 4]
+
+
+def test_cost_of_a_filter_that_is_not_ours(system: System) -> None:
+    """What libpcap makes of the text of a filter nobody has seen."""
+    eth0 = FakeCapture("eth0")
+    eth0.takes_programs = False
+    system["eth0"] = eth0
+    made, _ = opened("eth0")
+    assert list(made.counted()) == [Counted(0, DLT_EN10MB, 0, 0, 0, 0)]

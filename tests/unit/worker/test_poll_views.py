@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from knockd.knocks.events import Stage
+from knockd.knocks.events import Stage, Underway
+from knockd.process.figures import MOST_UNDERWAY, Counted, Figure, Totals
 from knockd.process.verbs import Opening, Pong, Ready
 from knockd.process.view import View
 from tests.support.doubles.captures import Act
@@ -73,3 +74,49 @@ def test_new_addresses_of_this_host(world: World) -> None:
 
     world.run(send(View(own=LOCAL)), [], send(View(watches=VIEW.watches)), [], [knock(7, "10.0.0.1")])
     assert [one for one in world.said() if isinstance(one, Stage)] == []
+
+
+# Figures.
+
+
+def figures(world: World) -> list[Figure]:
+    """What the packet process has said of itself before its end."""
+    said = world.said(figures=True)
+    return [one for one in said[: said.index(PONG)] if isinstance(one, Figure)]
+
+
+PONG = Pong()
+
+
+def test_figures(world: World) -> None:
+    """Whoever asks is told of each interface, of attempts and of all that was counted, then answered."""
+
+    def ask() -> None:
+        world.eth0.received, world.eth0.dropped = 9, 2
+        world.ours.send(View(figures=True).encode())
+
+    world.run([knock(7)], ask, [])
+    told = figures(world)
+    assert [type(one) for one in told] == [Counted, Underway, Totals]
+    assert isinstance(told[0], Counted)
+    assert told[0][:4] == (0, DLT_EN10MB, 9, 2)
+    assert told[1:] == [Underway(0, ALICE, 1, 25), Totals(1, 1, 0, 0, 0, 0)]
+
+
+def test_most_attempts(world: World) -> None:
+    """However many attempts there are, so many are named, and all are counted."""
+
+    def ask() -> None:
+        world.ours.send(View(figures=True).encode())
+
+    world.run([knock(7, f"192.0.2.{n}") for n in range(1, 31)], ask, [])
+    told = figures(world)
+    assert sum(isinstance(one, Underway) for one in told) == MOST_UNDERWAY
+    assert told[-1] == Totals(30, 30, 0, 0, 0, 0)
+
+
+def test_unasked(world: World) -> None:
+    """Nobody who does not ask is told anything before the end, when counts are said and no attempts."""
+    world.run([knock(7)])
+    told = [one for one in world.said(figures=True) if not isinstance(one, Counted)]
+    assert told == [Ready(""), Stage(0, ALICE, 1), Totals(1, 1, 0, 0, 0, 0)]
