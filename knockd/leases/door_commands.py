@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import NamedTuple
 
 from knockd.leases.commands import MAX_COMMAND, environment, expand
-from knockd.leases.obstacles import find_obstacle
+from knockd.leases.obstacles import find_obstacle, find_obstacle_of
 from knockd.leases.required_rights import RequiredRights
 from knockd.leases.runner import CommandLine, Result, Runner, inherited, search_path
 from knockd.leases.survivors import LEASE, mark
@@ -30,11 +31,19 @@ START_FAILED = "its start command failed"
 """Why an opening is none after all."""
 
 
+class Preview(NamedTuple):
+    """What an opening would run, each command with why it cannot be; ``obstacle``: why it is refused."""
+
+    start: tuple[CommandLine, str | None] | None
+    stop: tuple[CommandLine, str | None] | None
+    obstacle: str | None
+
+
 class DoorCommands:
     """Runs commands, which have the rights that ``have`` says.
 
     ``handle`` takes the event that a command has ended or was not run, ``refuse`` logs why an opening is not
-    granted.
+    granted, and ``started`` hears of each opening whose start command has worked, after the event.
     """
 
     def __init__(
@@ -45,11 +54,13 @@ class DoorCommands:
         *,
         handle: Callable[[Event], None],
         refuse: Callable[[Knock, str], None],
+        started: Callable[[Knock], None],
         runner: Runner | None = None,
     ) -> None:
         self._log = log
         self._handle = handle
         self._refuse = refuse
+        self._started_well = started
         self.output = CommandOutput.LOG
         """Where commands write whose door does not say so."""
         self.rights = RequiredRights(log, have)
@@ -59,26 +70,40 @@ class DoorCommands:
         """Why the commands of an opening cannot be run; None when nothing is known against it."""
         return find_obstacle(knock, search_path())
 
+    def preview(self, knock: Knock) -> Preview:
+        """What an opening would run. Runs nothing."""
+        start, stop = knock.door.start_for(knock.version), knock.door.stop_for(knock.version)
+        return Preview(
+            None if start is None else self._look_at(Start(start, knock)),
+            None if stop is None else self._look_at(Stop(stop, knock, "")),
+            self.find_obstacle(knock),
+        )
+
+    def _look_at(self, run: Start | Stop) -> tuple[CommandLine, str | None]:
+        return self._command_line(run), find_obstacle_of(_verb(run), run.command, run.knock, search_path())
+
+    def _command_line(self, run: Start | Stop) -> CommandLine:
+        door = run.knock.door
+        return CommandLine(
+            door=(door.name, door.occurrence),
+            slots=door.max_commands,
+            line=expand(run.command, run.knock),
+            environment=partial(_environment_of, run),
+            output=door.command_output or self.output,
+            deadline=STOP_DEADLINE if isinstance(run, Stop) else door.command_deadline,
+            urgent=isinstance(run, Stop),
+        )
+
     def run(self, run: Start | Stop) -> None:
         """Runs a command as soon as its door has a slot free."""
-        knock, door = run.knock, run.knock.door
-        line = expand(run.command, knock)
-        size = len(encoded(line))
+        knock, command = run.knock, self._command_line(run)
+        size = len(encoded(command.line))
         if size > MAX_COMMAND:
             self._log_of(run, "command-too-long", bytes=size, most=MAX_COMMAND, command=run.command)
             if isinstance(run, Start):
                 self._refuse(knock, START_FAILED)
             self._not_run(run)
             return
-        command = CommandLine(
-            door=(door.name, door.occurrence),
-            slots=door.max_commands,
-            line=line,
-            environment=partial(_environment_of, run),
-            output=door.command_output or self.output,
-            deadline=STOP_DEADLINE if isinstance(run, Stop) else door.command_deadline,
-            urgent=isinstance(run, Stop),
-        )
 
         def drop() -> None:
             self._not_run(run)
@@ -86,7 +111,7 @@ class DoorCommands:
 
         taken = self.runner.run(
             command,
-            lambda: self._started(run, line),
+            lambda: self._started(run, command.line),
             lambda result: self._ended(run, command, result),
             drop,
         )
@@ -114,6 +139,8 @@ class DoorCommands:
                 self._refuse(run.knock, START_FAILED)
         if run.lease is not None:
             self._handle(Ended(run.lease, _verb(run), worked))
+        if isinstance(run, Start) and worked:
+            self._started_well(run.knock)
 
     def _not_run(self, run: Start | Stop) -> None:
         if isinstance(run, Stop):

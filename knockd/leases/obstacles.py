@@ -29,7 +29,7 @@ def find_obstacle(knock: Knock, path: str | None) -> str | None:
     door, version = knock.door, knock.version
     start, stop = door.start_for(version), door.stop_for(version)
     for verb, command in (("start", start), ("stop", stop)):
-        reason = None if command is None else _judge(verb, command, knock, path)
+        reason = None if command is None else find_obstacle_of(verb, command, knock, path)
         if reason is not None:
             return reason
     if start is not None and version == 4 and door.stop_command is None and door.stop_command_6:
@@ -37,7 +37,8 @@ def find_obstacle(knock: Knock, path: str | None) -> str | None:
     return None
 
 
-def _judge(verb: str, command: str, knock: Knock, path: str | None) -> str | None:
+def find_obstacle_of(verb: str, command: str, knock: Knock, path: str | None) -> str | None:
+    """Why one command (``start`` or ``stop``) of an opening cannot be run."""
     facts = knock.door.facts_of(command)
     if facts.version not in (None, knock.version):
         return _explain_version(verb, facts, knock)

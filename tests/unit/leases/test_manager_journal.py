@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from knockd.leases.journal import State
 from knockd.leases.journal_file import Found
-from knockd.leases.manager import TRY_AGAIN
+from knockd.leases.noting import TRY_AGAIN
 from tests.support.doubles.lease_manager import PLAIN, PlayedManager, knock, said
 from tests.support.samples.journals import record
 
