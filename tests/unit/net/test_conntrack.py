@@ -31,7 +31,7 @@ class FakeKernel(socket.socket):
         self._answers = list(answers)
         self._queue: list[bytes] = []
 
-    def send(self, data: bytes, *_: object) -> int:
+    def send(self, data: bytes, *_: object) -> int:  # type: ignore[override]
         """Takes a request."""
         self.requests.append(data)
         self._queue += self._answers.pop(0)
