@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from typing import Any
 
 from knockd.leases.journal import Record, State
+from knockd.leases.looks import ask_once, limit_of
 from knockd.leases.values import Knock, Lease, Log, Verb, log_of
 from knockd_conf.model import Door
+from knockd_conf.services import parse_services
 
 MOST_NAMED = 1_024
 """Leases of an earlier run that are named in the log: a line each, and a start with 65,536 is not held up."""
@@ -40,6 +43,16 @@ def lease_of(record: Record, deadline: float, *, same_boot: bool) -> Lease:
     )
 
 
+def find_trial(lease: Lease, now: float) -> dict[str, Any] | None:
+    """What a lease of an earlier run becomes whose time is over; None: its time is not, or it gets none.
+
+    It is asked at once whether it is in use. For all that is known its knocker may have left just now.
+    """
+    if lease.deadline > now or (after := ask_once(lease, now)) is None:
+        return None
+    return {**after, "due": min(now + lease.knock.door.close_when_idle, limit_of(lease))}
+
+
 def log_all_recovered(
     records: Sequence[Record], now: float, *, same_boot: bool, running: Mapping[str, Verb]
 ) -> list[Log]:
@@ -56,7 +69,14 @@ def log_recovered(record: Record, now: float, *, same_boot: bool, running: Verb 
     if running == "start":
         return log_of(record, "recovered-starting", seconds=record.cmd_timeout)
     event = "recovered-unopened" if record.unopened else "recovered"
-    return log_of(record, event, seconds=max(0.0, deadline_of(record, now) - now) if same_boot else 0.0)
+    return log_of(record, event, seconds=_seconds_left(record, now) if same_boot else 0.0)
+
+
+def _seconds_left(record: Record, now: float) -> float:
+    lease = lease_of(record, deadline_of(record, now), same_boot=record.opened <= now)
+    lease.state = record.state
+    trial = find_trial(lease, now)
+    return max(0.0, lease.deadline - now if trial is None else trial["due"] - now)
 
 
 def knock_of(record: Record) -> Knock:
@@ -68,6 +88,9 @@ def knock_of(record: Record) -> Knock:
         record.cmd_timeout,
         record.command_deadline,
         record.max_commands,
+        record.idle,
+        record.service,
+        record.open_max,
     )
     version = 6 if ":" in record.source else 4
     return Knock(door, record.source, version, record.destination, record.interface, record.by)
@@ -75,7 +98,15 @@ def knock_of(record: Record) -> Knock:
 
 @lru_cache(maxsize=64)
 def _door_of(
-    name: str, occurrence: int, stop: str, cmd_timeout: float, command_deadline: float, max_commands: int
+    name: str,
+    occurrence: int,
+    stop: str,
+    cmd_timeout: float,
+    command_deadline: float,
+    max_commands: int,
+    idle: float,
+    service: str,
+    open_max: float,
 ) -> Door:
     """What is known of the door of a lease. Leases of one door share it: there may be 65,536."""
     return Door(
@@ -88,4 +119,7 @@ def _door_of(
         command_deadline=command_deadline,
         max_commands=max_commands,
         occurrence=occurrence,
+        close_when_idle=idle,
+        service=parse_services(service) if idle else (),
+        open_max=open_max,
     )

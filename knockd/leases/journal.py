@@ -19,6 +19,7 @@ from ipaddress import IPv6Address, ip_address
 from math import inf
 from typing import Any, NamedTuple
 
+from knockd_conf.services import parse_services
 from knockd_conf.text import address_text, encoded
 
 VERSION = 2
@@ -90,6 +91,10 @@ class Record(NamedTuple):
     """How it was opened, in words; empty: by a knock, or nobody knows."""
     opened: float = 0.0
     """When the start command ended well, in seconds since boot; 0: it has not, or nobody knows."""
+    idle: float = 0.0
+    """Close_When_Idle: without a connection to a ``service`` it is closed so late, and after ``open_max``."""
+    service: str = ""
+    open_max: float = 0.0
 
 
 _OPTIONAL = Record._field_defaults
@@ -214,7 +219,7 @@ def _is_serial(value: object) -> bool:
 _KINDS = {
     **dict.fromkeys(Record._fields, str),
     **dict.fromkeys(("occurrence", "failures", "max_commands"), int),
-    **dict.fromkeys(("deadline", "cmd_timeout", "command_deadline", "opened"), float),
+    **dict.fromkeys(("deadline", "cmd_timeout", "command_deadline", "opened", "idle", "open_max"), float),
     "unopened": bool,
 }
 _TYPES = list(_KINDS.values())
@@ -229,6 +234,8 @@ _MOST: Sequence[tuple[int, float]] = [
         ("cmd_timeout", MAX_SECONDS),
         ("command_deadline", MAX_SECONDS),
         ("opened", inf),
+        ("idle", MAX_SECONDS),
+        ("open_max", MAX_SECONDS),
     )
 ]
 _ADDRESSES = Record._fields.index("source"), Record._fields.index("destination")
@@ -253,7 +260,18 @@ def _record(value: Mapping[str, Any]) -> Record | None:
     record = Record._make(given)
     if not record.stop or not record.max_commands or _ID.fullmatch(record.id) is None:
         return None
+    if record.idle and not _are_services(record.service):
+        record = record._replace(idle=0.0)  # it is to be closed all the same
     return record if _are_texts(record.door, record.interface, record.stop, record.by) else None
+
+
+@lru_cache(maxsize=32)
+def _are_services(text: str) -> bool:
+    """Whether connections to these ports can be looked for."""
+    try:
+        return bool(parse_services(text))
+    except ValueError:
+        return False
 
 
 @lru_cache(maxsize=32)

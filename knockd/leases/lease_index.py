@@ -8,6 +8,7 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Collection
+from math import inf
 
 from knockd.leases.deadlines import Deadlines
 from knockd.leases.journal import State
@@ -26,6 +27,7 @@ class LeaseIndex:
         self._leases: dict[str, Lease] = {}
         self._by_knocker: dict[Key, str] = {}
         self._deadlines = Deadlines()
+        self._looks = Deadlines()
 
     def __len__(self) -> int:
         return len(self._leases)
@@ -63,6 +65,8 @@ class LeaseIndex:
         self.room.add(lease)
         if "deadline" in values and lease.state in TIMED:
             self._deadlines.add(lease.deadline, lease.id, len(self._leases), self._has_deadline)
+        if lease.look_at < inf and "look_at" in values:
+            self._looks.add(lease.look_at, lease.id, len(self._leases), self._has_look)
 
     def remove(self, lease: Lease) -> None:
         """Forgets a lease."""
@@ -79,6 +83,23 @@ class LeaseIndex:
         """A lease whose deadline has passed, once; None: there is none any more."""
         due = self._deadlines.take_due(now, self._has_deadline)
         return None if due is None else self._leases[due]
+
+    def next_look(self) -> float | None:
+        """The earliest time at which connections are to be looked for."""
+        return self._looks.find_first(self._has_look)
+
+    def take_looks(self, until: float) -> list[Lease]:
+        """The leases whose connections are to be looked for by then, once."""
+        taken = []
+        while (due := self._looks.take_due(until, self._has_look)) is not None:
+            taken.append(self._leases[due])
+            taken[-1].look_at = inf
+        return taken
+
+    def _has_look(self, id_: str, look_at: float) -> bool:
+        """Whether the connections of this lease are to be looked for then."""
+        lease = self._leases.get(id_)
+        return lease is not None and lease.look_at == look_at
 
     def _has_deadline(self, id_: str, deadline: float) -> bool:
         """Whether this lease is to be looked at then."""

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from knockd.leases.boot import boot_time, random_name
 from knockd.leases.door_commands import ENDING, DoorCommands, Preview
+from knockd.leases.idle import IdleWatch
 from knockd.leases.journal import Record
 from knockd.leases.journal_file import JournalFile
 from knockd.leases.noting import NOT_NOTED, LeaseJournal, Noting
@@ -63,6 +64,7 @@ class LeaseManager:
         clock: Callable[[], float] = boot_time,
         journal: LeaseJournal | None = None,
         runner: Runner | None = None,
+        watch: Callable[..., IdleWatch] = IdleWatch,
     ) -> None:
         self._loop = loop
         self._logger = logger
@@ -91,6 +93,7 @@ class LeaseManager:
             written=self._arm,
         )
         self._noting.required = config.options.state_required
+        self._idle = watch(loop, clock, logger.log, self._leases, self._handle)
         self._tick: Timer | None = None
         self._patience = Patience(loop, self._finish)
         self._done: Callable[[int], None] | None = None
@@ -127,6 +130,7 @@ class LeaseManager:
     def recover(self) -> None:
         """Takes over what earlier runs have left open. Call it once, before anybody can knock."""
         self._commands.rights.check_doors(self._doors)
+        self._idle.check_doors(self._doors)
         gc.disable()  # nothing of 65,536 leases is garbage: looking costs as much as making them
         try:
             self._choose_place()
@@ -142,6 +146,7 @@ class LeaseManager:
         self._noting.journal.move(config.options.state_dir)
         self._commands.output = config.options.command_output
         self._commands.rights.check_doors(config.doors)
+        self._idle.check_doors(config.doors)
         self._choose_place()
 
     def open(self, knock: Knock) -> None:
@@ -222,6 +227,7 @@ class LeaseManager:
         self._noting.commit_last(len(self._leases))
         self._noting.stop()
         self._refusals.stop()
+        self._idle.stop()
         if self._tick is not None:
             self._tick.cancel()
         done(len(self._leases))
@@ -271,6 +277,7 @@ class LeaseManager:
         if deadline is not None:
             seconds = min(max(0.0, deadline - self._clock()), LOOK)
             self._tick = self._loop.call_later(seconds, self._due)
+        self._idle.arm()
         if self._patience.is_waiting and not self._noting.is_awaited and self._leases.is_settled():
             self.end_now()
         self.changed()

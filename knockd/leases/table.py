@@ -26,11 +26,18 @@
     STARTING             Close                            Note               STARTING, closing
     RENEWING             Close                            Refuse, Note       STOPPING
     OPEN                 Extend                           Note               OPEN
+    OPEN, watched        Looked, in use                   Log                OPEN, later
+    OPEN, watched        Tick, the deadline has passed    (none)             OPEN, asked
+    OPEN, asked          Looked, not in use or it failed  Log, Stop          STOPPING
+    OPEN, asked          Tick, the deadline has passed    Log, Stop          STOPPING
     RETRYING, FAILED     GiveUp                           Forget             (none)
 
 A lease is *unopened* once its start command failed: its stop command runs, for the start may have done half
 its work; but it is not counted as open, not extended, and given up after the last try. A FAILED one is
 tried once more by each next run. One that is *closing* is stopped as soon as its start command has ended.
+One that is *watched* closes when its knocker has left: connections give it more time, which is not noted and
+logged once, and when its time is over it is *asked* once more whether it is in use, also by the next run of
+the same boot. At Open_Max it closes whoever is connected. The times are in looks.py.
 An event that has no row for a state changes nothing. *Granted* says of an opening that no Start is to come.
 
 A door without a stop command has no lease: Start or Granted is all. With Reknock = repeat every knock makes
@@ -47,9 +54,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from knockd.leases.commands import expand
-from knockd.leases.earlier_runs import deadline_of, lease_of, log_all_recovered
+from knockd.leases.earlier_runs import deadline_of, find_trial, lease_of, log_all_recovered
 from knockd.leases.journal import Record, State
 from knockd.leases.lease_index import TIMED, LeaseIndex
+from knockd.leases.looks import apply_look, ask_once, first_look, is_watched, log_end, log_held
 from knockd.leases.questions import Questions
 from knockd.leases.values import (
     RUNNING,
@@ -66,6 +74,7 @@ from knockd.leases.values import (
     Knock,
     Knocked,
     Lease,
+    Looked,
     Note,
     NotStarted,
     Recovered,
@@ -115,6 +124,8 @@ class Leases:
                 return [] if lease is None else self._ended(lease, event, now)
             case Close() | Extend() | GiveUp():
                 return [] if self._closing or self._keeping else self._do_by_hand(event, now)
+            case Looked():
+                return [] if self._closing or self._keeping else self._looked(event, now)
             case CloseAll():
                 self._closing = True
                 waiting = [lease for lease in self._leases.all() if lease.state not in RUNNING]
@@ -131,6 +142,10 @@ class Leases:
     def next_deadline(self) -> float | None:
         """When a ``Tick`` has something to do; None: nothing is pending."""
         return None if self._keeping else self._leases.next_deadline()
+
+    def next_look(self) -> float | None:
+        """When connections are to be looked for; None: at no time that is known."""
+        return None if self._closing or self._keeping else self._leases.next_look()
 
     def is_settled(self) -> bool:
         """Whether nothing is to be waited for: no command of a lease runs, and no deadline is to come."""
@@ -161,7 +176,7 @@ class Leases:
         if lease.state in {State.STARTING, State.RENEWING}:
             return [Refuse(knock, "its start command has not ended yet")]
         if lease.may_extend(door) and door.stop_for(knock.version):
-            later = max(lease.deadline, now + door.cmd_timeout)  # by hand it may have been given more
+            later = max(lease.due, now + door.cmd_timeout)  # by hand it may have been given more
             return [*self._set(lease, State.OPEN, later), Granted(knock)]
         lease.following = knock
         if lease.state in {State.STOPPING, State.LEFTOVER}:  # it opens again when its stop command has ended
@@ -181,7 +196,7 @@ class Leases:
             return self._forget(lease) if lease.find_why_kept() is None else []
         if lease.find_why_not_open() is not None:
             return []
-        return self._set(lease, State.OPEN, max(lease.deadline, now) + event.seconds)
+        return self._set(lease, State.OPEN, max(lease.due, now) + event.seconds)
 
     def _close(self, lease: Lease, now: float) -> list[Command]:
         lease.closing = True
@@ -236,8 +251,36 @@ class Leases:
         """Runs the stop commands whose time has come."""
         commands: list[Command] = []
         while not self._keeping and (lease := self._leases.take_due(now)) is not None:
-            expired = lease.state is State.OPEN and not self._closing and not lease.closing
-            commands += self._stop(lease, State.STOPPING, now, expired=expired)
+            after = None if self._closing else ask_once(lease, now)
+            if after is not None:
+                self._leases.change(lease, **after)
+            else:
+                commands += self._end(lease, now)
+        return commands
+
+    def _end(self, lease: Lease, now: float) -> list[Command]:
+        expired = lease.state is State.OPEN and not self._closing and not lease.closing
+        logs = log_end(lease, now) if expired else []
+        return [*logs, *self._stop(lease, State.STOPPING, now, expired=expired)]
+
+    # Connections.
+
+    def take_looks(self, until: float) -> list[Lease]:
+        """The leases whose connections are to be looked for by then; a ``Looked`` says what was found."""
+        return self._leases.take_looks(until)
+
+    def _looked(self, event: Looked, now: float) -> list[Command]:
+        commands: list[Command] = []
+        for lease in filter(None, map(self._leases.get, event.leases)):
+            if not is_watched(lease):
+                continue
+            was_held = lease.held
+            after = apply_look(lease, now, in_use=lease.id in event.in_use, failed=event.failed)
+            self._leases.change(lease, **after)
+            if lease.held and not was_held:
+                commands.append(log_held(lease))
+            if lease.due <= now:
+                commands += self._end(lease, now)
         return commands
 
     # Leases of earlier runs.
@@ -256,7 +299,7 @@ class Leases:
         self, record: Record, now: float, *, same_boot: bool, running: Verb | None
     ) -> list[Command]:
         deadline = deadline_of(record, now) if same_boot else now
-        lease = lease_of(record, deadline, same_boot=same_boot)
+        lease = lease_of(record, deadline, same_boot=same_boot and record.opened <= now)
         held = self.ask.lease_of(lease.knock)
         self._leases.add(lease)
         if held is not None and (self.ask.is_ours(held.id) or held.deadline >= deadline):
@@ -269,7 +312,10 @@ class Leases:
         if running == "stop":
             return self._set(lease, State.STOPPING, now)
         failed = record.state in {State.RETRYING, State.FAILED}
-        return self._set(lease, State.RETRYING if failed else State.OPEN, deadline)
+        commands = self._set(lease, State.RETRYING if failed else State.OPEN, deadline)
+        if (after := find_trial(lease, now)) is not None:
+            self._leases.change(lease, **after)
+        return commands
 
     # What all of these do.
 
@@ -277,7 +323,8 @@ class Leases:
         start = knock.door.start_for(knock.version)
         if knock.door.stop_for(knock.version) is None:  # so says the door since a reload
             return [Granted(knock) if start is None else Start(start, knock), *self._forget(lease)]
-        self._leases.change(lease, knock=knock, following=None, unopened=False, opened=0.0)
+        changed = {"unopened": False, "opened": 0.0, "in_use": False, "held": False}
+        self._leases.change(lease, knock=knock, following=None, **changed)
         lease.closing = False
         if start is None:
             return [*self._opened(lease, now), Granted(knock)]
@@ -291,7 +338,8 @@ class Leases:
         return [*(() if is_known else note), Stop(lease.stop_command, lease.knock, lease.id, expired)]
 
     def _set(self, lease: Lease, state: State, deadline: float) -> list[Command]:
-        self._leases.change(lease, state=state, deadline=deadline)
+        self._leases.change(lease, state=state, deadline=deadline, due=deadline, asked=False)
+        self._leases.change(lease, look_at=first_look(lease))
         return [Note(record_of(lease))]
 
     def _forget(self, lease: Lease) -> list[Command]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from math import inf
+from typing import Any, Literal, NamedTuple
 
 from knockd.leases.journal import Record, State
 from knockd_conf.model import Door, Reknock
@@ -71,6 +72,16 @@ class Lease:
     """When its start command ended well; 0: it has not, or nobody knows."""
     closing: bool = False
     """It is closed by hand; one that is STARTING as soon as its start command has ended."""
+    due: float = 0.0
+    """When it closes for all that is known; ``deadline`` is later while it is ``asked``."""
+    asked: bool = False
+    """Its time is over, and it stays open until somebody has looked for connections."""
+    look_at: float = inf
+    """When its connections are looked for next; never for most doors, and while it is done."""
+    in_use: bool = False
+    """The last look has found a connection of the knocker to the door's ports."""
+    held: bool = False
+    """It was given more time for a connection, and the log has heard of it."""
 
     @property
     def stop_command(self) -> str:
@@ -156,6 +167,17 @@ class GiveUp(NamedTuple):
     lease: str
 
 
+class Looked(NamedTuple):
+    """Connections of these leases were looked for; those that are ``in_use`` have one.
+
+    ``failed``: it could not be done, and nothing is known.
+    """
+
+    leases: tuple[str, ...]
+    in_use: frozenset[str]
+    failed: bool = False
+
+
 class CloseAll(NamedTuple):
     """The daemon ends and closes every door."""
 
@@ -164,7 +186,9 @@ class KeepAll(NamedTuple):
     """The daemon ends and leaves every door to the next run."""
 
 
-Event = Knocked | Ended | NotStarted | Tick | Recovered | Close | Extend | GiveUp | CloseAll | KeepAll
+Event = (
+    Knocked | Ended | NotStarted | Tick | Recovered | Close | Extend | GiveUp | Looked | CloseAll | KeepAll
+)
 
 
 # Commands: what the table asks for, in this order.
@@ -247,4 +271,11 @@ def record_of(lease: Lease) -> Record:
         unopened=lease.unopened,
         by=knock.by,
         opened=lease.opened,
+        **(_idle_of(door) if door.close_when_idle else {}),
     )
+
+
+def _idle_of(door: Door) -> dict[str, Any]:
+    """What a record holds of a door that closes when it is idle."""
+    services = ",".join(map(str, door.service))
+    return {"idle": door.close_when_idle, "service": services, "open_max": door.open_max}

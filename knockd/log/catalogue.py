@@ -172,6 +172,29 @@ EVENTS: Mapping[str, Event] = {
         note="also after a start command that failed or was killed, and the door is not counted as open: its"
         " stop command runs all the same",
     ),
+    "held-open": Event(
+        "info",
+        "{who}: {door}: still connected, open until nobody has been for {seconds:.0f} seconds",
+        opening=True,
+        note="`Close_When_Idle`: the door will stay open past its time; once an opening",
+    ),
+    "left": Event(
+        "info",
+        "{who}: {door}: nobody connected for {seconds:.0f} seconds",
+        opening=True,
+        note="after `held-open`; `command-timeout` follows",
+    ),
+    "open-max": Event(
+        "info",
+        "{who}: {door}: still connected, but open for {seconds:.0f} seconds, the most it may be",
+        opening=True,
+        note="`Open_Max`, after `held-open`; `command-timeout` follows",
+    ),
+    "conntrack-problem": Event(
+        "warning",
+        "Close_When_Idle does nothing: {reason}",
+        note="at the start, at a reload or when a look fails: `Cmd_Timeout` alone counts; the same once",
+    ),
     "stop-failed": Event(
         "error", "{who}: {door}: stop command failed {tries} times, the door may still be open: {command}"
     ),

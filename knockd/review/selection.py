@@ -37,6 +37,7 @@ ATTEMPTS = frozenset({"expired", "spoiled", "flags-unfit", "guarded", "ignored"}
 _OPENINGS = frozenset(
     {
         *("open", "refused", "command-timeout", "left-open"),
+        *("held-open", "left", "open-max"),
         *("recovered", "recovered-starting", "recovered-unopened", "recovered-failed"),
     }
 )

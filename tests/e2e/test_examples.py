@@ -101,6 +101,17 @@ def test_nftables(pair: Pair, start: Start, version: int) -> None:
         renewed(pair.server, pair.client, SERVER[version], sequence, ("inet", f"knocked{version}"))
 
 
+@pytest.mark.parametrize("version", [4, 6])
+def test_idle(pair: Pair, start: Start, version: int) -> None:
+    """idle.conf opens SSH, for both IP versions, and nothing is in the way of its Close_When_Idle."""
+    need("nft")
+    set_up(pair.server, "idle")
+    with TcpService(pair.server, 22):
+        daemon = start(pair.server, example("idle"), interface=None)
+        opens_and_closes(daemon, pair.client, SERVER[version], steps(example("idle")), 22)
+        assert daemon.count("Close_When_Idle does nothing") == 0
+
+
 def routed(lab: Lab, inner: str, network: str) -> tuple[Host, Host, Host]:
     """The outside world, a router with ppp0 and br-lan, and a host behind it."""
     outside, router, host = lab.host("outside"), lab.host("router"), lab.host("inner")

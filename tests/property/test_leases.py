@@ -22,6 +22,7 @@ from knockd.leases.values import (
     Granted,
     Knocked,
     Lease,
+    Looked,
     Note,
     NotStarted,
     Recovered,
@@ -31,6 +32,7 @@ from knockd.leases.values import (
     Tick,
 )
 from knockd_conf.model import Reknock
+from knockd_conf.services import parse_services
 from tests.support.doubles.playbook import DOOR, knock, without_stop
 
 DOORS = [
@@ -39,6 +41,7 @@ DOORS = [
     replace(DOOR, name="each", reknock=Reknock.REPEAT),
     replace(DOOR, name="bare", start_command=None),
     without_stop(replace(DOOR, name="for ever")),
+    replace(DOOR, name="idle", close_when_idle=3.0, service=parse_services("22/tcp"), open_max=400.0),
 ]
 
 
@@ -90,7 +93,7 @@ class World:
         """Somebody knocks somewhere."""
         self.knocks += 1
         self.owed.add(f"knock {self.knocks}")
-        one = knock(DOORS[number % len(DOORS)], f"192.0.2.{1 + number % 2}").knock
+        one = knock(DOORS[number % len(DOORS)], f"192.0.2.{1 + number % 4 // 2}").knock
         self.handle(Knocked(one._replace(by=f"knock {self.knocks}")))
 
     def end(self, number: int, *, worked: bool | None) -> None:
@@ -141,6 +144,12 @@ class World:
         if lease is not None:
             self.handle(Close((lease.id,)))
 
+    def look(self, number: int) -> None:
+        """Somebody looks for connections: half of those who are looked for have one, or it fails."""
+        asked = tuple(one.id for one in self.leases.take_looks(self.now))
+        in_use = frozenset(one for at, one in enumerate(asked) if (at + number) % 2)
+        self.handle(Looked(asked, frozenset() if number == 9 else in_use, failed=number == 9))
+
     def die(self, *, same_boot: bool) -> None:
         """The daemon is killed with all commands, and another one begins."""
         self.life += 1
@@ -165,7 +174,7 @@ _WORKED = st.sampled_from([True, False, None])
 _HAPPENS = st.one_of(
     st.tuples(st.just("knock"), _NUMBERS),
     st.tuples(st.just("end"), _NUMBERS, _WORKED),
-    st.tuples(st.sampled_from(["close", "extend", "give_up"]), _NUMBERS),
+    st.tuples(st.sampled_from(["close", "extend", "give_up", "look"]), _NUMBERS),
     st.tuples(st.just("wait"), st.sampled_from([0.0, 4.0, 10.0, 300.0])),
     st.tuples(st.just("die"), st.booleans()),
 )

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any, cast
 
 import structlog
 
+from knockd.leases.idle import IdleWatch
 from knockd.leases.journal import Record
 from knockd.leases.journal_file import Found
 from knockd.leases.manager import LeaseManager
@@ -17,6 +19,7 @@ from knockd.log.logger import Logger
 from knockd.process.capabilities import Rights
 from knockd.process.loop import Loop
 from knockd_conf.model import Config, Door, Options
+from tests.support.doubles.looks import FakeConntrack
 from tests.support.doubles.manual_loop import ManualLoop
 from tests.support.doubles.played import door
 
@@ -142,6 +145,7 @@ class PlayedManager:
         self.now = 1_000.0
         self.runner = FakeRunner()
         self.journal = FakeJournal()
+        self.looks = FakeConntrack()
         self.config = configuration(**options)
         self.manager = LeaseManager(
             loop or self.loop.loop,
@@ -151,6 +155,7 @@ class PlayedManager:
             lambda: self.now,
             self.journal,
             cast(Runner, self.runner),
+            partial(IdleWatch, begin=self.looks.begin, check=self.looks.check),
         )
 
     def open(self, *knocks: Knock) -> None:

@@ -97,6 +97,13 @@ def can_connect(host: Host, address: str, port: int, *, udp: bool = False, timeo
             return False
 
 
+def can_reach(host: Host, address: str, port: int, *, timeout: float = 1.0) -> bool:
+    """Whether ``host`` can make a connection, whatever answers there."""
+    with host.socket(family_of(address), socket.SOCK_STREAM) as sock:
+        sock.settimeout(timeout)
+        return sock.connect_ex((address, port)) == 0
+
+
 def wait_open(host: Host, address: str, port: int, *, udp: bool = False, within: float = 10.0) -> None:
     """Wait until the service answers; raises WaitTimeout after ``within`` seconds."""
     wait_until(lambda: can_connect(host, address, port, udp=udp), within, f"{address} port {port} opens")

@@ -44,6 +44,8 @@ _NUMBERS = st.integers(0, MAX_NUMBER)
 _SECONDS = st.floats(0.0, MAX_SECONDS)
 _ADDRESSES = st.ip_addresses().map(lambda address: address_text(address.packed))
 
+_SERVICES = st.sampled_from(["22/tcp", "60000-61000/udp", "65535/tcp"])
+
 RECORDS = st.builds(
     Record,
     id=st.from_regex(r"[0-9a-f]{1,16}\.[0-9]{1,9}", fullmatch=True),
@@ -62,6 +64,9 @@ RECORDS = st.builds(
     unopened=st.booleans(),
     by=_TEXTS,
     opened=st.floats(min_value=0.0, allow_nan=False, allow_infinity=False),
+    idle=_SECONDS,
+    service=st.lists(_SERVICES, min_size=1, max_size=3).map(",".join),
+    open_max=_SECONDS,
 )
 
 JOURNALS = st.builds(

@@ -7,6 +7,7 @@ import pytest
 from knockd.leases.earlier_runs import (
     MOST_NAMED,
     deadline_of,
+    find_trial,
     knock_of,
     lease_of,
     log_all_recovered,
@@ -14,6 +15,7 @@ from knockd.leases.earlier_runs import (
 )
 from knockd.leases.journal import State
 from knockd.leases.values import Lease, Log, record_of
+from knockd_conf.services import parse_services
 from tests.support.samples.journals import record
 
 WHO = {"ip": "192.0.2.1", "door": "ssh"}
@@ -27,6 +29,51 @@ def test_there_and_back(source: str, version: int) -> None:
     assert made.version == version
     assert made.key == ("ssh", 2, source)
     assert record_of(Lease(one.id, made, one.deadline, one.state)) == one
+
+
+def test_there_and_back_of_a_door_that_closes_when_idle() -> None:
+    """What keeps a lease open is kept with it, whatever the configuration says by then."""
+    one = record(idle=60.0, service="22/tcp,60000-61000/udp", open_max=3_600.0)
+    made = knock_of(one)
+    assert parse_services("22/tcp,60000-61000/udp") == made.door.service
+    assert one == record_of(Lease(one.id, made, one.deadline, one.state))
+
+
+IDLE = record(idle=60.0, service="22/tcp", open_max=3_600.0, opened=900.0, deadline=910.0)
+
+
+def found(**values: object) -> Lease:
+    """A lease that is open, of an earlier run."""
+    made = lease_of(IDLE._replace(**values), 910.0, same_boot=True)  # type: ignore[arg-type]
+    made.state = State.OPEN
+    return made
+
+
+@pytest.mark.parametrize(("now", "due"), [(1_000.0, 1_060.0), (4_490.0, 4_500.0)])
+def test_trial(now: float, due: float) -> None:
+    """A lease whose time is over stays for Close_When_Idle, until Open_Max at most, and is asked at once."""
+    after = find_trial(found(), now)
+    assert after is not None
+    assert due == after["due"]
+    assert now == after["look_at"]
+    assert after["asked"]
+
+
+def test_no_trial() -> None:
+    """A lease that has time left, is at its limit or at another door gets none."""
+    assert find_trial(found(), 909.0) is None
+    assert find_trial(found(), 4_500.0) is None
+    assert find_trial(found(idle=0.0), 1_000.0) is None
+
+
+@pytest.mark.parametrize(
+    ("values", "seconds"), [({}, 60.0), ({"opened": 1_001.0}, 0.0), ({"deadline": 1_004.0}, 4.0)]
+)
+def test_log_of_a_trial(values: dict[str, object], seconds: float) -> None:
+    """The log hears how long a lease stays that may be in use."""
+    one = IDLE._replace(**values)  # type: ignore[arg-type]
+    told = log_recovered(one, 1_000.0, same_boot=True, running=None)
+    assert Log("recovered", {**WHO, "seconds": seconds}) == told
 
 
 def test_deadline_of() -> None:

@@ -107,6 +107,17 @@ def test_a_mapped_address_of_earlier_versions() -> None:
     assert record.source == "::ffff:192.0.2.1"
 
 
+def test_idle() -> None:
+    """What keeps a lease open is written where there is something; what makes no sense keeps none open."""
+    one = record(idle=60.0, service="22/tcp", open_max=3_600.0)
+    assert b"idle" not in encode_record(record(), 1)
+    assert encode_record(one, 1).endswith(b',"idle":60.0,"service":"22/tcp","open_max":3600.0}')
+    assert parse(encode(journal(one))).journal.records == (one,)
+    for wrong_service in ("", "ssh", "0/tcp"):
+        found = parse(encode(journal(one._replace(service=wrong_service)))).journal.records
+        assert found == (one._replace(service=wrong_service, idle=0.0),)
+
+
 def test_unopened() -> None:
     """That a start command failed is written where it is so, and read only as true or false."""
     line = encode_record(record(unopened=True), 1)

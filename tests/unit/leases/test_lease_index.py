@@ -54,6 +54,22 @@ def test_counts_follow_changes(index: LeaseIndex) -> None:
     assert (index.room.count(State), index.room.unopened) == (0, 0)
 
 
+def test_looks(index: LeaseIndex) -> None:
+    """Leases are looked at by the time that was set last, once each, and no more when they are gone."""
+    alice, bob = index.all()
+    assert index.next_look() is None
+    index.change(alice, look_at=5.0)
+    index.change(bob, look_at=3.0)
+    index.change(alice, look_at=4.0)
+    assert 3.0 == index.next_look()
+    assert [] == index.take_looks(2.9)
+    assert [bob, alice] == index.take_looks(5.0)
+    assert index.next_look() is None
+    index.change(bob, look_at=6.0)
+    index.remove(bob)
+    assert [] == index.take_looks(9.0)
+
+
 def test_deadlines(index: LeaseIndex) -> None:
     """Leases that wait are due once each, the earliest first; those that do not wait never are."""
     alice, bob = index.all()

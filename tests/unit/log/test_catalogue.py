@@ -50,6 +50,7 @@ def test_what_openings_cause() -> None:
     """They are about one door each: where strangers can open it they are held back, else never."""
     caused = {name for name, event in EVENTS.items() if event.opening}
     said = {f"command-{what}" for what in ("failed", "timeout", "output", "late", "too-long")}
+    said |= {"held-open", "left", "open-max"}
     assert {"stage", "open", "command", *said} == caused
     assert all("door" in EVENTS[name].fields for name in caused)
 
