@@ -67,6 +67,7 @@ def read_arguments(argv: Sequence[str] | None = None) -> Arguments:
         log_file=os.path.abspath(given.logfile) if given.logfile else None,
         pid_file=os.path.abspath(given.pidfile) if given.pidfile else None,
         state_dir=os.path.abspath(given.state_dir) if given.state_dir else None,
+        control_socket=_control_socket(given.control_socket),
         host=given.host,
         daemon=given.daemon,
         verbose=given.verbose,
@@ -85,6 +86,11 @@ def read_arguments(argv: Sequence[str] | None = None) -> Arguments:
         parser.error("argument --explain: expected without -t, --dry-run and -d")
     as_json = given.format == "json"
     return Arguments(settings, given.check, given.dry_run, as_json, replay, given.explain)
+
+
+def _control_socket(text: str | None) -> str | None:
+    """The value of --control-socket: absolute, empty for ``none``."""
+    return text if text is None else "" if text.lower() == "none" else os.path.abspath(text)
 
 
 def _interfaces(text: str) -> tuple[str, ...]:
@@ -143,6 +149,7 @@ def _parser() -> argparse.ArgumentParser:
     add("-p", "--pidfile", metavar="FILE", help="pid file of -d (default: /var/run/knockd.pid)")
     add("-g", "--logfile", metavar="FILE", help="log file (default: the file's)")
     add("--state-dir", metavar="DIR", help="where open doors are noted (default: the file's)")
+    add("--control-socket", metavar="PATH", help="where knockctl asks, none: nowhere (default: the file's)")
     add("-v", "--verbose", action="store_true", help="print log lines on standard output too")
     add("-4", "--only-ip-v4", action="store_true", help="do not listen to IPv6")
     add(

@@ -90,7 +90,8 @@ class Screen:
 def knockd(server: Host, config: Path, screen: Screen) -> Iterator[None]:
     """Our knockd in the foreground on the server, its lines on the screen."""
     process = server.popen(
-        *(*OURS, "-i", "eth0", "-c", str(config), "--state-dir", str(config.parent / "state"), "-v"),
+        *(*OURS, "-i", "eth0", "-c", str(config), "--state-dir", str(config.parent / "state")),
+        *("--control-socket", str(config.parent / "control"), "-v"),
         **{"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "stdin": subprocess.DEVNULL},
         env=environment(),
         text=True,

@@ -137,6 +137,11 @@ def file_path(text: str) -> str:
     return text
 
 
+def path_or_none(text: str) -> str:
+    """A path, as written; empty for ``none``."""
+    return "" if text.lower() == "none" else file_path(text)
+
+
 def command(text: str) -> str:
     """A command line, as written; empty means that nothing is run."""
     return text

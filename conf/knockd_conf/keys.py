@@ -38,7 +38,7 @@ class Key:
     @property
     def is_path(self) -> bool:
         """Whether its value is the name of a file, in which any character may be."""
-        return self.parse is fields.file_path
+        return self.parse in (fields.file_path, fields.path_or_none)
 
 
 SEQUENCE: Final = Key("Sequence", "steps", fields.sequence)
@@ -65,6 +65,7 @@ _OPTION_KEYS: Final = (
     Key("On_Exit", "on_exit", fields.word(OnExit)),
     Key("Exit_Patience", "exit_patience", fields.whole(1, 3_600, " of seconds")),
     Key("User", "user", fields.user),
+    Key("ControlSocket", "control_socket", fields.path_or_none),
     INCLUDE,
 )
 

@@ -199,6 +199,7 @@ class Options:
     """The ``[options]`` section. ``interface`` holds names, or ``("auto",)`` or ``("any",)``.
 
     ``interface`` is empty when the file names none. ``latency`` is in milliseconds, ``buffer`` in KiB.
+    ``control_socket`` is empty when there is to be none.
     """
 
     use_syslog: bool = False
@@ -219,6 +220,7 @@ class Options:
     on_exit: OnExit = OnExit.CLOSE
     exit_patience: float = 20.0
     user: str | None = None
+    control_socket: str = "/run/knockd/knockd.sock"
 
 
 @dataclass(frozen=True, slots=True)

@@ -153,4 +153,10 @@ error NotAllowed (needed: string)
 
 # The daemon is starting or ending.
 error NotNow (life: string)
+
+# As many clients are connected as may be, who may only look.
+error Busy (clients: int)
+
+# What came is no call. The connection is closed.
+error BadMessage (reason: string)
 """

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from knockd.keeper.config_process import Outcome, start_reading
+from knockd.keeper.control import Control
 from knockd.keeper.held_pid_file import HeldPidFile
 from knockd.keeper.life import Life, Lifecycle
 from knockd.keeper.notify import Manager, send_fields
@@ -118,6 +119,7 @@ class _Daemon:
             ),
         )
         self._leases.changed = service.update_status
+        self._control = Control(loop, self.log, {}, lambda: self._workers.pids, os.geteuid())
         self._reload = Reload(
             loop,
             partial(start_reading, fork_child, settings),
@@ -140,6 +142,7 @@ class _Daemon:
         if settings.daemon and path is not None and (reason := self._pid_file.hold(path)):
             self._wrong = f"could not create pid file {path}: {reason}"
         self._log_notes()
+        self._control.adopt(self._loaded)
         self._workers.begin()  # before the journal is read: the fork inherits none of its commands
         self._leases.recover()
 
@@ -230,6 +233,7 @@ class _Daemon:
         self._leases.adopt(self._config)
         self._workers.adopt(loaded)
         self._pid_file.move(self._config.options.pid_file)
+        self._control.adopt(loaded)
 
     # The end: nothing is listened to any more, then doors are closed or left to the next start.
 
@@ -274,6 +278,7 @@ class _Daemon:
     def _finish(self) -> None:
         self._leases.runner.stop()
         self._limits.stop()
+        self._control.stop()
         self._pid_file.remove()
         self._output.close()
         self._only.release()

@@ -14,7 +14,7 @@ from knockd.knocks.taken import Taken
 from knockd.net import interfaces
 from knockd.net.interface import explain_deaf, find_interface
 from knockd.net.selection import choose_interfaces
-from knockd.process.privileges import NoSuchUserError, User, is_user, packet_user
+from knockd.process.privileges import NoSuchUserError, User, find_group, is_user, packet_user
 from knockd_conf.errors import ConfigError, Problem
 from knockd_conf.model import Config, Options
 from knockd_conf.text import encoded, is_link_local, printable
@@ -27,6 +27,8 @@ Files = Sequence[tuple[str, bytes]]
 """Paths and contents of configuration files, the main one first."""
 
 DEFAULT_PID_FILE = "/var/run/knockd.pid"
+CONTROL_GROUP = "knockd"
+"""The group whose members may look through the control socket, where there is one."""
 
 
 class Loaded(NamedTuple):
@@ -34,7 +36,8 @@ class Loaded(NamedTuple):
 
     ``refused``: the problems of the file, in place of which the last good configuration is used, and
     ``kept`` is where that is kept. ``unkept``: why this configuration cannot be kept as the last good one.
-    ``taken``: the ports that can be no automatic guards.
+    ``taken``: the ports that can be no automatic guards. ``control_group``: whose members may look through
+    the control socket (None: nobody but root).
     """
 
     config: Config
@@ -43,6 +46,7 @@ class Loaded(NamedTuple):
     kept: str = ""
     unkept: str = ""
     taken: Taken = Taken()
+    control_group: int | None = None
 
 
 class NoDoorError(ConfigError):
@@ -60,6 +64,8 @@ class Settings:
     log_file: str | None = None
     pid_file: str | None = None
     state_dir: str | None = None
+    control_socket: str | None = None
+    """Empty: there is to be none."""
     host: str | None = None
     daemon: bool = False
     verbose: bool = False
@@ -85,9 +91,10 @@ class Settings:
         doors = tuple(replace(door, places=(), facts=find_facts(door)) for door in config.doors)
         config = replace(config, doors=doors, places=(), notes=notes)
         try:
-            return Loaded(config, packet_user(config.options.user), taken=taken)
+            user = packet_user(config.options.user)
         except NoSuchUserError as error:  # removed since the line before
             raise ConfigError([Problem(config.path, None, "User", str(error))]) from None
+        return Loaded(config, user, taken=taken, control_group=find_group(CONTROL_GROUP))
 
     def load_config(self, given: Files | None = None) -> Config:
         """Returns the configuration with the command line laid over it. Raises ConfigError.
@@ -122,12 +129,18 @@ class Settings:
             interface=self.interfaces or options.interface,
             log_file=self.log_file or self._absolute(options.log_file),
             state_dir=self.choose_state_dir(options),
+            control_socket=self._choose_control_socket(options.control_socket),
             pid_file=self.pid_file or self._absolute(options.pid_file) or DEFAULT_PID_FILE,
         )
 
     def choose_state_dir(self, options: Options) -> str:
         """The state directory under these options."""
         return self.state_dir or self._absolute(options.state_dir)
+
+    def _choose_control_socket(self, path: str) -> str:
+        if self.control_socket is not None:
+            return self.control_socket
+        return path and self._absolute(path)
 
     @overload
     def _absolute(self, path: str) -> str: ...

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -101,6 +101,11 @@ class Supervisor:
     def pid(self) -> int | None:
         """The packet process that captures."""
         return None if self._life.current is None else self._workers[self._life.current.number].pid
+
+    @property
+    def pids(self) -> Collection[int]:
+        """The packet processes that have not been collected yet."""
+        return self._pids
 
     @property
     def waiting(self) -> tuple[str, ...]:

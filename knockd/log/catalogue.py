@@ -69,6 +69,7 @@ FIELDS: Mapping[str, tuple[type, str]] = {
     "note": (str, "what in the configuration works but may surprise"),
     "old": (str, "state of the packet process until now"),
     "path": (str, "path of a file or directory"),
+    "pid": (int, "number of a process"),
     "place": (str, "where open doors are noted instead"),
     "problem": (str, "what is wrong, with file and line"),
     "reason": (str, "why, as the system or knockd itself says it"),
@@ -81,6 +82,7 @@ FIELDS: Mapping[str, tuple[type, str]] = {
     "then": (str, "what becomes of the doors that are still open"),
     "steps": (int, "number of knocks of the sequence"),
     "tries": (int, "how often a command was run"),
+    "uid": (int, "number of a user"),
     "verb": (str, "`start` or `stop`: which command of the door it was"),
     "version": (int, "format of a file"),
 }
@@ -332,6 +334,16 @@ EVENTS: Mapping[str, Event] = {
         note="to all sinks when it works again, to the others at most once a minute before",
     ),
     "service-manager": Event("warning", "service manager cannot be told how we are: {reason}", note="once"),
+    "control-problem": Event(
+        "error",
+        "control socket {path}: {reason}",
+        note="knockd runs all the same, and `knockctl` cannot ask it there",
+    ),
+    "control-refused": Event(
+        "warning",
+        "control socket: {count} call[s] refused, the last one of process {pid} of uid {uid}: {reason}",
+        note="at most once a minute",
+    ),
     "internal-error": Event(
         "error",
         "internal error, please report it: {reason}",

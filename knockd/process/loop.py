@@ -49,6 +49,12 @@ class Loop(Protocol):
     def remove_reader(self, fd: int | File) -> bool:
         """Stops watching the descriptor; call it before the descriptor is closed."""
 
+    def add_writer(self, fd: int | File, callback: Callable[..., object], *args: Any) -> None:
+        """Runs the callback whenever there is room to write to the descriptor."""
+
+    def remove_writer(self, fd: int | File) -> bool:
+        """Watches no longer for room; call it before the descriptor is closed."""
+
     def add_signal_handler(self, sig: int, callback: Callable[..., object], *args: Any) -> None:
         """Runs the callback, in a turn of the loop, after the signal came."""
 

@@ -1,6 +1,6 @@
 """Who this process is and what it may do. The only file that changes user, groups, capabilities and limits.
 
-What is given up here is given up for good.
+What is given up here is given up for good; only ``files_of_group`` is for a moment.
 
 World: users, groups, capabilities and limits.
 """
@@ -14,6 +14,7 @@ import resource
 import signal
 import struct
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import NamedTuple
 
@@ -85,6 +86,29 @@ def packet_user(name: str | None) -> User | None:
         except NoSuchUserError:
             continue
     return User(str(OVERFLOW_ID), OVERFLOW_ID, OVERFLOW_ID)
+
+
+def find_group(name: str) -> int | None:
+    """The id of a group that this process can give files to; None: there is none, or it is not root."""
+    import grp  # the daemon itself looks nobody up
+
+    if os.geteuid() != 0:
+        return None
+    try:
+        return grp.getgrnam(name).gr_gid
+    except KeyError:
+        return None
+
+
+@contextmanager
+def files_of_group(gid: int) -> Iterator[None]:
+    """In the block, files that this process makes are of that group; needs CAP_SETGID. Raises OSError."""
+    before = os.getegid()
+    os.setresgid(-1, gid, -1)
+    try:
+        yield
+    finally:
+        os.setresgid(-1, before, -1)
 
 
 class Kept(NamedTuple):

@@ -33,7 +33,8 @@ def begin(
     pair: Pair, argv: Sequence[str], cwd: Path | None = None, pass_fds: Sequence[int] = ()
 ) -> subprocess.CompletedProcess[str]:
     """Start the daemon on the server; what its first process ended with."""
-    command = [*pair.server.exec_prefix, *argv]
+    apart = ("--control-socket", "none") if tuple(argv[: len(OURS)]) == OURS else ()
+    command = [*pair.server.exec_prefix, *argv, *apart]
     return subprocess.run(
         command,
         capture_output=True,

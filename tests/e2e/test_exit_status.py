@@ -30,7 +30,7 @@ def attempt(
     path = tmp_path / "knockd.conf"
     path.write_text(text)
     path.chmod(0o600)
-    state = ("--state-dir", str(tmp_path / "state"))
+    state = ("--state-dir", str(tmp_path / "state"), "--control-socket", "none")
     command = [*server.exec_prefix, *prefix, *OURS, "-c", str(path), *state, *options]
     done = subprocess.run(
         command,

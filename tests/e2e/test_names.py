@@ -66,7 +66,9 @@ def test_one_process(pair: Pair, program: tuple[str, ...], tmp_path: Path) -> No
     (tmp_path / "conf").write_text(config(door("secret", "700,800:udp", start_command="true")))
     (tmp_path / "conf").chmod(0o600)
     log = tmp_path / "log"
-    state = () if program == PEER else ("--state-dir", str(tmp_path / "state"))
+    state: tuple[str, ...] = ("--state-dir", str(tmp_path / "state"), "--control-socket", str(tmp_path / "c"))
+    if program == PEER:
+        state = ()
     argv = (*program, "-i", "eth0", "-c", str(tmp_path / "conf"), "-g", str(log), *state)
     # A file, for no other command line than the daemon's may have its options.
     script = tmp_path / "script"

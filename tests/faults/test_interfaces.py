@@ -190,6 +190,8 @@ def test_a_daemon_of_its_own_is_released_while_it_waits(world: World, tmp_path: 
         pid_file,
         "--state-dir",
         tmp_path / "s",
+        "--control-socket",
+        tmp_path / "c",
     )
     done = subprocess.run(
         [*world.server.exec_prefix, *command],

@@ -48,7 +48,7 @@ def run(
     if text is not None or not path.exists():
         path.write_text(text or config(door("secret", "700,800")))
         path.chmod(0o600)
-    state = ("--state-dir", str(tmp_path / "state"))
+    state = ("--state-dir", str(tmp_path / "state"), "--control-socket", str(tmp_path / "control"))
     command = [*pair.server.exec_prefix, *OURS, "-i", "eth0", "-c", str(path), *state, *options]
     return subprocess.run(command, capture_output=True, text=True, timeout=20, check=False, env=environment())
 

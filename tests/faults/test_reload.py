@@ -278,7 +278,8 @@ def test_another_pid_file(pair: Pair, tmp_path: Path) -> None:
 
     write(old)
     files = ("-c", str(path), "-g", str(log), "--state-dir", str(tmp_path / "state"))
-    pair.server.popen(*OURS, "-d", "-i", "eth0", *files, env=environment()).wait(20)
+    apart = ("--control-socket", str(tmp_path / "control"))
+    pair.server.popen(*OURS, "-d", "-i", "eth0", *files, *apart, env=environment()).wait(20)
     pid = int(old.read_text())
     try:
         write(new)

@@ -50,7 +50,7 @@ class SysvHost:
         (folder / "bad").chmod(0o600)
         (folder / "conf").write_text(config(door("secret", "700,800", start_command="true")))
         (folder / "conf").chmod(0o600)
-        files = f"-c {folder}/conf -g {folder}/log --state-dir {folder}/state"
+        files = f"-c {folder}/conf -g {folder}/log --state-dir {folder}/state --control-socket {folder}/c"
         self.write_defaults(f'START_KNOCKD=1\nKNOCKD_OPTS="-i eth0 {files} # my card"\n')
 
     def write_defaults(self, text: str) -> None:

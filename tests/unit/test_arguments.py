@@ -75,6 +75,13 @@ def test_our_options() -> None:
     assert settings.allow_insecure_config
 
 
+def test_control_socket() -> None:
+    """--control-socket has a path or none, which is no path."""
+    assert read_arguments([]).settings.control_socket is None
+    assert os.path.abspath("s") == read_arguments(["--control-socket", "s"]).settings.control_socket
+    assert "" == read_arguments(["--control-socket", "None"]).settings.control_socket
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -53,13 +53,16 @@ class Daemon:
         self.config_path = directory / "knockd.conf"
         self.log_path = directory / "knockd.log"
         self.output_path = directory / "output"
+        self.control_path = directory / "control"
         self._ready = ready
         self.write_config(config)
         chosen = ("-i", interface) if interface else ()
         files: tuple[str, ...] = ("-c", str(self.config_path), "-g", str(self.log_path))
-        wrapped = program[-len(OURS) :] == OURS and "StateDir" not in config  # behind env or sh
-        if program == OURS or wrapped:
+        ours = program[-len(OURS) :] == OURS  # also behind env or sh
+        if program == OURS or (ours and "StateDir" not in config):
             files = (*files, "--state-dir", str(directory / "state"))
+        if ours or "--state-dir" in options:
+            files = (*files, "--control-socket", str(self.control_path))
         self.argv = (*program, *chosen, *files, "-v", *options)
         self.process: subprocess.Popen[Any]
 

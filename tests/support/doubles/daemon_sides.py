@@ -12,6 +12,7 @@ import pytest
 
 from knockd.keeper import keeper
 from knockd.keeper.config_process import Outcome
+from knockd.keeper.control import Control
 from knockd.keeper.notify import Manager
 from knockd.keeper.only_daemon import Conflict, OnlyDaemon
 from knockd.keeper.output import Output
@@ -90,6 +91,8 @@ class DaemonSides:
         self.kept = self.unkept = ""
         self.settings = Settings(PATH)
         self.manager = Manager(os.getpid(), "@manager")
+        self.control_paths: list[str] = []
+        """Where the control socket was, one after the other; empty: nowhere any more."""
         self.statuses: list[str] = []
         """The line of status of each message to the service manager."""
         self.can_keep = self.lasts = True
@@ -117,6 +120,12 @@ class DaemonSides:
             close=lambda: self.note("log: close"),
         )
         only = double(OnlyDaemon, take=self._take_locks, release=lambda: self.note("locks: release"))
+        control = double(
+            Control,
+            adopt=lambda loaded: self.control_paths.append(loaded.config.options.control_socket),
+            stop=lambda: self.control_paths.append(""),
+        )
+        monkeypatch.setattr(keeper, "Control", lambda *_: control)
         monkeypatch.setattr(keeper, "Output", lambda *_: output)
         monkeypatch.setattr(keeper, "OnlyDaemon", lambda *_, **__: only)
         monkeypatch.setattr(keeper, "LeaseManager", self._lease_manager)

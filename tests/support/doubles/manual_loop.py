@@ -31,6 +31,7 @@ class ManualLoop:
         self.timers: list[Timer] = []
         self.soon: list[Timer] = []
         self.readers: dict[int, tuple[Callable[..., object], tuple[Any, ...]]] = {}
+        self.writers: dict[int, tuple[Callable[..., object], tuple[Any, ...]]] = {}
 
     @property
     def loop(self) -> Loop:
@@ -66,6 +67,14 @@ class ManualLoop:
         """Forgets a reader."""
         return self.readers.pop(link.fileno(), None) is not None
 
+    def add_writer(self, link: socket.socket, callback: Callable[..., object], *given: Any) -> None:
+        """Notes a writer."""
+        self.writers[link.fileno()] = (callback, given)
+
+    def remove_writer(self, link: socket.socket) -> bool:
+        """Forgets a writer."""
+        return self.writers.pop(link.fileno(), None) is not None
+
     @property
     def waiting(self) -> list[float]:
         """Seconds of the timers that are still to run."""
@@ -78,8 +87,10 @@ class ManualLoop:
         timer.callback()
 
     def deliver(self) -> None:
-        """Runs the reader of every link on which something came."""
-        for ready in select.select(list(self.readers), [], [], 0)[0]:
-            if ready in self.readers:
-                callback, given = self.readers[ready]
-                callback(*given)
+        """Runs the reader of every link on which something came, and the writer of those that have room."""
+        can_read, can_write, _ = select.select(list(self.readers), list(self.writers), [], 0)
+        for watched, ready in ((self.readers, can_read), (self.writers, can_write)):
+            for number in ready:
+                if number in watched:
+                    callback, given = watched[number]
+                    callback(*given)

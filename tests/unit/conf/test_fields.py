@@ -53,6 +53,8 @@ GOOD: list[tuple[Callable[[str], Any], str, Any]] = [
     (fields.user, "_a-b.c$", "_a-b.c$"),
     (fields.user, "u" * 31, "u" * 31),
     (fields.file_path, "/a b", "/a b"),
+    (fields.path_or_none, "/a b", "/a b"),
+    (fields.path_or_none, "NONE", ""),
     (fields.command, "", ""),
     (fields.interfaces, "lo, eth0,lo", ("lo", "eth0")),
     (fields.interfaces, "i" * 15, ("i" * 15,)),
@@ -91,6 +93,7 @@ BAD: list[tuple[Callable[[str], Any], str, str]] = [
     (fields.user, "u" * 32, f"expected the name of a user, got '{'u' * 32}'"),
     (fields.user, "0", "expected the name of a user, got '0'"),
     (fields.file_path, "", "expected a path, got ''"),
+    (fields.path_or_none, "", "expected a path, got ''"),
     (fields.interfaces, "lo,any", "expected any alone or a list of names, got 'lo,any'"),
     (fields.interfaces, "auto,lo", "expected auto alone or a list of names, got 'auto,lo'"),
     *(

@@ -75,7 +75,7 @@ def test_every_option(load_text: Load) -> None:
         "[options]\nUseSyslog = yes\nLogFile = /l\nPidFile = /p\nInterface = eth0 ,ppp0,eth0\nLatency = 1\n"
         "Buffer = 64\nLogFormat = JSON\nLog_Failures = no\nMax_Attempts = 1024\nMax_Leases = 1\n"
         "StateDir = /s\nState_Required = yes\nOn_Exit = keep\nExit_Patience = 60\nUser = kno_ck-d2\n"
-        "Command_Output = Inherit\n"
+        "Command_Output = Inherit\nControlSocket = /c\n"
     )
     expected = Options(
         use_syslog=True,
@@ -94,8 +94,16 @@ def test_every_option(load_text: Load) -> None:
         on_exit=OnExit.KEEP,
         exit_patience=60,
         user="kno_ck-d2",
+        control_socket="/c",
     )
     assert expected == config.options
+
+
+def test_no_control_socket(load_text: Load) -> None:
+    """ControlSocket = none wants none; a path is a path as it stands."""
+    assert "" == load_text("[options]\nControlSocket = None\n").options.control_socket
+    assert "none/s" == load_text("[options]\nControlSocket = none/s\n").options.control_socket
+    assert "/run/knockd/knockd.sock" == load_text("").options.control_socket
 
 
 @pytest.mark.parametrize(

@@ -128,6 +128,20 @@ def test_state_dir_of_the_command_line(path: Path) -> None:
     assert "/tmp/s" == Settings(str(path), state_dir="/tmp/s").load_config().options.state_dir
 
 
+def test_control_socket(path: Path) -> None:
+    """A path of the file is taken from where knockd was started; --control-socket wins, also with none."""
+    path.write_text(GOOD.replace("[options]", "[options]\nControlSocket = c"))
+    assert "/srv/c" == Settings(str(path), directory="/srv").load_config().options.control_socket
+    assert "/x" == Settings(str(path), control_socket="/x").load_config().options.control_socket
+    assert "" == Settings(str(path), control_socket="").load_config().options.control_socket
+
+
+def test_no_control_socket(path: Path) -> None:
+    """None in the file stays none."""
+    path.write_text(GOOD.replace("[options]", "[options]\nControlSocket = none"))
+    assert "" == Settings(str(path), directory="/srv").load_config().options.control_socket
+
+
 def test_no_door(path: Path) -> None:
     """A file without a door is a mistake."""
     path.write_text("[options]\nUseSyslog\n")

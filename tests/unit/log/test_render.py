@@ -51,6 +51,8 @@ FIELDS: dict[str, Any] = {
     "door": "ssh",
     "stage": 1,
     "seconds": 25.0,
+    "pid": 7,
+    "uid": 1000,
     "old": "up",
     "new": "waiting",
     "command": "open 192.0.2.1",

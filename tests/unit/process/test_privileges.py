@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import grp
 import os
 import pwd
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
-from knockd.process.privileges import OVERFLOW_ID, NoSuchUserError, User, packet_user
+from knockd.process.privileges import (
+    OVERFLOW_ID,
+    NoSuchUserError,
+    User,
+    files_of_group,
+    find_group,
+    packet_user,
+)
 
 
 class Users:
@@ -78,3 +88,24 @@ def test_root_by_any_name(system: Callable[..., None]) -> None:
     system("toor")
     with pytest.raises(NoSuchUserError, match="toor is root"):
         packet_user("toor")
+
+
+def test_find_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Root gives files to a group that is there; who is not root could not."""
+    groups = {"knockd": grp.struct_group(("knockd", "x", 106, []))}
+    monkeypatch.setattr(grp, "getgrnam", groups.__getitem__)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert 106 == find_group("knockd")
+    assert find_group("wheel") is None
+    monkeypatch.setattr(os, "geteuid", lambda: 1_000)
+    assert find_group("knockd") is None
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_files_of_group(tmp_path: Path) -> None:
+    """Files are of the group while the block lasts, also when it fails."""
+    with suppress(FileExistsError), files_of_group(4_242):
+        (tmp_path / "a").touch()
+        (tmp_path / "a").touch(exist_ok=False)
+    (tmp_path / "b").touch()
+    assert [4_242, 0] == [(tmp_path / name).stat().st_gid for name in "ab"]
