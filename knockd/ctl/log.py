@@ -12,8 +12,9 @@ import time
 from collections import deque
 from collections.abc import Sequence
 
-from knockd.ctl.log_options import Options, UsageError, parse_arguments
+from knockd.ctl.log_options import Options, parse_arguments
 from knockd.ctl.openers import Openers
+from knockd.ctl.parser import UsageError
 from knockd.ctl.terminal import Progress, complain, prepare_output, wants_colour
 from knockd.review.files import find_rotations, sort_rotations
 from knockd.review.listing import format_entry

@@ -11,8 +11,9 @@ import time
 from collections import deque
 from collections.abc import Iterable, Sequence
 
-from knockd.ctl.log_options import Options, UsageError
+from knockd.ctl.log_options import Options
 from knockd.ctl.openers import Openers
+from knockd.ctl.parser import UsageError
 from knockd.ctl.terminal import complain, wants_colour
 from knockd.review.entries import Entry
 from knockd.review.files import STDIN, is_rotation, open_source

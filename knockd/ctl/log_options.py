@@ -8,8 +8,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NoReturn, TypeVar
+from typing import TypeVar
 
+from knockd.ctl.parser import Parser, UsageError
 from knockd.review.moments import parse_since, parse_until
 from knockd.review.selection import Kind, Network, Selection, parse_kinds, parse_network
 
@@ -26,15 +27,6 @@ class Options:
     selection: Selection
     html: str
     columns: int | None
-
-
-class UsageError(Exception):
-    """What is wrong with the command line; its text says so."""
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(message)
 
 
 def parse_arguments(arguments: Sequence[str], now: float) -> Options:
@@ -83,8 +75,8 @@ def _value(option: str, parse: Callable[[str], _T], text: str) -> _T:
         raise UsageError(f"{option}: {error}") from error
 
 
-def _parser() -> _Parser:
-    parser = _Parser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="knockctl log",
         usage="knockctl log [OPTION...] [FILE...]",
         description="Reads logs of knockd and says what happened: openings, failed knocks of those who"
@@ -92,7 +84,6 @@ def _parser() -> _Parser:
         " its rotations; FILE - is standard input.",
         epilog="TIME is a date (2026-11-28), a time of day (08:00), both, today, yesterday, now, or a span"
         " back (3h, '2 days ago'). See knockctl(1).",
-        allow_abbrev=True,
     )
     add = parser.add_argument
     add("files", nargs="*", metavar="FILE", help="log, rotated log (.gz, .bz2, .xz, .zst), or -")

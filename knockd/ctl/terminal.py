@@ -23,9 +23,9 @@ def prepare_output() -> None:
             reconfigure(errors="backslashreplace")
 
 
-def complain(text: str) -> None:
-    """Writes ``knockctl log: ...`` to standard error."""
-    print(f"knockctl log: {text}", file=sys.stderr, flush=True)
+def complain(text: str, subcommand: str = "log") -> None:
+    """Writes ``knockctl SUBCOMMAND: ...`` to standard error."""
+    print(f"knockctl {subcommand}: {text}", file=sys.stderr, flush=True)
 
 
 def shows_blocks() -> bool:
@@ -39,7 +39,7 @@ def shows_blocks() -> bool:
 
 def wants_colour() -> bool:
     """Whether standard output is a terminal that shows colours, and nobody said NO_COLOR (no-color.org)."""
-    return _is_terminal(1) and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb"
+    return is_terminal(1) and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb"
 
 
 def find_columns() -> int:
@@ -67,7 +67,7 @@ class Progress:
     """A line on standard error that says how much was read, once it takes longer than a second."""
 
     def __init__(self) -> None:
-        self._next = time.monotonic() + 1.0 if _is_terminal(2) else float("inf")
+        self._next = time.monotonic() + 1.0 if is_terminal(2) else float("inf")
         self._shown = False
 
     def report(self, done: int, size: int) -> None:
@@ -91,7 +91,8 @@ class Progress:
             self._shown = False
 
 
-def _is_terminal(descriptor: int) -> bool:
+def is_terminal(descriptor: int) -> bool:
+    """Whether a descriptor is a terminal."""
     try:
         return os.isatty(descriptor)
     except OSError:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import accumulate
+from textwrap import wrap
 from unicodedata import category, east_asian_width
 
 from knockd_conf.text import printable
@@ -17,6 +18,11 @@ NARROWEST = 6
 GAP = "  "
 LONGEST = 1_000
 """Characters of a text that are looked at: no terminal is wider."""
+
+
+def count_of(number: int, one: str, many: str) -> str:
+    """``1 address``, ``2 addresses``."""
+    return f"{number:,} {one if number == 1 else many}"
 
 
 def width_of(text: str) -> int:
@@ -40,6 +46,28 @@ def pad_to(text: str, width: int, right: bool = False) -> str:
     """``text`` with spaces up to ``width`` columns, in front of it with ``right``."""
     spaces = " " * (width - width_of(text))
     return spaces + text if right else text + spaces
+
+
+def wrap_to(
+    text: str, columns: int, mark: str = "…", *, indent: str = "", most: int | None = None
+) -> list[str]:
+    """``text``, escaped, in lines of at most ``columns``, all but the first with two indents.
+
+    With ``most`` lines at most; ``mark`` stands for what is left out.
+    """
+    text = printable(text)
+    for width in (columns, columns // 2):  # the latter for characters of two columns
+        lines = wrap(
+            text,
+            width,
+            initial_indent=indent,
+            subsequent_indent=2 * indent,
+            max_lines=most,
+            placeholder=f" {mark}",
+        )
+        if all(width_of(line) <= columns for line in lines):
+            break
+    return lines
 
 
 def lay_out(

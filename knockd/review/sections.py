@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from knockd.review.cells import count_of
 from knockd.review.clock import Clock, show_rough_span, show_span
 from knockd.review.summary import End, Failure, Opening, Owner, Summary
 
@@ -142,11 +143,6 @@ def describe_end(opening: Opening) -> str:
         case End.NOT_OPENED | End.NOT_CLOSED:
             return f"{opening.end.upper()}: {opening.closer}"
     return opening.closer
-
-
-def count_of(number: int, one: str, many: str) -> str:
-    """``1 address``, ``2 addresses``."""
-    return f"{number:,} {one if number == 1 else many}"
 
 
 def show_who(ip: str, host: str) -> str:

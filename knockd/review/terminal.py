@@ -6,14 +6,12 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from textwrap import wrap
 
 from knockd.review.bars import ASCII, BLOCKS, draw_timeline
-from knockd.review.cells import cut_to, lay_out, width_of
+from knockd.review.cells import count_of, cut_to, lay_out, wrap_to
 from knockd.review.clock import Clock
-from knockd.review.sections import Section, count_of, list_sections
+from knockd.review.sections import Section, list_sections
 from knockd.review.summary import Summary
-from knockd_conf.text import printable
 
 LINES = 45
 """Lines of a screen that is no terminal."""
@@ -136,20 +134,7 @@ class _Screen:
         return f"{BOLD}{RED if grave else ''}{text}{PLAIN}" if self._colour else text
 
     def _wrap(self, text: str, indent: str = "", most: int | None = None) -> list[str]:
-        """A text in lines, of which all but the first have two indents."""
-        text = printable(text)
-        for columns in (self._columns, self._columns // 2):  # the latter for characters of two columns
-            lines = wrap(
-                text,
-                columns,
-                initial_indent=indent,
-                subsequent_indent=2 * indent,
-                max_lines=most,
-                placeholder=f" {self._mark}",
-            )
-            if all(width_of(line) <= self._columns for line in lines):
-                break
-        return lines
+        return wrap_to(text, self._columns, self._mark, indent=indent, most=most)
 
 
 def share_lines(most: int, wanted: Sequence[int], turns: Sequence[int]) -> list[int]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from knockd.ctl.log_options import Options, UsageError, parse_arguments
+from knockd.ctl.log_options import Options, parse_arguments
+from knockd.ctl.parser import UsageError
 from knockd.review.selection import Kind, Selection, parse_network
 
 NOW = 1793646785.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from knockd.review.cells import cut_to, lay_out, pad_to, width_of
+from knockd.review.cells import count_of, cut_to, lay_out, pad_to, width_of, wrap_to
 
 
 @pytest.mark.parametrize(
@@ -57,3 +57,17 @@ def test_the_widest_is_cut() -> None:
 def test_very_long_text() -> None:
     """A name of a million characters costs no more than what is shown."""
     assert lay_out([("x" * 1_000_000,)], 10) == ["xxxxxxxxx…"]
+
+
+def test_numbers_with_nouns() -> None:
+    """One is singular."""
+    assert count_of(1, "address", "addresses") == "1 address"
+    assert count_of(1_000, "address", "addresses") == "1,000 addresses"
+
+
+def test_wrapped() -> None:
+    """Sentences are wrapped to a width, whatever it is that they hold, and cut with a mark."""
+    assert wrap_to("one two three", 8, indent=" ") == [" one two", "  three"]
+    assert wrap_to("one two three", 8, "...", most=1) == ["one ..."]
+    assert wrap_to("a\nb", 80) == [r"a\nb"]
+    assert all(width_of(line) <= 10 for line in wrap_to("门门门门门门门门门门", 10))

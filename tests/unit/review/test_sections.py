@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from knockd.review.sections import count_of, describe_end, show_who
+from knockd.review.sections import describe_end, show_who
 from knockd.review.summary import End, Opening
 from tests.support.samples.entries import NOON
 
@@ -36,12 +36,6 @@ def test_a_span_between_stamps_of_a_minute() -> None:
         describe_end(Opening(NOON, "ssh", ANN, "", End.TIMEOUT, NOON + 60, "", 60.0))
         == "about 1 min, time over"
     )
-
-
-def test_numbers_with_nouns() -> None:
-    """One is singular."""
-    assert count_of(1, "address", "addresses") == "1 address"
-    assert count_of(1_000, "address", "addresses") == "1,000 addresses"
 
 
 def test_addresses_with_names() -> None:
