@@ -11,6 +11,13 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
+    "status": ("knockd.ctl.status", "how the daemon is, and who is in"),
+    "open": ("knockd.ctl.open", "opens a door for an address"),
+    "close": ("knockd.ctl.close", "closes a door, what is open for an address, or all"),
+    "extend": ("knockd.ctl.extend", "gives an address that is in more time"),
+    "forget": ("knockd.ctl.forget", "gives up on a door that could not be closed"),
+    "reload": ("knockd.ctl.reload", "has the configuration read anew, and says what is wrong with it"),
+    "test": ("knockd.ctl.test", "what a knock would run, and as whom; runs nothing"),
     "log": ("knockd.ctl.log", "what happened: openings, failed knocks, scans, failed commands"),
 }
 """By its name: the module, whose ``run_command`` takes arguments and returns the status; what it does."""
@@ -63,9 +70,13 @@ def _run(arguments: list[str]) -> int:
 
         print(f"knockctl {__version__}")
         return os.EX_OK
+    from difflib import get_close_matches
+
     from knockd_conf.text import printable
 
     seen = f"got '{printable(name)}'" if name else "got none"
+    for nearest in get_close_matches(name, COMMANDS, n=1):
+        seen += f"; did you mean '{nearest}'?"
     complain(f"expected a subcommand ({', '.join(COMMANDS)}), {seen}\n{_usage()}")
     return os.EX_USAGE
 

@@ -28,7 +28,8 @@ def test_help(capfd: pytest.CaptureFixture[str]) -> None:
     """--help lists the subcommands on standard output."""
     assert cli.main(["--help"]) == 0
     out, err = capfd.readouterr()
-    assert out.startswith("usage: knockctl SUBCOMMAND [OPTION...]\n\n  log ")
+    assert out.startswith("usage: knockctl SUBCOMMAND [OPTION...]\n\n  status ")
+    assert list(cli.COMMANDS) == [line.split()[0] for line in out.splitlines() if line.startswith("  ")]
     assert "" == err
 
 
@@ -38,12 +39,15 @@ def test_version(capfd: pytest.CaptureFixture[str]) -> None:
     assert f"knockctl {knockd.__version__}\n" == capfd.readouterr().out
 
 
-@pytest.mark.parametrize(("arguments", "seen"), [([], "got none"), (["lo\x1bg"], r"got 'lo\x1bg'")])
+@pytest.mark.parametrize(
+    ("arguments", "seen"),
+    [([], "got none"), (["x\x1b"], r"got 'x\x1b'"), (["opne"], "got 'opne'; did you mean 'open'?")],
+)
 def test_unknown_subcommand(arguments: list[str], seen: str, capfd: pytest.CaptureFixture[str]) -> None:
     """What is expected, what was seen and the usage are on standard error, with status 64."""
     assert os.EX_USAGE == cli.main(arguments)
     out, err = capfd.readouterr()
-    assert err.startswith(f"knockctl: expected a subcommand (log), {seen}\nusage: knockctl ")
+    assert err.startswith(f"knockctl: expected a subcommand ({', '.join(cli.COMMANDS)}), {seen}\nusage: ")
     assert "" == out
 
 
@@ -65,6 +69,35 @@ def test_starts_with_little() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=ENVIRONMENT
     )
     assert ["set()", "set()"] == done.stdout.splitlines()[1:]
+
+
+def test_what_a_question_needs() -> None:
+    """To ask the daemon little of ours is imported, and nothing that is slow."""
+    code = (
+        "import sys; from knockd.ctl import cli; cli.main(['status', '--socket', '/nowhere/socket']);"
+        "slow = {'asyncio', 'structlog', 'jinja2', 'impacket', 'pcapy', 'dataclasses', 'threading',"
+        " 'subprocess', 'difflib', 'lzma'};"
+        "print(slow & set(sys.modules));"
+        "print(*sorted(name for name in sys.modules if name.startswith('knockd') and '.ctl' not in name))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=ENVIRONMENT
+    )
+    assert "/nowhere/socket" in done.stderr
+    slow, ours = done.stdout.splitlines()
+    assert "set()" == slow
+    assert {
+        "knockd",
+        "knockd.control",
+        "knockd.control.client",
+        "knockd.control.interface",
+        "knockd.control.protocol",
+        "knockd.review",
+        "knockd.review.cells",
+        "knockd.review.clock",
+        "knockd_conf",
+        "knockd_conf.text",
+    } == set(ours.split())
 
 
 def test_a_reader_that_goes_away() -> None:

@@ -1,0 +1,228 @@
+"""The daemon's answers as values, field by field, as knockd/control/interface.py describes them.
+
+What is missing or of another type comes from a daemon of another version.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from knockd.ctl.fields import Fields
+
+
+class Interface(NamedTuple):
+    """An interface that is listened on; numbers are None until the packet process has said them."""
+
+    name: str
+    link_type: str | None
+    addresses: tuple[str, ...]
+    received: int | None
+    dropped: int | None
+    instructions: int | None
+    most_executed: int | None
+
+
+class Door(NamedTuple):
+    """A door of the configuration."""
+
+    name: str
+    occurrence: int
+    open: int
+    closes: bool
+    disabled: bool
+    close_when_idle: float | None
+
+
+class Lease(NamedTuple):
+    """A door that is open for an address."""
+
+    id: str
+    door: str
+    address: str
+    state: str
+    unopened: bool
+    seconds_open: float | None
+    seconds_left: float | None
+    by: str
+    destination: str
+    interface: str
+    failures: int
+    in_use: bool
+
+
+class Attempt(NamedTuple):
+    """A sequence that was begun."""
+
+    address: str
+    door: str
+    stage: int
+    steps: int
+    seconds_left: float
+
+
+class Journal(NamedTuple):
+    """Where open doors are noted."""
+
+    place: str
+    lasts: bool
+    reason: str | None
+
+
+class Problem(NamedTuple):
+    """What is wrong with a configuration."""
+
+    path: str
+    line: int | None
+    text: str
+
+    def __str__(self) -> str:
+        """``path:line: text``; the text alone where it says so itself."""
+        place = f"{self.path}:{self.line}" if self.line else self.path
+        return self.text if not place or self.text.startswith(self.path) else f"{place}: {self.text}"
+
+
+class Run(NamedTuple):
+    """A command that would be run; ``words`` are None when a shell runs it."""
+
+    command: str
+    words: tuple[str, ...] | None
+    environment: Mapping[str, str]
+    user: str
+    deadline: float
+    obstacle: str | None
+
+
+class Status(NamedTuple):
+    """How the daemon is, and who is in."""
+
+    version: str
+    pid: int
+    life: str
+    seconds_up: float
+    config: str
+    config_age: float
+    interfaces: tuple[Interface, ...]
+    waiting: tuple[str, ...]
+    deaf: tuple[str, ...]
+    doors: tuple[Door, ...]
+    doors_total: int
+    leases: tuple[Lease, ...]
+    leases_total: int
+    failed_total: int
+    attempts: tuple[Attempt, ...]
+    attempts_total: int | None
+    worker: int | None
+    worker_restarts: int
+    journal: Journal
+    refused: tuple[Problem, ...]
+    notes: tuple[str, ...]
+
+
+def read_interface(found: object) -> Interface:
+    """An interface. Raises UnknownReply, as all of these."""
+    of = Fields(found)
+    return Interface(
+        of.text("name"),
+        of.maybe_text("link_type"),
+        of.texts("addresses"),
+        of.maybe_count("received"),
+        of.maybe_count("dropped"),
+        of.maybe_count("instructions"),
+        of.maybe_count("most_executed"),
+    )
+
+
+def read_door(found: object) -> Door:
+    """A door."""
+    of = Fields(found)
+    return Door(
+        of.text("name"),
+        of.count("occurrence"),
+        of.count("open"),
+        of.flag("closes"),
+        of.flag("disabled"),
+        of.maybe_number("close_when_idle"),
+    )
+
+
+def read_lease(found: object) -> Lease:
+    """A lease."""
+    of = Fields(found)
+    return Lease(
+        of.text("id"),
+        of.text("door"),
+        of.text("address"),
+        of.text("state"),
+        of.flag("unopened"),
+        of.maybe_number("seconds_open"),
+        of.maybe_number("seconds_left"),
+        of.text("by"),
+        of.text("destination"),
+        of.text("interface"),
+        of.count("failures"),
+        of.flag("in_use"),
+    )
+
+
+def read_attempt(found: object) -> Attempt:
+    """An attempt."""
+    of = Fields(found)
+    return Attempt(
+        of.text("address"), of.text("door"), of.count("stage"), of.count("steps"), of.number("seconds_left")
+    )
+
+
+def read_journal(found: object) -> Journal:
+    """The journal."""
+    of = Fields(found)
+    return Journal(of.text("place"), of.flag("lasts"), of.maybe_text("reason"))
+
+
+def read_problem(found: object) -> Problem:
+    """A problem."""
+    of = Fields(found)
+    return Problem(of.text("path"), of.maybe_count("line"), of.text("text"))
+
+
+def read_run(found: object) -> Run:
+    """A command."""
+    of = Fields(found)
+    return Run(
+        of.text("command"),
+        of.maybe_texts("words"),
+        of.table("environment"),
+        of.text("user"),
+        of.number("deadline"),
+        of.maybe_text("obstacle"),
+    )
+
+
+def read_status(found: object) -> Status:
+    """The answer to Status."""
+    of = Fields(found)
+    return Status(
+        of.text("version"),
+        of.count("pid"),
+        of.text("life"),
+        of.number("seconds_up"),
+        of.text("config"),
+        of.number("config_age"),
+        of.items("interfaces", read_interface),
+        of.texts("waiting"),
+        of.texts("deaf"),
+        of.items("doors", read_door),
+        of.count("doors_total"),
+        of.items("leases", read_lease),
+        of.count("leases_total"),
+        of.count("failed_total"),
+        of.items("attempts", read_attempt),
+        of.maybe_count("attempts_total"),
+        of.maybe_count("worker"),
+        of.count("worker_restarts"),
+        of.record("journal", read_journal),
+        of.items("refused", read_problem),
+        of.texts("notes"),
+    )

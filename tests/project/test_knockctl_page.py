@@ -1,0 +1,19 @@
+"""docs/knockctl.md shows what knockctl prints."""
+
+from __future__ import annotations
+
+from tests.support.oracles.take_status_picture import PAGE, PLACE, show_screen
+from tests.support.samples.statuses import BUSY, STUCK
+
+PROMPTS = 1
+"""Lines of a terminal for what was typed."""
+
+
+def test_the_screen() -> None:
+    """The screen of a usual day is that of today's knockctl, 80 columns and 24 lines at most."""
+    shown = PLACE.search(PAGE.read_text())
+    assert shown is not None
+    assert show_screen(BUSY) == shown[0]
+    for screen in (show_screen(BUSY), show_screen(STUCK)):
+        assert max(map(len, screen.splitlines())) <= 80
+        assert len(screen.splitlines()) + PROMPTS <= 24

@@ -1,0 +1,30 @@
+"""A status some seconds later."""
+
+from __future__ import annotations
+
+from knockd.ctl.countdown import pass_time
+from knockd.ctl.reply import read_status
+from tests.support.samples.statuses import BUSY, attempt, lease, status
+
+
+def test_time_passes() -> None:
+    """What is left gets less, what is over more."""
+    before = read_status(BUSY)
+    after = pass_time(before, 2.0)
+    assert after.leases[0].seconds_left == 5.0
+    assert after.leases[0].seconds_open == 5.0
+    assert after.attempts[0].seconds_left == 2.0
+    assert after.seconds_up == before.seconds_up + 2.0
+    assert after.config_age == before.config_age + 2.0
+    assert pass_time(before, 0.0) == before
+
+
+def test_nothing_is_less_than_nothing() -> None:
+    """Time that is over stays over, and what has no end gets none."""
+    endless = lease("ssh", "203.0.113.7", seconds_open=None, seconds_left=None)
+    reply = status(leases=[lease("ssh", "203.0.113.8"), endless], attempts=[attempt("203.0.113.9", "ssh", 1)])
+    after = pass_time(read_status(reply), 60.0)
+    assert after.leases[0].seconds_left == 0.0
+    assert after.leases[1].seconds_left is None
+    assert after.leases[1].seconds_open is None
+    assert after.attempts[0].seconds_left == 0.0
