@@ -56,7 +56,7 @@ def _run(act: Act, found: argparse.Namespace, asking: Asking) -> int:
             print_json({"error": error.name, "parameters": dict(error.parameters)})
         for problem in list_problems(error.parameters):
             complain(printable(problem), asking.subcommand)
-        said = explain_refusal(error.name, error.parameters)
+        said = explain_refusal(error.name, error.parameters, asking.subcommand)
         complain(printable(said.text), asking.subcommand)
         return said.status
 

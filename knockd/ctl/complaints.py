@@ -29,14 +29,17 @@ class Complaint(NamedTuple):
     status: int
 
 
-def explain_refusal(error: str, parameters: Mapping[str, Any]) -> Complaint:
-    """What an error reply means, by its short name. The text is not escaped yet."""
+def explain_refusal(error: str, parameters: Mapping[str, Any], subcommand: str = "") -> Complaint:
+    """What an error reply to a subcommand means, by its short name. The text is not escaped yet."""
 
     def said(name: str) -> str:
         return str(parameters.get(name) or "")
 
     if error == "NoSuchDoor":
         return Complaint(_explain_door(said("door"), parameters.get("doors")), EX_USAGE)
+    if error == "NoSuchLease" and subcommand == "forget":
+        text = f"there is no lease '{said('asked')}'; knockctl status names those that could not be closed"
+        return Complaint(text, NOT_DONE)
     if error == "NoSuchLease":
         return Complaint(f"{said('asked') or 'nothing'} is not open; see: knockctl status", NOT_DONE)
     if error == "BadValue":
