@@ -97,7 +97,10 @@ class _Screen:
     def _needs(self) -> list[str]:
         needs = list_needs(self._status)
         if not needs:
-            return ["All is well."]
+            notes = len(self._status.notes)
+            return [
+                f"All is well, but see {count_of(notes, 'note', 'notes')} below." if notes else "All is well."
+            ]
         heading = "1 thing is not well:" if len(needs) == 1 else f"{len(needs)} things are not well:"
         lines = [self._bold(heading, RED)]
         for need in needs:

@@ -160,6 +160,7 @@ def test_notes() -> None:
     """The first notes are shown, and the others counted."""
     found = lines(status(notes=["a", "b", "c", "d", "e"]))
     assert ["Note: a", "Note: b", "Note: c", "Note: 2 more: knockd -t"] == found[-4:]
+    assert "All is well, but see 5 notes below." == found[1]
 
 
 @pytest.mark.parametrize("columns", [40, 60, 80, 132])
