@@ -1,6 +1,7 @@
 """What would have been run for the openings of a capture, by the daemon's own table of leases.
 
-Every command counts as having ended well at once. Nothing is run.
+Every command counts as having ended well at once. Nothing is run. Nobody knows who stayed connected: every
+door closes at its Cmd_Timeout.
 
 Pure.
 """
@@ -8,6 +9,7 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from knockd.knocks.events import Opened
@@ -37,7 +39,7 @@ class Openings:
 
     def __init__(self, doors: Sequence[Door], interface: str, max_leases: int) -> None:
         """``interface`` stands for %IFACE%."""
-        self._doors = doors
+        self._doors = [replace(door, close_when_idle=0.0) for door in doors]
         self._interface = interface
         self._leases = Leases(bound=max_leases, run="replay")
 

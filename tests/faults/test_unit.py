@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 from pathlib import Path
 
@@ -66,6 +67,37 @@ def test_firewall(unit: Unit, pair: Pair, name: str) -> None:
     assert [
         line for line in unit.log().splitlines() if "non-zero" in line or "right" in line or "needs" in line
     ] == []
+
+
+def test_close_when_idle(unit: Unit, pair: Pair) -> None:
+    """In the sandbox a connection keeps the door open past Cmd_Timeout, until it ends."""
+    need("nft")
+    unit.run("nft", TRACKING)
+    keys = {"start_command": "true", "stop_command": "true", "cmd_timeout": 2}
+    unit.begin(door("ssh", "700,800", **keys, close_when_idle=1, service="22/tcp"))
+    with pair.server.socket(socket.AF_INET, socket.SOCK_STREAM) as service:
+        service.bind((SERVER[4], 22))
+        service.listen()
+        with pair.client.socket(socket.AF_INET, socket.SOCK_STREAM) as client:
+            client.settimeout(10)
+            client.connect((SERVER[4], 22))
+            with service.accept()[0]:
+                send_knock(pair.client, SERVER[4], "700", "800")
+                unit.wait_for("still connected, open until nobody has been for 1 seconds")
+                assert "command timeout" not in unit.log()
+    unit.wait_for("nobody connected for 1 seconds")
+    unit.wait_for("command timeout")
+    assert "Close_When_Idle does nothing" not in unit.log()
+
+
+TRACKING = """
+table inet filter {
+    chain input {
+        type filter hook input priority filter; policy accept;
+        ct state established accept
+    }
+}
+"""
 
 
 def test_what_the_sandbox_hides_is_said(unit: Unit) -> None:

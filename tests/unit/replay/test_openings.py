@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import ip_address
 
 from knockd.knocks.events import Opened
 from knockd.replay.openings import Action, Openings
 from knockd_conf.model import Door, Reknock
+from knockd_conf.services import parse_services
 from tests.support.doubles.played import door
 
 ALICE, OURS = ip_address("192.0.2.1").packed, ip_address("10.0.0.1").packed
@@ -47,6 +49,13 @@ def test_stop() -> None:
 def test_stop_after_the_end() -> None:
     """Without a time everything is closed that is still open."""
     made = openings(PLAIN)
+    made.open(KNOCK, 0)
+    assert [10 * SECOND] == [action.steady for action in made.close_due(None)]
+
+
+def test_close_when_idle() -> None:
+    """A capture does not say who stayed connected: Cmd_Timeout alone counts."""
+    made = openings(replace(PLAIN, close_when_idle=60.0, service=parse_services("22/tcp")))
     made.open(KNOCK, 0)
     assert [10 * SECOND] == [action.steady for action in made.close_due(None)]
 
