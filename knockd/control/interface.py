@@ -108,20 +108,26 @@ method Status(door: ?string, address: ?string) -> (
 method Counters() -> (counts: []Count, left_out: int)
 
 # Opens a door for an address as a knock would. seconds: in place of Cmd_Timeout. Answers when the start
-# command has ended. lease: null for a door without a stop command.
+# command has ended. lease: null for a door without a stop command. Of several doors of one name it is the
+# first in the file. destination and interface: what the knock would have had, for %DST% and %IFACE%; else an
+# address of the first interface that is listened on.
 method Open(door: string, address: string, seconds: ?float, destination: ?string, interface: ?string) -> (
   lease: ?Lease
 )
 
 # Runs the stop commands of a door, of an address, of both, or of all. Answers when they have ended, or after
 # 30 seconds. failed: they are tried again, or have failed for good. running: they have not ended yet.
+# At most 50 leases are listed of each, all are counted.
 method Close(door: ?string, address: ?string, all: ?bool) -> (
   closed: []Lease,
   failed: []Lease,
-  running: []Lease
+  running: []Lease,
+  closed_total: int,
+  failed_total: int,
+  running_total: int
 )
 
-# Gives an address that is in more time.
+# Gives an address that is in more time: what is left and so many seconds. lease: the one that ends last.
 method Extend(door: string, address: string, seconds: float) -> (lease: Lease)
 
 # Gives up on a door that cannot be closed. command: the stop command, which is not run any more.

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from knockd.review.entries import Entry
+from knockd.review.selection import OPENED
 
 MOST = 100_000
 
@@ -21,6 +22,6 @@ class Openers:
     def watch_entries(self, entries: Iterable[Entry]) -> Iterator[Entry]:
         """The same entries; the opener of each is noted before it is handed on."""
         for entry in entries:
-            if entry.event == "open" and len(self.addresses) < MOST:
+            if entry.event in OPENED and len(self.addresses) < MOST:
                 self.addresses.add(entry.ip)
             yield entry

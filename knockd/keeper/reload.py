@@ -41,6 +41,10 @@ class Reload:
         self._child: ConfigProcess | None = None
         self._timer: Timer | None = None
         self._again = False
+        self._asked: list[Callable[[Outcome], None]] = []
+        """Who has asked for what is being read."""
+        self._asked_again: list[Callable[[Outcome], None]] = []
+        """Who has asked since: what is being read may be older than what they mean."""
         self._ended: list[ConfigProcess] = []
 
     @property
@@ -48,16 +52,22 @@ class Reload:
         """Whether a child reads a configuration, or one has to be read again."""
         return self._child is not None or self._again
 
-    def request_reload(self) -> None:
-        """Reads the configuration now, or once more after the one that is being read."""
+    def request_reload(self, answer: Callable[[Outcome], None] | None = None) -> None:
+        """Reads the configuration now, or once more after the one that is being read.
+
+        ``answer`` is called with the outcome, just before it takes effect.
+        """
+        answers = [] if answer is None else [answer]
         if self._child is not None:
             self._again = True
+            self._asked_again += answers
             return
+        self._asked += answers
         self._begin()
         try:
             self._child = child = self._start()
         except OSError as error:  # neither process nor descriptor to be had
-            self._finish([unread(self._path, str(error.strerror))])
+            self._answer([unread(self._path, str(error.strerror))])
             return
         self._loop.add_reader(child, self._read, child)
         self._timer = self._loop.call_later(PATIENCE, self._give_up)
@@ -79,10 +89,17 @@ class Reload:
 
     def _end(self, outcome: Outcome) -> None:
         self._end_child()
-        self._finish(outcome)
+        self._answer(outcome)
         if self._again:
             self._again = False
+            self._asked, self._asked_again = self._asked_again, []
             self.request_reload()
+
+    def _answer(self, outcome: Outcome) -> None:
+        asked, self._asked = self._asked, []
+        for answer in asked:
+            answer(outcome)
+        self._finish(outcome)
 
     def _end_child(self) -> None:
         """Lets the child go, which has ended or must."""

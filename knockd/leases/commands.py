@@ -47,5 +47,5 @@ def _values(knock: Knock) -> dict[str, str]:
         "DOOR": knock.door.name,
         "DST": knock.destination,
         "IFACE": knock.interface,
-        "TIMEOUT": f"{knock.door.cmd_timeout:g}",
+        "TIMEOUT": f"{knock.door.cmd_timeout:.12g}",
     }

@@ -73,6 +73,7 @@ FIELDS: Mapping[str, tuple[type, str]] = {
     "place": (str, "where open doors are noted instead"),
     "problem": (str, "what is wrong, with file and line"),
     "reason": (str, "why, as the system or knockd itself says it"),
+    "pid": (int, "number of a process"),
     "rights": (str, "capabilities that a program needs"),
     "seconds": (float, "a time span in seconds"),
     "share": (float, "a part of all ports, from 0 to 1"),
@@ -197,6 +198,30 @@ EVENTS: Mapping[str, Event] = {
         "Close_When_Idle does nothing: {reason}",
         note="at the start, at a reload or when a look fails: `Cmd_Timeout` alone counts; the same once",
     ),
+    "opened-by-hand": Event(
+        "info",
+        "{who}: {door}: opening by hand (uid {uid}, process {pid})",
+        note="in place of `open`: nobody has knocked; `refused` follows when it is not opened",
+    ),
+    "closed-by-hand": Event(
+        "info",
+        "{who}: {door}: closing by hand (uid {uid}, process {pid})",
+        note="in place of `command-timeout`; the stop command follows, unless it runs already",
+    ),
+    "more-closed-by-hand": Event(
+        "info",
+        "closing {count} more door[s] by hand (uid {uid}, process {pid})",
+        note="after a line for each of the first hundred",
+    ),
+    "extended-by-hand": Event(
+        "info", "{who}: {door}: {seconds:.0f} more seconds by hand (uid {uid}, process {pid})"
+    ),
+    "given-up": Event(
+        "warning",
+        "{who}: {door}: given up by hand (uid {uid}, process {pid}), not run any more: {command}",
+        note="a stop command that has failed; what the start command did may still be there",
+    ),
+    "reload-by-hand": Event("info", "reload by hand (uid {uid}, process {pid})"),
     "stop-failed": Event(
         "error", "{who}: {door}: stop command failed {tries} times, the door may still be open: {command}"
     ),

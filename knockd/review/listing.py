@@ -10,7 +10,7 @@ from collections.abc import Container, Mapping
 from knockd.log.classic import render_classic
 from knockd.review.entries import Entry
 from knockd.review.moments import show_moment
-from knockd.review.selection import Kind, kind_of
+from knockd.review.selection import OPENED, Kind, kind_of
 from knockd_conf.text import printable
 
 BOLD, RED, GREEN, YELLOW, DIM, PLAIN = (f"\x1b[{code}m" for code in (1, 31, 32, 33, 2, 0))
@@ -19,7 +19,7 @@ _COLOURS: Mapping[Kind, str] = {Kind.FAILED: YELLOW, Kind.SCAN: DIM, Kind.DAEMON
 _FAILURES = frozenset(
     {
         *("command-failed", "command-late", "command-too-long", "refused", "stop-failed", "left-open"),
-        *("still-open", "worker-lost", "worker-silent", "capture-lost", "internal-error"),
+        *("given-up", "still-open", "worker-lost", "worker-silent", "capture-lost", "internal-error"),
     }
 )
 
@@ -47,6 +47,6 @@ def describe_entry(entry: Entry) -> str:
 def _colour(entry: Entry, openers: Container[str]) -> str:
     if entry.event in _FAILURES:
         return RED
-    if entry.event == "open":
+    if entry.event in OPENED:
         return GREEN
     return _COLOURS.get(kind_of(entry.event, opener=entry.ip in openers), "")

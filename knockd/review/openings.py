@@ -2,14 +2,14 @@
 
     what comes                              the opening of this address at this door
     --------------------------------------  ------------------------------------------------------
-    open                                    begins
+    open, opened-by-hand                    begins
     command, none was run for it yet        its start command; one that undoes another door's: that ends
     command, another one ran for an earlier the earlier one is renewed: it ends
     command-failed behind the start command was not opened
     refused, command-too-long               was not opened
-    command-timeout                         ends; the stop command follows
+    command-timeout, closed-by-hand         ends; the stop command follows
     command-failed behind the stop command  is not closed
-    stop-failed, left-open                  is not closed
+    stop-failed, left-open, given-up        is not closed
     stopping, then its stop command         ends with the daemon
     starting                                is not closed, unless a recovered line says it goes on
 
@@ -42,13 +42,14 @@ class Opened:
     """One opening while it is read. ``lost``: the daemon that made it is gone."""
 
     __slots__ = (
-        "closed", "closer", "command", "door", "end", "host", "ip", "lost", "precision", "recovered",
-        "selected", "stop", "time",
+        "by_hand", "closed", "closer", "command", "door", "end", "host", "ip", "lost", "precision",
+        "recovered", "selected", "stop", "time",
     )  # fmt: skip
 
     def __init__(self, entry: Entry, selected: bool) -> None:
         self.time, self.door, self.ip, self.host = entry.time, entry.door, entry.ip, entry.host
         self.precision, self.selected = entry.precision, selected
+        self.by_hand = entry.event == "opened-by-hand"
         self.command = self.stop = self.closer = ""
         self.end, self.closed = End.UNKNOWN, None
         self.lost = self.recovered = False
@@ -59,7 +60,15 @@ class Opened:
     def value(self) -> Opening:
         """The opening as it is known now."""
         return Opening(
-            self.time, self.door, self.ip, self.host, self.end, self.closed, self.closer, self.precision
+            self.time,
+            self.door,
+            self.ip,
+            self.host,
+            self.end,
+            self.closed,
+            self.closer,
+            self.precision,
+            self.by_hand,
         )
 
 
@@ -134,14 +143,18 @@ class Openings:
         return None
 
     def end_by_time(self, entry: Entry) -> None:
-        """The time of an opening is over. Later knocks that ran nothing have extended it, and end too."""
+        """The time of an opening is over, or it is closed by hand.
+
+        Later knocks that ran nothing have extended it, and end too.
+        """
+        end = End.BY_HAND if entry.event == "closed-by-hand" else End.TIMEOUT
         own = self._of(entry.door, entry.ip)
         own = [opened for opened in own if not opened.lost] or own
         first = own[0] if own else None
         for at, opened in enumerate(own):
             if at and opened.command:
                 break
-            self._end(opened, End.TIMEOUT, entry.time, "")
+            self._end(opened, end, entry.time, "")
         self._with_stop.add(entry.door)
         if len(self._stopping) > MOST_RUNNING:
             self._stopping.clear()

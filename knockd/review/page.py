@@ -32,6 +32,7 @@ _ENDED: Mapping[End, str] = {
     End.DOOR: "closed by a knock at",
     End.RENEWED: "opened anew by another knock",
     End.CLOSED_ANOTHER: "opened nothing, closed",
+    End.BY_HAND: "closed by hand",
     End.DAEMON: "the daemon ended",
     End.NOT_CLOSED: "not closed",
     End.NOT_OPENED: "not opened",
@@ -122,7 +123,11 @@ def _open_for(one: Opening) -> str:
 
 
 def _ended(one: Opening) -> str:
-    """How an opening ended, in words."""
+    """How an opening ended, in words, and whether nobody had knocked."""
+    return _describe_end(one) + ", opened by hand" * one.by_hand
+
+
+def _describe_end(one: Opening) -> str:
     if one.end in (End.DOOR, End.CLOSED_ANOTHER):
         return f"{_ENDED[one.end]} {one.closer}"
     if one.end in (End.NOT_CLOSED, End.NOT_OPENED) and one.closer:

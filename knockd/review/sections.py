@@ -126,7 +126,11 @@ def join_alike(owners: Sequence[Owner]) -> list[tuple[Failure, int]]:
 
 
 def describe_end(opening: Opening) -> str:
-    """How long an opening lasted, and who or what ended it."""
+    """How long an opening lasted, who or what ended it, and whether nobody had knocked."""
+    return _describe_end(opening) + ", opened by hand" * opening.by_hand
+
+
+def _describe_end(opening: Opening) -> str:
     show = show_rough_span if opening.precision >= 60 else show_span
     span = show(opening.closed - opening.time) if opening.closed is not None else ""
     match opening.end:
@@ -136,6 +140,8 @@ def describe_end(opening: Opening) -> str:
             return f"{span}, closed by {opening.closer}"
         case End.RENEWED:
             return f"{span}, then opened again"
+        case End.BY_HAND:
+            return f"{span}, closed by hand"
         case End.DAEMON:
             return f"{span}, the daemon ended"
         case End.CLOSED_ANOTHER:

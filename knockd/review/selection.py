@@ -16,6 +16,10 @@ from knockd.review.entries import Entry
 Network = IPv4Network | IPv6Network
 
 
+OPENED = frozenset({"open", "opened-by-hand"})
+"""Events of openings: by a knock, and by hand."""
+
+
 class Kind(StrEnum):
     """What an entry is about, as ``--what`` names it."""
 
@@ -38,6 +42,7 @@ _OPENINGS = frozenset(
     {
         *("open", "refused", "command-timeout", "left-open"),
         *("held-open", "left", "open-max"),
+        *("opened-by-hand", "closed-by-hand", "more-closed-by-hand", "extended-by-hand", "given-up"),
         *("recovered", "recovered-starting", "recovered-unopened", "recovered-failed"),
     }
 )

@@ -67,6 +67,7 @@ class Review:
         }
         self._others: dict[str, Callable[[Entry, bool], None]] = {
             "open": self._open,
+            "opened-by-hand": self._open,
             "command": self._command,
             "command-output": lambda entry, _: self._faults.print_line(entry),
             "command-failed": self._command_failed,
@@ -74,7 +75,9 @@ class Review:
             "command-too-long": self._command_too_long,
             "command-timeout": lambda entry, _: self._openings.end_by_time(entry),
             "refused": self._refused,
+            "closed-by-hand": lambda entry, _: self._openings.end_by_time(entry),
             "stop-failed": self._left_open,
+            "given-up": self._left_open,
             "left-open": self._left_open,
             "recovered": self._recovered,
             "recovered-starting": self._recovered,
@@ -176,6 +179,8 @@ class Review:
     def _left_open(self, entry: Entry, selected: bool) -> None:
         if entry.event == "left-open":
             why = "it could not be closed before the daemon ended"
+        elif entry.event == "given-up":
+            why = "its stop command failed, and it was given up by hand"
         else:
             why = f"its stop command failed {entry.fields.get('tries', 'several')} times"
         self._openings.leave_open(entry, why)

@@ -23,6 +23,8 @@ class End(StrEnum):
     """The same address knocked at the same door again: it was closed and opened anew."""
     CLOSED_ANOTHER = "closed another"
     """It opened nothing: its command closed the door that ``closer`` names."""
+    BY_HAND = "by hand"
+    """Somebody closed it by hand (``knockctl close``)."""
     DAEMON = "daemon"
     """The daemon ended, and closed it or left it to the next start."""
     NOT_CLOSED = "not closed"
@@ -48,6 +50,8 @@ class Opening:
     closed: float | None
     closer: str
     precision: float
+    by_hand: bool = False
+    """Whether nobody knocked: somebody opened it by hand (``knockctl open``)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import pytest
 from knockd.review import openings as module
 from knockd.review.entries import Entry
 from knockd.review.openings import Openings
+from knockd.review.selection import OPENED
 from knockd.review.summary import End, Opening
 from tests.support.samples.entries import NOON, classic, entry, opening
 
@@ -21,6 +22,7 @@ def read(entries: Iterable[Entry]) -> list[Opening]:
     verbs: dict[str, Callable[[Entry], object]] = {
         "command": openings.run_command,
         "command-timeout": openings.end_by_time,
+        "closed-by-hand": openings.end_by_time,
         "command-failed": lambda one: openings.fail_command(one, f"exit status {one.fields['status']}"),
         "refused": lambda one: openings.refuse(one, str(one.fields["reason"])),
         "stop-failed": lambda one: openings.leave_open(one, "stop failed"),
@@ -31,7 +33,7 @@ def read(entries: Iterable[Entry]) -> list[Opening]:
         "stopping": lambda _: openings.stop(),
     }
     for one in entries:
-        if one.event == "open":
+        if one.event in OPENED:
             found.append(openings.open(one, True))
         else:
             verbs[one.event](one)
@@ -127,6 +129,25 @@ def test_a_knock_that_renews() -> None:
         entry(15, "command", ANN, command=f"stop {ANN}"),
     ]
     assert ends(lines) == [End.RENEWED, End.TIMEOUT]
+
+
+@pytest.mark.parametrize("form", [list, classic], ids=["json", "classic"])
+def test_by_hand(form: Callable[[list[Entry]], list[Entry]]) -> None:
+    """An opening by hand is one, and says so; one that is closed by hand ends then."""
+    lines = [
+        entry(0, "opened-by-hand", ANN, uid=0, pid=7),
+        entry(0, "command", ANN, command=f"start {ANN}"),
+        entry(120, "closed-by-hand", ANN, uid=0, pid=8),
+        entry(120, "command", ANN, command=f"stop {ANN}"),
+        *opening(240, BOB),
+    ]
+    ann, bob = read(form(lines))
+    assert ann.by_hand
+    assert ann.end is End.BY_HAND
+    assert ann.closed is not None
+    assert ann.closed // 60 == (NOON + 120) // 60
+    assert not bob.by_hand
+    assert bob.end is End.TIMEOUT
 
 
 def test_a_line_that_says_which_command_it_is() -> None:

@@ -18,6 +18,7 @@ ANN = "192.0.2.7"
         (End.DOOR, 7_200.0, "closeSSH", "2 h, closed by closeSSH"),
         (End.RENEWED, 5.0, "ssh", "5 s, then opened again"),
         (End.DAEMON, 5.0, "", "5 s, the daemon ended"),
+        (End.BY_HAND, 5.0, "", "5 s, closed by hand"),
         (End.CLOSED_ANOTHER, 5.0, "openSSH", "closed openSSH"),
         (End.NOT_OPENED, None, "why", "NOT OPENED: why"),
         (End.NOT_CLOSED, None, "why", "NOT CLOSED: why"),

@@ -1,0 +1,144 @@
+"""Open and Test of the control socket: a knock made by hand, and what it would run.
+
+The opening itself is the lease manager's, as if somebody had knocked: so are all reasons to refuse it.
+
+Loop.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+
+from knockd.control.call import Call
+from knockd.keeper.control_values import (
+    RefusedError,
+    bad_value,
+    find_door,
+    read_address,
+    read_seconds,
+    run_row,
+)
+from knockd.keeper.lease_rows import lease_row
+from knockd.leases.manager import LeaseManager
+from knockd.leases.values import Knock
+from knockd.log.logger import Log
+from knockd_conf.model import Door
+from knockd_conf.text import address_text, encoded, is_link_local
+
+Places = Callable[[], Mapping[str, Collection[bytes]]]
+"""The packed addresses of the interfaces that are listened on, in their order."""
+
+_NOWHERE = {4: "0.0.0.0", 6: "::"}
+"""In place of an own address where there is none."""
+
+_LONGEST_NAME = 15
+"""Bytes of an interface's name (IFNAMSIZ of linux/if.h, without the NUL)."""
+
+
+class OpeningCalls:
+    """Answers Open when the start command has ended, and Test at once. ``doors`` are those of now."""
+
+    def __init__(
+        self, log: Log, leases: LeaseManager, doors: Callable[[], Sequence[Door]], places: Places
+    ) -> None:
+        self._log = log
+        self._leases = leases
+        self._doors = doors
+        self._places = places
+        self._waiting: dict[int, tuple[Knock, Call]] = {}
+        """By the identity of the knock: two may be equal."""
+
+    def open(self, call: Call) -> None:
+        """Opens a door. Raises RefusedError."""
+        given = call.parameters
+        door, source = find_door(self._doors(), given["door"]), read_address(given["address"])
+        if door.start_for(source.version) is None and door.stop_for(source.version) is None:
+            raise RefusedError("Refused", reason=f"the door has no command for IPv{source.version}")
+        if (seconds := given.get("seconds")) is not None:
+            door = replace(door, cmd_timeout=read_seconds(seconds))
+            if door.stop_for(source.version) is None:
+                reason = "nothing closes this door, so it cannot be opened for some seconds: leave them out"
+                raise RefusedError("Refused", reason=reason)
+        interface, destination = self._find_place(source.version, given)
+        caller = call.caller
+        by = "by hand, root" if caller.uid == 0 else f"by hand, uid {caller.uid}"
+        knock = Knock(door, source.text, source.version, destination, interface, by)
+        self._log("opened-by-hand", ip=source.text, door=door.name, uid=caller.uid, pid=caller.pid)
+        self._waiting[id(knock)] = knock, call
+        self._leases.open(knock)
+
+    def answer(self, knock: Knock, reason: str | None) -> None:
+        """An opening has its answer: that of a call is passed on."""
+        _, call = self._waiting.pop(id(knock), (knock, None))
+        if call is None:
+            return
+        if reason is not None:
+            call.fail("Refused", reason=reason)
+            return
+        lease = self._leases.ask.lease_of(knock)
+        call.reply({"lease": None if lease is None else lease_row(lease, self._leases.now)})
+
+    def stop(self, life: str) -> None:
+        """The daemon ends: no opening comes to its end any more."""
+        waiting, self._waiting = self._waiting, {}
+        for _, call in waiting.values():
+            call.fail("NotNow", life=life)
+
+    def test(self, call: Call) -> None:
+        """Says what an opening would run. Raises RefusedError."""
+        given = call.parameters
+        door, source = find_door(self._doors(), given["door"]), read_address(given["address"])
+        nowhere = None
+        try:
+            interface, destination = self._find_place(source.version, {})
+        except RefusedError as error:
+            nowhere = str(error.parameters["reason"])
+            interface, destination = next(iter(self._places()), "none"), _NOWHERE[source.version]
+        found = self._leases.preview(Knock(door, source.text, source.version, destination, interface))
+        user = "root" if os.geteuid() == 0 else f"uid {os.geteuid()}"
+        call.reply(
+            {
+                "start": run_row(found.start, user),
+                "stop": run_row(found.stop, user),
+                "seconds": door.cmd_timeout,
+                "obstacle": found.obstacle or nowhere,
+            }
+        )
+
+    def _find_place(self, version: int, given: Mapping[str, str]) -> tuple[str, str]:
+        """The interface and the destination of an opening: those given, else of what is listened on."""
+        places = self._places()
+        interface = None if given.get("interface") is None else _read_interface(given["interface"])
+        if given.get("destination") is not None:
+            destination = _read_destination(given["destination"], version)
+            its = (name for name, own in places.items() if destination in map(address_text, own))
+            found = interface or next(its, None) or next(iter(places), None)
+            if found is None:
+                raise RefusedError("Refused", reason="nothing is listened on now: name an interface, too")
+            return found, destination
+        for name in [interface] if interface is not None else places:
+            own = [one for one in places.get(name, ()) if (len(one) == 4) is (version == 4)]
+            if own:
+                return name, address_text(min(own, key=lambda one: (is_link_local(one), one)))
+        where = "no interface that is listened on has an"
+        if interface is not None:
+            where = f"{interface} is not listened on, or has no"
+        raise RefusedError("Refused", reason=f"{where} IPv{version} address: name a destination, too")
+
+
+def _read_interface(name: str) -> str:
+    """The name of an interface, there or not. Raises RefusedError."""
+    fits = 0 < len(encoded(name)) <= _LONGEST_NAME and name.isprintable()
+    if not fits or "/" in name or " " in name:
+        raise bad_value("interface", f"the name of an interface, at most {_LONGEST_NAME} bytes", name)
+    return name
+
+
+def _read_destination(text: str, version: int) -> str:
+    """An address of an IP version. Raises RefusedError."""
+    found = read_address(text, "destination")
+    if found.version != version:
+        raise bad_value("destination", f"an IPv{version} address, as the other one is", text)
+    return found.text
