@@ -24,7 +24,7 @@ class ControlVerbs:
     """Answers Open, Close, Extend, Forget, Reload and Test.
 
     ``life`` says where the daemon is in its life, ``doors`` has the doors of the configuration, ``places``
-    what is listened on; ``request_reload`` reads the configuration anew.
+    what is listened on; ``own`` is our own user's number, ``request_reload`` reads the configuration anew.
     """
 
     def __init__(
@@ -36,10 +36,11 @@ class ControlVerbs:
         life: Callable[[], Life],
         doors: Callable[[], Sequence[Door]],
         places: Places,
+        own: int,
         request_reload: Request,
     ) -> None:
         self._life = life
-        self._openings = OpeningCalls(log, leases, doors, places)
+        self._openings = OpeningCalls(log, leases, doors, places, own)
         self._leases = LeaseCalls(loop, log, leases, doors)
         self._reloads = ReloadCalls(loop, log, request_reload)
         leases.answered = self._openings.answer

@@ -16,6 +16,7 @@ from functools import partial
 
 from knockd.keeper.config_process import Outcome, start_reading
 from knockd.keeper.control import Control
+from knockd.keeper.control_verbs import ControlVerbs
 from knockd.keeper.held_pid_file import HeldPidFile
 from knockd.keeper.life import Life, Lifecycle
 from knockd.keeper.notify import Manager, send_fields
@@ -118,8 +119,18 @@ class _Daemon:
                 show=self._output.show,
             ),
         )
-        self._leases.changed = service.update_status
-        self._control = Control(loop, self.log, {}, lambda: self._workers.pids, os.geteuid())
+        self._verbs = ControlVerbs(
+            loop,
+            self.log,
+            self._leases,
+            life=lambda: self._life.now,
+            doors=lambda: self._config.doors,
+            places=lambda: self._workers.addresses,
+            own=os.geteuid(),
+            request_reload=self._request_reload,
+        )
+        self._leases.changed = self._note_leases
+        self._control = Control(loop, self.log, self._verbs.methods, lambda: self._workers.pids, os.geteuid())
         self._reload = Reload(
             loop,
             partial(start_reading, fork_child, settings),
@@ -165,7 +176,12 @@ class _Daemon:
         """
         if self._life.now is not Life.RELOADING or not self._reload.is_reading:
             self._life.enter(Life.UP)
+        self._verbs.take_effect()
         self._service.update_status()
+
+    def _note_leases(self) -> None:
+        self._service.update_status()
+        self._verbs.note_change()
 
     def _give_up(self, status: int, reason: str) -> None:
         """Ends a start whose packet process cannot capture; ``status`` is from sysexits.h."""
@@ -204,8 +220,11 @@ class _Daemon:
 
     def _hang_up(self) -> None:
         if self._life.now is not Life.ENDING:
-            self._reload.request_reload()
-            self._output.reopen_file()
+            self._request_reload()
+
+    def _request_reload(self, answer: Callable[[Outcome], None] | None = None) -> None:
+        self._reload.request_reload(answer)
+        self._output.reopen_file()
 
     def _begin_reload(self) -> None:
         self.log("reading", path=self._settings.config_path)
@@ -251,6 +270,7 @@ class _Daemon:
 
     def _end(self, before: Life) -> None:
         self._reload.stop()
+        self._verbs.stop()
         self._workers.stop()
         self._logger.release_waiting()
         if before is not Life.STARTING:

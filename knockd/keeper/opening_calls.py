@@ -2,12 +2,11 @@
 
 The opening itself is the lease manager's, as if somebody had knocked: so are all reasons to refuse it.
 
-Loop.
+Pure.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
@@ -38,15 +37,19 @@ _LONGEST_NAME = 15
 
 
 class OpeningCalls:
-    """Answers Open when the start command has ended, and Test at once. ``doors`` are those of now."""
+    """Answers Open when the start command has ended, and Test at once.
+
+    ``doors`` are those of now, ``places`` what is listened on; ``own`` is our own user's number.
+    """
 
     def __init__(
-        self, log: Log, leases: LeaseManager, doors: Callable[[], Sequence[Door]], places: Places
+        self, log: Log, leases: LeaseManager, doors: Callable[[], Sequence[Door]], places: Places, own: int
     ) -> None:
         self._log = log
         self._leases = leases
         self._doors = doors
         self._places = places
+        self._user = _name_user(own)
         self._waiting: dict[int, tuple[Knock, Call]] = {}
         """By the identity of the knock: two may be equal."""
 
@@ -63,7 +66,7 @@ class OpeningCalls:
                 raise RefusedError("Refused", reason=reason)
         interface, destination = self._find_place(source.version, given)
         caller = call.caller
-        by = "by hand, root" if caller.uid == 0 else f"by hand, uid {caller.uid}"
+        by = f"by hand, {_name_user(caller.uid)}"
         knock = Knock(door, source.text, source.version, destination, interface, by)
         self._log("opened-by-hand", ip=source.text, door=door.name, uid=caller.uid, pid=caller.pid)
         self._waiting[id(knock)] = knock, call
@@ -97,11 +100,10 @@ class OpeningCalls:
             nowhere = str(error.parameters["reason"])
             interface, destination = next(iter(self._places()), "none"), _NOWHERE[source.version]
         found = self._leases.preview(Knock(door, source.text, source.version, destination, interface))
-        user = "root" if os.geteuid() == 0 else f"uid {os.geteuid()}"
         call.reply(
             {
-                "start": run_row(found.start, user),
-                "stop": run_row(found.stop, user),
+                "start": run_row(found.start, self._user),
+                "stop": run_row(found.stop, self._user),
                 "seconds": door.cmd_timeout,
                 "obstacle": found.obstacle or nowhere,
             }
@@ -126,6 +128,11 @@ class OpeningCalls:
         if interface is not None:
             where = f"{interface} is not listened on, or has no"
         raise RefusedError("Refused", reason=f"{where} IPv{version} address: name a destination, too")
+
+
+def _name_user(uid: int) -> str:
+    """A user's number in words: the daemon looks no name up."""
+    return "root" if uid == 0 else f"uid {uid}"
 
 
 def _read_interface(name: str) -> str:

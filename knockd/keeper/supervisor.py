@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -111,6 +111,12 @@ class Supervisor:
     def waiting(self) -> tuple[str, ...]:
         """The interfaces that are asked for and not there."""
         return self._follow.waiting
+
+    @property
+    def addresses(self) -> Mapping[str, frozenset[bytes]]:
+        """The packed addresses of each interface that is listened on."""
+        scene = self._life.scene.addresses
+        return {name: scene.get(name, frozenset()) for name in self.interfaces}
 
     @property
     def disabled(self) -> int:

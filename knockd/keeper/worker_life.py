@@ -98,6 +98,11 @@ class WorkerLife:
         return State.WAITING if self._back_off.pausing else State.NONE
 
     @property
+    def scene(self) -> Scene:
+        """What was there to be listened on at the last look."""
+        return self._captures.scene
+
+    @property
     def _workers(self) -> tuple[WorkerRecord, ...]:
         return tuple(one for one in (self.current, self.next) if one is not None)
 

@@ -73,7 +73,6 @@ FIELDS: Mapping[str, tuple[type, str]] = {
     "place": (str, "where open doors are noted instead"),
     "problem": (str, "what is wrong, with file and line"),
     "reason": (str, "why, as the system or knockd itself says it"),
-    "pid": (int, "number of a process"),
     "rights": (str, "capabilities that a program needs"),
     "seconds": (float, "a time span in seconds"),
     "share": (float, "a part of all ports, from 0 to 1"),

@@ -24,6 +24,13 @@ def test_openers_are_known_with_their_entry() -> None:
     assert [("a", False), ("a", True), ("b", False)] == seen
 
 
+def test_an_opening_by_hand_is_one() -> None:
+    """Whose door was opened by hand is an opener, too."""
+    known = Openers()
+    assert len(list(known.watch_entries([entry("opened-by-hand", "a")]))) == 1
+    assert known.addresses == {"a"}
+
+
 def test_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only so many addresses are remembered."""
     monkeypatch.setattr(openers, "MOST", 2)

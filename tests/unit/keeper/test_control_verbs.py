@@ -36,6 +36,7 @@ class Daemon:
             life=lambda: self.life,
             doors=lambda: (DOOR,),
             places=lambda: {"eth0": [bytes([10, 0, 0, 1])]},
+            own=0,
             request_reload=self.readings.append,
         )
         self.played.manager.changed = self.verbs.note_change

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -31,12 +30,14 @@ PLACES = {
 class Opened:
     """Calls at a lease manager whose commands a test ends."""
 
-    def __init__(self, *doors: Door, places: Mapping[str, Any] = PLACES, **options: Any) -> None:
+    def __init__(
+        self, *doors: Door, places: Mapping[str, Any] = PLACES, own: int = 0, **options: Any
+    ) -> None:
         self.played = PlayedManager(**options)
         self.doors = doors or (DOOR,)
         self.made = MadeCalls()
         self.calls = OpeningCalls(
-            Logger(structlog.get_logger()).log, self.played.manager, lambda: self.doors, lambda: places
+            Logger(structlog.get_logger()).log, self.played.manager, lambda: self.doors, lambda: places, own
         )
         self.played.manager.answered = self.calls.answer
 
@@ -263,13 +264,18 @@ def test_preview() -> None:
     assert start["environment"]["KNOCKD_DOOR"] == "a b"
     assert start["environment"]["KNOCKD_TIMEOUT"] == "10"
     assert start["deadline"] == 7.0
-    assert start["user"] == ("root" if os.geteuid() == 0 else f"uid {os.geteuid()}")
+    assert start["user"] == stop["user"] == "root"
     assert stop["command"] == "close 'a b'; sync"
     assert stop["words"] is None
     assert answer["seconds"] == 10.0
     assert answer["obstacle"] is None
     names = ("IP", "DOOR", "DST", "IFACE", "TIMEOUT")
     assert set(start["environment"]) == {f"KNOCKD_{name}" for name in names}
+
+
+def test_preview_where_we_are_not_root() -> None:
+    """Commands are run as who the daemon is."""
+    assert Opened(own=103).test()["start"]["user"] == "uid 103"
 
 
 def test_preview_is_what_is_run() -> None:

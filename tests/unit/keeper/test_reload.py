@@ -157,6 +157,37 @@ def test_one_more(reloads: Reloads, tmp_path: Path) -> None:
     assert reloads.begun == 2
 
 
+def test_answers(reloads: Reloads, tmp_path: Path) -> None:
+    """Who asks while a configuration is read has the outcome of the next reading, before that counts."""
+    go = tmp_path / "go"
+    os.mkfifo(go)
+    answers: list[tuple[str, int]] = []
+
+    def ask(outcome: Outcome) -> None:
+        assert isinstance(outcome, Loaded)
+        answers.append((outcome.config.path, len(reloads.outcomes)))
+
+    made = reloads.reload(lambda: Loaded(Config(go.read_text(), Options(), (), "h", ()), None))
+    for _ in range(3):
+        made.request_reload(ask)
+    for number, text in enumerate(("old", "new"), 1):
+        reloads.loop.run_in_executor(None, go.write_text, text)
+        reloads.until(number)
+    assert answers == [("old", 0), ("new", 1), ("new", 1)]
+
+
+def test_answer_without_a_process(reloads: Reloads) -> None:
+    """When no process is to be had who asks has that as the outcome."""
+
+    def fork(_work: Callable[[], int], _keep: Iterable[int]) -> int:
+        raise OSError(11, "Resource temporarily unavailable")
+
+    answers: list[Outcome] = []
+    reloads.reload(lambda: CONFIG, fork).request_reload(answers.append)
+    assert len(answers) == 1
+    assert not isinstance(answers[0], Loaded)
+
+
 def test_hanging(reloads: Reloads, monkeypatch: pytest.MonkeyPatch) -> None:
     """A child that does not come to an end is killed, and that is a problem like others."""
     monkeypatch.setattr(reload, "PATIENCE", 0.1)

@@ -228,6 +228,14 @@ def test_what_was_not_asked_for_is_not_said_to_be_none() -> None:
 
 
 @pytest.mark.parametrize("end", list(End))
+def test_openings_by_hand_say_so(end: End) -> None:
+    """Whatever its end, an opening for which nobody has knocked says so."""
+    one = Opening(START, "ssh", "192.0.2.1", "", end, START, "", 1, by_hand=True)
+    assert "opened by hand" in render_page(replace(WEEK, openings=(one,)))
+    assert "opened by hand" not in render_page(replace(WEEK, openings=(replace(one, by_hand=False),)))
+
+
+@pytest.mark.parametrize("end", list(End))
 def test_every_end_has_words(end: End) -> None:
     """Whatever the end of an opening is, the page says it."""
     one = Opening(START, "ssh", "192.0.2.1", "", end, START, "", 1)

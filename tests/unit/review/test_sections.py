@@ -31,6 +31,12 @@ def test_ends(end: End, closed: float | None, closer: str, expected: str) -> Non
     assert describe_end(Opening(NOON, "ssh", ANN, "", end, at, closer, 0.001)) == expected
 
 
+def test_opened_by_hand() -> None:
+    """Where nobody has knocked that is said."""
+    one = Opening(NOON, "ssh", ANN, "", End.TIMEOUT, NOON + 10, "", 0.001, by_hand=True)
+    assert describe_end(one) == "10 s, time over, opened by hand"
+
+
 def test_a_span_between_stamps_of_a_minute() -> None:
     """It is said to be about so long."""
     assert (

@@ -69,6 +69,8 @@ def test_kinds_of_knocks() -> None:
         ("stage", True, Kind.OPEN),
         ("stage", False, Kind.SCAN),
         ("refused", False, Kind.OPEN),
+        ("opened-by-hand", False, Kind.OPEN),
+        ("reload-by-hand", False, Kind.DAEMON),
         ("command-output", False, Kind.COMMAND),
         ("held-back", False, Kind.DAEMON),
     ],

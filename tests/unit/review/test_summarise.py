@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC
+from typing import Any
 
 import pytest
 
@@ -57,6 +58,31 @@ def test_a_night() -> None:
     assert summary.totals["failed"] == sum(summary.timeline.attempts) + sum(summary.timeline.scans)
     assert sum(map(sum, summary.hours)) == sum(summary.timeline.openings) == 1
     assert sum(map(sum, summary.scan_hours)) == 2
+
+
+def test_by_hand() -> None:
+    """An opening by hand counts as one, unless it was refused; one that was given up could not be closed."""
+    by: dict[str, Any] = {"uid": 0, "pid": 7}
+    summary = summary_of(
+        [
+            entry(0, "opened-by-hand", ANN, **by),
+            entry(0, "command", ANN, command=f"start {ANN}"),
+            entry(5, "extended-by-hand", ANN, seconds=60.0, **by),
+            entry(60, "closed-by-hand", ANN, **by),
+            entry(60, "command", ANN, command=f"stop {ANN}"),
+            entry(70, "opened-by-hand", EVE, **by),
+            entry(70, "refused", EVE, reason="8 leases are open"),
+            entry(80, "opened-by-hand", ANN, **by),
+            entry(80, "command", ANN, command=f"start {ANN}"),
+            entry(90, "given-up", ANN, command=f"stop {ANN}", **by),
+        ]
+    )
+    assert summary.totals["openings"] == 2
+    assert summary.totals["not_opened"] == 1
+    ends = [one.end for one in summary.openings if one.ip == ANN]
+    assert ends == [End.BY_HAND, End.NOT_CLOSED]
+    assert [one.by_hand for one in summary.openings] == [True] * 3
+    assert summary.totals["stuck"] == 1
 
 
 def test_what_was_not_opened_is_not_counted() -> None:
