@@ -220,6 +220,23 @@ def renewal_after(seconds: float) -> Job:
     return job
 
 
+def by_hand_after(seconds: float, *, closing: bool) -> Job:
+    """Kills the keeper so many seconds after somebody opens its door by hand, or closes what is open so."""
+
+    def job(victim: Victim) -> bool:
+        if closing:
+            victim.open_by_hand()
+        with ThreadPoolExecutor(1) as pool:
+            calling = pool.submit(victim.close_by_hand if closing else victim.open_by_hand)
+            time.sleep(seconds)
+            victim.kill()
+            calling.result()
+        again(victim)
+        return True
+
+    return job
+
+
 def recovery_at(call: Call) -> Job:
     """Kills a keeper at a step of the recovery of a door whose time is over."""
 
@@ -293,6 +310,13 @@ def test_keeper_killed_in_a_renewal(crew: list[Victim]) -> None:
     """A second knock closes the door and opens it again: a kill before, between and after."""
     chance = random.Random(SEED)
     run(crew, [renewal_after(0.1 * chance.random() ** 2) for _ in range(16)])
+
+
+def test_keeper_killed_while_somebody_acts_by_hand(crew: list[Victim]) -> None:
+    """Openings and closings by hand keep the promise of leases: a kill before, between and after."""
+    chance = random.Random(SEED)
+    jobs = [by_hand_after(0.1 * chance.random() ** 2, closing=place % 2 == 1) for place in range(24)]
+    run(crew, jobs)
 
 
 def recovery(victim: Victim, path: Path) -> list[Call]:

@@ -71,6 +71,14 @@ GOOD = {
         ran(("start", 10), ("stop", 10.3)),
         [life(0, 10.4, opened=1, terminated=10.2, killed=False)],
     ),
+    "closed early by hand": (
+        ran(("start", 10), ("stop", 10.3)),
+        [life(0, opened=1, closed=ONE)],
+    ),
+    "closed by hand and killed before that was noted": (
+        ran(("start", 10), ("stop", 10.3), ("stop", 11.0)),
+        [life(0, 10.35, opened=1, closed=ONE), life(10.4, recovered=1)],
+    ),
     "renewed by another knock": (
         ran(("start", 10), ("stop", 10.5), ("start", 10.6), ("stop", 11.6)),
         [life(0, opened=2)],
@@ -147,6 +155,11 @@ PLANTED = {
         [life(0, 10.0, opened=1), life(10.0, recovered=1)],
         "recovered at 10.00 and not stopped",
     ),
+    "closed by hand once, and early twice": (
+        ran(("start", 10), ("stop", 10.3), ("start", 12), ("stop", 12.3)),
+        [life(0, opened=2, closed=ONE)],
+        "closed 0.70 s early at 12.30",
+    ),
     "recovered and forgotten until the next knock": (
         ran(("start", 12), ("stop", 13)),
         [life(0, 10.0, opened=1), life(10.0, opened=1, recovered=1)],
@@ -189,7 +202,8 @@ def test_a_life_reads_its_log() -> None:
     seen.read(
         [
             "10.7.0.2: door: Stage 3",
-            "10.7.0.2: door: OPEN SESAME",
+            "10.7.0.2: door: opening by hand (uid 0, process 7)",
+            "10.7.0.2: door: closing by hand (uid 0, process 7)",
             "10.7.0.2 (client.example): door: OPEN SESAME",
             "10.7.0.2: door: recovered an open door of the last run, closing in 1 seconds",
             "10.7.0.2: door: recovered a door that could not be closed, trying again",
@@ -199,6 +213,7 @@ def test_a_life_reads_its_log() -> None:
     )
     expected = (Counter({KEY: 2}), Counter({KEY: 2}), Counter({KEY: 1}))
     assert (seen.opened, seen.recovered, seen.stopped) == expected
+    assert seen.closed == ONE
 
 
 def test_commands_are_read_back_as_they_were_noted(tmp_path: Path) -> None:

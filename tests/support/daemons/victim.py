@@ -10,8 +10,9 @@ import signal
 from contextlib import suppress
 from pathlib import Path
 
+from knockd.control.client import Control, ControlError
 from tests.support.daemons.daemon import Daemon
-from tests.support.daemons.doors import SERVER, config, door
+from tests.support.daemons.doors import CLIENT, SERVER, config, door
 from tests.support.lab.hosts import Host
 from tests.support.lab.services import send_knock
 from tests.support.lab.waiting import WaitTimeout, wait_until
@@ -118,6 +119,18 @@ class Victim:
     def knock(self) -> None:
         """Knocks once."""
         send_knock(self.client, SERVER[4], *self.steps)
+
+    def open_by_hand(self) -> None:
+        """Opens the door by hand for who knocks otherwise, unless the daemon is killed meanwhile."""
+        self._call("Open", door=NAME, address=CLIENT[4])
+
+    def close_by_hand(self) -> None:
+        """Closes everything by hand, unless the daemon is killed meanwhile."""
+        self._call("Close", all=True)
+
+    def _call(self, method: str, **parameters: object) -> None:
+        with suppress(ControlError), Control(str(self.daemon.control_path), timeout=60.0) as control:
+            control.call(method, **parameters)
 
     def commands(self) -> list[ledger.Command]:
         """What the door's commands have noted."""

@@ -28,7 +28,8 @@ GRAIN = 0.05
 Key = tuple[str, str]
 """Door and source."""
 
-_OPENED = re.compile(r"^(\S+)(?: \(\S+\))?: (.+): OPEN SESAME$")
+_OPENED = re.compile(r"^(\S+)(?: \(\S+\))?: (.+): (?:OPEN SESAME|opening by hand \(.*)$")
+_CLOSED = re.compile(r"^(\S+)(?: \(\S+\))?: (.+): closing by hand \(.*$")
 _STOPPED = re.compile(r"^.+: running command: .* stop (\S+) (\S+) \S+$")
 _RECOVERED = re.compile(r"^(\S+)(?: \(\S+\))?: (.+): recovered ")
 
@@ -60,8 +61,8 @@ class Life:
     """One run of the daemon: when it began, could serve and ended (None: not), in seconds since boot.
 
     ``killed``: SIGKILL ended it. ``terminated``: when TERM asked it to close everything. ``handed``:
-    USR1 asked it to leave everything open for the next. ``opened``, ``recovered`` and
-    ``stopped`` count the lines of its log about openings, recoveries and stop commands.
+    USR1 asked it to leave everything open for the next. ``opened``, ``closed``, ``recovered`` and ``stopped``
+    count the lines of its log about openings, what somebody closes by hand, recoveries and stop commands.
     """
 
     started: float
@@ -73,13 +74,16 @@ class Life:
     opened: Counter[Key] = field(default_factory=Counter)
     recovered: Counter[Key] = field(default_factory=Counter)
     stopped: Counter[Key] = field(default_factory=Counter)
+    closed: Counter[Key] = field(default_factory=Counter)
 
     def read(self, lines: Sequence[str]) -> None:
         """Counts in the lines of its log so far."""
         opened = [_OPENED.match(line) for line in lines]
+        closed = [_CLOSED.match(line) for line in lines]
         recovered = [_RECOVERED.match(line) for line in lines]
         stopped = [_STOPPED.match(line) for line in lines]
         self.opened = Counter((found[2], found[1]) for found in opened if found)
+        self.closed = Counter((found[2], found[1]) for found in closed if found)
         self.recovered = Counter((found[2], found[1]) for found in recovered if found)
         self.stopped = Counter((found[1], found[2]) for found in stopped if found)
 
@@ -120,7 +124,7 @@ def _replay_one(key: Key, commands: Sequence[Command], lives: Sequence[Life]) ->
     problems = []
     opened: Command | None = None
     stopped: Command | None = None
-    starts = 0
+    starts = early = 0
     for command in commands:
         if command.verb == "start":
             starts += 1
@@ -132,8 +136,9 @@ def _replay_one(key: Key, commands: Sequence[Command], lives: Sequence[Life]) ->
             opened = command
             continue
         if opened is not None:
-            renewed = _knocks(key, command.at, lives) > starts
-            problems += _in_time(opened, command, lives, renewed=renewed)
+            early += command.at < opened.at + opened.timeout - GRAIN
+            asked = _knocks(key, command.at, lives) > starts or _closings(key, command.at, lives) >= early
+            problems += _in_time(opened, command, lives, asked=asked)
         else:
             problems += _explained(key, command, stopped, commands, lives)
         opened, stopped = None, command
@@ -147,8 +152,13 @@ def _knocks(key: Key, until: float, lives: Sequence[Life]) -> int:
     return sum(life.opened[key] for life in lives if life.started <= until)
 
 
-def _in_time(opened: Command, stop: Command, lives: Sequence[Life], *, renewed: bool) -> list[str]:
-    """A stop comes at the deadline or when the daemon is back after it, not before and not later."""
+def _closings(key: Key, until: float, lives: Sequence[Life]) -> int:
+    """How often somebody closed it by hand at most by then."""
+    return sum(life.closed[key] for life in lives if life.started <= until)
+
+
+def _in_time(opened: Command, stop: Command, lives: Sequence[Life], *, asked: bool) -> list[str]:
+    """A stop comes at the deadline, or when the daemon is back after it; before only when asked for."""
     deadline = opened.at + opened.timeout
     late = stop.at - _due(opened, deadline, lives)
     problems = []
@@ -157,7 +167,7 @@ def _in_time(opened: Command, stop: Command, lives: Sequence[Life], *, renewed: 
     terminated = any(
         life.terminated is not None and opened.at <= life.terminated <= stop.at + GRAIN for life in lives
     )
-    if stop.at < deadline - GRAIN and not terminated and not renewed:
+    if stop.at < deadline - GRAIN and not terminated and not asked:
         problems.append(f"closed {deadline - stop.at:.2f} s early at {stop.at:.2f}")
     return problems
 
