@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv6Address, ip_address
-from math import isfinite
 from typing import Any, NamedTuple
 
 from knockd.leases.runner import CommandLine
@@ -67,11 +66,10 @@ def read_address(text: str, parameter: str = "address") -> Address:
 
 def read_seconds(value: float, left: float = 0.0) -> float:
     """Seconds, more than 0; with those that are ``left`` at most MOST_SECONDS. Raises RefusedError."""
-    seconds = float(value)
-    if not isfinite(seconds) or not 0 < seconds <= MOST_SECONDS - left:
+    if not 0 < value <= MOST_SECONDS - left:  # NaN is neither
         most = max(0.0, MOST_SECONDS - left)
-        raise bad_value("seconds", f"more than 0 and at most {most:.0f}", f"{value:g}")
-    return seconds
+        raise bad_value("seconds", f"more than 0 and at most {most:.0f}", str(value))
+    return float(value)
 
 
 def find_door(doors: Sequence[Door], name: str) -> Door:

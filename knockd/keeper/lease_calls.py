@@ -127,8 +127,9 @@ class LeaseCalls:
     def _finish(self, closing: _Closing) -> None:
         closing.end()
         self._closing.remove(closing)
-        closing.look(self._leases.ask.get, self._leases.now)
-        closing.call.reply(closing.answer())
+        find, now = self._leases.ask.get, self._leases.now
+        closing.look(find, now)
+        closing.call.reply(closing.answer(find, now))
 
     def _find(self, door: str | None, address: str | None) -> list[Lease]:
         """The leases of a door, an address, both or all. Raises RefusedError."""
@@ -154,36 +155,44 @@ class LeaseCalls:
 
 
 class _Closing:
-    """What one call closes: leases whose end is not known yet (``running``), and how the others ended."""
+    """What one call closes: leases whose end is not known yet (``running``), and how the others ended.
+
+    Of very many only some are kept as rows: there may be 65,536.
+    """
 
     def __init__(self, call: Call, found: Sequence[Lease], now: float) -> None:
         self.call = call
         self.timer: Timer | None = None
-        self.running = {lease.id: lease_row(lease, now) for lease in found}
+        self.running = dict.fromkeys(lease.id for lease in found)
+        self._before = {lease.id: lease_row(lease, now) for lease in found[:MOST_LISTED]}
         self._closed: list[Row] = []
         self._failed: list[Row] = []
+        self._closed_total = self._failed_total = 0
 
     def look(self, find: Callable[[str], Lease | None], now: float) -> None:
         """Looks which have ended. What was opened anew meanwhile was closed before."""
-        for id_, row in list(self.running.items()):
+        for id_ in list(self.running):
             lease = find(id_)
             if lease is None or (lease.state in {State.STARTING, State.OPEN} and not lease.closing):
-                self._closed.append(self.running.pop(id_))
+                del self.running[id_]
+                self._closed_total += 1
+                if id_ in self._before:
+                    self._closed.append(self._before[id_])
             elif lease.state in {State.RETRYING, State.FAILED}:
                 del self.running[id_]
-                self._failed.append(lease_row(lease, now))
-            else:
-                row["state"] = lease.state.value
+                self._failed_total += 1
+                if len(self._failed) < MOST_LISTED:
+                    self._failed.append(lease_row(lease, now))
 
-    def answer(self) -> Row:
+    def answer(self, find: Callable[[str], Lease | None], now: float) -> Row:
         """The answer of now."""
-        running = list(islice(self.running.values(), MOST_LISTED))
+        running = filter(None, map(find, islice(self.running, MOST_LISTED)))
         return {
-            "closed": self._closed[:MOST_LISTED],
-            "closed_total": len(self._closed),
-            "failed": self._failed[:MOST_LISTED],
-            "failed_total": len(self._failed),
-            "running": running,
+            "closed": self._closed,
+            "closed_total": self._closed_total,
+            "failed": self._failed,
+            "failed_total": self._failed_total,
+            "running": [lease_row(lease, now) for lease in running],
             "running_total": len(self.running),
         }
 

@@ -137,8 +137,8 @@ def _name_user(uid: int) -> str:
 
 def _read_interface(name: str) -> str:
     """The name of an interface, there or not. Raises RefusedError."""
-    fits = 0 < len(encoded(name)) <= _LONGEST_NAME and name.isprintable()
-    if not fits or "/" in name or " " in name:
+    is_name = name.isprintable() and 0 < len(encoded(name)) <= _LONGEST_NAME
+    if not is_name or "/" in name or " " in name:
         raise bad_value("interface", f"the name of an interface, at most {_LONGEST_NAME} bytes", name)
     return name
 

@@ -73,7 +73,7 @@ def test_seconds(value: float) -> None:
     assert read_seconds(value) == float(value)
 
 
-@pytest.mark.parametrize("value", [0, -1, MOST_SECONDS + 1, float("inf"), float("nan"), 10**30])
+@pytest.mark.parametrize("value", [0, -1, MOST_SECONDS + 1, float("inf"), float("nan"), 10**400])
 def test_what_are_no_seconds(value: float) -> None:
     """Nobody is let in for no time, or for ever."""
     with pytest.raises(RefusedError) as refused:

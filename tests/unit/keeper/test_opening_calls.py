@@ -151,6 +151,9 @@ def test_seconds_for_a_door_that_nothing_closes() -> None:
         ({"interface": "../eth0"}, "BadValue"),
         ({"interface": "e" * 16}, "BadValue"),
         ({"interface": "e\n"}, "BadValue"),
+        ({"interface": "\ud800"}, "BadValue"),
+        ({"address": "\ud800"}, "BadValue"),
+        ({"door": "\ud800"}, "NoSuchDoor"),
         ({"interface": "eth7"}, "Refused"),
     ],
 )
