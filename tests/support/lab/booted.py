@@ -68,10 +68,12 @@ LAUNCHER = """#!/opt/knockd/python/bin/{python} -IB
 import sys
 sys.path[:0] = ["/opt/knockd/source", "/opt/knockd/source/bpf", "/opt/knockd/source/conf"]
 sys.path.append("/opt/knockd/packages")
-from knockd.cli import main
+from {module} import main
 sys.exit(main())
 """
-"""Where the unit expects the program: this checkout, seen from inside."""
+"""A program where the units expect it: this checkout, seen from inside."""
+
+PROGRAMS = {"knockd": "knockd.cli", "knockctl": "knockd.ctl.cli"}
 
 
 def need_systemd() -> None:
@@ -117,9 +119,10 @@ class Booted:
             error.add_note(self._log.read_text())
             self.__exit__(None, None, None)
             raise
-        self.write(
-            "/usr/local/bin/knockd", LAUNCHER.format(python=Path(sys.executable).resolve().name), mode=0o755
-        )
+        python = Path(sys.executable).resolve().name
+        for name, module in PROGRAMS.items():
+            text = LAUNCHER.format(python=python, module=module)
+            self.write(f"/usr/local/bin/{name}", text, mode=0o755)
         return self
 
     def __exit__(
@@ -142,17 +145,21 @@ class Booted:
         path.write_text(text)
         path.chmod(mode)
 
-    def run(self, *argv: str, check: bool = True) -> str:
-        """Run a command on the host, outside of every service; what it printed."""
+    def attempt(self, *argv: str) -> subprocess.CompletedProcess[str]:
+        """Run a command on the host, outside of every service; how it ended and what it printed."""
         enter = ("nsenter", "-t", str(self._init), "--pid", "--mount", "--root")
         home = ("sh", "-c", 'cd / && exec "$@"', "sh")
-        done = subprocess.run(
+        return subprocess.run(
             [*self._host.exec_prefix, *enter, *home, *argv],
             capture_output=True,
             text=True,
             check=False,
             timeout=60,
         )
+
+    def run(self, *argv: str, check: bool = True) -> str:
+        """Run a command on the host, outside of every service; what it printed."""
+        done = self.attempt(*argv)
         if check and done.returncode:
             raise AssertionError(f"{' '.join(argv)}: {done.returncode}\n{done.stdout}{done.stderr}")
         return done.stdout
