@@ -30,9 +30,10 @@ class Sent:
 class Fire:
     """Knocks as long as the context lasts; ``sent`` holds every knock."""
 
-    def __init__(self, server: Host, client: Host, steps: Sequence[int]) -> None:
+    def __init__(self, server: Host, client: Host, steps: Sequence[int], *, pause: float = PAUSE) -> None:
         self._macs = server.mac("eth0"), client.mac("eth0")
         self._steps = steps
+        self._pause = pause
         self._socket = client.socket(socket.AF_PACKET, socket.SOCK_RAW)
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._knock, name="fire")
@@ -50,7 +51,7 @@ class Fire:
         self._socket.close()
 
     def _knock(self) -> None:
-        while not self._over.wait(PAUSE):
+        while not self._over.wait(self._pause):
             source = str(ip_address("198.18.0.1") + len(self.sent))
             frames = [ethernet(*self._macs, packet(source, SERVER[4], step)) for step in self._steps]
             begun = time.time()
