@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 import subprocess
 import sys
 import time
@@ -20,6 +21,7 @@ from tests.support.daemons.doors import config, door
 from tests.support.daemons.knocks_without_pause import Fire
 from tests.support.daemons.storm import resident
 from tests.support.lab.processes import children, descriptors
+from tests.support.lab.systemd_unit import Unit
 from tests.support.lab.waiting import wait_until
 
 STARTED = '"event": "starting"'
@@ -108,3 +110,21 @@ def test_each_attack(pair: Pair, start: Start, kind: str) -> None:
         wait_until(lambda: len(descriptors(daemon.pid)) > 0 and answers(daemon), 30, "a client is served")
         assert 0 == daemon.stop()
     assert "Traceback" not in daemon.output()
+
+
+def test_in_the_sandbox(unit: Unit) -> None:
+    """Under systemd members of the group reach the socket, and in its directory nothing else."""
+    lines = [line for line in Path("/etc/group").read_text().splitlines() if not line.startswith("knockd:")]
+    unit.write("/etc/group", "\n".join([*lines, "knockd:x:4242:", ""]))
+    unit.begin(door("secret", "700,800,900", start_command="true"))
+    path = unit.path("/run/knockd/knockd.sock")
+    found = path.lstat()
+    assert (0, 4_242, 0o660) == (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode))
+    assert 0o711 == stat.S_IMODE(path.parent.lstat().st_mode)
+    others = [one for one in path.parent.iterdir() if one != path and one.lstat().st_mode & 0o077]
+    assert [] == others
+    with varlink.Client(f"unix:{path}") as client:
+        assert "org.knockd.Control" in list(client.get_interfaces())
+    assert "control socket" not in unit.log()
+    unit.run("systemctl", "stop", "knockd")
+    assert not path.exists()

@@ -180,3 +180,11 @@ def test_another_pid_file(stage: DaemonSides, tmp_path: Path) -> None:
     stage.serve(("workers: start", stage.up), ("service: READY", HUP), ("workers: adopt", look))
     assert seen == [False, True]
     assert not new.exists()
+
+
+def test_another_control_socket(stage: DaemonSides) -> None:
+    """It is served from the start on, moves at a reload, and goes at the end."""
+    other = replace(stage.config, options=replace(stage.config.options, control_socket="/x"))
+    stage.outcomes = [Loaded(other, None)]
+    stage.serve(("workers: start", stage.up), ("service: READY", HUP), ("workers: adopt", TERM))
+    assert ["/run/knockd/knockd.sock", "/x", ""] == stage.control_paths

@@ -72,6 +72,11 @@ def test_interfaces(workers: LinkedWorkers) -> None:
     assert workers.supervisor.waiting == ()
 
 
+def test_packet_processes(workers: LinkedWorkers) -> None:
+    """Those that have not been collected yet are known by their numbers: none of them is a client."""
+    assert {NO_PID} == set(workers.supervisor.pids)
+
+
 def test_heard(up: LinkedWorkers) -> None:
     """What it says is acted on, in order."""
     up.say(0, STAGE, HeldBack(1), OPENING)
