@@ -41,7 +41,7 @@ def find_command_notes(doors: Iterable[Door]) -> Iterator[Note]:
                 if text not in judged:
                     judged[text] = tuple(_judge_text(text))
                 yield from (door.note(field, message) for message in judged[text])
-                yield from _judge_opening(door, field, text)
+                yield from judge_opening(door, field, text)
         yield from _judge_times(door)
         yield from _judge_stop(door)
 
@@ -103,7 +103,7 @@ def _judge_one_sided(door: Door) -> Iterator[Note]:
             yield door.note(field, f"empty: nothing closes what IPv{version} knockers open")
 
 
-def _judge_opening(door: Door, field: str, text: str) -> Iterator[Note]:
+def judge_opening(door: Door, field: str, text: str) -> Iterator[Note]:
     """A command that lets everybody in; not a stop command that takes back what its start has closed."""
     for command in split_script(text).commands:
         cure = find_opening(command)

@@ -33,18 +33,22 @@ class Circumstances(NamedTuple):
 
 def find_current_notes(config: Config, known: Circumstances) -> Iterator[Note]:
     """Yields every note about the commands of doors; of another host's, those that hold everywhere."""
-    doors, until = config.doors, time.monotonic() + PATIENCE
-    yield from find_command_notes(doors)
-    yield from _find_unreadable(doors, until)
-    if is_elsewhere(config):
-        return
+    until = time.monotonic() + PATIENCE
+    yield from find_command_notes(config.doors)
+    yield from find_unreadable(config.doors, until)
+    if not is_elsewhere(config):
+        yield from find_one_sided(config.doors, known, until)
+        yield from find_program_notes(config.doors, find_whereabouts(os.environ, starting=known.starting))
+
+
+def find_one_sided(doors: tuple[Door, ...], known: Circumstances, until: float) -> Iterator[Note]:
+    """Yields a note for each command that does nothing for some knockers; nobody is asked after ``until``."""
 
     def has_ipv6(door: Door) -> bool:
         aimed = any(one.version == 6 for one in door.target) if door.target else known.ipv6_address
         return known.ipv6 and aimed
 
     yield from find_version_notes(doors, has_ipv6, cache(partial(ask_version, until=until)))
-    yield from find_program_notes(doors, find_whereabouts(os.environ, starting=known.starting))
 
 
 def is_elsewhere(config: Config) -> bool:
@@ -52,8 +56,8 @@ def is_elsewhere(config: Config) -> bool:
     return config.host.partition(".")[0].lower() != socket.gethostname().partition(".")[0].lower()
 
 
-def _find_unreadable(doors: tuple[Door, ...], until: float) -> Iterator[Note]:
-    """Notes about commands that the shell cannot read."""
+def find_unreadable(doors: tuple[Door, ...], until: float) -> Iterator[Note]:
+    """Yields a note for each command that the shell cannot read; it is not asked after ``until``."""
     texts = dict.fromkeys(command for door in doors for command in door.commands())
     said = dict(find_syntax_errors(tuple(texts), until))
     for door in doors if said else ():

@@ -19,6 +19,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "reload": ("knockd.ctl.reload", "has the configuration read anew, and says what is wrong with it"),
     "test": ("knockd.ctl.test", "what a knock would run, and as whom; runs nothing"),
     "metrics": ("knockd.ctl.metrics", "figures for monitoring: OpenMetrics, node_exporter's textfile"),
+    "doctor": ("knockd.ctl.doctor", "what locks people out, and what to do"),
     "log": ("knockd.ctl.log", "what happened: openings, failed knocks, scans, failed commands"),
 }
 """By its name: the module, whose ``run_command`` takes arguments and returns the status; what it does."""

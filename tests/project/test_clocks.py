@@ -17,7 +17,7 @@ WALL_CLOCK = {
     *("CLOCK_REALTIME", "CLOCK_TAI", "asctime", "ctime", "datetime", "gmtime", "localtime", "mktime"),
     *("strftime", "time_ns", "utime"),
 }
-NOT_OF_THE_DAEMON = {"client", "review", "ctl"}
+NOT_OF_THE_DAEMON = {"client", "review", "ctl", "doctor"}
 FILE_TIMES = {"st_atime", "st_ctime", "st_mtime", "getmtime", "getctime"}
 
 

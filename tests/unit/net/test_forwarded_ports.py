@@ -51,9 +51,10 @@ class Programs:
 def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Programs:
     """No program is here, and no table."""
     made = Programs(tmp_path)
-    monkeypatch.setattr(module, "FOLDERS", (str(tmp_path / "missing"), str(tmp_path), "/usr/bin", "/bin"))
+    folders = (str(tmp_path / "missing"), str(tmp_path), "/usr/bin", "/bin")
+    monkeypatch.setattr("knockd.net.programs.FOLDERS", folders)
     monkeypatch.setattr(
-        module, "_find", lambda name: str(tmp_path / name) if (tmp_path / name).exists() else None
+        module, "find_program", lambda name: str(tmp_path / name) if (tmp_path / name).exists() else None
     )
     monkeypatch.setattr(module, "_FAMILIES", (("iptables", str(made.loaded)),))
     return made

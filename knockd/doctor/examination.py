@@ -1,0 +1,74 @@
+"""Looks at everything that may lock people out of this host, one subject after the other.
+
+World: this host.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from knockd.checks.notes import current_guards, current_sequences, current_taken
+from knockd.doctor.clock import look_at_clock
+from knockd.doctor.commands import look_at_commands, look_at_notes
+from knockd.doctor.configuration import look_at_configuration
+from knockd.doctor.daemons import look_at_daemons
+from knockd.doctor.findings import Looked
+from knockd.doctor.firewall import judge_firewall
+from knockd.doctor.firewall_reader import read_firewall
+from knockd.doctor.network import find_surroundings, look_at_interfaces, look_at_ports
+from knockd.doctor.service import look_at_service
+from knockd.doctor.state import look_at_state
+from knockd.doctor.status import SUBJECT, judge_status
+from knockd.keeper.settings import Settings, wanted_interfaces
+from knockd.net.ports_in_use import ports_in_use
+from knockd_conf.model import Config
+
+Asked = Mapping[str, Any] | str
+"""The reply of Status, or why there is none."""
+
+
+def examine(path: str, asked: Asked) -> Iterator[Looked]:
+    """Yields what is found with the configuration ``path``, a subject after the other. Raises OSError."""
+    return examine_host(Settings(os.path.abspath(path), directory=os.getcwd()), asked)
+
+
+def examine_host(settings: Settings, asked: Asked) -> Iterator[Looked]:
+    """The same with other settings."""
+    config, looked = look_at_configuration(settings)
+    yield looked
+    if config is not None:
+        yield from _examine_configured(settings, config, _find_names(config, asked))
+    yield look_at_daemons()
+    yield Looked(SUBJECT, (), (asked,)) if isinstance(asked, str) else judge_status(asked)
+    yield look_at_service()
+    yield look_at_clock()
+
+
+def _find_names(config: Config, asked: Asked) -> tuple[str, ...]:
+    """The interfaces of the daemon that runs; else those that the configuration asks for."""
+    if isinstance(asked, str):
+        return wanted_interfaces(config)
+    running = [one["name"] for one in asked.get("interfaces") or ()]
+    return tuple(dict.fromkeys((*running, *(asked.get("waiting") or ())))) or wanted_interfaces(config)
+
+
+def _examine_configured(settings: Settings, config: Config, names: Sequence[str]) -> Iterator[Looked]:
+    known = settings.find_circumstances(config)
+    live, _ = current_sequences(config)
+    taken, unsure = current_taken(config)
+    yield look_at_interfaces(config, names)
+    commands, told = look_at_commands(config, known)
+    yield commands
+    yield look_at_notes(config, live, current_guards(config, live, taken), known, told)
+    ports = look_at_ports(config, live, taken.with_sockets(ports_in_use()))
+    yield ports._replace(unlooked=tuple(note.message for note in unsure))
+    firewall = read_firewall()
+    if firewall.ruleset is None:
+        yield Looked("firewall", (), firewall.unlooked)
+    else:
+        here = find_surroundings(names, firewall, ipv6=settings.ipv6)
+        judged = judge_firewall(config.doors, firewall.ruleset, here)
+        yield judged._replace(unlooked=(*firewall.unlooked, *judged.unlooked))
+    yield look_at_state(config.options.state_dir, required=config.options.state_required)

@@ -1,0 +1,82 @@
+"""What a running daemon says of itself, judged."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from knockd.doctor.status import judge_status
+
+WELL: dict[str, Any] = {
+    "interfaces": [{"name": "eth0", "received": 9, "dropped": 0}],
+    "waiting": [],
+    "deaf": [],
+    "doors": [{"name": "ssh", "disabled": False}],
+    "leases": [{"door": "ssh", "address": "203.0.113.7", "state": "open"}],
+    "failed_total": 0,
+    "journal": {"place": "/var/lib/knockd", "lasts": True, "reason": None},
+    "refused": [],
+    "worker_restarts": 0,
+}
+
+
+def test_well() -> None:
+    """A daemon that is up and was never in trouble."""
+    assert () == judge_status(WELL).findings
+
+
+def test_nothing_known() -> None:
+    """A reply in which everything is missing says nothing bad."""
+    assert () == judge_status({}).findings
+
+
+@pytest.mark.parametrize(
+    ("changed", "name", "text"),
+    [
+        ({"waiting": ["ppp0"]}, "daemon-waiting", "the daemon waits for interface ppp0"),
+        (
+            {"deaf": ["eth1\n"]},
+            "daemon-deaf",
+            r"the daemon listens on eth1\n, which has no address to knock at",
+        ),
+        (
+            {"doors": [{"name": "once", "disabled": True}]},
+            "door-disabled",
+            "door once has no sequence that can be used",
+        ),
+        (
+            {"refused": [{"path": "/etc/knockd.conf", "line": 7, "text": "bad\x1b"}]},
+            "reload-refused",
+            r"the last reload was refused: bad\x1b",
+        ),
+        (
+            {"failed_total": 2, "leases": [{"door": "ssh", "address": "2001:db8::1", "state": "failed"}]},
+            "stop-failed",
+            "doors that cannot be closed: 2 (ssh for 2001:db8::1)",
+        ),
+        (
+            {"journal": {"place": "/run/knockd", "lasts": False, "reason": "disk full"}},
+            "journal-in-memory",
+            "open doors are noted in /run/knockd only: disk full",
+        ),
+        (
+            {"interfaces": [{"name": "eth0", "received": 990, "dropped": 10}]},
+            "packets-dropped",
+            "10 of 1,000 packets at eth0 had no room in the ring",
+        ),
+        ({"worker_restarts": 3}, "worker-restarted", "the process that reads packets was replaced 3 times"),
+    ],
+)
+def test_findings(changed: dict[str, Any], name: str, text: str) -> None:
+    """Each trouble is one finding, with what to do."""
+    (finding,) = judge_status({**WELL, **changed}).findings
+    assert name == finding.name
+    assert text == finding.text
+    assert finding.cure
+
+
+def test_place_of_a_refused_reload() -> None:
+    """File and line of the problem."""
+    (finding,) = judge_status({"refused": [{"path": "/etc/knockd.conf", "line": 7, "text": "bad"}]}).findings
+    assert "/etc/knockd.conf:7" == finding.place
