@@ -6,7 +6,7 @@ World: /proc.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -36,11 +36,31 @@ def judge_daemons(daemons: Iterable[Daemon]) -> tuple[Finding, ...]:
     daemons = sorted(daemons)
     if not daemons:
         return (Finding("no-daemon", "no knockd runs here", "start it: systemctl start knockd"),)
-    if len(daemons) == 1:
+    daemons = [one for one in daemons if any(_overlap(one, other) for other in daemons if other is not one)]
+    if not daemons:
         return ()
     named = ", ".join(f"{one.pid} ('{printable(' '.join(one.words))[:60]}')" for one in daemons)
     cure = "stop all but one; to watch the service use 'knockctl log --follow'"
     return (Finding("second-daemon", f"{len(daemons)} daemons listen here: {named}", cure),)
+
+
+def _overlap(one: Daemon, other: Daemon) -> bool:
+    """Whether both may hear the same knocks: unless each is told by -i to listen elsewhere."""
+    first, second = _read_interfaces(one.words), _read_interfaces(other.words)
+    return not first or not second or not first.isdisjoint(second) or "any" in first | second
+
+
+def _read_interfaces(words: Sequence[str]) -> frozenset[str]:
+    """The interfaces that a command line names; none: the configuration does."""
+    named: set[str] = set()
+    for word, following in zip(words[1:], (*words[2:], ""), strict=False):
+        if word in ("-i", "--interface"):
+            named.update(following.split(","))
+        elif word.startswith("--interface="):
+            named.update(word.partition("=")[2].split(","))
+        elif word.startswith("-i"):
+            named.update(word[2:].split(","))
+    return frozenset(named)
 
 
 def find_daemons() -> tuple[list[Daemon], int]:

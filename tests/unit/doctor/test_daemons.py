@@ -31,6 +31,23 @@ def test_two_run() -> None:
     assert r"2 daemons listen here: 7 ('/usr/sbin/knockd -d'), 8 ('knockd -v\x1b')" == finding.text
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("-i eth0", "-i eth1", 0),
+        ("-ieth0 -d", "--interface=eth1", 0),
+        ("-i eth0,eth1", "--interface eth1", 1),
+        ("-i any", "-i eth0", 1),
+        ("-i eth0", "-d", 1),
+        ("-i auto", "-i auto", 1),
+    ],
+)
+def test_interfaces(one: str, other: str, expected: int) -> None:
+    """Two that listen on interfaces of their own are as they should be; without -i it is not known."""
+    found = judge_daemons([Daemon(1, ("knockd", *one.split())), Daemon(2, ("knockd", *other.split()))])
+    assert expected == len(found)
+
+
 def test_processes_are_found() -> None:
     """A process that is named knockd is one, its children of that name are not; other names are not."""
     code = (
