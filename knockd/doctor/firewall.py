@@ -107,6 +107,9 @@ class _Judge:
         if ruleset is None:
             return
         way = _find_way(opening, ruleset)
+        if way is None and opening.place in ruleset.mentioned:
+            self.unlooked.append(f"how the firewall uses the set {opening.place}")
+            return
         if way is None:
             self._find(
                 "set-unused",

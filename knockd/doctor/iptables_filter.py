@@ -7,6 +7,7 @@ Pure.
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterator, Sequence
 
@@ -37,6 +38,8 @@ _NEUTRAL = frozenset({"tcp", "udp", "multiport", "conntrack", "state", "comment"
 
 _TEXTS = frozenset({"--comment", "--log-prefix", "--nflog-prefix", "--string", "--hex-string"})
 
+_MATCHED_SET = re.compile(r"--match-set (\S+)")
+
 _PORTS = {
     "--dport": Kind.TO_PORT,
     "--dports": Kind.TO_PORT,
@@ -66,7 +69,8 @@ def read_iptables_rules(text: str, family: str, kind: str = "") -> Ruleset:
         {
             f"{kind}{family} {name}": make_chain(family, name, tuple(rules.get(name, ())), drops=drops)
             for name, drops in policies.items()
-        }
+        },
+        mentioned=frozenset(_MATCHED_SET.findall(text)),
     )
 
 

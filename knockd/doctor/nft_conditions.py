@@ -5,7 +5,7 @@ Pure.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from knockd.doctor.packets import Condition, Kind
@@ -158,11 +158,41 @@ def _read_fib(what: Mapping[str, Any], values: set[Any], negated: bool) -> Condi
     return Condition(Kind.LOCAL if "local" in values else Kind.NEVER, (), negated)
 
 
+def asks_for_source(left: Mapping[str, Any]) -> bool:
+    """Whether a key is, or holds, the source's address."""
+    parts = left.get("concat", [left])
+    return any(part.get("payload", {}).get("field") == "saddr" for part in parts)
+
+
+def read_maps(what: Any, rule: Mapping[str, Any]) -> Iterator[Condition]:
+    """The conditions of maps in an expression: there is a value for what has a key alone."""
+    if not isinstance(what, dict):
+        return
+    if "map" in what:
+        data = what["map"]["data"]
+        named = isinstance(data, str) and asks_for_source(what["map"]["key"])
+        yield Condition(Kind.SOURCE_SET, (_name(rule, data),)) if named else _UNKNOWN
+    for inner in what.values():
+        yield from read_maps(inner, rule)
+
+
+def find_names(what: Any) -> Iterator[str]:
+    """The names of sets and maps that stand anywhere in an expression."""
+    if isinstance(what, str):
+        if what.startswith("@"):
+            yield what[1:]
+    elif isinstance(what, dict):
+        for inner in what.values():
+            yield from find_names(inner)
+    elif isinstance(what, list):
+        for inner in what:
+            yield from find_names(inner)
+
+
 def _read_concatenation(
-    parts: Iterable[Mapping[str, Any]], right: Any, rule: Mapping[str, Any], *, negated: bool
+    parts: Sequence[Mapping[str, Any]], right: Any, rule: Mapping[str, Any], *, negated: bool
 ) -> Condition:
-    sources = any(part.get("payload", {}).get("field") == "saddr" for part in parts)
-    if sources and isinstance(right, str) and right.startswith("@"):
+    if asks_for_source({"concat": parts}) and isinstance(right, str) and right.startswith("@"):
         return Condition(Kind.SOURCE_SET, (_name(rule, right),), negated)
     return _UNKNOWN
 

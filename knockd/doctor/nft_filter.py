@@ -12,7 +12,14 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from knockd.doctor.nft_conditions import Sets, read_match, read_vmap_key
+from knockd.doctor.nft_conditions import (
+    Sets,
+    asks_for_source,
+    find_names,
+    read_maps,
+    read_match,
+    read_vmap_key,
+)
 from knockd.doctor.packets import Condition, Kind
 from knockd.doctor.rulesets import Chain, End, Rule, Ruleset
 
@@ -54,6 +61,7 @@ def _read(entries: Iterable[Mapping[str, Any]], texts: Mapping[tuple[str, str, s
     chains: dict[str, Chain] = {}
     sets: Sets = {}
     rules: dict[str, list[Rule]] = {}
+    mentioned: set[str] = set()
     for entry in entries:
         for kind, one in entry.items():
             if kind == "chain" and one["family"] in _VERSIONS:
@@ -70,13 +78,14 @@ def _read(entries: Iterable[Mapping[str, Any]], texts: Mapping[tuple[str, str, s
                 else f"rule {one['handle']} of {_name(one, one['chain'])}"
             )
             rules.setdefault(_name(one, one["chain"]), []).extend(_read_rule(one, shown, sets))
+            mentioned |= {_name(one, name) for name in find_names(one["expr"])}
     full = {
         name: Chain(
             tuple(rules.get(name, ())), one.hook, one.priority, one.nat, one.drops, one.versions, one.name
         )
         for name, one in chains.items()
     }
-    return Ruleset(full, frozenset(sets))
+    return Ruleset(full, frozenset(sets), frozenset(mentioned))
 
 
 def _read_chain(one: Mapping[str, Any]) -> Chain:
@@ -115,6 +124,9 @@ def _read_verdicts(
 ) -> Iterator[Rule]:
     data = what["data"]
     pairs = sets[_name(one, data[1:])] if isinstance(data, str) else data["set"]
+    if isinstance(data, str) and asks_for_source(what["key"]):  # whoever is added to it has a verdict then
+        knocker = Condition(Kind.SOURCE_SET, (_name(one, data[1:]),))
+        yield Rule((*conditions, knocker), End.ACCEPT, text)
     for key, verdict in pairs:
         ((kind, target),) = verdict.items()
         found = [*conditions, *read_vmap_key(what["key"], key, one, sets)]
@@ -127,6 +139,7 @@ def _end(one: Mapping[str, Any], kind: str, what: Any, text: str, conditions: li
         return Rule(tuple(conditions), End(kind), text, _name(one, what["target"]))
     if kind in _TRANSLATIONS:
         port = what.get("port", "") if isinstance(what, dict) else ""
+        conditions = [*conditions, *read_maps(what, one)]
         return Rule(tuple(conditions), End.DNAT, text, str(port) if isinstance(port, int) else "")
     return Rule(tuple(conditions), _LAST_WORDS[kind], text)
 

@@ -66,10 +66,13 @@ class Chain:
 
 @dataclass(frozen=True, slots=True)
 class Ruleset:
-    """Chains by their full names: family, table and their own; ``sets`` has the full names of sets."""
+    """Chains by their full names: family, table and their own."""
 
     chains: Mapping[str, Chain] = field(default_factory=dict)
     sets: frozenset[str] = frozenset()
+    """Full names of sets and maps."""
+    mentioned: frozenset[str] = frozenset()
+    """Those that a rule names, whatever for."""
 
     def with_rule(self, chain: str, rule: Rule, position: int | None) -> Ruleset:
         """The same with one more rule, in front of that number ``position`` (None: at the end)."""
@@ -96,7 +99,8 @@ def merge_rulesets(several: Iterable[Ruleset]) -> Ruleset:
     """All of them as one."""
     several = list(several)
     chains = {name: chain for one in several for name, chain in one.chains.items()}
-    return Ruleset(chains, frozenset().union(*(one.sets for one in several)))
+    sets = frozenset[str]().union(*(one.sets for one in several))
+    return Ruleset(chains, sets, frozenset[str]().union(*(one.mentioned for one in several)))
 
 
 class Outcome(NamedTuple):

@@ -200,8 +200,18 @@ def test_a_set_that_is_not_there() -> None:
 
 def test_a_set_that_nobody_asks_for() -> None:
     """A set that no rule uses opens nothing."""
-    start = "nft add element inet filter ports { %IP% }"
-    assert ["set-unused"] == names(load_ruleset("nft-rich"), start)
+    start = "nft add element inet filter unused { %IP% }"
+    rules = load_ruleset("nft-rich")
+    assert ["set-unused"] == names(replace(rules, sets=rules.sets | {"inet filter unused"}), start)
+
+
+def test_a_set_that_is_used_otherwise() -> None:
+    """Where it is not known what a rule does with a set, that is said, and no more."""
+    start = "nft add element inet filter knocked { %IP% . 22 }"
+    rules = replace(load_ruleset("nft-rich"), chains={})
+    looked = judge_firewall([door("1", start_command=start)], rules, FOUR)
+    assert ("how the firewall uses the set inet filter knocked",) == looked.unlooked
+    assert () == looked.findings
 
 
 def test_a_set_with_ports() -> None:

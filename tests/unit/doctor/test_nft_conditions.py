@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from knockd.doctor.nft_conditions import read_match, read_vmap_key
+from knockd.doctor.nft_conditions import find_names, read_maps, read_match, read_vmap_key
 from knockd.doctor.packets import Condition, Kind
 
 RULE = {"family": "inet", "table": "t"}
@@ -112,6 +112,21 @@ def test_matches(left: dict[str, Any], op: str, right: Any, expected: list[Condi
 def test_headers_of_ip(field: str, right: Any, expected: Condition) -> None:
     """A field of IPv4's header is for IPv4 only."""
     assert [Condition(Kind.VERSION, (4,)), expected] == read(payload("ip", field), right)
+
+
+def test_maps() -> None:
+    """A translation by a map is for those that have a value in it."""
+    source, port = payload("ip", "saddr"), payload("tcp", "dport")
+    by_source = {"addr": {"map": {"key": source, "data": "@m"}}, "port": 22}
+    assert [Condition(Kind.SOURCE_SET, ("inet t m",))] == list(read_maps(by_source, RULE))
+    assert [UNKNOWN] == list(read_maps({"addr": {"map": {"key": port, "data": {"set": []}}}}, RULE))
+    assert [] == list(read_maps({"addr": "10.0.0.2"}, RULE))
+    assert [] == list(read_maps(None, RULE))
+
+
+def test_names() -> None:
+    """Sets and maps are found wherever they stand."""
+    assert ["a", "b"] == list(find_names([{"x": {"y": "@a"}}, ["z", "@b", 1]]))
 
 
 def test_keys_of_maps() -> None:

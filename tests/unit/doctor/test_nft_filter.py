@@ -123,6 +123,22 @@ def test_what_says_nothing() -> None:
     assert Ruleset() == read_nft_rules(json.dumps({"nftables": [bridge]}), {})
 
 
+def test_a_verdict_by_source() -> None:
+    """Who is added to a map of verdicts by address is let in."""
+    key = {"payload": {"protocol": "ip", "field": "saddr"}}
+    entries = [
+        {"chain": {"family": "ip", "table": "t", "name": "c", "hook": "input", "policy": "drop"}},
+        {"map": {"family": "ip", "table": "t", "name": "m", "elem": [["203.0.113.7", {"accept": None}]]}},
+        {"rule": {"family": "ip", "table": "t", "chain": "c", "handle": 1, "expr": [
+            {"vmap": {"key": key, "data": "@m"}}]}},
+    ]  # fmt: skip
+    rules = read_nft_rules(json.dumps({"nftables": entries}), {})
+    assert frozenset({"ip t m"}) == rules.sets == rules.mentioned
+    knocker = STRANGER._replace(members=frozenset({"ip t m"}))
+    assert Truth.YES == judge_packet(rules, ("input",), knocker).passes
+    assert Truth.NO == judge_packet(rules, ("input",), STRANGER).passes
+
+
 @pytest.mark.parametrize("text", ["", "nftables", "[]", '{"nftables": [{"chain": {}}]}', '{"nftables": 1}'])
 def test_something_else(text: str) -> None:
     """What nft does not print is a ValueError."""
