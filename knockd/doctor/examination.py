@@ -13,6 +13,7 @@ from knockd.checks.notes import current_guards, current_sequences, current_taken
 from knockd.doctor.clock import look_at_clock
 from knockd.doctor.commands import look_at_commands, look_at_notes
 from knockd.doctor.configuration import look_at_configuration
+from knockd.doctor.connections import look_at_connections
 from knockd.doctor.daemons import look_at_daemons
 from knockd.doctor.findings import Looked
 from knockd.doctor.firewall import judge_firewall
@@ -71,4 +72,5 @@ def _examine_configured(settings: Settings, config: Config, names: Sequence[str]
         here = find_surroundings(names, firewall, ipv6=settings.ipv6)
         judged = judge_firewall(config.doors, firewall.ruleset, here)
         yield judged._replace(unlooked=(*firewall.unlooked, *judged.unlooked))
+    yield look_at_connections(config.doors)
     yield look_at_state(config.options.state_dir, required=config.options.state_required)

@@ -71,6 +71,7 @@ KINDS: Mapping[str, tuple[Severity, str]] = {
     "state-unusable": (_WEAK, "Open doors cannot be noted: after a crash or a power cut they stay open."),
     "openings-refused": (_OUT, "Open doors cannot be noted, and `State_Required` refuses every opening."),
     "journal-in-memory": (_NOTE, "Open doors are noted in memory: a power cut forgets them."),
+    "no-conntrack": (_WEAK, "The kernel does not say who is connected, and a door has `Close_When_Idle`."),
     "guard-in-use": (
         _OUT,
         "A guard port that the configuration names is in use: who uses it is ignored at the door.",
@@ -83,6 +84,7 @@ KINDS: Mapping[str, tuple[Severity, str]] = {
     "unit-stale": (_NOTE, "systemd has not read the unit file since it was changed."),
     "daemon-waiting": (_OUT, "The daemon waits for an interface."),
     "daemon-deaf": (_OUT, "The daemon listens on an interface that has no address."),
+    "no-packet-process": (_OUT, "The daemon has no process that reads packets."),
     "door-disabled": (_OUT, "A door has no sequence that can be used."),
     "reload-refused": (_WEAK, "The last reload was refused; what was in effect before stays."),
     "stop-failed": (_WEAK, "A door cannot be closed: its stop command fails."),

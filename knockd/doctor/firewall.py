@@ -7,7 +7,7 @@ Pure.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from knockd.doctor.cures import advise_established, advise_open, advise_order
@@ -91,6 +91,7 @@ class _Judge:
         for one in found:
             if isinstance(one, Unread):
                 self.unlooked.append(f"what {one.program} of door {door.name} does to a firewall")
+                self._note_ports(door, _ports_of_services(door))
             elif one.tool == "ufw" and self._here.ufw_active is False:
                 self._find(
                     "ufw-off",
@@ -98,7 +99,7 @@ class _Judge:
                     f"door {door.name} opens with ufw, and ufw is not active",
                     "run 'ufw enable', once it allows what you need to keep your own session",
                 )
-                self._note_ports(one, [Port(*port, forwarded=False) for port in _ports_of_rule(one.rule)])
+                self._note_ports(door, [Port(*port, forwarded=False) for port in _ports_of_rule(one.rule)])
             else:
                 self._look_at_opening(one)
 
@@ -118,7 +119,7 @@ class _Judge:
                 f"add one that accepts it: '... saddr @{opening.place.rpartition(' ')[2]} accept'",
             )
             return
-        self._note_ports(opening, [] if way.nat else [Port(*port, way.forwarded) for port in way.ports])
+        self._note_ports(opening.door, [] if way.nat else [Port(*port, way.forwarded) for port in way.ports])
         for protocol, number in way.ports:
             self._look_at_port(way, ruleset, protocol, number)
 
@@ -175,9 +176,9 @@ class _Judge:
             text = f"what the service at {what} answers does not get out: {out.rules[0]}"
             self._find("replies-dropped", opening, text, advise_established(opening, hooks[-1], out.rules[0]))
 
-    def _note_ports(self, opening: Opening, ports: Iterable[Port]) -> None:
+    def _note_ports(self, door: Door, ports: Iterable[Port]) -> None:
         for port in ports:
-            self._ports[port] = tuple(dict.fromkeys((*self._ports.get(port, ()), opening.door.name)))
+            self._ports[port] = tuple(dict.fromkeys((*self._ports.get(port, ()), door.name)))
 
     def look_for_strangers(self) -> None:
         """Whether the ports that doors open are open for everybody, over either IP version."""
@@ -262,6 +263,12 @@ def _find_base(ruleset: Ruleset, name: str) -> str:
             if any(rule.target == one and rule.end in (End.JUMP, End.GOTO) for rule in chain.rules)
         ]
     return ""
+
+
+def _ports_of_services(door: Door) -> Iterator[Port]:
+    """The ports that the key Service says are behind the door."""
+    for service in door.service:
+        yield Port(str(service.protocol), service.low, bool(door.target))
 
 
 def _ports_of_rule(rule: Rule | None, element: Sequence[int] = ()) -> tuple[tuple[str, int], ...]:

@@ -6,11 +6,14 @@ World: the state directory.
 from __future__ import annotations
 
 import os
+import re
 
 from knockd.doctor.findings import Finding, Looked
 from knockd.files.state_dir import judge_directory
 
 SUBJECT = "state directory"
+_MEMORY = frozenset({"tmpfs", "ramfs"})
+_OCTAL = re.compile(r"\\([0-7]{3})")
 FULL = 65_536
 """Bytes of free room that the journal needs at least."""
 
@@ -21,7 +24,12 @@ def look_at_state(path: str, *, required: bool) -> Looked:
         return Looked(SUBJECT, (), (f"{path}: run it as root",))
     why = _find_reason(path)
     if why is None:
-        return Looked(SUBJECT)
+        with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
+            kind = find_file_system(os.path.realpath(path), file.read())
+        if kind not in _MEMORY:
+            return Looked(SUBJECT)
+        text = f"StateDir {path} is in memory ({kind}): a power cut, and a boot, forget which doors are open"
+        return Looked(SUBJECT, (Finding("journal-in-memory", text, "name one on a disk with StateDir"),))
     reason, cure = why
     text = f"StateDir {path} {reason}"
     if required:
@@ -29,6 +37,19 @@ def look_at_state(path: str, *, required: bool) -> Looked:
             SUBJECT, (Finding("openings-refused", f"{text}: State_Required refuses every opening", cure),)
         )
     return Looked(SUBJECT, (Finding("state-unusable", f"{text}: open doors are noted in memory only", cure),))
+
+
+def find_file_system(path: str, mounts: str) -> str:
+    """The kind of file system that a path is on, by the text of /proc/self/mountinfo (proc(5))."""
+    longest, kind = "", ""
+    for line in mounts.splitlines():
+        before, _, after = line.partition(" - ")
+        fields = before.split(" ")
+        point = _OCTAL.sub(lambda found: chr(int(found[1], 8)), fields[4]) if len(fields) > 4 else ""
+        below = path == point or path.startswith(f"{point.rstrip('/')}/")
+        if point and below and len(point) >= len(longest):  # of several at one place the last is seen
+            longest, kind = point, after.split(" ")[0]
+    return kind
 
 
 def _find_reason(path: str) -> tuple[str, str] | None:

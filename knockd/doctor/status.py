@@ -31,6 +31,9 @@ def _find(status: Mapping[str, Any]) -> Iterator[Finding]:
         yield Finding(
             "daemon-deaf", text, "give it one, or name the bridge that it is a part of with Interface"
         )
+    if status.get("life") == "up" and "worker" in status and status["worker"] is None:
+        text = "the daemon has no process that reads packets: it is being replaced, or cannot start"
+        yield Finding("no-packet-process", text, "see why with 'knockctl log --what daemon'")
     for door in status.get("doors") or ():
         if door.get("disabled"):
             text = f"door {printable(door['name'])} has no sequence that can be used"

@@ -49,6 +49,7 @@ def test_everything(settings: Settings) -> None:
             "notes of the configuration",
             "guard ports",
             "firewall",
+            "connections",
             "state directory",
         ),
         *ALWAYS[1:],

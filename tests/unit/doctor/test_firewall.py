@@ -11,7 +11,8 @@ from knockd.doctor.firewall import Surroundings, judge_firewall
 from knockd.doctor.iptables_filter import read_iptables_rules
 from knockd.doctor.rulesets import Ruleset
 from knockd.keeper.settings import Settings
-from knockd_conf.model import Door
+from knockd_conf.model import Door, Service
+from knockd_conf.protocol import Protocol
 from tests.support.doubles.played import door
 from tests.support.samples.firewalls import load_ruleset
 from tests.support.samples.printed import EXAMPLES
@@ -303,6 +304,14 @@ def test_unknown_commands() -> None:
     looked = judge_firewall([one], load_ruleset("open"), FOUR)
     assert ("what open of door ssh does to a firewall",) == looked.unlooked
     assert () == looked.findings
+
+
+def test_services() -> None:
+    """Of a door whose command is not known the ports of its Service are looked at."""
+    one = door("1", name="ssh", start_command="open %IP%", service=(Service(22, 22, Protocol.TCP),))
+    (finding,) = judge_firewall([one], load_ruleset("open"), FOUR).findings
+    assert "firewall-open" == finding.name
+    assert finding.text.startswith("tcp 22 is open for everybody")
 
 
 def test_the_place_is_said() -> None:

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from knockd.doctor import state as module
-from knockd.doctor.state import look_at_state
+from knockd.doctor.state import find_file_system, look_at_state
 
 
 @pytest.fixture(autouse=True)
@@ -32,11 +32,43 @@ def texts(path: Path, *, required: bool = False) -> list[tuple[str, str]]:
     return [one[:2] for one in look_at_state(str(path), required=required).findings]
 
 
-def test_well(tmp_path: Path) -> None:
-    """A directory of one's own, and one that is made at the start."""
+def test_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A directory of one's own on a disk, and one that is made at the start."""
+    monkeypatch.setattr(module, "find_file_system", lambda *_: "ext4")
     tmp_path.chmod(0o700)
     assert [] == texts(tmp_path)
     assert [] == texts(tmp_path / "a" / "b")
+
+
+MOUNTS = """\
+1 0 8:1 / / rw shared:1 - ext4 /dev/sda1 rw
+2 1 0:5 / /var rw - tmpfs none rw
+3 2 8:2 / /var/lib/my\\040data rw - ext4 /dev/sda2 rw
+4 2 0:6 / /var/lib rw - xfs /dev/sdb rw
+5 2 0:6 / /var/lib rw - ramfs none rw
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/srv/a", "ext4"),
+        ("/var", "tmpfs"),
+        ("/variable", "ext4"),
+        ("/var/lib/knockd", "ramfs"),
+        ("/var/lib/my data/a", "ext4"),
+    ],
+)
+def test_file_systems(path: str, kind: str) -> None:
+    """The nearest mount above a path, and of several in one place the last."""
+    assert kind == find_file_system(path, MOUNTS)
+
+
+def test_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A journal in memory is noted: as it is on routers, and on purpose."""
+    tmp_path.chmod(0o700)
+    monkeypatch.setattr(module, "find_file_system", lambda *_: "tmpfs")
+    assert "journal-in-memory" == texts(tmp_path)[0][0]
 
 
 def test_of_others(tmp_path: Path) -> None:

@@ -17,6 +17,8 @@ WELL: dict[str, Any] = {
     "failed_total": 0,
     "journal": {"place": "/var/lib/knockd", "lasts": True, "reason": None},
     "refused": [],
+    "life": "up",
+    "worker": 4711,
     "worker_restarts": 0,
 }
 
@@ -64,6 +66,11 @@ def test_nothing_known() -> None:
             {"interfaces": [{"name": "eth0", "received": 990, "dropped": 10}]},
             "packets-dropped",
             "10 of 1,000 packets at eth0 had no room in the ring",
+        ),
+        (
+            {"life": "up", "worker": None},
+            "no-packet-process",
+            "the daemon has no process that reads packets: it is being replaced, or cannot start",
         ),
         ({"worker_restarts": 3}, "worker-restarted", "the process that reads packets was replaced 3 times"),
     ],
