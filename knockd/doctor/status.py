@@ -1,6 +1,6 @@
 """What a running daemon says of itself (method Status of org.knockd.Control), judged.
 
-Total on any reply that the interface allows.
+Total: a reply that is not of the interface is one that could not be looked at.
 
 Pure.
 """
@@ -15,21 +15,30 @@ from knockd_conf.text import printable
 
 SUBJECT = "daemon"
 MOST_NAMED = 5
+FEW_DROPS = 0.001
+"""The share of dropped packets that is let pass: a burst long ago is no reason to look."""
 
 
 def judge_status(status: Mapping[str, Any]) -> Looked:
     """What is found in the reply of Status."""
-    return Looked(SUBJECT, tuple(_find(status)))
+    try:
+        life = str(status.get("life", "up"))
+        unlooked = (f"it is {life}: ask again when it is up",) if life in ("starting", "ending") else ()
+        return Looked(SUBJECT, tuple(_find(status)), unlooked)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        return Looked(SUBJECT, (), (f"what it says is not known here, it is of another version ({error!r})",))
 
 
 def _find(status: Mapping[str, Any]) -> Iterator[Finding]:
     for name in status.get("waiting") or ():
         cure = "bring it up, or name another one with Interface"
         yield Finding("daemon-waiting", f"the daemon waits for interface {printable(name)}", cure)
-    for name in status.get("deaf") or ():
-        text = f"the daemon listens on {printable(name)}, which has no address to knock at"
+    for sentence in status.get("deaf") or ():
+        text, _, cure = printable(sentence).partition(": ")
+        yield Finding("daemon-deaf", text, cure or "give it an address: ip address")
+    if not (status.get("waiting") or status.get("interfaces", True)):
         yield Finding(
-            "daemon-deaf", text, "give it one, or name the bridge that it is a part of with Interface"
+            "daemon-waiting", "the daemon listens on no interface", "see Interface in its configuration"
         )
     if status.get("life") == "up" and "worker" in status and status["worker"] is None:
         text = "the daemon has no process that reads packets: it is being replaced, or cannot start"
@@ -68,8 +77,8 @@ def _judge_leases(status: Mapping[str, Any]) -> Iterator[Finding]:
 def _judge_packets(status: Mapping[str, Any]) -> Iterator[Finding]:
     for one in status.get("interfaces") or ():
         dropped, received = one.get("dropped") or 0, one.get("received") or 0
-        if dropped:
-            share = f"{dropped:,} of {dropped + received:,} packets"
+        if dropped > FEW_DROPS * received:
+            share = f"{dropped:,} of {received:,} packets"
             text = f"{share} at {printable(one['name'])} had no room in the ring"
             yield Finding(
                 "packets-dropped", text, "raise Buffer, or knock with ports that less traffic goes to"

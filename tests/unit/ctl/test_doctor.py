@@ -5,54 +5,72 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from knockd.ctl.cli import main
 from knockd.doctor import examination
 from knockd.doctor.findings import Finding, Looked
+from tests.support.doubles.canned_daemon import CannedDaemon
+from tests.support.samples.statuses import BUSY
 
 BAD = Looked("daemons", (Finding("no-daemon", "no knockd runs here", "start it"),))
+NO_DAEMON = ("--socket", "/nowhere/knockd.sock")
+
+Seen = list[tuple[str, Any]]
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """A host on which nothing is wrong; the files with which it is looked at."""
-    seen: list[str] = []
+def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
+    """A host on which nothing is wrong; with which file, and answer of the daemon, it is looked at."""
+    made: Seen = []
 
-    def examine(path: str, _asked: object) -> Iterator[Looked]:
-        seen.append(path)
+    def examine(path: str, asked: object) -> Iterator[Looked]:
+        made.append((path, asked))
         yield Looked("clock")
 
     monkeypatch.setattr(examination, "examine", examine)
-    return seen
+    return made
 
 
-def test_well(asked: list[str], capfd: pytest.CaptureFixture[str]) -> None:
-    """Status 0 and a line; the configuration is the usual one."""
-    assert 0 == main(["doctor"])
+def test_well(seen: Seen, capfd: pytest.CaptureFixture[str]) -> None:
+    """Status 0 and a line; without a daemon the configuration is the usual one."""
+    assert 0 == main(["doctor", *NO_DAEMON])
     assert "1 thing looked at, all well\n" == capfd.readouterr().out
-    assert "/etc/knockd.conf" == asked[0]
+    path, asked = seen[0]
+    assert "/etc/knockd.conf" == path
+    assert "/nowhere/knockd.sock" in asked
 
 
 def test_unwell(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     """Status 1 when something is wrong."""
     monkeypatch.setattr(examination, "examine", lambda *_: iter([BAD]))
-    assert 1 == main(["doctor"])
+    assert 1 == main(["doctor", *NO_DAEMON])
     assert capfd.readouterr().out.startswith("locks out  no knockd runs here\n")
 
 
 def test_json(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     """--json prints one object, with the same status."""
     monkeypatch.setattr(examination, "examine", lambda *_: iter([BAD]))
-    assert 1 == main(["doctor", "--json"])
+    assert 1 == main(["doctor", "--json", *NO_DAEMON])
     assert json.loads(capfd.readouterr().out)["well"] is False
 
 
-def test_file(asked: list[str]) -> None:
-    """-c names another file."""
+def test_a_running_daemon(seen: Seen, daemon: CannedDaemon) -> None:
+    """Its answer is looked at, and its configuration unless another one is named."""
+    daemon.answers["Status"] = {**BUSY, "config": "/srv/knockd.conf"}
+    assert 0 == main(["doctor"])
     assert 0 == main(["doctor", "-c", "my.conf"])
-    assert "my.conf" == asked[0]
+    assert ["/srv/knockd.conf", "my.conf"] == [path for path, _ in seen]
+    assert "/srv/knockd.conf" == seen[1][1]["config"]
+
+
+def test_a_daemon_that_starts(seen: Seen, daemon: CannedDaemon) -> None:
+    """That it does not say how it is, is said."""
+    daemon.answers["Status"] = ("NotNow", {"life": "starting"})
+    assert 0 == main(["doctor"])
+    assert "it answers NotNow" == seen[0][1]
 
 
 def test_usage(capfd: pytest.CaptureFixture[str]) -> None:

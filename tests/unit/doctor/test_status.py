@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from knockd.doctor.status import judge_status
+from tests.support.samples.statuses import BUSY, UNWELL
 
 WELL: dict[str, Any] = {
     "interfaces": [{"name": "eth0", "received": 9, "dropped": 0}],
@@ -37,11 +38,8 @@ def test_nothing_known() -> None:
     ("changed", "name", "text"),
     [
         ({"waiting": ["ppp0"]}, "daemon-waiting", "the daemon waits for interface ppp0"),
-        (
-            {"deaf": ["eth1\n"]},
-            "daemon-deaf",
-            r"the daemon listens on eth1\n, which has no address to knock at",
-        ),
+        ({"deaf": ["eth1\n has no address: write br0"]}, "daemon-deaf", r"eth1\n has no address"),
+        ({"interfaces": []}, "daemon-waiting", "the daemon listens on no interface"),
         (
             {"doors": [{"name": "once", "disabled": True}]},
             "door-disabled",
@@ -63,7 +61,7 @@ def test_nothing_known() -> None:
             "open doors are noted in /run/knockd only: disk full",
         ),
         (
-            {"interfaces": [{"name": "eth0", "received": 990, "dropped": 10}]},
+            {"interfaces": [{"name": "eth0", "received": 1000, "dropped": 10}]},
             "packets-dropped",
             "10 of 1,000 packets at eth0 had no room in the ring",
         ),
@@ -81,6 +79,31 @@ def test_findings(changed: dict[str, Any], name: str, text: str) -> None:
     assert name == finding.name
     assert text == finding.text
     assert finding.cure
+
+
+@pytest.mark.parametrize("changed", [{"doors": [7]}, {"leases": [{"state": "failed"}]}, {"journal": "x"}])
+def test_another_version(changed: dict[str, Any]) -> None:
+    """What is not of the interface is not judged, and that is said."""
+    looked = judge_status({**WELL, **changed})
+    assert () == looked.findings
+    assert "another version" in looked.unlooked[0]
+
+
+def test_few_drops() -> None:
+    """A burst long ago is no reason to look."""
+    assert () == judge_status({"interfaces": [{"name": "eth0", "received": 10_000, "dropped": 10}]}).findings
+
+
+@pytest.mark.parametrize("life", ["starting", "ending"])
+def test_not_up(life: str) -> None:
+    """A daemon that starts, or ends, is to be asked again."""
+    assert (f"it is {life}: ask again when it is up",) == judge_status({"life": life}).unlooked
+
+
+def test_samples() -> None:
+    """Replies as the daemon gives them: one that is well, and one that is not."""
+    assert () == judge_status(BUSY).findings
+    assert judge_status(UNWELL).findings
 
 
 def test_place_of_a_refused_reload() -> None:
