@@ -75,7 +75,8 @@ type Run (
   obstacle: ?string
 )
 
-# Something counted since the daemon started, under its name and what it is of.
+# Something counted since the daemon started (most names), or as it is now (up, config_age, leases,
+# failed_leases, journal_elsewhere, instructions), under its name and what it is of.
 type Count (name: string, door: ?string, interface: ?string, value: float)
 
 # How the daemon is, and who is in. With a door or an address only what is of it. At most 200 leases and 20
@@ -104,8 +105,8 @@ method Status(door: ?string, address: ?string) -> (
   notes: []string
 )
 
-# What was counted, for monitoring.
-method Counters() -> (counts: []Count, left_out: int)
+# What was counted, for monitoring: no addresses. left_out: how many counts there was no room for.
+method Counters() -> (counts: []Count, left_out: int, version: string, python: string)
 
 # Opens a door for an address as a knock would. seconds: in place of Cmd_Timeout. Answers when the start
 # command has ended. lease: null for a door without a stop command. Of several doors of one name it is the

@@ -44,7 +44,8 @@ class Attempt(NamedTuple):
 class Figures(NamedTuple):
     """What the packet process has said: of each interface that it captures on, and of attempts.
 
-    ``total`` counts all attempts; None: it has said nothing in time.
+    What an interface has brought counts from the daemon's start. ``total`` counts all attempts; None: it has
+    said nothing in time.
     """
 
     interfaces: Mapping[str, Counted] = {}
@@ -72,11 +73,13 @@ class FigureBook:
             case Counted():
                 name = worker.interfaces[figure.interface]
                 received, dropped = self._find_news(number, name, figure, ("received", "missed"))
+                known = name in self.received or len(self.received) < MOST_INTERFACES
+                key = name if known else OTHERS
+                self.received[key] += received
+                self.dropped[key] += dropped
+                if known:
+                    figure = figure._replace(received=self.received[key], missed=self.dropped[key])
                 self._interfaces[name] = figure
-                if name not in self.received and len(self.received) >= MOST_INTERFACES:
-                    name = OTHERS
-                self.received[name] += received
-                self.dropped[name] += dropped
             case Totals():
                 names = figure._fields[1:]
                 self.events.update(dict(zip(names, self._find_news(number, "", figure, names), strict=True)))

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
 from knockd.keeper.config_process import Outcome, start_reading
 from knockd.keeper.control import Control
+from knockd.keeper.control_status import StatusMethods
 from knockd.keeper.control_verbs import ControlVerbs
 from knockd.keeper.held_pid_file import HeldPidFile
 from knockd.keeper.life import Life, Lifecycle
@@ -23,8 +25,10 @@ from knockd.keeper.notify import Manager, send_fields
 from knockd.keeper.only_daemon import OnlyDaemon
 from knockd.keeper.output import Output
 from knockd.keeper.reload import Reload
-from knockd.keeper.service import Service, status_line
+from knockd.keeper.service import Service
 from knockd.keeper.settings import Loaded, Settings
+from knockd.keeper.snapshot import SnapshotReader
+from knockd.keeper.status_line import StatusLine
 from knockd.keeper.supervisor import Callbacks, Supervisor
 from knockd.leases.manager import LeaseManager
 from knockd.log.door_limits import DoorLimits
@@ -100,7 +104,7 @@ class _Daemon:
             send_fields,
             clock=time.monotonic_ns,
             pid=os.getpid(),
-            status=self._status_line,
+            status=self._make_line,
             fail=lambda reason: self.log("service-manager", reason=reason),
             ask=self._ask_workers,
             patience=lambda: self._config.options.exit_patience,
@@ -114,7 +118,7 @@ class _Daemon:
             Callbacks(
                 up=self._enter_up,
                 alive=service.send_sign_of_life,
-                changed=service.update_status,
+                changed=self._change,
                 give_up=self._give_up,
                 show=self._output.show,
             ),
@@ -129,8 +133,22 @@ class _Daemon:
             own=os.geteuid(),
             request_reload=self._request_reload,
         )
+        self._snapshots = SnapshotReader(
+            loop,
+            self._life,
+            self._leases,
+            self._workers,
+            lambda: self._config,
+            lambda: self._refused,
+            pid=os.getpid(),
+            python=".".join(map(str, sys.version_info[:3])),
+        )
+        self._status = StatusMethods(loop, self._workers.desk, self._snapshots.read)
+        self._logger.heard = self._status.hear
+        self._leases.answered = self._status.counters.count_answers(self._leases.answered)
         self._leases.changed = self._note_leases
-        self._control = Control(loop, self.log, self._verbs.methods, lambda: self._workers.pids, os.geteuid())
+        methods = {**self._status.methods, **self._verbs.methods}
+        self._control = Control(loop, self.log, methods, lambda: self._workers.pids, os.geteuid())
         self._reload = Reload(
             loop,
             partial(start_reading, fork_child, settings),
@@ -177,10 +195,15 @@ class _Daemon:
         if self._life.now is not Life.RELOADING or not self._reload.is_reading:
             self._life.enter(Life.UP)
         self._verbs.take_effect()
+        self._change()
+
+    def _change(self) -> None:
+        """Something has changed that a status shows."""
         self._service.update_status()
+        self._status.change()
 
     def _note_leases(self) -> None:
-        self._service.update_status()
+        self._change()
         self._verbs.note_change()
 
     def _give_up(self, status: int, reason: str) -> None:
@@ -201,12 +224,8 @@ class _Daemon:
         for note in self._config.notes:
             self.log("config-note", note=str(note))
 
-    def _status_line(self) -> str:
-        open_now, failed = self._leases.counts
-        workers = self._workers
-        heard = workers.interfaces, workers.waiting, workers.deaf
-        doors = len(self._config.doors)
-        return status_line(doors, *heard, open_now, failed, disabled=workers.disabled, refused=self._refused)
+    def _make_line(self) -> StatusLine:
+        return self._snapshots.make_line()
 
     def _ask_workers(self, seconds: float) -> bool:
         return self._workers.ask(seconds)
@@ -243,9 +262,11 @@ class _Daemon:
         self.log("config-kept", count=len(outcome))
         if self._life.now is Life.RELOADING:
             self._life.enter(Life.UP)
+        self._change()
 
     def _adopt(self, loaded: Loaded) -> None:
         self._loaded = loaded
+        self._snapshots.adopt()
         self._output.adopt(self._config.options)
         self._log_notes()
         self._limits.adopt(self._config.doors)

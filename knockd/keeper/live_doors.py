@@ -66,10 +66,10 @@ class LiveDoors:
         """Reads the one-time files once more: others than we have changed them."""
         self._rotation.load_files(self._config.doors)
 
-    @property
-    def disabled(self) -> int:
-        """How many doors of the configuration have no sequence that can be used."""
-        return sum(self._rotation.is_disabled(door) for door in self._config.doors)
+    def find_disabled(self) -> set[tuple[str, int]]:
+        """Name and occurrence of each door of the configuration that has no sequence that can be used."""
+        disabled = filter(self._rotation.is_disabled, self._config.doors)
+        return {(door.name, door.occurrence) for door in disabled}
 
     def set_taken(self, taken: Taken) -> GuardChange | None:
         """Takes the ports that can be no automatic guards; returns what changes by it, if anything does."""

@@ -10,12 +10,12 @@ Loop.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from knockd.keeper.life import Life
 from knockd.keeper.notify import Manager
+from knockd.keeper.status_line import StatusLine
 from knockd.process.loop import Loop, Timer
-from knockd_conf.text import printable
 
 STATUS_EVERY = 1.0
 """Seconds between two lines of status, however much happens."""
@@ -28,40 +28,6 @@ MARGIN = 10.0
 
 MOST_UNSENT = 16
 """Messages that wait for it; older ones are dropped."""
-
-
-def status_line(
-    doors: int,
-    interfaces: Sequence[str],
-    waiting: Sequence[str],
-    deaf: Sequence[str],
-    open_now: int,
-    failed: int,
-    disabled: int = 0,
-    refused: Sequence[object] = (),
-) -> str:
-    """What ``systemctl status`` shows.
-
-    ``deaf`` has a sentence for each interface without an address. ``failed`` of the doors ``open_now`` could
-    not be closed, and ``disabled`` of all doors have no sequence that can be used. ``refused`` are the
-    problems of a file that is not in effect.
-    """
-    parts = [f"{doors} door{'s' if doors != 1 else ''}"]
-    if disabled:
-        parts[0] += f" ({disabled} disabled)"
-    if interfaces:
-        parts[0] += f" on {', '.join(interfaces)}"
-    if waiting:
-        parts.append(f"waiting for {', '.join(waiting)}")
-    elif not interfaces:
-        parts.append("not listening")
-    parts += deaf
-    parts.append(f"{open_now} open")
-    if failed:
-        parts.append(f"{failed} could not be closed")
-    if refused:
-        parts.append(f"configuration refused, the last good one is in use: {refused[0]}")
-    return printable("; ".join(parts))
 
 
 class Service:
@@ -81,7 +47,7 @@ class Service:
         *,
         clock: Callable[[], int],
         pid: int,
-        status: Callable[[], str],
+        status: Callable[[], StatusLine],
         fail: Callable[[str], None],
         ask: Callable[[float], bool],
         patience: Callable[[], float],
@@ -101,6 +67,8 @@ class Service:
         self._unsent: deque[Mapping[str, object]] = deque(maxlen=MOST_UNSENT)
         self._retry: Timer | None = None
         self._pause: Timer | None = None
+        self._again: Timer | None = None
+        """Until a line that nothing has changed is made anew: none while nobody is in."""
         if manager.problem:
             self._report_failure(manager.problem)
 
@@ -125,11 +93,19 @@ class Service:
             return
         if self._manager.address is None:
             return
-        status = self._status()
+        status = self._make_line()
         if status != self._shown:
             self._shown = status
             self._queue({"STATUS": status})
             self._pause = self._loop.call_later(STATUS_EVERY, self._end_pause)
+
+    def _make_line(self) -> str:
+        """The line of now; it is made again when it is no longer good."""
+        text, good_for = self._status()
+        if self._again is not None:
+            self._again.cancel()
+        self._again = None if good_for is None else self._loop.call_later(good_for, self.update_status)
+        return text
 
     def send_sign_of_life(self) -> None:
         """Tells a watchdog that keeper and packet process are well."""
@@ -140,7 +116,8 @@ class Service:
         message: dict[str, object] = {"READY": 1}
         if first and self._pid != self._manager.pid:
             message["MAINPID"] = self._pid  # with -d
-        self._shown = message["STATUS"] = self._status()
+        if self._manager.address is not None:
+            self._shown = message["STATUS"] = self._make_line()
         self._queue(message)
         if first and self._manager.watchdog is not None:
             self._watch_in(self._manager.watchdog / 2)

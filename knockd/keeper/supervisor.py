@@ -121,7 +121,11 @@ class Supervisor:
     @property
     def disabled(self) -> int:
         """How many doors have no sequence that can be used."""
-        return self._messages.doors.disabled
+        return len(self.find_disabled())
+
+    def find_disabled(self) -> set[tuple[str, int]]:
+        """Name and occurrence of each of them."""
+        return self._messages.doors.find_disabled()
 
     @property
     def deaf(self) -> tuple[str, ...]:

@@ -89,6 +89,13 @@ class JournalFile:
         """The directory that is tried first."""
         return self._places[0].path
 
+    @property
+    def where(self) -> tuple[str, str | None]:
+        """Where leases are noted, and why that is not StateDir, if it is not."""
+        if self._place is None and self._reason is None:  # nothing was to be noted yet
+            return self.state_dir, None
+        return (MEMORY if self._place is None else self._place.path), self._reason
+
     def note(self, record: Record) -> None:
         """The next commit writes this record, in the place of an older one of the same lease."""
         if self._layout is not None:

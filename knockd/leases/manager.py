@@ -127,6 +127,11 @@ class LeaseManager:
         """Whether the next start finds what is noted of open doors."""
         return self._noting.journal.lasts
 
+    @property
+    def noted_in(self) -> tuple[str, str | None]:
+        """Where open doors are noted, and why that is not StateDir, if it is not."""
+        return self._noting.journal.where
+
     def recover(self) -> None:
         """Takes over what earlier runs have left open. Call it once, before anybody can knock."""
         self._commands.rights.check_doors(self._doors)

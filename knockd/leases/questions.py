@@ -5,7 +5,7 @@ Pure.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from knockd.leases.journal import Record, State
 from knockd.leases.lease_index import LeaseIndex
@@ -44,6 +44,10 @@ class Questions:
     def count_opened(self) -> int:
         """How many leases count as open: all but those whose start command failed."""
         return len(self._leases) - self._leases.room.unopened
+
+    def count_at_doors(self) -> Mapping[tuple[str, int], int]:
+        """How many leases count as open by name and occurrence of their door; none is left out."""
+        return self._leases.room.open_at
 
     def count_failed(self) -> int:
         """How many leases there are whose stop command has failed for good."""

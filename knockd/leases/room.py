@@ -8,6 +8,7 @@ Pure.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 from knockd.leases.journal import State
@@ -21,6 +22,8 @@ class Room:
     def __init__(self) -> None:
         self._states = dict.fromkeys(State, 0)
         self._for_anybody = 0
+        self.open_at: Counter[tuple[str, int]] = Counter()
+        """Leases by name and occurrence of their door, without those whose start command failed."""
         self.unopened = 0
         """Leases whose start command failed."""
 
@@ -28,6 +31,11 @@ class Room:
         """Counts a lease as it is now."""
         self._states[lease.state] += by
         self.unopened += by * lease.unopened
+        if not lease.unopened:
+            door = lease.knock.key[:2]
+            self.open_at[door] += by
+            if not self.open_at[door]:
+                del self.open_at[door]
         if lease.state is not State.FAILED and _is_for_anybody(lease.knock.door):
             self._for_anybody += by
 

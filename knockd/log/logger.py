@@ -5,7 +5,7 @@ Pure.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from knockd.log.catalogue import EVENTS, check
@@ -39,6 +39,8 @@ class Logger:
     def __init__(self, log: BoundLogger, names: Names | None = None) -> None:
         self.bound = log
         self.allow: Callable[[str], bool] = lambda _: True
+        self.heard: Callable[[str, Mapping[str, Any]], None] = lambda _event, _fields: None
+        """Called with every event, also when its line is not logged."""
         self._names = names
         self._waiting: dict[str, list[tuple[str, dict[str, Any]]]] = {}
 
@@ -47,7 +49,9 @@ class Logger:
 
         Raises KeyError for an event, and TypeError for fields, that the catalogue does not have.
         """
-        if check(event, fields).opening and not self.allow(fields["door"]):
+        entry = check(event, fields)
+        self.heard(event, fields)
+        if entry.opening and not self.allow(fields["door"]):
             return
         ip = fields.get("ip")
         if self._names is None or ip is None:

@@ -170,6 +170,9 @@ class DaemonSides:
             LeaseManager,
             runner=runner,
             counts=(3, 1),
+            ask=SimpleNamespace(all=tuple),
+            answered=None,
+            now=0.0,
             open=lambda _: None,
             lasts=self.lasts,
             recover=lambda: self.note("leases: recover"),
@@ -199,6 +202,7 @@ class DaemonSides:
         self.call = given[-1]
         self.workers = double(
             Supervisor,
+            desk=None,
             interfaces=("eth0",),
             waiting=("ppp0",),
             deaf=(),

@@ -122,6 +122,11 @@ class FakeJournal:
         found, self.found = self.found, []
         return found
 
+    @property
+    def where(self) -> tuple[str, str | None]:
+        """Where leases are noted."""
+        return "/var/lib/knockd", None
+
     def choose(self) -> str | None:
         """Writes what there is."""
         self.choices += 1

@@ -10,7 +10,8 @@ import pytest
 
 from knockd.keeper.life import Life
 from knockd.keeper.notify import Manager, send_fields
-from knockd.keeper.service import MOST_UNSENT, RETRY_AFTER, STATUS_EVERY, Service, status_line
+from knockd.keeper.service import MOST_UNSENT, RETRY_AFTER, STATUS_EVERY, Service
+from knockd.keeper.status_line import StatusLine
 from tests.support.doubles.full_queue import fill_queue
 from tests.support.doubles.manual_loop import ManualLoop
 
@@ -27,6 +28,7 @@ class WatchedService:
         self.socket.bind(self.address)
         self.socket.setblocking(False)
         self.status = "well"
+        self.good_for: float | None = None
         self.asked: list[float] = []
         self.there = True
         self.lost: list[str] = []
@@ -39,7 +41,7 @@ class WatchedService:
             send_fields,
             clock=lambda: 7_000_999,
             pid=PID,
-            status=lambda: self.status,
+            status=lambda: StatusLine(self.status, self.good_for),
             fail=self.lost.append,
             ask=self.ask,
             patience=lambda: 20.0,
@@ -239,31 +241,26 @@ def test_problem(watched: WatchedService) -> None:
     assert watched.lost == ["no number"]
 
 
-@pytest.mark.parametrize(
-    ("doors", "interfaces", "waiting", "deaf", "open_now", "failed", "line"),
-    [
-        (1, ["eth0"], [], [], 0, 0, "1 door on eth0; 0 open"),
-        (2, ["eth0", "ppp0"], [], [], 3, 0, "2 doors on eth0, ppp0; 3 open"),
-        (2, ["eth0"], ["ppp0"], [], 3, 1, "2 doors on eth0; waiting for ppp0; 3 open; 1 could not be closed"),
-        (2, [], ["ppp0"], [], 0, 0, "2 doors; waiting for ppp0; 0 open"),
-        (2, [], [], [], 0, 0, "2 doors; not listening; 0 open"),
-        (1, ["eth1"], [], ["eth1 has no address"], 0, 0, "1 door on eth1; eth1 has no address; 0 open"),
-        (1, ["v\udcff"], [], [], 0, 0, "1 door on v\\xff; 0 open"),
-    ],
-)
-def test_status_line(
-    doors: int,
-    interfaces: list[str],
-    waiting: list[str],
-    deaf: list[str],
-    open_now: int,
-    failed: int,
-    line: str,
-) -> None:
-    """The line says what is there, what is not, and what is open."""
-    assert status_line(doors, interfaces, waiting, deaf, open_now, failed) == line
+def test_a_line_that_grows_old(watched: WatchedService) -> None:
+    """A line that is good for a while only is made anew then; one that is good for ever sets no timer."""
+    service = watched.service()
+    watched.good_for = 7.0
+    service.enter(Life.STARTING, Life.UP)
+    assert watched.loop.waiting == [7.0]
+    watched.good_for, watched.status = None, "older"
+    watched.loop.fire()
+    assert watched.received()[1:] == ["STATUS=older"]
+    assert watched.loop.waiting == [STATUS_EVERY]
+    watched.loop.fire()
+    assert watched.loop.waiting == []
 
 
-def test_status_of_disabled_doors() -> None:
-    """Doors without a sequence are counted."""
-    assert status_line(3, ["eth0"], [], [], 0, 0, disabled=1) == "3 doors (1 disabled) on eth0; 0 open"
+def test_a_line_that_changes_before_it_is_old(watched: WatchedService) -> None:
+    """One timer runs, however often the line is made."""
+    service = watched.service()
+    watched.good_for = 7.0
+    service.enter(Life.STARTING, Life.UP)
+    for seconds in (5.0, 3.0):
+        watched.good_for = seconds
+        service.update_status()
+    assert watched.loop.waiting == [3.0]

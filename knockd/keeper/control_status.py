@@ -1,0 +1,105 @@
+"""Status and Counters of the control protocol, and who watches the status.
+
+A watcher hears of a change at most once a second. Nothing runs while nobody watches.
+
+Loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from knockd.control.call import Call, Method
+from knockd.keeper.control_values import RefusedError, no_such_door, read_address
+from knockd.keeper.counters import Counters, build_counts
+from knockd.keeper.figures import FigureDesk, Figures
+from knockd.keeper.status import Snapshot, Wanted, build_status
+from knockd.process.loop import Loop, Timer
+
+EVERY = 1.0
+"""Seconds between two answers to a watcher at least."""
+
+
+class StatusMethods:
+    """Answers Status and Counters. ``read`` reads the daemon, with what the packet process has said."""
+
+    def __init__(self, loop: Loop, desk: FigureDesk, read: Callable[[Figures], Snapshot]) -> None:
+        self.counters = Counters()
+        self._loop = loop
+        self._desk = desk
+        self._read = read
+        self._watchers: dict[Call, Wanted] = {}
+        self._timer: Timer | None = None
+        self._told = 0.0
+
+    @property
+    def methods(self) -> Mapping[str, Method]:
+        """By the names of the interface."""
+        return {"Status": self._status, "Counters": self._count}
+
+    def hear(self, event: str, fields: Mapping[str, Any]) -> None:
+        """An event of the log: it counts, and is a change: an attempt has come further."""
+        self.counters.hear(event, fields)
+        self.change()
+
+    def change(self) -> None:
+        """Something has changed; tells who watches."""
+        if self._watchers and self._timer is None:
+            wait = max(0.0, self._told + EVERY - self._loop.time())
+            self._timer = self._loop.call_later(wait, self._tell)
+
+    def _status(self, call: Call) -> None:
+        address = call.parameters.get("address")
+        try:
+            address = None if address is None else read_address(address).text
+        except RefusedError as error:
+            call.fail(error.error, **error.parameters)
+            return
+        wanted = Wanted(call.parameters.get("door"), address)
+        self._desk.ask(lambda figures: self._answer(call, wanted, self._read(figures)))
+
+    def _answer(self, call: Call, wanted: Wanted, daemon: Snapshot) -> None:
+        if wanted.door is not None and not _is_known(daemon, wanted.door):
+            error = no_such_door(daemon.doors, wanted.door)
+            call.fail(error.error, **error.parameters)
+            return
+        call.reply(build_status(daemon, wanted), continues=True)
+        if not call.gone:
+            self._watchers[call] = wanted
+            self._told = self._loop.time()
+            call.on_gone = lambda: self._forget(call)
+
+    def _forget(self, call: Call) -> None:
+        """A watcher has left."""
+        self._watchers.pop(call, None)
+        if not self._watchers and self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _tell(self) -> None:
+        self._desk.ask(self._tell_all)
+
+    def _tell_all(self, figures: Figures) -> None:
+        self._timer = None
+        self._told = self._loop.time()
+        if not self._watchers:
+            return
+        daemon = self._read(figures)
+        for call, wanted in list(self._watchers.items()):
+            call.reply(build_status(daemon, wanted), continues=True)
+
+    def _count(self, call: Call) -> None:
+        self._desk.ask(lambda figures: self._answer_counts(call, self._read(figures)))
+
+    def _answer_counts(self, call: Call, daemon: Snapshot) -> None:
+        rows, left_out = build_counts(daemon, self.counters, self._desk.book)
+        versions = {"version": daemon.version, "python": daemon.python}
+        call.reply({"counts": rows, "left_out": left_out, **versions})
+
+
+def _is_known(daemon: Snapshot, name: str) -> bool:
+    """Whether a door is in the configuration, or open since one that had it."""
+    if any(door.name == name for door in daemon.doors):
+        return True
+    return any(lease.knock.door.name == name for lease in daemon.leases)

@@ -1,0 +1,97 @@
+"""The daemon at one moment, read from its sides for who asks.
+
+Loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from knockd import __version__
+from knockd.keeper.figures import Figures
+from knockd.keeper.life import Lifecycle
+from knockd.keeper.status import Journal, Snapshot
+from knockd.keeper.status_line import StatusLine, status_line
+from knockd.keeper.supervisor import Supervisor
+from knockd.leases.manager import LeaseManager
+from knockd.process.loop import Loop
+from knockd_conf.errors import Problem
+from knockd_conf.model import Config
+
+
+class SnapshotReader:
+    """Reads the sides of a daemon with this pid, run by this version of Python.
+
+    ``refused``: what is wrong with a file that is not in effect.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        life: Lifecycle,
+        leases: LeaseManager,
+        workers: Supervisor,
+        config: Callable[[], Config],
+        refused: Callable[[], Sequence[Problem]],
+        *,
+        pid: int,
+        python: str,
+    ) -> None:
+        self._loop = loop
+        self._life = life
+        self._leases = leases
+        self._workers = workers
+        self._config = config
+        self._refused = refused
+        self._pid = pid
+        self._python = python
+        self._began = self._read_at = loop.time()
+
+    def adopt(self) -> None:
+        """Another configuration is in effect from now on."""
+        self._read_at = self._loop.time()
+
+    def make_line(self) -> StatusLine:
+        """The line of status for the service manager."""
+        workers, leases = self._workers, self._leases
+        return status_line(
+            len(self._config().doors),
+            workers.interfaces,
+            workers.waiting,
+            workers.deaf,
+            *leases.counts,
+            disabled=workers.disabled,
+            refused=self._refused(),
+            leases=leases.ask.all(),
+            now=leases.now,
+        )
+
+    def read(self, figures: Figures) -> Snapshot:
+        """The daemon as it is now, with what the packet process has said."""
+        now, config, workers, leases = self._loop.time(), self._config(), self._workers, self._leases
+        place, reason = leases.noted_in
+        return Snapshot(
+            version=__version__,
+            python=self._python,
+            pid=self._pid,
+            life=self._life.now.value,
+            up=now - self._began,
+            config=config.path,
+            config_age=now - self._read_at,
+            listening=workers.interfaces,
+            addresses=workers.addresses,
+            waiting=workers.waiting,
+            deaf=workers.deaf,
+            doors=config.doors,
+            disabled=workers.find_disabled(),
+            open_at=leases.ask.count_at_doors(),
+            leases=tuple(leases.ask.all()),
+            failed=leases.ask.count_failed(),
+            now=leases.now,
+            figures=figures,
+            worker=workers.pid,
+            starts=workers.starts,
+            journal=Journal(place, leases.lasts, reason),
+            refused=self._refused(),
+            notes=config.notes,
+        )

@@ -1,0 +1,57 @@
+"""The daemon read from its sides."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+from knockd.keeper.figures import Figures
+from knockd.keeper.life import Life, Lifecycle
+from knockd.keeper.snapshot import SnapshotReader
+from knockd.keeper.status import Journal
+from tests.support.doubles.linked_workers import CONFIG, LinkedWorkers, captured
+from tests.support.samples.snapshots import NOW, lease
+
+
+def reader_of(workers: LinkedWorkers) -> SnapshotReader:
+    """A reader of a daemon that is up, with one lease."""
+    life = Lifecycle(lambda _before, _life: None)
+    life.enter(Life.UP)
+    leases = SimpleNamespace(
+        ask=SimpleNamespace(count_at_doors=dict, all=lambda: (lease(),), count_failed=lambda: 0),
+        counts=(1, 0),
+        noted_in=("/run/knockd", "full"),
+        lasts=True,
+        now=NOW,
+    )
+    loop, supervisor = workers.loop.loop, workers.supervisor
+    return SnapshotReader(
+        loop, life, cast(Any, leases), supervisor, lambda: CONFIG, tuple, pid=17, python="3.11.7"
+    )
+
+
+def test_line() -> None:
+    """The line of status is made of the same sides."""
+    with captured() as workers:
+        line = reader_of(workers).make_line().text
+    assert line == "1 door on eth0; 1 open; ssh: 203.0.113.7, 7 s left"
+
+
+def test_read() -> None:
+    """Everything is read when it is asked for; the configuration's age begins with each new one."""
+    with captured() as workers:
+        reader = reader_of(workers)
+        workers.loop.now += 60.0
+        reader.adopt()
+        workers.loop.now += 5.0
+        told = reader.read(Figures())
+        assert told.life == "up"
+        assert told.up == 65.0
+        assert told.config_age == 5.0
+        assert told.listening == ("eth0",)
+        assert told.addresses == {"eth0": frozenset({b"\x0a\0\0\1"})}
+        assert told.starts == 1
+        assert told.worker == workers.pid
+        assert told.journal == Journal("/run/knockd", lasts=True, reason="full")
+        assert told.leases == (lease(),)
+        assert told.doors == CONFIG.doors

@@ -1,0 +1,206 @@
+"""The answer to Status."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from knockd.control.idl import check_fields, read_interface
+from knockd.control.interface import DESCRIPTION
+from knockd.keeper.figures import Attempt, Figures
+from knockd.keeper.status import MOST_BYTES, MOST_LEASES, Journal, Snapshot, Wanted, build_status
+from knockd.leases.journal import State
+from knockd.process.figures import Counted
+from knockd_conf.errors import Problem
+from tests.support.doubles.played import door
+from tests.support.samples.snapshots import WEB, daemon, lease
+
+
+def test_status() -> None:
+    """All that is known is told, in the words of the interface."""
+    assert build_status(daemon()) == {
+        "version": "0.9.0",
+        "pid": 17,
+        "life": "up",
+        "seconds_up": 3_600.0,
+        "config": "/etc/knockd.conf",
+        "config_age": 60.0,
+        "interfaces": [
+            {
+                "name": "eth0",
+                "link_type": "Ethernet",
+                "addresses": ["10.0.0.1"],
+                "received": 90,
+                "dropped": 2,
+                "instructions": 40,
+                "most_executed": 12,
+            }
+        ],
+        "waiting": ["ppp0"],
+        "deaf": ["eth1 has no address"],
+        "doors": [
+            {
+                "name": "ssh",
+                "occurrence": 0,
+                "open": 1,
+                "closes": True,
+                "disabled": False,
+                "close_when_idle": None,
+            },
+            {
+                "name": "web",
+                "occurrence": 0,
+                "open": 0,
+                "closes": False,
+                "disabled": True,
+                "close_when_idle": None,
+            },
+        ],
+        "doors_total": 2,
+        "leases": [
+            {
+                "id": "run.1",
+                "door": "ssh",
+                "occurrence": 0,
+                "address": "203.0.113.7",
+                "state": "open",
+                "unopened": False,
+                "seconds_open": 3.0,
+                "seconds_left": 7.0,
+                "by": "knock at 10.0.0.1 on eth0",
+                "destination": "10.0.0.1",
+                "interface": "eth0",
+                "failures": 0,
+                "in_use": False,
+            }
+        ],
+        "leases_total": 1,
+        "failed_total": 0,
+        "attempts": [{"address": "192.0.2.1", "door": "web", "stage": 1, "steps": 2, "seconds_left": 9.0}],
+        "attempts_total": 1,
+        "worker": 18,
+        "worker_restarts": 2,
+        "journal": {"place": "/run/knockd", "lasts": True, "reason": "Read-only file system"},
+        "refused": [
+            {
+                "path": "/etc/knockd.conf",
+                "line": 7,
+                "text": "/etc/knockd.conf:7: Sequence: expected ports, got 'x'",
+            }
+        ],
+        "notes": ["a note"],
+    }
+
+
+def test_as_the_interface_says() -> None:
+    """The answer has the fields that the interface declares, of its types, and no other."""
+    interface = read_interface(DESCRIPTION)
+    for one in (daemon(), daemon(figures=Figures(), worker=None)):
+        told = build_status(one)
+        assert check_fields(interface, interface.methods["Status"].answers, told) == without_nulls(told)
+
+
+def without_nulls(value: object) -> object:
+    """A value without fields that are null."""
+    if isinstance(value, dict):
+        return {name: without_nulls(one) for name, one in value.items() if one is not None}
+    return [without_nulls(one) for one in value] if isinstance(value, list) else value
+
+
+def test_without_figures() -> None:
+    """What the packet process has not said is null."""
+    told = build_status(daemon(figures=Figures()))
+    assert told["interfaces"] == [
+        {
+            "name": "eth0",
+            "addresses": ["10.0.0.1"],
+            "link_type": None,
+            "received": None,
+            "dropped": None,
+            "instructions": None,
+            "most_executed": None,
+        }
+    ]
+    assert told["attempts"] == []
+    assert told["attempts_total"] is None
+
+
+def test_filter_of_libpcap() -> None:
+    """What libpcap's own filter costs nobody knows; other link types have their numbers."""
+    (row,) = build_status(daemon(figures=Figures({"eth0": Counted(0, 147, 9, 0, 0, 0)})))["interfaces"]
+    assert row["instructions"] is None
+    assert row["most_executed"] is None
+    assert row["link_type"] == "link type 147"
+
+
+DOOR = Wanted(door="ssh")
+ADDRESS = Wanted(address="203.0.113.9")
+LEASES = (lease(1), lease(2, WEB), lease(3, source="203.0.113.9", state=State.FAILED))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "doors", "leases", "failed"),
+    [
+        (Wanted(), ["ssh", "web"], ["run.3", "run.2", "run.1"], 1),
+        (DOOR, ["ssh"], ["run.3", "run.1"], 1),
+        (ADDRESS, ["ssh", "web"], ["run.3"], 1),
+        (Wanted("web", "203.0.113.9"), ["web"], [], 0),
+    ],
+)
+def test_wanted(wanted: Wanted, doors: list[str], leases: list[str], failed: int) -> None:
+    """Only what is asked for is listed and counted; what could not be closed comes first."""
+    told = build_status(daemon(leases=LEASES, failed=1), wanted)
+    assert [row["name"] for row in told["doors"]] == doors
+    assert [row["id"] for row in told["leases"]] == leases
+    assert told["leases_total"] == len(leases)
+    assert told["failed_total"] == failed
+
+
+ATTEMPTS = tuple(Attempt(f"192.0.2.{n}", "ssh", 1, 3, 9) for n in range(3))
+
+
+@pytest.mark.parametrize(("total", "known"), [(3, 1), (4, None), (None, None)])
+def test_attempts_of_an_address(total: int | None, known: int | None) -> None:
+    """How many attempts an address has is known when all attempts are."""
+    told = build_status(daemon(figures=Figures({}, ATTEMPTS, total)), Wanted(address="192.0.2.1"))
+    assert [row["address"] for row in told["attempts"]] == ["192.0.2.1"]
+    assert told["attempts_total"] == known
+
+
+def long(count: int) -> Snapshot:
+    """A daemon with as much of everything, all as long as it can be."""
+    doors = [door("1", name=f"{n:064d}\u00e9", stop_command="x") for n in range(count)]
+    names = [f"{n:015d}" for n in range(count)]
+    six = "2001:db8:1111:2222:3333:4444:5555:6666"
+    return daemon(
+        doors=doors,
+        leases=[lease(n, doors[n], source=six, state=State.RETRYING) for n in range(count)],
+        listening=names,
+        addresses={name: {n.to_bytes(16, "big") for n in range(200)} for name in names},
+        waiting=names,
+        deaf=["x" * 10_000] * count,
+        figures=Figures({}, (Attempt(six, doors[0].name, 1, 3, 9),) * 20, 65_536),
+        journal=Journal("/" + "x" * 4_000, False, "y" * 10_000),
+        refused=[Problem("/" + "x" * 4_000, 7, None, "z" * 10_000)] * count,
+        notes=["\u00e9" * 10_000] * count,
+        config="/" + "x" * 4_000,
+    )
+
+
+@pytest.mark.parametrize("count", [1, 50, 1_000, 5_000])
+def test_bounds(count: int) -> None:
+    """However much there is, the answer fits into a message; all is counted."""
+    told = build_status(long(count))
+    assert len(json.dumps(told)) < MOST_BYTES + 100
+    assert told["doors_total"] == count
+    assert told["leases_total"] == count
+    assert told["leases"] != []
+    assert told["doors"] != []
+
+
+def test_most_leases() -> None:
+    """With few doors 150 leases and more are listed."""
+    told = build_status(daemon(leases=[lease(n) for n in range(1_000)]))
+    assert 150 < len(told["leases"]) <= MOST_LEASES
+    assert told["leases_total"] == 1_000
