@@ -9,6 +9,7 @@ import pytest
 from tests.e2e.conftest import Pair
 from tests.support.daemons.daemon import STAMP
 from tests.support.daemons.doors import CLIENT, SERVER, door
+from tests.support.lab.booted import PROGRAMS
 from tests.support.lab.services import send_knock
 from tests.support.lab.systemd_unit import Unit
 from tests.support.lab.waiting import wait_until
@@ -78,6 +79,39 @@ def test_reload_of_a_bad_file(running: Unit, journal: Callable[[], list[str]]) -
     wait_until(lambda: running.state()[1].startswith(KEPT), 10, "the status says why")
     wait_until(lambda: PROBLEM in running.log(), 10, "the log says why")
     assert (running.main_pid(), running.state()[0]) == (before, "active")
+
+
+@pytest.mark.parametrize("path", ["none", "/run/knockd/other.sock"])
+def test_reload_without_the_usual_control_socket(running: Unit, path: str) -> None:
+    """Where knockd cannot be asked at the usual place the file is checked, and HUP sent."""
+    good = running.path("/etc/knockd.conf").read_text()
+    good = good.replace("[options]\n", f"[options]\nControlSocket = {path}\n")
+    running.write("/etc/knockd.conf", good, mode=0o600)
+    running.run("systemctl", "restart", "knockd")
+    running.write("/etc/knockd.conf", BAD, mode=0o600)
+    with pytest.raises(AssertionError, match="systemctl reload knockd: 1"):
+        running.run("systemctl", "reload", "knockd")
+    wait_until(lambda: running.state()[1].startswith(KEPT), 10, "the status says why")
+    running.write("/etc/knockd.conf", good, mode=0o600)
+    running.run("systemctl", "reload", "knockd")
+    wait_until(lambda: running.state()[1] == "1 door on eth0; 0 open", 10, "the status is good again")
+
+
+def test_reload_after_an_upgrade(unit: Unit) -> None:
+    """A file that is good, but not for the version that runs, fails ``systemctl reload``, too."""
+    copied = " ".join(f"/opt/knockd/source/{part}" for part in ("knockd", "bpf", "conf"))
+    unit.run("sh", "-c", f"mkdir /opt/copy && cp -r {copied} /opt/copy")
+    for path in (f"/usr/local/bin/{name}" for name in PROGRAMS):
+        unit.write(path, unit.path(path).read_text().replace("/opt/knockd/source", "/opt/copy"), mode=0o755)
+    unit.begin(door("ssh", "700,800", start_command="true"))
+    before = unit.main_pid()
+    unit.write("/opt/copy/knockd/__init__.py", '__version__ = "99.0"\n')
+    with pytest.raises(AssertionError, match="systemctl reload knockd: 1"):
+        unit.run("systemctl", "reload", "knockd")
+    kept = "config bad (knockd.conf), the old one is kept; 1 door on eth0; 0 open"
+    wait_until(lambda: unit.state() == ("active", kept), 10, "the status says so")
+    unit.wait_for("knockd 99.0 is installed and")
+    assert unit.main_pid() == before
 
 
 def test_hup_with_a_bad_file(running: Unit) -> None:
@@ -170,6 +204,17 @@ def test_journal(unit: Unit, pair: Pair, journal: Callable[[], list[str]], optio
     unit.wait_for("running command: true")
     log = [STAMP.sub("", line) for line in unit.log().splitlines()]
     wait_until(lambda: [line for line in journal() if line in log] == log, 10, "the journal has them")
+
+
+def test_no_journal(unit: Unit, pair: Pair, journal: Callable[[], list[str]]) -> None:
+    """Without an output the journal has no line of the log; the file has them all."""
+    unit.write("/etc/systemd/system/knockd.service.d/quiet.conf", "[Service]\nStandardOutput=null\n")
+    unit.run("systemctl", "daemon-reload")
+    unit.begin(door("ssh", "700,800", start_command="true"))
+    send_knock(pair.client, SERVER[4], "700", "800")
+    unit.wait_for("running command: true")
+    log = [STAMP.sub("", line) for line in unit.log().splitlines()]
+    assert [line for line in journal() if line in log] == []
 
 
 FORKING = """
