@@ -182,7 +182,7 @@ def _door(daemon: Snapshot, door: Door) -> Row:
         "open": daemon.open_at.get(key, 0),
         "closes": any(door.stop_for(version) is not None for version in (4, 6)),
         "disabled": key in daemon.disabled,
-        "close_when_idle": None,
+        "close_when_idle": door.close_when_idle or None,
     }
 
 

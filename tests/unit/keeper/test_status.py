@@ -126,6 +126,12 @@ def test_without_figures() -> None:
     assert told["attempts_total"] is None
 
 
+def test_close_when_idle() -> None:
+    """A door that closes when it is idle says after how many seconds."""
+    (row,) = build_status(daemon(doors=(door("1 2", close_when_idle=60.0),)))["doors"]
+    assert row["close_when_idle"] == 60.0
+
+
 def test_filter_of_libpcap() -> None:
     """What libpcap's own filter costs nobody knows; other link types have their numbers."""
     (row,) = build_status(daemon(figures=Figures({"eth0": Counted(0, 147, 9, 0, 0, 0)})))["interfaces"]
