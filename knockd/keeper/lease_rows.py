@@ -26,5 +26,5 @@ def lease_row(lease: Lease, now: float) -> dict[str, Any]:
         "destination": knock.destination,
         "interface": printable(knock.interface),
         "failures": lease.failures,
-        "in_use": False,
+        "in_use": lease.in_use,
     }
