@@ -212,16 +212,36 @@ def test_ufw(pair: Pair, tmp_path: Path, rules: str, start: str, expected: set[s
     assert expected == of_firewall(json.loads(done.stdout))
 
 
+MACHINE = {"service", "clock", "state directory"}
+"""What is of the machine that the lab is on."""
+
+
+def wrong(said: dict[str, Any]) -> set[str]:
+    """The names of what is wrong but for what is the machine's."""
+    return {
+        one["name"] for one in said["findings"] if one["severity"] != "note" and one["subject"] not in MACHINE
+    }
+
+
 def test_beside_a_daemon(pair: Pair, start: Start) -> None:
-    """With a daemon that runs and a firewall that is well, nothing locks people out."""
+    """With a daemon that runs and a firewall that is well, nothing is wrong; the daemon was asked."""
     need("nft")
     set_up(pair.server, "nftables")
     daemon = start(pair.server, example("nftables"), interface="eth0")
-    said = found(pair.server, daemon.config_path)
-    elsewhere = {"service", "clock", "state directory"}  # these are the machine's that the lab is on
-    assert [] == [
-        one for one in said["findings"] if one["severity"] != "note" and one["subject"] not in elsewhere
-    ]
+    said = found(pair.server, daemon.config_path, "--socket", str(daemon.control_path))
+    assert set() == wrong(said)
+    assert [] == [one for one in said["not_looked_at"] if one["subject"] == "daemon"]
+
+
+def test_a_daemon_that_waits(pair: Pair, start: Start) -> None:
+    """What the daemon waits for is found, and a second daemon that hears the same knocks."""
+    need("nft")
+    set_up(pair.server, "nftables")
+    text = example("nftables").replace("[options]", "[options]\nInterface = eth0, ppp7")
+    daemon = start(pair.server, text, interface=None)
+    start(pair.server, text, interface=None)
+    said = found(pair.server, daemon.config_path, "--socket", str(daemon.control_path))
+    assert {"no-interface", "daemon-waiting", "second-daemon"} == wrong(said)
 
 
 def test_text(four: Pair, tmp_path: Path) -> None:
