@@ -21,8 +21,8 @@ from knockd_conf.errors import Note
 from knockd_conf.model import Config, Door
 
 
-def look_at_commands(config: Config, known: Circumstances) -> tuple[Looked, frozenset[str]]:
-    """What was found, and the messages of all notes that are among it."""
+def look_at_commands(config: Config, known: Circumstances) -> Looked:
+    """What was found of commands and their programs."""
     until = time.monotonic() + PATIENCE
     notes: list[tuple[str, Note]] = []
     for door in config.doors:
@@ -35,7 +35,7 @@ def look_at_commands(config: Config, known: Circumstances) -> tuple[Looked, froz
     notes += (("program-unusable", one) for one in find_program_notes(config.doors, where))
     notes += (("program-replaceable", one) for one in find_replaceable_programs(config))
     found = (*(from_note(name, one) for name, one in notes), *find_missing_versions(config.doors, known))
-    return Looked("commands", tuple(dict.fromkeys(found))), frozenset(note.message for _, note in notes)
+    return Looked("commands", tuple(dict.fromkeys(found)))
 
 
 def find_missing_versions(doors: Sequence[Door], known: Circumstances) -> Iterator[Finding]:
@@ -57,8 +57,15 @@ def find_missing_versions(doors: Sequence[Door], known: Circumstances) -> Iterat
 
 
 def look_at_notes(
-    config: Config, live: Sequences, guards: tuple[Guards, ...], known: Circumstances, told: frozenset[str]
+    config: Config,
+    live: Sequences,
+    guards: tuple[Guards, ...],
+    known: Circumstances,
+    told: Sequence[Finding],
 ) -> Looked:
-    """All other notes of the configuration; ``told``: messages of those that are among other findings."""
-    notes = [note for note in find_notes(config, live, guards, known) if note.message not in told]
-    return Looked("notes of the configuration", tuple(from_note("config-note", note) for note in notes))
+    """All other notes of the configuration: those that are not among the findings ``told``."""
+    said = {(one.text, one.place) for one in told}
+    notes = (from_note("config-note", note) for note in find_notes(config, live, guards, known))
+    return Looked(
+        "notes of the configuration", tuple(one for one in notes if (one.text, one.place) not in said)
+    )

@@ -40,7 +40,7 @@ def examine_host(settings: Settings, asked: Asked) -> Iterator[Looked]:
     config, looked = look_at_configuration(settings)
     yield looked
     if config is not None:
-        yield from _examine_configured(settings, config, _find_names(config, asked))
+        yield from _examine_configured(settings, config, _find_names(config, asked), looked)
     yield look_at_daemons()
     yield Looked(SUBJECT, (), (asked,)) if isinstance(asked, str) else judge_status(asked)
     yield look_at_service()
@@ -55,13 +55,16 @@ def _find_names(config: Config, asked: Asked) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*running, *(asked.get("waiting") or ())))) or wanted_interfaces(config)
 
 
-def _examine_configured(settings: Settings, config: Config, names: Sequence[str]) -> Iterator[Looked]:
+def _examine_configured(
+    settings: Settings, config: Config, names: Sequence[str], files: Looked
+) -> Iterator[Looked]:
     known = settings.find_circumstances(config)
     live, _ = current_sequences(config)
     taken, unsure = current_taken(config)
     yield look_at_interfaces(config, names)
-    commands, told = look_at_commands(config, known)
+    commands = look_at_commands(config, known)
     yield commands
+    told = (*files.findings, *commands.findings)
     yield look_at_notes(config, live, current_guards(config, live, taken), known, told)
     ports = look_at_ports(config, live, taken.with_sockets(ports_in_use()))
     yield ports._replace(unlooked=tuple(note.message for note in unsure))

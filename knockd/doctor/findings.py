@@ -121,6 +121,8 @@ def from_note(name: str, note: Note) -> Finding:
     """A note of the configuration as a finding: what stands behind its first colon says what to do."""
     text, _, cure = note.message.partition(": ")
     place = str(note._replace(message="", also=())).rpartition(": ")[0]
+    if not cure and KINDS[name][0] is not Severity.NOTE:
+        cure = "correct it, then check it with 'knockd -t'"
     return Finding(name, text, cure, place)
 
 

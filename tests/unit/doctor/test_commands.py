@@ -27,8 +27,7 @@ def config(one: Door) -> Config:
 def names(start: str, **values: str) -> list[str]:
     """The names of what is found for a door with this start command."""
     return [
-        one.name
-        for one in look_at_commands(config(door("1", start_command=start, **values)), KNOWN)[0].findings
+        one.name for one in look_at_commands(config(door("1", start_command=start, **values)), KNOWN).findings
     ]
 
 
@@ -78,9 +77,9 @@ def test_versions() -> None:
 def test_notes() -> None:
     """What else knockd -t says is a note, and nothing is said twice."""
     one = config(door("1", start_command=f"{OPEN}; true %ip%"))
-    looked, told = look_at_commands(one, KNOWN)
+    looked = look_at_commands(one, KNOWN)
     assert "command-open" in [finding.name for finding in looked.findings]
-    notes = look_at_notes(one, (one.doors[0].steps,), (Guards(),), KNOWN, told).findings
+    notes = look_at_notes(one, (one.doors[0].steps,), (Guards(),), KNOWN, looked.findings).findings
     assert "%ip% stays as it is" in [note.text for note in notes]
     assert {"config-note"} == {note.name for note in notes}
     assert not any("opens for everybody" in note.text for note in notes)

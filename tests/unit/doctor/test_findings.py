@@ -29,4 +29,6 @@ def test_note() -> None:
     assert Finding("program-unusable", "no program x", "expected: one", place) == from_note(
         "program-unusable", note
     )
+    bare = from_note("program-unusable", Note("/k", None, None, "no program x"))
+    assert "correct it, then check it with 'knockd -t'" == bare.cure
     assert Finding("config-note", "odd", "", "/k") == from_note("config-note", Note("/k", None, None, "odd"))
