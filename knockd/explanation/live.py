@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import select
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from knockd.explanation.accounts import Listener, Place, Sighting
@@ -128,7 +128,7 @@ def _open_captures(
 
 def listen(ears: Mapping[int, Ear], teller: Teller, stop: int) -> bool:
     """Tells of packets until a signal comes; returns whether all captures were lost before."""
-    poll, hearing = select.poll(), Hearing(teller)
+    poll, hearing = select.poll(), Hearing(teller.tell_packet)
     for descriptor in (stop, *ears):
         poll.register(descriptor, select.POLLIN)
     left = {*ears}
@@ -149,8 +149,9 @@ def listen(ears: Mapping[int, Ear], teller: Teller, stop: int) -> bool:
 class Hearing:
     """What is remembered from one frame to the next: the time, and at which interface packets were seen."""
 
-    def __init__(self, teller: Teller) -> None:
-        self._teller = teller
+    def __init__(self, tell: Callable[[Sighting, Place], None]) -> None:
+        """``tell`` is given each frame and where it came in."""
+        self._tell = tell
         self._clock = CaptureClock()
         self._frames = 0
         self._seen = FirstSeen()
@@ -166,4 +167,4 @@ class Hearing:
             passes = run_program(ear.program, show_frame(linktype, frame).filtered).verdict > 0
             packet = decode(linktype, frame)
             seen_at = "" if packet is None else self._seen.find_other(stamp, packet, ear.capture.interface)
-            self._teller.tell_packet(Sighting(linktype, frame, stamp, now, passes, seen_at), ear.place)
+            self._tell(Sighting(linktype, frame, stamp, now, passes, seen_at), ear.place)

@@ -25,6 +25,7 @@ OVERFLOW_ID = 65_534
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_CAPBSET_DROP = 1, 4, 24  # linux/prctl.h
 _PR_SET_NO_NEW_PRIVS, _PR_CAP_AMBIENT = 38, 47
 _PR_CAP_AMBIENT_CLEAR_ALL = 4
+_CLONE_NEWNET = 0x40000000  # linux/sched.h
 _CAPABILITY_VERSION_3 = 0x20080522  # linux/capability.h
 _MAX_CAPABILITIES = 64
 
@@ -135,6 +136,11 @@ def end_with(parent: int) -> None:
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def leave_network() -> None:
+    """Puts this process into a network namespace of its own, in which there is nothing. Raises OSError."""
+    _must(ctypes.get_errno() if _libc.unshare(_CLONE_NEWNET) else 0)
 
 
 def _become(user: User | None) -> Iterator[str]:

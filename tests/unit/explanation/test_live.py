@@ -33,7 +33,7 @@ def ear(name: str, *batches: list[bytes] | CaptureError, number: int = 0) -> Ear
 def hearing() -> Hearing:
     """Listens to one source at one door."""
     listened = Listened(DOOR)
-    return Hearing(Teller(listened.listener, listened.doors, as_json=False))
+    return Hearing(Teller(listened.listener, listened.doors, as_json=False).tell_packet)
 
 
 def test_a_batch(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,110 @@
+"""What a knock at a door of the lab is: addresses, packets and flags, for each IP version that it serves.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from knockd.knocks.watch import Watch
+from knockd_conf.model import Config, Door, Step
+from knockd_conf.protocol import FLAG_BITS, Protocol
+from knockd_conf.text import printable
+
+
+class Link(NamedTuple):
+    """An address of server and client each, both of one IP version."""
+
+    version: int
+    server: str
+    client: str
+
+
+LINKS = (Link(4, "192.0.2.1", "192.0.2.2"), Link(6, "2001:db8::1", "2001:db8::2"))
+"""Addresses that nobody has (RFC 5737, RFC 3849)."""
+
+_OTHER_CLIENTS = {4: "192.0.2.3", 6: "2001:db8::3"}
+
+
+class Way(NamedTuple):
+    """A knock to be tried. ``flags``: the byte to send in place of an ordinary client's, None: that."""
+
+    link: Link
+    steps: tuple[Step, ...]
+    flags: int | None
+
+    @property
+    def command(self) -> str:
+        """The command line that sends it."""
+        flags = "" if self.flags is None else f"--flags {_flag_names(self.flags)} "
+        return f"knock {flags}{self.link.server} {' '.join(map(str, self.steps))}"
+
+
+class Untried(NamedTuple):
+    """An IP version by which the door is not knocked at, and why."""
+
+    version: int
+    reason: str
+
+
+def find_door(config: Config, name: str) -> int | None:
+    """The place of the first door of a name, also as it is printed; None when there is none."""
+    names = [door.name for door in config.doors]
+    shown = [*map(printable, names)]
+    return names.index(name) if name in names else shown.index(name) if name in shown else None
+
+
+def plan_ways(door: Door, watch: Watch, *, ipv6: bool) -> Iterator[Way | Untried]:
+    """Yields for IPv4 and IPv6 what is to be tried, or why nothing is."""
+    flags = None
+    if (
+        watch.flags is not None
+        and not watch.flags.fit_clients
+        and any(step.protocol is Protocol.TCP for step in watch.steps)
+    ):
+        flags = watch.flags.must_set
+    for link in LINKS:
+        reason = _explain_unserved(door, link.version, ipv6=ipv6)
+        target = _choose_target(door, link.version)
+        if reason is None and target == "":
+            reason = f"its Target has no IPv{link.version} address that a host could have"
+        if reason is not None:
+            yield Untried(link.version, reason)
+            continue
+        server = target or link.server
+        client = link.client if server != link.client else _OTHER_CLIENTS[link.version]
+        yield Way(Link(link.version, server, client), watch.steps, flags)
+
+
+def _explain_unserved(door: Door, version: int, *, ipv6: bool) -> str | None:
+    """Why a door serves no knockers of an IP version, None when it does."""
+    if version == 6 and not ipv6:
+        return "knockd does not listen to IPv6 (-4)"
+    start, stop = door.start_for(version), door.stop_for(version)
+    if start is None:
+        return f"the door has no start command for IPv{version}"
+    for verb, command in (("start", start), ("stop", stop)):
+        fits = None if command is None else door.facts_of(command).version
+        if fits not in (None, version):
+            return f"its {verb} command works for IPv{fits} knockers only"
+    return None
+
+
+def _choose_target(door: Door, version: int) -> str | None:
+    """The address to knock at: the first of Target that the lab can have; "": there is none; None: any."""
+    if not door.target:
+        return None
+    usable = (
+        str(one)
+        for one in door.target
+        if one.version == version
+        and not (one.is_loopback or one.is_multicast or one.is_unspecified or one.is_link_local)
+    )
+    return next(usable, "")
+
+
+def _flag_names(flags: int) -> str:
+    """Flags as the option writes them; without any there is one that must be clear."""
+    return ",".join(name for name, bit in FLAG_BITS.items() if flags & bit) or "!syn"

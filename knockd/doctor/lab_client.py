@@ -1,0 +1,72 @@
+"""The client of the lab: it sends what the command knock sends, when it is told to, and says what has left.
+
+World: sockets.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from knockd.client.cli import sender
+from knockd.client.hits import Hit, parse_hit
+from knockd.client.knock import send_hits
+from knockd.client.network import Unavailable, resolve_host, service_port
+from knockd.client.options import Options
+from knockd.doctor.lab import CLIENT, LabError, Peer, join
+
+
+def run_client(peer: Peer) -> int:
+    """Does what the server's side asks for, one thing after the other, until that has ended."""
+    while True:
+        asked = peer.receive()
+        if "join" in asked:
+            _join(peer, **asked["join"])
+        else:
+            _knock(peer, asked["knock"])
+
+
+def _join(peer: Peer, *, mine: str, other: str, version: int) -> None:
+    try:
+        join(CLIENT, mine, other, version)
+    except LabError as error:
+        peer.send(failed=str(error))
+    else:
+        peer.send(joined=True)
+
+
+def _knock(peer: Peer, asked: Mapping[str, Any]) -> None:
+    """Knocks: tells of each packet that it has left, or why it has not, and at the end that it is done."""
+    hits = [parse_hit(text, service_port) for text in asked["ports"]]
+    options = Options(host=asked["host"], version=asked["version"], flags=asked["flags"])
+    destination = resolve_host(asked["host"], asked["version"])
+    sent = 0
+
+    def complain(_deed: str, error: OSError) -> None:
+        nonlocal sent
+        peer.send(unsent=sent, reason=os.strerror(error.errno) if error.errno else str(error))
+        sent += 1
+
+    try:
+        with sender(options, destination, hits) as send:
+
+            def send_and_tell(hit: Hit) -> None:
+                nonlocal sent
+                send(hit)
+                peer.send(left=sent)
+                sent += 1
+
+            send_hits(
+                hits,
+                destination.text,
+                send_and_tell,
+                delay=asked["delay"],
+                pause=time.sleep,
+                announce=lambda _: None,
+                complain=complain,
+            )
+    except Unavailable as error:
+        peer.send(unavailable=str(error))
+    peer.send(done=True)
