@@ -13,18 +13,21 @@ from typing import Any
 from knockd.control.client import CallError, ControlError
 from knockd.ctl.asking import ask, run_asking
 from knockd.ctl.options import Asking, make_parser
-from knockd.ctl.parser import Parser
+from knockd.ctl.parser import Parser, UsageError
 from knockd.ctl.terminal import find_columns
+from knockd_conf.text import printable
 
 DEFAULT_CONFIG = "/etc/knockd.conf"
 UNWELL = 1
 """Exit status when something is wrong."""
 
 MOST_COLUMNS = 100
+MOST_DIGITS = 6
+"""Of a delay in milliseconds: a quarter of an hour."""
 
 
 def run_command(arguments: Sequence[str]) -> int:
-    """Runs ``knockctl doctor`` with the arguments after its name; the exit status: 0, 1 or 64."""
+    """Runs ``knockctl doctor`` with the arguments after its name; returns the exit status."""
     return run_asking("doctor", arguments, _parser(), _examine)
 
 
@@ -42,24 +45,56 @@ def _parser() -> Parser:
         metavar="FILE",
         help=f"configuration to look at; default: the running daemon's, else {DEFAULT_CONFIG}",
     )
+    parser.add_argument(
+        "--knock",
+        metavar="DOOR",
+        help="knock at a door in a network of its own, and show each step; runs nothing, needs root",
+    )
+    parser.add_argument(
+        "--delay", metavar="MS", help="with --knock: milliseconds between packets, as knock -d; default: 0"
+    )
     return parser
 
 
 def _examine(found: argparse.Namespace, asking: Asking) -> int:
+    if found.knock is not None or found.delay is not None:
+        return _knock(found, asking)
     # The firewall's, the configuration's and the checks' modules: no other subcommand needs them.
     from knockd.doctor.examination import examine
     from knockd.doctor.findings import is_well
     from knockd.doctor.report import format_json, format_report
 
     asked = _ask_daemon(asking)
-    running = None if isinstance(asked, str) else asked.get("config")
-    looked = list(examine(found.config or running or DEFAULT_CONFIG, asked))
+    looked = list(examine(_choose_config(found, asked), asked))
     if asking.json:
         print(format_json(looked))
     else:
         for line in format_report(looked, min(find_columns(), MOST_COLUMNS)):
             print(line)
     return os.EX_OK if is_well(looked) else UNWELL
+
+
+def _knock(found: argparse.Namespace, asking: Asking) -> int:
+    """Tries a knock. Raises UsageError."""
+    if found.knock is None:
+        raise UsageError("--delay: expected with --knock")
+    if asking.json:
+        raise UsageError("--json: expected without --knock, which prints a line for each step")
+    delay = found.delay or "0"
+    if not delay.isascii() or not delay.isdigit() or len(delay) > MOST_DIGITS:
+        raise UsageError(f"--delay: expected whole milliseconds, got '{printable(delay)}'")
+    from knockd.doctor.knock import run_knock  # it needs the capture library
+
+    asked = _ask_daemon(asking)
+    columns = min(find_columns(), MOST_COLUMNS)
+    return run_knock(_choose_config(found, asked), found.knock, asked, delay=int(delay), columns=columns)
+
+
+def _choose_config(found: argparse.Namespace, asked: Mapping[str, Any] | str) -> str:
+    """The configuration to look at: the one that was named, else the running daemon's."""
+    running = None if isinstance(asked, str) else asked.get("config")
+    path: str = found.config or running or DEFAULT_CONFIG
+    return path
 
 
 def _ask_daemon(asking: Asking) -> Mapping[str, Any] | str:

@@ -44,9 +44,11 @@ NOT_OPENED = 1
 
 
 def run_knock(
-    settings: Settings, name: str, asked: Mapping[str, Any] | str, *, delay: int = 0, columns: int = 80
+    path: str, name: str, asked: Mapping[str, Any] | str, *, delay: int = 0, columns: int = 80
 ) -> int:
-    """Knocks at the door ``name`` and prints its way; ``delay``: milliseconds between packets.
+    """Knocks at the door ``name`` of the configuration ``path`` and prints its way.
+
+    ``delay``: milliseconds between packets.
 
     ``asked`` is the reply of Status, or why there is none. Returns the exit status: 0 when the door would
     open, 1 when it would not, else one of sysexits.h: nothing was tried.
@@ -55,6 +57,7 @@ def run_knock(
         again = f"sudo knockctl doctor --knock {printable(name)}"
         _complain(f"--knock makes a network of its own, which needs root: {again}")
         return os.EX_NOPERM
+    settings = Settings(os.path.abspath(path), directory=os.getcwd())
     try:
         config, watches = load_watches(settings)
     except ConfigError as error:
@@ -174,7 +177,10 @@ def _find_changed(files: Iterable[str], asked: Mapping[str, Any] | str) -> list[
     """The files that have changed since the daemon read them, as far as that is known."""
     if isinstance(asked, str) or asked.get("config_age") is None:
         return []
-    read = time.time() - float(asked["config_age"])
+    try:
+        read = time.time() - float(asked["config_age"])
+    except (TypeError, ValueError):  # of another version
+        return []
     return [path for path in files if os.path.exists(path) and os.stat(path).st_mtime > read]
 
 

@@ -81,9 +81,16 @@ def compare_with_daemon(
     if isinstance(asked, str):
         yield f"the running daemon: not known, {printable(asked)}"
         return
+    try:
+        yield from [*_compare(asked, config_path, door, changed)]
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        yield f"the running daemon: not known, what it says is of another version ({printable(repr(error))})"
+
+
+def _compare(asked: Mapping[str, Any], config_path: str, door: Door, changed: Sequence[str]) -> Iterator[str]:
     names = [printable(one["name"]) for one in asked.get("interfaces") or ()]
     where = f"listens on {', '.join(names)}" if names else "listens on no interface"
-    yield f"the running daemon (pid {asked.get('pid')}): {where}"
+    yield f"the running daemon (pid {int(asked['pid'])}): {where}"
     for name in asked.get("waiting") or ():
         yield f"but it waits for {printable(name)}: no knock is heard there"
     for name in asked.get("deaf") or ():

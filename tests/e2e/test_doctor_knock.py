@@ -21,9 +21,8 @@ from tests.support.lab.waiting import wait_until
 PASSED = "left, arrived, passed the filter:"
 ASK = """
 import sys
-from knockd.keeper.settings import Settings
-from knockd.doctor.knock import run_knock
-sys.exit(run_knock(Settings(sys.argv[1]), sys.argv[2], "nobody answers", delay=int(sys.argv[3])))
+from knockd.ctl.cli import main
+sys.exit(main(["doctor", "-c", sys.argv[1], "--knock", sys.argv[2], "--delay", sys.argv[3]]))
 """
 WITHOUT_IMPACKET = "import sys; sys.modules['impacket'] = None" + ASK
 SEE = """

@@ -78,3 +78,35 @@ def test_usage(capfd: pytest.CaptureFixture[str]) -> None:
     assert os.EX_USAGE == main(["doctor", "--fast"])
     err = capfd.readouterr().err
     assert err.startswith("knockctl doctor: unrecognized arguments: --fast\n")
+
+
+def test_knock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """--knock tries a door; the status is that of the knock."""
+    given: list[object] = []
+
+    def run_knock(path: str, name: str, asked: str, *, delay: int, columns: int) -> int:
+        assert "/nowhere/knockd.sock" in asked
+        given.extend((path, name, delay, columns))
+        return 77
+
+    monkeypatch.setattr("knockd.doctor.knock.run_knock", run_knock)
+    monkeypatch.setenv("COLUMNS", "90")
+    assert 77 == main(["doctor", "-c", "my.conf", "--knock", "ssh", "--delay", "200", *NO_DAEMON])
+    assert ["my.conf", "ssh", 200, 90] == given
+    assert 77 == main(["doctor", "--knock", "ssh", *NO_DAEMON])
+    assert ["/etc/knockd.conf", "ssh", 0, 90] == given[4:]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--delay", "5"), "--delay: expected with --knock"),
+        (("--knock", "ssh", "--json"), "--json: expected without --knock"),
+        (("--knock", "ssh", "--delay", "x\x1b"), "--delay: expected whole milliseconds, got 'x"),
+        (("--knock", "ssh", "--delay", "1000000"), "expected whole milliseconds, got '1000000'"),
+    ],
+)
+def test_knock_usage(words: tuple[str, ...], said: str, capfd: pytest.CaptureFixture[str]) -> None:
+    """What does not go together is said."""
+    assert os.EX_USAGE == main(["doctor", *words])
+    assert said in capfd.readouterr().err

@@ -16,7 +16,6 @@ from knockd.doctor.knock_plan import Way
 from knockd.doctor.knock_story import Tell
 from knockd.doctor.knock_walk import Knocked, Outcome
 from knockd.doctor.lab import LabError, Peer
-from knockd.keeper.settings import Settings
 from knockd.knocks.events import Opened
 from knockd.worker.capture import CaptureError
 from tests.support.doubles.lab_ends import LabEnds
@@ -84,7 +83,7 @@ class Bench:
 
     def knock(self, name: str, asked: dict[str, object] | str = "nobody answers", *, delay: int = 0) -> int:
         """The status of a knock."""
-        return run_knock(Settings(str(self.path)), name, asked, delay=delay)
+        return run_knock(str(self.path), name, asked, delay=delay)
 
 
 def _trust_everybody(**_: object) -> object:
@@ -205,6 +204,8 @@ def test_daemon(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
     os.utime(bench.path, (old, old))
     bench.knock("ssh", asked)
     assert "the running daemon (pid 7): listens on eth7\n\n" in capsys.readouterr().out
+    bench.knock("ssh", {**asked, "config_age": "old"})
+    assert "listens on eth7\n\n" in capsys.readouterr().out
     os.utime(bench.path)
     bench.knock("ssh", asked)
     assert "but it has read its configuration before" in capsys.readouterr().out

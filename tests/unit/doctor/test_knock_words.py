@@ -111,6 +111,13 @@ def test_daemon_that_would_do_otherwise(name: str) -> None:
     assert compared({**FINE, **given}) == [LISTENS, line]
 
 
+@pytest.mark.parametrize("given", [{"pid": None}, {"interfaces": [7]}, {"waiting": 7}, {"doors": ["ssh"]}])
+def test_daemon_of_another_version(given: Mapping[str, Any]) -> None:
+    """An answer that is not of our interface is not taken apart."""
+    (line,) = compared({**FINE, **given})
+    assert line.startswith("the running daemon: not known, what it says is of another version (")
+
+
 def test_daemon_that_listens_nowhere() -> None:
     """A daemon without an interface hears nothing."""
     assert compared({**FINE, "interfaces": []}) == ["the running daemon (pid 812): listens on no interface"]
