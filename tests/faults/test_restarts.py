@@ -49,9 +49,14 @@ class Scene:
         return door(name, "700,800", cmd_timeout=cmd_timeout, **commands)
 
     def begin(
-        self, *doors: str, wrapper: tuple[str, ...] = (), name: str = "daemon", **options: object
+        self,
+        *doors: str,
+        wrapper: tuple[str, ...] = (),
+        name: str = "daemon",
+        also: bool = False,
+        **options: object,
     ) -> Daemon:
-        """Starts the daemon, with what the one before it has left."""
+        """Starts the daemon, with what the one before it has left; ``also``: beside another one."""
         folder = self.directory / name
         runtime = f"RUNTIME_DIRECTORY={folder / 'runtime'}"
         state = ("--state-dir", str(self.directory / "daemon" / "state"))
@@ -61,6 +66,7 @@ class Scene:
             self.pair.server,
             config(*(doors or (self.door(),)), **options),
             *("-g", str(folder / "knockd.log"), *state),
+            *(("--also",) if also else ()),
             program=("env", runtime, *wrapper, *OURS),
             directory=folder,
         )
@@ -145,7 +151,7 @@ def test_two_daemons(scene: Scene) -> None:
     """A second daemon of one StateDir hears which key to set, and its doors open and close all the same."""
     scene.begin()
     commands = {"start_command": scene.note("in"), "stop_command": scene.note("out"), "cmd_timeout": 1}
-    second = scene.begin(door("other", "1700,1800", **commands), "--also", name="second")
+    second = scene.begin(door("other", "1700,1800", **commands), name="second", also=True)
     before = scene.journal.read_bytes()
     send_knock(scene.pair.client, SERVER[4], "1700", "1800")
     scene.until("in", "out")
