@@ -59,6 +59,11 @@ def test_watched(values: dict[str, Any], expected: bool) -> None:
     assert (inf if not expected else 980.0) == first_look(lease(**values))
 
 
+def test_one_second() -> None:
+    """A door that closes after a second is watched, too."""
+    assert is_watched(lease(at=replace(IDLE, close_when_idle=1.0)))
+
+
 def test_limit() -> None:
     """Open_Max counts from the opening."""
     assert 4_600.0 == limit_of(lease())

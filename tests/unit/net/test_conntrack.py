@@ -121,6 +121,18 @@ def test_a_known_connection_is_asked_for(answer: Answer) -> None:
     assert kernel.requests[0].endswith(key)
 
 
+@pytest.mark.parametrize(
+    ("source", "destination", "family"),
+    [(KNOCKER, "192.0.2.1", socket.AF_INET), ("2001:db8::7", "2001:db8::1", socket.AF_INET6)],
+)
+def test_the_family_of_a_known_connection(answer: Answer, source: str, destination: str, family: int) -> None:
+    """The kernel reads the addresses of a key as those of the family that the request names."""
+    payload = connection(source, destination)
+    kernel = answer([message(payload)])
+    look(a=wanted(source, known=key_of(payload)))
+    assert family == kernel.requests[0][16]
+
+
 @pytest.mark.parametrize("now", [NOBODY, message(connection(state=7)), message(connection("198.51.100.1"))])
 def test_a_known_connection_that_is_over(answer: Answer, now: bytes) -> None:
     """When the known one is gone, or ended, the dump may have another one."""

@@ -113,6 +113,15 @@ def test_cut(size: int) -> None:
     assert isinstance(find_source(FROM_A_KERNEL[:size]), bytes)
 
 
+def test_no_source() -> None:
+    """A connection of nobody is none; what comes twice counts the first time."""
+    payload = connection()
+    address = pack_attribute(1, ip_address(KNOCKER).packed)
+    at = payload.index(address)
+    assert parse_connection(payload[:at] + pack_attribute(9, bytes(4)) + payload[at + len(address) :]) is None
+    assert read(payload) == read(payload + connection("198.51.100.1")[4:])._replace(key=read(payload).key)
+
+
 def test_answers_of_another_protocol() -> None:
     """Both directions have the same protocol, or it is no connection."""
     payload = connection()
