@@ -76,12 +76,12 @@ class LeaseCalls:
         is_open = [lease for lease in found if lease.find_why_not_open() is None]
         if not is_open:
             raise RefusedError("Refused", reason=f"{found[-1].find_why_not_open()}: no time can be added")
-        left = max(lease.deadline for lease in is_open) - self._leases.now
+        left = max(lease.due for lease in is_open) - self._leases.now
         seconds = read_seconds(call.parameters["seconds"], max(0.0, left))
         for lease in is_open:  # with Reknock = repeat each would close the door
             self._log("extended-by-hand", seconds=seconds, **_who(call, lease))
             self._leases.extend(lease.id, seconds)
-        last = max(is_open, key=lambda lease: lease.deadline)
+        last = max(is_open, key=lambda lease: lease.due)
         call.reply({"lease": lease_row(last, self._leases.now)})
 
     def forget(self, call: Call) -> None:

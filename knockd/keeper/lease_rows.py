@@ -12,7 +12,7 @@ from knockd_conf.text import printable
 def lease_row(lease: Lease, now: float) -> dict[str, Any]:
     """A lease as the protocol has it; ``now`` is of the leases' clock."""
     knock = lease.knock
-    waits = lease.state in {State.OPEN, State.RETRYING}
+    ends = {State.OPEN: lease.due, State.RETRYING: lease.deadline}.get(lease.state)
     return {
         "id": lease.id,
         "door": knock.door.name,
@@ -21,7 +21,7 @@ def lease_row(lease: Lease, now: float) -> dict[str, Any]:
         "state": lease.state.value,
         "unopened": lease.unopened,
         "seconds_open": round(max(0.0, now - lease.opened), 1) if lease.opened else None,
-        "seconds_left": round(max(0.0, lease.deadline - now), 1) if waits else None,
+        "seconds_left": None if ends is None else round(max(0.0, ends - now), 1),
         "by": knock.by or f"knock at {knock.destination} on {printable(knock.interface)}",
         "destination": knock.destination,
         "interface": printable(knock.interface),

@@ -14,7 +14,7 @@ KNOCK = knock().knock
 
 def test_row() -> None:
     """A lease says whose it is, since when and for how long still, and by which knock."""
-    assert lease_row(Lease("a.1", KNOCK, 1_010.0, State.OPEN, opened=990.0), 1_000.04) == {
+    assert lease_row(Lease("a.1", KNOCK, 1_010.0, State.OPEN, opened=990.0, due=1_010.0), 1_000.04) == {
         "id": "a.1",
         "door": "door",
         "occurrence": 0,
@@ -37,6 +37,14 @@ def test_times(state: State) -> None:
     row = lease_row(Lease("a.1", KNOCK, 1_010.0, state), 1_000.0)
     assert (row["seconds_left"] is not None) is (state in {State.OPEN, State.RETRYING})
     assert row["seconds_open"] is None
+
+
+def test_in_use() -> None:
+    """Of what stays open until it is looked for connections the time that is left is over."""
+    lease = Lease("a.1", KNOCK, 1_010.0, State.OPEN, opened=990.0, due=1_000.0, asked=True, in_use=True)
+    row = lease_row(lease, 1_001.0)
+    assert row["seconds_left"] == 0.0
+    assert row["in_use"] is True
 
 
 def test_by_hand() -> None:
