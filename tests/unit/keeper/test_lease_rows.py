@@ -50,8 +50,3 @@ def test_in_use() -> None:
 def test_by_hand() -> None:
     """What was opened otherwise says how."""
     assert lease_row(Lease("a.1", KNOCK._replace(by="by hand, root"), 0.0), 0.0)["by"] == "by hand, root"
-
-
-def test_in_use() -> None:
-    """A door that stays open for a connection says so."""
-    assert lease_row(Lease("a.1", KNOCK, 1_010.0, State.OPEN, in_use=True), 1_000.0)["in_use"]
