@@ -52,8 +52,12 @@ DEAF = Metric("knockd_interfaces_deaf", GAUGE, "Interfaces that have no address 
 LEFT_OUT = Metric("knockd_counts_left_out", GAUGE, "Counts that were too many to be shown here")
 
 METRICS: Mapping[str, Metric] = {
-    "openings": Metric("knockd_openings", COUNTER, "Openings of a door, by knocks and by hand"),
-    "refusals": Metric("knockd_refusals", COUNTER, "Openings that were refused"),
+    "openings": Metric(
+        "knockd_openings", COUNTER, "Openings by knocks and by hand, those included that came to nothing"
+    ),
+    "refusals": Metric(
+        "knockd_refusals", COUNTER, "Openings that were refused, start commands that failed not included"
+    ),
     "attempts": Metric("knockd_attempts", COUNTER, "Sequences that somebody began"),
     "spoiled": Metric("knockd_attempts_spoiled", COUNTER, "Attempts that a wrong packet ended"),
     "expired": Metric("knockd_attempts_expired", COUNTER, "Attempts that took longer than Seq_Timeout"),

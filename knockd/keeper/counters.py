@@ -45,7 +45,7 @@ class Counters:
 
     def hear(self, event: str, fields: Mapping[str, Any]) -> None:
         """An event of the log, before any limit on lines."""
-        if event == "open":
+        if event in {"open", "opened-by-hand"}:
             self._count_at("openings", fields["door"])
         elif event in {"held-back", "door-held-back"}:
             self.totals["held_back"] += fields["count"]

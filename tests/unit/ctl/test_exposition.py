@@ -51,7 +51,7 @@ knockd_up 1
 # HELP knockd_build The version of the daemon
 # TYPE knockd_build info
 knockd_build_info{version="0.9.0"} 1
-# HELP knockd_openings Openings of a door, by knocks and by hand
+# HELP knockd_openings Openings by knocks and by hand, those included that came to nothing
 # TYPE knockd_openings counter
 knockd_openings_total{door="ssh"} 2
 # HELP knockd_received_packets Packets that the filter let through

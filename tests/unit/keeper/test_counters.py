@@ -48,7 +48,7 @@ def test_events() -> None:
     """Each event of the log counts, and what a line counts."""
     counters = Counters()
     counters.hear("open", {"ip": "192.0.2.1", "door": "ssh"})
-    counters.hear("open", {"ip": "192.0.2.1", "door": "ssh"})
+    counters.hear("opened-by-hand", {"ip": "192.0.2.1", "door": "ssh", "uid": 0, "pid": 9})
     counters.hear("held-back", {"count": 7})
     counters.hear("door-held-back", {"count": 2, "door": "ssh"})
     counters.hear("command-failed", {"verb": "start", **FAILED})
