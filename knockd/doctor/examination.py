@@ -18,6 +18,7 @@ from knockd.doctor.daemons import look_at_daemons
 from knockd.doctor.findings import Looked
 from knockd.doctor.firewall import judge_firewall
 from knockd.doctor.firewall_reader import read_firewall
+from knockd.doctor.kernel_filter import look_at_filter
 from knockd.doctor.network import find_surroundings, look_at_interfaces, look_at_ports
 from knockd.doctor.service import look_at_service
 from knockd.doctor.state import look_at_state
@@ -65,7 +66,9 @@ def _examine_configured(
     commands = look_at_commands(config, known)
     yield commands
     told = (*files.findings, *commands.findings)
-    yield look_at_notes(config, live, current_guards(config, live, taken), known, told)
+    guards = current_guards(config, live, taken)
+    yield look_at_notes(config, live, guards, known, told)
+    yield look_at_filter(config, live, guards, ipv6=settings.ipv6)
     ports = look_at_ports(config, live, taken.with_sockets(ports_in_use()))
     yield ports._replace(unlooked=tuple(note.message for note in unsure))
     firewall = read_firewall()

@@ -90,6 +90,10 @@ KINDS: Mapping[str, tuple[Severity, str]] = {
     "stop-failed": (_WEAK, "A door cannot be closed: its stop command fails."),
     "packets-dropped": (_WEAK, "The kernel has dropped packets before knockd could judge them."),
     "worker-restarted": (_NOTE, "The process that reads packets has been replaced."),
+    "filter-broken": (
+        _OUT,
+        "A packet of a knock that is sent in a network of its own does not come through the filter.",
+    ),
 }
 """By its name: the severity of a finding, and what it means."""
 

@@ -27,6 +27,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.setattr(
         module, "read_firewall", lambda: Firewall(load_ruleset("open"), False, None, ("ufw (x)",))
     )
+    monkeypatch.setattr(module, "look_at_filter", lambda *_, **__: Looked("filter"))
     return Settings(str(path), state_dir=str(tmp_path / "state"))
 
 
@@ -47,6 +48,7 @@ def test_everything(settings: Settings) -> None:
             "interfaces",
             "commands",
             "notes of the configuration",
+            "filter",
             "guard ports",
             "firewall",
             "connections",
