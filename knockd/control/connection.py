@@ -28,6 +28,9 @@ PATIENCE = 2.0
 PIECE = 16_384
 """Bytes that are read, or written, in a turn of the loop."""
 
+BYTES_A_CALL = 8_192
+"""For each so many bytes a call counts once more: a long one takes longer to parse."""
+
 PAUSE = 0.01
 """Seconds after a piece that ends no call: who sends byte by byte wakes us 100 times a second, no more."""
 
@@ -73,6 +76,11 @@ class Connection:
         self._watched = False
         self._timer: Timer | None = None
         self._enter(_State.READING)
+
+    @property
+    def weight(self) -> int:
+        """How many calls the call that is there counts for."""
+        return 1 + self._came.index(0) // BYTES_A_CALL
 
     def close(self) -> None:
         """Closes the connection, if it is not closed yet."""

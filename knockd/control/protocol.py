@@ -20,8 +20,14 @@ MAX_CALL = 65_536
 MAX_ANSWER = 1 << 20
 """Bytes of the longest answer."""
 
-MAX_BRACKETS = 256
-"""Brackets and braces in a call, those inside of strings too: what is nested deeper is not even parsed."""
+MAX_MARKS = 256
+"""Brackets, braces and commas in a call, those inside of strings too: what has more is not even parsed.
+
+So the longest call takes less than half a millisecond, and none is nested too deep.
+"""
+
+MAX_DIGITS = 20
+"""Characters of a whole number: -2**63 and 2**64 fit."""
 
 MAX_SHOWN = 64
 """Characters of what came, in a reason."""
@@ -54,8 +60,8 @@ def parse_call(data: bytes) -> Request:
     """Returns what a client asks for. Raises BadMessageError."""
     if len(data) > MAX_CALL:
         raise BadMessageError(f"expected at most {MAX_CALL} bytes, got {len(data)}")
-    if data.count(b"[") + data.count(b"{") > MAX_BRACKETS:
-        raise BadMessageError(f"expected at most {MAX_BRACKETS} brackets, got more")
+    if sum(map(data.count, (b"[", b"{", b","))) > MAX_MARKS:
+        raise BadMessageError(f"expected at most {MAX_MARKS} brackets and commas, got more")
     call = _parse(data)
     method = call.pop("method", None)
     if not isinstance(method, str):
@@ -128,7 +134,11 @@ def _parse(data: bytes) -> dict[str, Any]:
     try:
         text = data.decode()
         found = json.loads(
-            text, object_pairs_hook=_unique, parse_float=_finite, parse_constant=_refuse_constant
+            text,
+            object_pairs_hook=_unique,
+            parse_int=_whole,
+            parse_float=_finite,
+            parse_constant=_refuse_constant,
         )
     except UnicodeDecodeError as error:
         raise BadMessageError(f"expected UTF-8, got the byte {data[error.start]:#04x}") from None
@@ -154,6 +164,12 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         raise ValueError("a name stands twice in one object")
     return found
+
+
+def _whole(text: str) -> int:
+    if len(text) > MAX_DIGITS:
+        raise ValueError("a number is too large")
+    return int(text)
 
 
 def _finite(text: str) -> float:

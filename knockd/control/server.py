@@ -111,7 +111,8 @@ class Server:
         for connection in self._queue:
             bucket = self._calls[self._may_change(connection.caller)]
             bucket.refill(now)
-            if bucket.take():
+            if bucket.tokens >= connection.weight:
+                bucket.tokens -= connection.weight
                 self._queue.remove(connection)
                 self._plan_turn(0.0)
                 connection.handle_next()

@@ -28,7 +28,10 @@ def test_methods(method: str) -> None:
 @pytest.mark.parametrize(
     "bound",
     [
-        f"{protocol.MAX_CALL:,} bytes without its NUL, {protocol.MAX_BRACKETS} brackets and braces",
+        f"{protocol.MAX_CALL:,} bytes without its NUL, ",
+        f" {protocol.MAX_MARKS} brackets, braces and commas in all, ",
+        f"{protocol.MAX_DIGITS} characters a whole number",
+        f"a call counts once more for each {connection.BYTES_A_CALL:,} bytes",
         f"| an answer | {protocol.MAX_ANSWER:,} bytes |",
         f"| reading an answer | {connection.PATIENCE:g} seconds |",
         f"| sending a call, or nothing | {connection.PATIENCE:g} seconds ",

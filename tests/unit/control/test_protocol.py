@@ -7,8 +7,8 @@ import json
 import pytest
 
 from knockd.control.protocol import (
-    MAX_BRACKETS,
     MAX_CALL,
+    MAX_MARKS,
     Answer,
     BadMessageError,
     Request,
@@ -58,9 +58,13 @@ def test_no_parameters(parameters: str) -> None:
         (b'{"method": "a.\xed\xa0\x80"}', "expected UTF-8, got the byte 0xed"),
         (b'{"method": "a.\\ud800"}', "expected characters, got half of a surrogate pair"),
         (b'{"method": "a.B", "parameters": {"\\udfff": 1}}', "half of a surrogate pair"),
-        (b'{"method": "a.B", "parameters": {"a": %s}}' % (b"9" * 5_000), "expected JSON: Exceeds the limit"),
-        (b"[" * (MAX_BRACKETS + 1), f"expected at most {MAX_BRACKETS} brackets, got more"),
-        (b'{"a":' * (MAX_BRACKETS + 1), f"expected at most {MAX_BRACKETS} brackets, got more"),
+        (
+            b'{"method": "a.B", "parameters": {"a": %s}}' % (b"9" * 5_000),
+            "expected JSON: a number is too large",
+        ),
+        (b"[" * (MAX_MARKS + 1), f"expected at most {MAX_MARKS} brackets and commas, got more"),
+        (b'{"a":' * (MAX_MARKS + 1), f"expected at most {MAX_MARKS} brackets and commas, got more"),
+        (b'{"a": [%s]}' % (b"0.1," * MAX_MARKS), f"at most {MAX_MARKS} brackets and commas, got more"),
         (b" " * (MAX_CALL + 1), f"expected at most {MAX_CALL} bytes, got {MAX_CALL + 1}"),
     ],
 )
@@ -72,7 +76,7 @@ def test_no_call(data: bytes, reason: str) -> None:
 
 def test_deep_but_not_too_deep() -> None:
     """As many brackets as may be are no danger."""
-    depth = MAX_BRACKETS - 2
+    depth = MAX_MARKS - 3
     data = b'{"method": "a.B", "parameters": {"a": %s%s}}' % (b"[" * depth, b"]" * depth)
     assert "a.B" == parse_call(data).method
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from knockd.control import server
+from knockd.control.connection import BYTES_A_CALL
 from knockd.control.server import CALLS_OF_OTHERS, CALLS_OF_ROOT, COMING, MOST_CLIENTS, MOST_OTHERS
 from tests.support.doubles.served_clients import Client, ServedClients
 
@@ -86,6 +87,26 @@ def test_calls_without_end(served: ServedClients, root: bool, limit: tuple[int, 
     served.manual.now += 1 / rate
     served.settle()
     assert 1 == len(client.receive())
+
+
+def test_long_calls(served: ServedClients) -> None:
+    """A call counts once more for each so many bytes: of the longest ones few are parsed at once."""
+    client = served.connect()
+    long = INFO[:-1] + b" " * (4 * BYTES_A_CALL) + b"\0"
+    client.end.settimeout(5)
+    for _ in range(CALLS_OF_ROOT[0] // 5 + 1):
+        client.send(long)
+        served.settle()
+    assert CALLS_OF_ROOT[0] // 5 == len(served_answers(client))
+    served.manual.now += 5 / CALLS_OF_ROOT[1]
+    served.settle()
+    assert 1 == len(served_answers(client))
+
+
+def served_answers(client: Client) -> list[object]:
+    """The answers that have come."""
+    client.end.setblocking(False)
+    return client.receive()
 
 
 def test_calls_of_others_do_not_hold_up_root(served: ServedClients) -> None:
