@@ -67,11 +67,13 @@ def _listening_needs(status: Status) -> Iterator[Need]:
 
 
 def _config_needs(status: Status) -> Iterator[Need]:
-    todo = "mend it, then: knockctl reload"
-    for problem in status.refused[:MOST]:
-        yield Need(f"The configuration is bad, and the one before it in use: {problem}", todo)
-    if (more := len(status.refused) - MOST) > 0:
-        yield Need(f"It has {count_of(more, 'more problem', 'more problems')}.", "knockd -t")
+    if status.refused:
+        problems = "; ".join(map(str, status.refused[:MOST]))
+        more = f"; and {len(status.refused) - MOST} more" if len(status.refused) > MOST else ""
+        yield Need(
+            f"The configuration is bad, and the one before it in use: {problems}{more}",
+            "mend it, then: knockctl reload",
+        )
 
 
 def _lease_needs(status: Status) -> Iterator[Need]:

@@ -63,6 +63,7 @@ def wrap_to(
             initial_indent=indent,
             subsequent_indent=2 * indent,
             max_lines=most,
+            break_on_hyphens=False,  # a path is to be copied
             placeholder=f" {mark}",
         )
         if all(width_of(line) <= columns for line in lines):

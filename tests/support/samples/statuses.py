@@ -106,7 +106,7 @@ BUSY_LEASES = [
         "198.51.100.20",
         seconds_open=1_240.0,
         seconds_left=560.0,
-        by="knockctl, root",
+        by="by hand, root",
         destination="",
         interface="",
     ),

@@ -10,7 +10,7 @@ from knockd.ctl import cli
 from tests.support.doubles.canned_daemon import CannedDaemon
 from tests.support.samples.statuses import lease
 
-LEASE = {"lease": lease("ssh", "2001:db8::7", by="knockctl, root", seconds_left=600.0)}
+LEASE = {"lease": lease("ssh", "2001:db8::7", by="by hand, root", seconds_left=600.0)}
 
 
 def test_open(daemon: CannedDaemon, capfd: pytest.CaptureFixture[str]) -> None:

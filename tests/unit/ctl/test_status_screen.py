@@ -44,7 +44,7 @@ def test_a_usual_day() -> None:
         "  DOOR    ADDRESS                 SINCE     LEFT         HOW",
         "  ssh     203.0.113.7             00:53:17  7 s          knock at 192.0.2.1 on …",
         "  ssh     2001:db8:aa00:17::c0de  15:53:20  2 h, in use  knock at 2001:db8::1 o…",
-        "  backup  198.51.100.20           00:32:40  9 min        knockctl, root",
+        "  backup  198.51.100.20           00:32:40  9 min        by hand, root",
         "",
         "4 doors: ssh 2 in, backup 1 in; without a stop command: wake-nas",
         "",
