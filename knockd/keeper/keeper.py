@@ -10,15 +10,12 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
 from knockd.keeper.config_process import Outcome, start_reading
-from knockd.keeper.control import Control
-from knockd.keeper.control_status import StatusMethods
-from knockd.keeper.control_verbs import ControlVerbs
+from knockd.keeper.control_side import ControlSide
 from knockd.keeper.held_pid_file import HeldPidFile
 from knockd.keeper.life import Life, Lifecycle
 from knockd.keeper.notify import Manager, send_fields
@@ -27,7 +24,6 @@ from knockd.keeper.output import Output
 from knockd.keeper.reload import Reload
 from knockd.keeper.service import Service
 from knockd.keeper.settings import Loaded, Settings
-from knockd.keeper.snapshot import SnapshotReader
 from knockd.keeper.status_line import StatusLine
 from knockd.keeper.supervisor import Callbacks, Supervisor
 from knockd.leases.manager import LeaseManager
@@ -123,32 +119,17 @@ class _Daemon:
                 show=self._output.show,
             ),
         )
-        self._verbs = ControlVerbs(
+        self._control = ControlSide(
             loop,
-            self.log,
-            self._leases,
-            life=lambda: self._life.now,
-            doors=lambda: self._config.doors,
-            places=lambda: self._workers.addresses,
-            own=os.geteuid(),
-            request_reload=self._request_reload,
-        )
-        self._snapshots = SnapshotReader(
-            loop,
-            self._life,
+            self._logger,
             self._leases,
             self._workers,
-            lambda: self._config,
-            lambda: self._refused,
-            pid=os.getpid(),
-            python=".".join(map(str, sys.version_info[:3])),
+            life=self._life,
+            config=lambda: self._config,
+            refused=lambda: self._refused,
+            request_reload=self._request_reload,
+            update_status=service.update_status,
         )
-        self._status = StatusMethods(loop, self._workers.desk, self._snapshots.read)
-        self._logger.heard = self._status.hear
-        self._leases.answered = self._status.counters.count_answers(self._leases.answered)
-        self._leases.changed = self._note_leases
-        methods = {**self._status.methods, **self._verbs.methods}
-        self._control = Control(loop, self.log, methods, lambda: self._workers.pids, os.geteuid())
         self._reload = Reload(
             loop,
             partial(start_reading, fork_child, settings),
@@ -171,7 +152,7 @@ class _Daemon:
         if settings.daemon and path is not None and (reason := self._pid_file.hold(path)):
             self._wrong = f"could not create pid file {path}: {reason}"
         self._log_notes()
-        self._control.adopt(self._loaded)
+        self._control.serve(self._loaded)
         self._workers.begin()  # before the journal is read: the fork inherits none of its commands
         self._leases.recover()
 
@@ -194,17 +175,10 @@ class _Daemon:
         """
         if self._life.now is not Life.RELOADING or not self._reload.is_reading:
             self._life.enter(Life.UP)
-        self._verbs.take_effect()
-        self._change()
+        self._control.note_up()
 
     def _change(self) -> None:
-        """Something has changed that a status shows."""
-        self._service.update_status()
-        self._status.change()
-
-    def _note_leases(self) -> None:
-        self._change()
-        self._verbs.note_change()
+        self._control.note_change()
 
     def _give_up(self, status: int, reason: str) -> None:
         """Ends a start whose packet process cannot capture; ``status`` is from sysexits.h."""
@@ -225,7 +199,7 @@ class _Daemon:
             self.log("config-note", note=str(note))
 
     def _make_line(self) -> StatusLine:
-        return self._snapshots.make_line()
+        return self._control.make_line()
 
     def _ask_workers(self, seconds: float) -> bool:
         return self._workers.ask(seconds)
@@ -266,14 +240,14 @@ class _Daemon:
 
     def _adopt(self, loaded: Loaded) -> None:
         self._loaded = loaded
-        self._snapshots.adopt()
+        self._control.note_configuration()
         self._output.adopt(self._config.options)
         self._log_notes()
         self._limits.adopt(self._config.doors)
         self._leases.adopt(self._config)
         self._workers.adopt(loaded)
         self._pid_file.move(self._config.options.pid_file)
-        self._control.adopt(loaded)
+        self._control.serve(loaded)
 
     # The end: nothing is listened to any more, then doors are closed or left to the next start.
 
@@ -291,7 +265,7 @@ class _Daemon:
 
     def _end(self, before: Life) -> None:
         self._reload.stop()
-        self._verbs.stop()
+        self._control.refuse()
         self._workers.stop()
         self._logger.release_waiting()
         if before is not Life.STARTING:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from knockd.keeper import keeper
+from knockd.keeper import control_side, keeper
 from knockd.keeper.config_process import Outcome
 from knockd.keeper.control import Control
 from knockd.keeper.notify import Manager
@@ -125,7 +125,7 @@ class DaemonSides:
             adopt=lambda loaded: self.control_paths.append(loaded.config.options.control_socket),
             stop=lambda: self.control_paths.append(""),
         )
-        monkeypatch.setattr(keeper, "Control", lambda *_: control)
+        monkeypatch.setattr(control_side, "Control", lambda *_: control)
         monkeypatch.setattr(keeper, "Output", lambda *_: output)
         monkeypatch.setattr(keeper, "OnlyDaemon", lambda *_, **__: only)
         monkeypatch.setattr(keeper, "LeaseManager", self._lease_manager)

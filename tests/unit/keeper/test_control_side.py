@@ -1,0 +1,79 @@
+"""What the control socket's methods are joined to."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from knockd.control import idl
+from knockd.control.interface import DESCRIPTION
+from knockd.keeper import control_side
+from knockd.keeper.control_side import ControlSide
+from knockd.keeper.life import Lifecycle
+from tests.support.doubles.lease_manager import knock
+from tests.support.doubles.linked_workers import CONFIG, LinkedWorkers, captured
+from tests.support.samples.snapshots import NOW
+
+
+class Side:
+    """A control side among doubles: its methods, its calls of the service manager, its leases."""
+
+    def __init__(self, workers: LinkedWorkers, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.methods: dict[str, Any] = {}
+        self.updates = 0
+        self.leases = SimpleNamespace(
+            answered=lambda _knock, _reason: None,
+            changed=None,
+            ask=SimpleNamespace(all=tuple),
+            counts=(0, 0),
+            now=NOW,
+        )
+        monkeypatch.setattr(control_side, "Control", self.control)
+        self.side = ControlSide(
+            workers.loop.loop,
+            workers,
+            cast(Any, self.leases),
+            workers.supervisor,
+            life=Lifecycle(lambda _before, _life: None),
+            config=lambda: CONFIG,
+            refused=tuple,
+            request_reload=lambda _done: None,
+            update_status=self.update,
+        )
+
+    def control(self, *given: Any) -> None:
+        """Takes the methods."""
+        self.methods = given[2]
+
+    def update(self) -> None:
+        """The service manager may be told of a change."""
+        self.updates += 1
+
+
+def test_every_method(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each method of the interface has who answers it."""
+    with captured() as workers:
+        made = Side(workers, monkeypatch)
+    assert made.methods.keys() == idl.read_interface(DESCRIPTION).methods.keys()
+
+
+def test_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever changes, the service manager may be told."""
+    with captured() as workers:
+        made = Side(workers, monkeypatch)
+        made.side.note_change()
+        made.side.note_up()
+        made.leases.changed()
+        line = made.side.make_line().text
+    assert made.updates == 3
+    assert line == "1 door on eth0; 0 open"
+
+
+def test_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answers to openings are counted, and passed on to who has asked for one."""
+    with captured() as workers:
+        made = Side(workers, monkeypatch)
+        made.leases.answered(knock(), "no")
+    assert made.side._status.counters.totals["refusals"] == 1
