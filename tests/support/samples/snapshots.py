@@ -20,9 +20,8 @@ NOW = 1_000.0
 def lease(number: int = 1, at: Door = SSH, source: str = "203.0.113.7", **values: Any) -> Lease:
     """A lease that is open for 7 more seconds."""
     knock = Knock(at, source, 4, "10.0.0.1", "eth0")
-    return Lease(
-        f"run.{number}", knock, **{"deadline": NOW + 7.0, "state": State.OPEN, "opened": NOW - 3.0, **values}
-    )
+    times = {"deadline": NOW + 7.0, "due": NOW + 7.0, "opened": NOW - 3.0}
+    return Lease(f"run.{number}", knock, **{"state": State.OPEN, **times, **values})
 
 
 def daemon(**values: Any) -> Snapshot:
