@@ -83,7 +83,8 @@ type Run (
 type Count (name: string, door: ?string, interface: ?string, value: float)
 
 # How the daemon is, and who is in. With a door or an address only what is of it. At most 200 leases and 20
-# attempts are listed, all are counted. With "more": again whenever it has changed, at most once a second.
+# attempts are listed, all are counted. worker_restarts: how often the packet process ended unasked.
+# With "more": again whenever it has changed, at most once a second.
 method Status(door: ?string, address: ?string) -> (
   version: string,
   pid: int,

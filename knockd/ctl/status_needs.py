@@ -118,6 +118,11 @@ def _journal_needs(status: Status) -> Iterator[Need]:
             f"Open doors are noted in memory alone{why}: should the daemon be killed, nobody closes them.",
             f"give StateDir in {status.config} a directory that lasts",
         )
+    elif status.journal.reason:
+        yield Need(
+            f"Open doors are noted in {status.journal.place}, not in StateDir: {status.journal.reason}",
+            f"give StateDir in {status.config} a directory that can be written",
+        )
 
 
 def _packet_needs(status: Status) -> Iterator[Need]:

@@ -91,6 +91,7 @@ class SnapshotReader:
             figures=figures,
             worker=workers.pid,
             starts=workers.starts,
+            losses=workers.losses,
             journal=Journal(place, leases.lasts, reason),
             refused=self._refused(),
             notes=config.notes,

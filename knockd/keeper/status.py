@@ -54,7 +54,8 @@ class Snapshot(NamedTuple):
     """The daemon at one moment. Times are in seconds; ``now`` is of the leases' clock.
 
     ``open_at`` has how many leases are open by name and occurrence of their door. ``leases`` are all, the
-    oldest first, ``failed`` of which could not be closed.
+    oldest first, ``failed`` of which could not be closed. ``starts`` are those of packet processes,
+    ``losses`` how often one ended unasked.
     """
 
     version: str
@@ -77,6 +78,7 @@ class Snapshot(NamedTuple):
     figures: Figures
     worker: int | None
     starts: int
+    losses: int
     journal: Journal
     refused: Sequence[Problem]
     notes: Sequence[object]
@@ -124,7 +126,7 @@ def build_status(daemon: Snapshot, wanted: Wanted = Wanted()) -> Row:  # noqa: B
         "attempts": _fit(map(_attempt, attempts), _SHARE),
         "attempts_total": attempts_total,
         "worker": daemon.worker,
-        "worker_restarts": max(0, daemon.starts - 1),
+        "worker_restarts": daemon.losses,
         "journal": {
             "place": printable(daemon.journal.place),
             "lasts": daemon.journal.lasts,

@@ -88,8 +88,8 @@ class Supervisor:
         self.desk = FigureDesk(loop, lambda: self._handle(on.FiguresAsked()))
         self._workers: dict[int, WorkerProcess] = {}
         self._pids: set[int] = set()
-        self.starts = 0
-        """How many packet processes there have been."""
+        self.starts = self.losses = 0
+        """How many packet processes there have been, and how often one ended unasked."""
         self._timers: dict[tuple[Wait, int], Timer] = {}
 
     @property
@@ -194,6 +194,7 @@ class Supervisor:
                 return self._send(number, view)
             case on.Arm(wait, seconds, number):
                 self._disarm(wait, number)
+                self.losses += wait is Wait.BACK_OFF
                 self._timers[wait, number] = self._loop.call_later(seconds, self._fire, wait, number)
             case on.Disarm(wait, number):
                 self._disarm(wait, number)

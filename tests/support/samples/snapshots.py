@@ -47,6 +47,7 @@ def daemon(**values: Any) -> Snapshot:
         figures=Figures({"eth0": Counted(0, 1, 90, 2, 40, 12)}, (Attempt("192.0.2.1", "web", 1, 2, 9),), 1),
         worker=18,
         starts=3,
+        losses=2,
         journal=Journal("/run/knockd", True, "Read-only file system"),
         refused=(Problem("/etc/knockd.conf", 7, "Sequence", "expected ports, got 'x'"),),
         notes=("a note",),

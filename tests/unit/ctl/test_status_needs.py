@@ -96,6 +96,11 @@ def test_all_is_well() -> None:
             "give StateDir in /etc/knockd.conf a directory that lasts",
         ),
         (
+            {"journal": {"place": "/run/knockd", "lasts": True, "reason": "/var/lib/knockd: Read-only"}},
+            "Open doors are noted in /run/knockd, not in StateDir: /var/lib/knockd: Read-only",
+            "give StateDir in /etc/knockd.conf a directory that can be written",
+        ),
+        (
             {"interfaces": [interface("eth0", received=1_000, dropped=2)]},
             "eth0: 2 of 1,000 packets dropped: knocks may be lost.",
             "more Buffer in /etc/knockd.conf, or a sequence that fewer others send",

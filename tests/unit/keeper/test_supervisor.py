@@ -144,6 +144,16 @@ def test_nothing_is_lost_in_a_replacement(up: LinkedWorkers) -> None:
     assert up.said == ["stage", *AGAIN]
 
 
+def test_counted(up: LinkedWorkers) -> None:
+    """A replacement is a start; one that ends unasked is a loss, too."""
+    up.change_captures()
+    up.take_over(1)
+    assert up.supervisor.starts == 2
+    assert up.supervisor.losses == 0
+    up.end(1)
+    assert up.supervisor.losses == 1
+
+
 def test_an_opening_is_heard_once(up: LinkedWorkers) -> None:
     """An opening that both packet processes have seen opens the door once."""
     up.change_captures()
