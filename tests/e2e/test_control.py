@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 import varlink
 
-from knockd.control.client import Control, ControlError
-from knockd.control.interface import NAME
+from knockd.control.client import CallError, Control, ControlError
+from knockd.control.idl import check_fields, read_interface
+from knockd.control.interface import DESCRIPTION, NAME
 from tests.e2e.conftest import Pair, Start
 from tests.support.daemons.daemon import LISTENING, OURS, Daemon, environment
 from tests.support.daemons.doors import config, door
@@ -115,6 +116,56 @@ def test_another_implementation(pair: Pair, start: Start) -> None:
             interface.Test(7, "192.0.2.1")
         with client.open("org.varlink.service") as service, pytest.raises(varlink.InterfaceNotFound):
             service.GetInterfaceDescription("org.example")
+
+
+@pytest.mark.parametrize(
+    ("method", "parameters"),
+    [
+        ("Status", {}),
+        ("Status", {"door": "secret"}),
+        ("Counters", {}),
+        ("Test", {"door": "secret", "address": "192.0.2.7"}),
+        ("Open", {"door": "secret", "address": "2001:db8::7"}),
+        ("Extend", {"door": "secret", "address": "192.0.2.7", "seconds": 60}),
+        ("Close", {"address": "192.0.2.7"}),
+        ("Reload", {}),
+    ],
+)
+def test_answers_fit(opened: Daemon, method: str, parameters: dict[str, object]) -> None:
+    """What is answered is what the interface says."""
+    made = read_interface(DESCRIPTION)
+    with Control(str(opened.control_path), 60) as control:
+        answer = control.call(method, **parameters)
+    check_fields(made, made.methods[method].answers, answer)
+
+
+@pytest.mark.parametrize(
+    ("method", "parameters", "error"),
+    [
+        ("Status", {"door": "none"}, "NoSuchDoor"),
+        ("Test", {"door": "secret", "address": "here"}, "BadValue"),
+        ("Open", {"door": "none", "address": "192.0.2.7"}, "NoSuchDoor"),
+        ("Extend", {"door": "secret", "address": "192.0.2.8", "seconds": 60}, "NoSuchLease"),
+        ("Forget", {"lease": "none"}, "NoSuchLease"),
+    ],
+)
+def test_errors_fit(opened: Daemon, method: str, parameters: dict[str, object], error: str) -> None:
+    """What is refused is refused as the interface says."""
+    made = read_interface(DESCRIPTION)
+    with Control(str(opened.control_path), 60) as control, pytest.raises(CallError) as refused:
+        control.call(method, **parameters)
+    assert error == refused.value.name
+    check_fields(made, made.errors[error], refused.value.parameters)
+
+
+@pytest.fixture
+def opened(pair: Pair, start: Start) -> Daemon:
+    """A daemon whose door is open for an address."""
+    both = {"start_command": "true", "stop_command": "true", "cmd_timeout": 600}
+    daemon = start(pair.server, config(door("secret", "700,800,900", **both)))
+    with Control(str(daemon.control_path), 60) as control:
+        control.call("Open", door="secret", address="192.0.2.7")
+    return daemon
 
 
 @pytest.fixture

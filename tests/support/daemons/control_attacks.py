@@ -18,6 +18,7 @@ DESCRIPTION = (
     b'{"method": "org.varlink.service.GetInterfaceDescription",'
     b' "parameters": {"interface": "org.knockd.Control"}}\0'
 )
+STATUS = b'{"method": "org.knockd.Control.Status", "more": true}\0'
 CROWD = 100
 """Connections that are held at once."""
 
@@ -25,13 +26,18 @@ PAUSE = 0.001
 """Seconds between two tries: it is knockd that is to be busy, not the machine."""
 
 
-def flood(path: str) -> None:
+def flood(path: str, call: bytes = INFO) -> None:
     """Calls as fast as they are answered."""
     with _connect(path) as end:
         while True:
-            end.sendall(INFO)
+            end.sendall(call)
             if not end.recv(65_536):
                 return
+
+
+def flood_with_status(path: str) -> None:
+    """The same with the call that takes longest to answer."""
+    flood(path, STATUS)
 
 
 def run_ahead(path: str) -> None:
@@ -95,7 +101,17 @@ def crowd(path: str) -> None:
 
 KINDS: Mapping[str, Callable[[str], None]] = {
     attack.__name__: attack
-    for attack in (flood, run_ahead, stall, trickle, send_garbage, send_large, come_and_go, crowd)
+    for attack in (
+        flood,
+        flood_with_status,
+        run_ahead,
+        stall,
+        trickle,
+        send_garbage,
+        send_large,
+        come_and_go,
+        crowd,
+    )
 }
 
 
