@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
-import zlib
+from binascii import crc32
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
@@ -30,7 +30,7 @@ class LastGood:
     def __init__(self, directory: str, main: str) -> None:
         self._directory = directory
         self._main = main
-        self._name = f"config-{zlib.crc32(os.fsencode(main)):08x}"
+        self._name = f"config-{crc32(os.fsencode(main)):08x}"
         self.path = os.path.join(directory, self._name)
 
     def find(self) -> Files | None:

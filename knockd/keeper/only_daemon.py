@@ -8,7 +8,7 @@ World: the environment.
 from __future__ import annotations
 
 import os
-import zlib
+from binascii import crc32
 from typing import NamedTuple
 
 from knockd.files.process_lock import HeldError, ProcessLock
@@ -96,7 +96,7 @@ class OnlyDaemon:
         except OSError:  # without /proc: the paths say enough
             namespace = 0
         asked = "\0".join((self._config_path, *options.interface))
-        return _Place(self._runtime, f"running-{namespace}-{zlib.crc32(os.fsencode(asked)):08x}.lock")
+        return _Place(self._runtime, f"running-{namespace}-{crc32(os.fsencode(asked)):08x}.lock")
 
     def _find_held(self, place: _Place) -> ProcessLock | None:
         """The lock that we have already at a place; it may be the file that another path led to."""
