@@ -8,7 +8,6 @@ Loop.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from knockd.control.call import Call, Method
 from knockd.keeper.control_values import RefusedError, no_such_door, read_address
@@ -24,8 +23,10 @@ EVERY = 1.0
 class StatusMethods:
     """Answers Status and Counters. ``read`` reads the daemon, with what the packet process has said."""
 
-    def __init__(self, loop: Loop, desk: FigureDesk, read: Callable[[Figures], Snapshot]) -> None:
-        self.counters = Counters()
+    def __init__(
+        self, loop: Loop, desk: FigureDesk, read: Callable[[Figures], Snapshot], counters: Counters
+    ) -> None:
+        self._counters = counters
         self._loop = loop
         self._desk = desk
         self._read = read
@@ -37,11 +38,6 @@ class StatusMethods:
     def methods(self) -> Mapping[str, Method]:
         """By the names of the interface."""
         return {"Status": self._status, "Counters": self._count}
-
-    def hear(self, event: str, fields: Mapping[str, Any]) -> None:
-        """An event of the log: it counts, and is a change: an attempt has come further."""
-        self.counters.hear(event, fields)
-        self.change()
 
     def change(self) -> None:
         """Something has changed; tells who watches."""
@@ -93,7 +89,7 @@ class StatusMethods:
         self._desk.ask(lambda figures: self._answer_counts(call, self._read(figures)))
 
     def _answer_counts(self, call: Call, daemon: Snapshot) -> None:
-        rows, left_out = build_counts(daemon, self.counters, self._desk.book)
+        rows, left_out = build_counts(daemon, self._counters, self._desk.book)
         versions = {"version": daemon.version, "python": daemon.python}
         call.reply({"counts": rows, "left_out": left_out, **versions})
 

@@ -11,14 +11,16 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from knockd.keeper.control_values import Row
 from knockd.keeper.figures import OTHERS, FigureBook
-from knockd.keeper.status import MOST_BYTES, Snapshot
 from knockd.leases.door_commands import START_FAILED
 from knockd.leases.values import Knock
 from knockd_conf.text import printable
+
+if TYPE_CHECKING:  # what is imported for the first client alone
+    from knockd.keeper.control_values import Row
+    from knockd.keeper.status import Snapshot
 
 MOST_DOORS = 200
 """Doors that are counted each by its name; the others are counted together."""
@@ -77,6 +79,8 @@ def build_counts(daemon: Snapshot, counters: Counters, book: FigureBook) -> tupl
 
     What has a door or an interface is no total: that is the sum of its rows, or a row of its own without.
     """
+    from knockd.keeper.status import MOST_BYTES
+
     rows = list(
         chain(_of_daemon(daemon, counters, book), _of_interfaces(daemon, book), _of_doors(daemon, counters))
     )

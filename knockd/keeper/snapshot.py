@@ -11,7 +11,6 @@ from knockd import __version__
 from knockd.keeper.figures import Figures
 from knockd.keeper.life import Lifecycle
 from knockd.keeper.status import Journal, Snapshot
-from knockd.keeper.status_line import StatusLine, status_line
 from knockd.keeper.supervisor import Supervisor
 from knockd.leases.manager import LeaseManager
 from knockd.process.loop import Loop
@@ -22,7 +21,8 @@ from knockd_conf.model import Config
 class SnapshotReader:
     """Reads the sides of a daemon with this pid, run by this version of Python.
 
-    ``refused``: what is wrong with a file that is not in effect.
+    ``refused``: what is wrong with a file that is not in effect. ``began`` is when the daemon did, and
+    ``read_at`` says since when the configuration of now is in effect, by the loop's clock.
     """
 
     def __init__(
@@ -36,6 +36,8 @@ class SnapshotReader:
         *,
         pid: int,
         python: str,
+        began: float,
+        read_at: Callable[[], float],
     ) -> None:
         self._loop = loop
         self._life = life
@@ -45,26 +47,8 @@ class SnapshotReader:
         self._refused = refused
         self._pid = pid
         self._python = python
-        self._began = self._read_at = loop.time()
-
-    def adopt(self) -> None:
-        """Another configuration is in effect from now on."""
-        self._read_at = self._loop.time()
-
-    def make_line(self) -> StatusLine:
-        """The line of status for the service manager."""
-        workers, leases = self._workers, self._leases
-        return status_line(
-            len(self._config().doors),
-            workers.interfaces,
-            workers.waiting,
-            workers.deaf,
-            *leases.counts,
-            disabled=workers.disabled,
-            refused=self._refused(),
-            leases=leases.ask.all(),
-            now=leases.now,
-        )
+        self._began = began
+        self._read_at = read_at
 
     def read(self, figures: Figures) -> Snapshot:
         """The daemon as it is now, with what the packet process has said."""
@@ -77,7 +61,7 @@ class SnapshotReader:
             life=self._life.now.value,
             up=now - self._began,
             config=config.path,
-            config_age=now - self._read_at,
+            config_age=now - self._read_at(),
             listening=workers.interfaces,
             addresses=workers.addresses,
             waiting=workers.waiting,

@@ -82,7 +82,7 @@ def test_another_packet_process(pair: Pair, start: Start) -> None:
     daemon.signal(signal.SIGHUP)
     wait_until(lambda: ask(daemon)["worker"] != before["worker"], 10.0, "another packet process")
     after = wait_figures(daemon)
-    assert after["worker_restarts"] == 1
+    assert after["worker_restarts"] == 0  # nothing went wrong
     assert after["interfaces"][0]["received"] >= before["interfaces"][0]["received"]
     again = counts(daemon)
     assert again["attempts"] == counted["attempts"] == 1

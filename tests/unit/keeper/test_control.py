@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,9 @@ import pytest
 
 from knockd.control.call import Caller
 from knockd.keeper import control as module
+from knockd.keeper import control_parts
 from knockd.keeper.control import REPORT_EVERY, Control
+from knockd.keeper.control_parts import REPLACED
 from knockd.keeper.settings import Loaded
 from knockd.process.privileges import User
 from knockd_conf.model import Config, Options
@@ -33,7 +36,7 @@ class Scene:
 
     def make(self, own: int) -> Control:
         """A control socket of a daemon of that user."""
-        return Control(self.manual.loop, self.log, {}, lambda: self.packet_processes, own)
+        return Control(self.manual.loop, self.log, dict, lambda: self.packet_processes, own)
 
     def log(self, event: str, **fields: Any) -> None:
         """Notes an event."""
@@ -48,6 +51,11 @@ class Scene:
     def there(self) -> list[str]:
         """The sockets that are there."""
         return sorted(path.name for path in self.folder.iterdir() if path.is_socket())
+
+    def come(self, client: socket.socket) -> None:
+        """A client comes to the first socket."""
+        client.connect(str(self.folder / "a"))
+        self.manual.deliver()
 
     def may_look(self, uid: int, pid: int = 99) -> bool:
         """Whether a client is served."""
@@ -162,3 +170,52 @@ def test_refused_calls_are_logged_once_a_minute(scene: Scene) -> None:
         ("control-refused", {"count": 1, "pid": 1, "uid": 1_000, "reason": "x"}),
         ("control-refused", {"count": 3, "pid": 4, "uid": 1_000, "reason": "x"}),
     ] == scene.logged
+
+
+@pytest.fixture
+def client() -> Iterator[socket.socket]:
+    """A client that has not come yet."""
+    with socket.socket(socket.AF_UNIX) as made:
+        yield made
+
+
+def test_first_client(scene: Scene, client: socket.socket) -> None:
+    """Who comes first waits until there is a server; the socket is read by that from then on."""
+    scene.adopt("a")
+    scene.come(client)
+    assert {} == scene.manual.readers
+    scene.manual.turn()
+    assert 1 == len(scene.manual.readers)
+    scene.adopt("b")
+    assert 1 == len(scene.manual.readers)
+
+
+def test_reload_while_the_first_client_waits(scene: Scene, client: socket.socket) -> None:
+    """The server serves the socket of then; without one there is none."""
+    scene.adopt("a")
+    scene.come(client)
+    scene.adopt("b")
+    scene.manual.turn()
+    assert 1 == len(scene.manual.readers)
+    assert ["b"] == scene.there()
+
+
+def test_turned_off_while_the_first_client_waits(scene: Scene, client: socket.socket) -> None:
+    """Nobody is served, and a later configuration is served again."""
+    scene.adopt("a")
+    scene.come(client)
+    scene.adopt("")
+    scene.manual.turn()
+    assert {} == scene.manual.readers
+    scene.adopt("b")
+    assert 1 == len(scene.manual.readers)
+
+
+def test_installed_anew(scene: Scene, client: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the code is of another installation the socket goes away, and the log says what to do."""
+    scene.adopt("a")
+    monkeypatch.setattr(control_parts, "__file__", "/nowhere/control_parts.py")
+    scene.come(client)
+    scene.manual.turn()
+    assert [] == scene.there()
+    assert [("control-problem", {"path": str(scene.folder / "a"), "reason": REPLACED})] == scene.logged

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -14,20 +15,20 @@ from knockd.keeper.control_side import ControlSide
 from knockd.keeper.life import Lifecycle
 from tests.support.doubles.lease_manager import knock
 from tests.support.doubles.linked_workers import CONFIG, LinkedWorkers, captured
-from tests.support.samples.snapshots import NOW
+from tests.support.samples.snapshots import NOW, lease
 
 
 class Side:
     """A control side among doubles: its methods, its calls of the service manager, its leases."""
 
     def __init__(self, workers: LinkedWorkers, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.methods: dict[str, Any] = {}
+        self.make_methods: Callable[[], dict[str, Any]] = dict
         self.updates = 0
         self.leases = SimpleNamespace(
             answered=lambda _knock, _reason: None,
             changed=None,
-            ask=SimpleNamespace(all=tuple),
-            counts=(0, 0),
+            ask=SimpleNamespace(all=lambda: (lease(),)),
+            counts=(1, 0),
             now=NOW,
         )
         monkeypatch.setattr(control_side, "Control", self.control)
@@ -44,8 +45,8 @@ class Side:
         )
 
     def control(self, *given: Any) -> None:
-        """Takes the methods."""
-        self.methods = given[2]
+        """Takes what makes the methods."""
+        self.make_methods = given[2]
 
     def update(self) -> None:
         """The service manager may be told of a change."""
@@ -56,7 +57,8 @@ def test_every_method(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each method of the interface has who answers it."""
     with captured() as workers:
         made = Side(workers, monkeypatch)
-    assert made.methods.keys() == idl.read_interface(DESCRIPTION).methods.keys()
+        methods = made.make_methods()
+    assert methods.keys() == idl.read_interface(DESCRIPTION).methods.keys()
 
 
 def test_changes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,7 +70,7 @@ def test_changes(monkeypatch: pytest.MonkeyPatch) -> None:
         made.leases.changed()
         line = made.side.make_line().text
     assert made.updates == 3
-    assert line == "1 door on eth0; 0 open"
+    assert line == "1 door on eth0; 1 open; ssh: 203.0.113.7, 7 s left"
 
 
 def test_answers(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,4 +78,6 @@ def test_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     with captured() as workers:
         made = Side(workers, monkeypatch)
         made.leases.answered(knock(), "no")
-    assert made.side._status.counters.totals["refusals"] == 1
+        made.make_methods()
+        made.leases.answered(knock(), "no")
+    assert made.side._counters.totals["refusals"] == 2

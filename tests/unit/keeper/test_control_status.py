@@ -9,6 +9,7 @@ import pytest
 
 from knockd.control.call import Call, Caller
 from knockd.keeper.control_status import EVERY, StatusMethods
+from knockd.keeper.counters import Counters
 from knockd.keeper.figures import FigureDesk, Figures
 from knockd.keeper.status import Snapshot
 from tests.support.doubles.manual_loop import ManualLoop
@@ -23,7 +24,8 @@ class Asked:
         self.daemon = daemon()
         self.reads = 0
         desk = FigureDesk(self.loop.loop, lambda: None)
-        self.methods = StatusMethods(self.loop.loop, desk, self.read)
+        self.counters = Counters()
+        self.methods = StatusMethods(self.loop.loop, desk, self.read, self.counters)
         self.desk = desk
 
     def read(self, _: Figures) -> Snapshot:
@@ -102,7 +104,7 @@ def test_watch() -> None:
     assert answers[0]["continues"]
     assert asked.loop.waiting == []
     asked.methods.change()
-    asked.methods.hear("stage", {})
+    asked.methods.change()
     assert asked.loop.waiting == [EVERY]
     asked.daemon = daemon(pid=18)
     asked.pass_time()
@@ -159,7 +161,7 @@ def test_a_watcher_leaves_while_the_packet_process_is_asked() -> None:
 def test_counters() -> None:
     """What was counted comes with the versions that count."""
     asked = Asked()
-    asked.methods.hear("open", {"door": "ssh", "ip": "192.0.2.1"})
+    asked.counters.hear("open", {"door": "ssh", "ip": "192.0.2.1"})
     _, (answer,) = asked.call("Counters")
     told = answer["parameters"]
     assert {"name": "openings", "door": "ssh", "value": 1.0} in told["counts"]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from knockd.keeper.control_verbs import ControlVerbs
+from knockd.keeper.control_side import ControlSide
 from knockd.keeper.only_daemon import Conflict
 from knockd.keeper.settings import Loaded
 from knockd.process.privileges import User
@@ -70,8 +70,8 @@ def test_another_daemon_has_what_the_file_wants(stage: DaemonSides) -> None:
 def test_end_while_answers_are_owed(stage: DaemonSides, monkeypatch: pytest.MonkeyPatch) -> None:
     """A daemon that ends tells who waits for a reload, and knows no answer any more."""
     told: list[str] = []
-    monkeypatch.setattr(ControlVerbs, "take_effect", lambda _: told.append("in effect"))
-    monkeypatch.setattr(ControlVerbs, "stop", lambda _: told.append("stop"))
+    monkeypatch.setattr(ControlSide, "note_up", lambda _: told.append("in effect"))
+    monkeypatch.setattr(ControlSide, "refuse", lambda _: told.append("stop"))
     stage.outcomes = [Loaded(stage.config, User("eve", 104, 204))]
     stage.serve(
         ("workers: start", stage.up),
