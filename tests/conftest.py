@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import ssl  # noqa: F401 - before the daemon's event loop, which keeps it away from libraries that need it
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
