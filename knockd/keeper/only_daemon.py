@@ -1,6 +1,7 @@
-"""One daemon alone: locks on StateDir, and on configuration with interfaces, so that no command runs twice.
+"""One daemon alone: locks for StateDir, and for configuration with interfaces, so that no command runs twice.
 
-Where no lock can be had the daemon runs without it: nobody is locked out for a full disk.
+Both are files of the runtime directory: one in StateDir, open for writing, would keep its disk from being
+mounted read-only. Where no lock can be had the daemon runs without it: nobody is locked out for a full disk.
 
 World: the environment.
 """
@@ -12,15 +13,16 @@ from binascii import crc32
 from typing import NamedTuple
 
 from knockd.files.process_lock import HeldError, ProcessLock
+from knockd.files.state_dir import make_directory
 from knockd.leases.journal_file import find_runtime_directory
 from knockd.log.logger import Log
 from knockd_conf.model import Config, Options
 from knockd_conf.text import printable
 
-STATE_LOCK = "daemon.lock"
-"""In StateDir."""
-
 NETWORK_NAMESPACE = "/proc/self/ns/net"
+
+_USING = "state-"
+"""Begins the name of the file that stands for a StateDir."""
 
 _WATCH = 'Watch it with "knockctl status" or "knockctl log --follow"'
 
@@ -67,8 +69,10 @@ class OnlyDaemon:
         Returns what is in the way, if anything is: then all is as it was.
         """
         taken: dict[_Place, ProcessLock] = {}
-        for place in (self._running(config.options), _Place(config.options.state_dir, STATE_LOCK)):
+        for find in (self._running, self._using):
+            place = _Place(*os.path.split(config.options.state_dir))
             try:
+                place = find(config.options)
                 taken[place] = self._find_held(place) or ProcessLock(*place)
             except HeldError as error:
                 conflict = self._explain(place, error.pid, config.options)
@@ -98,20 +102,26 @@ class OnlyDaemon:
         asked = "\0".join((self._config_path, *options.interface))
         return _Place(self._runtime, f"running-{namespace}-{crc32(os.fsencode(asked)):08x}.lock")
 
+    def _using(self, options: Options) -> _Place:
+        """The file that stands for StateDir, by whatever path. Raises OSError when it cannot be made."""
+        make_directory(options.state_dir)
+        found = os.stat(options.state_dir)
+        return _Place(self._runtime, f"{_USING}{found.st_dev:x}-{found.st_ino:x}.lock")
+
     def _find_held(self, place: _Place) -> ProcessLock | None:
         """The lock that we have already at a place; it may be the file that another path led to."""
         return next((lock for lock in self._held.values() if lock.is_at(*place)), None)
 
     def _release(self, locks: dict[_Place, ProcessLock], *, but: dict[_Place, ProcessLock]) -> None:
         kept = {id(lock) for lock in but.values()}
-        for place, lock in locks.items():
+        for lock in locks.values():
             if id(lock) not in kept:
-                lock.release(remove=place.name != STATE_LOCK)
+                lock.release(remove=True)
 
     def _explain(self, place: _Place, pid: int, options: Options) -> Conflict:
         other = f"another knockd (pid {pid})" if pid else "another knockd, whose pid is of another container,"
-        if place.name == STATE_LOCK:
-            fact = f"{other} uses StateDir {printable(place.directory)}"
+        if place.name.startswith(_USING):
+            fact = f"{other} uses StateDir {printable(options.state_dir)}"
             return Conflict(
                 fact, f"{_WATCH}; give this one a --state-dir of its own, or force it with --also."
             )

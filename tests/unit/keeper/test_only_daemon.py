@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from knockd.keeper.only_daemon import STATE_LOCK, Conflict, OnlyDaemon
+from knockd.keeper.only_daemon import Conflict, OnlyDaemon
 from knockd_conf.model import Config, Options
 from tests.support.lab.lock_holder import LockHolder
 
@@ -49,14 +49,22 @@ def config(tmp_path: Path, *interfaces: str, state: str = "state") -> Config:
 
 
 def locks(tmp_path: Path) -> list[Path]:
-    """The lock files of the runtime directory."""
-    return sorted((tmp_path / "run").iterdir())
+    """The lock files that stand for configurations with interfaces."""
+    return sorted((tmp_path / "run").glob("running-*"))
+
+
+def state_lock(tmp_path: Path, name: str = "state") -> Path:
+    """The lock file that stands for a StateDir, which is made when it is not there."""
+    (tmp_path / "run").mkdir(mode=0o700, exist_ok=True)
+    (tmp_path / name).mkdir(mode=0o700, exist_ok=True)
+    found = (tmp_path / name).stat()
+    return tmp_path / "run" / f"state-{found.st_dev:x}-{found.st_ino:x}.lock"
 
 
 def test_alone(only: OnlyDaemon, tmp_path: Path, logged: Logged) -> None:
     """A daemon that is alone locks StateDir and its configuration, and says nothing."""
     assert only.take(config(tmp_path, "eth0")) is None
-    assert (tmp_path / "state" / STATE_LOCK).exists()
+    assert state_lock(tmp_path).exists()
     assert len(locks(tmp_path)) == 1
     assert logged == []
 
@@ -65,7 +73,7 @@ def test_end(only: OnlyDaemon, tmp_path: Path) -> None:
     """The end leaves nothing in the runtime directory, where many configurations would pile up."""
     only.take(config(tmp_path, "eth0"))
     only.release()
-    assert locks(tmp_path) == []
+    assert list((tmp_path / "run").iterdir()) == []
 
 
 def test_same_configuration(only: OnlyDaemon, tmp_path: Path) -> None:
@@ -85,8 +93,7 @@ def test_same_configuration(only: OnlyDaemon, tmp_path: Path) -> None:
 
 def test_same_state_dir(only: OnlyDaemon, tmp_path: Path) -> None:
     """A daemon of the same StateDir is in the way, whatever it listens on; nothing new is held then."""
-    (tmp_path / "state").mkdir(mode=0o700)
-    with LockHolder(tmp_path / "state" / STATE_LOCK) as other:
+    with LockHolder(state_lock(tmp_path)) as other:
         conflict = only.take(config(tmp_path))
         assert conflict == Conflict(
             f"another knockd (pid {other.pid}) uses StateDir {tmp_path}/state",
@@ -108,9 +115,8 @@ def test_no_interface(only: OnlyDaemon, tmp_path: Path) -> None:
 
 def test_pid_of_another_container(only: OnlyDaemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A pid that has no number here is not given as 0."""
-    (tmp_path / "state").mkdir(mode=0o700)
     monkeypatch.setattr("knockd.files.process_lock._find_holder", lambda _: 0)
-    with LockHolder(tmp_path / "state" / STATE_LOCK):
+    with LockHolder(state_lock(tmp_path)):
         conflict = only.take(config(tmp_path))
     assert conflict is not None
     assert conflict.fact.startswith("another knockd, whose pid is of another container, uses StateDir")
@@ -138,8 +144,7 @@ def test_a_link_to_the_configuration(tmp_path: Path) -> None:
 def test_forced(tmp_path: Path, logged: Logged) -> None:
     """``--also`` runs beside the other, says so once, and holds what is free."""
     only = make(tmp_path, logged, also=True)
-    (tmp_path / "state").mkdir(mode=0o700)
-    path = tmp_path / "state" / STATE_LOCK
+    path = state_lock(tmp_path)
     with LockHolder(path) as other:
         assert only.take(config(tmp_path)) is None
         assert only.take(config(tmp_path)) is None
@@ -151,14 +156,22 @@ def test_forced(tmp_path: Path, logged: Logged) -> None:
 
 def test_no_lock_to_be_had(only: OnlyDaemon, tmp_path: Path, logged: Logged) -> None:
     """Where a directory cannot be used the daemon runs, and says once for which file it has no lock."""
-    (tmp_path / "state").mkdir()
-    (tmp_path / "state").chmod(0o777)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run").chmod(0o777)
     for _ in range(2):
         assert only.take(config(tmp_path)) is None
-    (said,) = logged
-    assert said[0] == "no-lock"
-    assert f"{tmp_path}/state/{STATE_LOCK}" == said[1]["path"]
-    assert said[1]["reason"].startswith("others can write to it")
+    assert ["no-lock", "no-lock"] == [event for event, _ in logged]
+    assert str(state_lock(tmp_path)) == logged[1][1]["path"]
+    assert logged[1][1]["reason"].startswith("others can write to it")
+
+
+def test_no_state_dir_to_be_had(only: OnlyDaemon, tmp_path: Path, logged: Logged) -> None:
+    """Where StateDir cannot be made the daemon runs, and says so once."""
+    (tmp_path / "state").touch()
+    for _ in range(2):
+        assert only.take(config(tmp_path, state="state/below")) is None
+    assert [("no-lock", {"path": f"{tmp_path}/state/below", "reason": "Not a directory"})] == logged
+    assert len(locks(tmp_path)) == 1
 
 
 def test_reload(only: OnlyDaemon, tmp_path: Path) -> None:
@@ -168,7 +181,7 @@ def test_reload(only: OnlyDaemon, tmp_path: Path) -> None:
     assert only.take(config(tmp_path, "eth1", state="other")) is None
     (after,) = locks(tmp_path)
     assert before != after
-    with LockHolder(tmp_path / "state" / STATE_LOCK) as other:
+    with LockHolder(state_lock(tmp_path)) as other:
         conflict = only.take(config(tmp_path, "eth1"))
         assert conflict is not None
         assert f"(pid {other.pid}) uses StateDir" in conflict.fact
