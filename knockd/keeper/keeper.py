@@ -135,6 +135,7 @@ class _Daemon:
             partial(start_reading, fork_child, settings),
             settings.config_path,
             begin=self._begin_reload,
+            judge=self._judge_reload,
             finish=self._finish_reload,
         )
         loop.add_signal_handler(signal.SIGCHLD, self._reap)
@@ -223,9 +224,13 @@ class _Daemon:
         self.log("reading", path=self._settings.config_path)
         self._life.enter(Life.RELOADING)
 
-    def _finish_reload(self, outcome: Outcome) -> None:
+    def _judge_reload(self, outcome: Outcome) -> Outcome:
+        """A configuration that another daemon is in the way of is refused as a bad one is."""
         if isinstance(outcome, Loaded) and (conflict := self._only.take(outcome.config)) is not None:
-            outcome = [Problem(outcome.config.path, None, None, conflict.fact)]
+            return [Problem(outcome.config.path, None, None, conflict.fact)]
+        return outcome
+
+    def _finish_reload(self, outcome: Outcome) -> None:
         if isinstance(outcome, Loaded):
             self._refused = ()
             self._adopt(outcome)

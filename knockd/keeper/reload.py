@@ -20,8 +20,8 @@ PATIENCE = 60.0
 class Reload:
     """Reads the configuration when asked, with one child at a time.
 
-    ``start`` starts the child that reads the file ``path``; ``begin`` is called before each time, and
-    ``finish`` with each outcome.
+    ``start`` starts the child that reads the file ``path``; ``begin`` is called before each time, ``judge``
+    says what becomes of what was read, and ``finish`` is called with each outcome.
     """
 
     def __init__(
@@ -31,12 +31,14 @@ class Reload:
         path: str,
         *,
         begin: Callable[[], None],
+        judge: Callable[[Outcome], Outcome],
         finish: Callable[[Outcome], None],
     ) -> None:
         self._loop = loop
         self._start = start
         self._path = path
         self._begin = begin
+        self._judge = judge
         self._finish = finish
         self._child: ConfigProcess | None = None
         self._timer: Timer | None = None
@@ -96,6 +98,7 @@ class Reload:
             self.request_reload()
 
     def _answer(self, outcome: Outcome) -> None:
+        outcome = self._judge(outcome)
         asked, self._asked = self._asked, []
         for answer in asked:
             answer(outcome)

@@ -37,6 +37,7 @@ class Reloads:
         self.faults: list[dict[str, Any]] = []
         self.loop.set_exception_handler(lambda _, fault: self.faults.append(fault))
         self.outcomes: list[Loaded | Sequence[str]] = []
+        self.judge: Callable[[Outcome], Outcome] = lambda outcome: outcome
 
     def reload(
         self,
@@ -50,7 +51,12 @@ class Reloads:
             return 0
 
         made = Reload(
-            self.loop, lambda: ConfigProcess(fork, work), PATH, begin=self._begin, finish=self._finish
+            self.loop,
+            lambda: ConfigProcess(fork, work),
+            PATH,
+            begin=self._begin,
+            judge=self.judge,
+            finish=self._finish,
         )
         self.loop.add_signal_handler(signal.SIGCHLD, made.reap)
         return made
@@ -174,6 +180,17 @@ def test_answers(reloads: Reloads, tmp_path: Path) -> None:
         reloads.loop.run_in_executor(None, go.write_text, text)
         reloads.until(number)
     assert answers == [("old", 0), ("new", 1), ("new", 1)]
+
+
+def test_judged(reloads: Reloads) -> None:
+    """Who asks for a good file that cannot be had hears that, as all others do."""
+    answers: list[Outcome] = []
+    refused = [Problem(PATH, None, None, "another knockd uses StateDir")]
+    reloads.judge = lambda _: refused
+    reloads.reload(lambda: CONFIG).request_reload(answers.append)
+    reloads.until(1)
+    assert [refused] == answers
+    assert [[f"{PATH}: another knockd uses StateDir"]] == reloads.outcomes
 
 
 def test_answer_without_a_process(reloads: Reloads) -> None:
