@@ -88,7 +88,7 @@ class ControlSide:
     def note_up(self) -> None:
         """A start or a reload is over."""
         if self._answering is not None:
-            self._answering.verbs.take_effect()
+            self._answering.verbs.take_effect(failed=self._workers.is_failing)
         self.note_change()
 
     def note_change(self) -> None:

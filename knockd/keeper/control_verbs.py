@@ -64,9 +64,9 @@ class ControlVerbs:
         """Leases may have changed."""
         self._leases.note_change()
 
-    def take_effect(self) -> None:
-        """What was read last is in effect."""
-        self._reloads.take_effect()
+    def take_effect(self, *, failed: bool = False) -> None:
+        """What was read last is in effect, or has ``failed`` to be."""
+        self._reloads.take_effect(failed=failed)
 
     def stop(self) -> None:
         """The daemon ends: whoever waits for an answer is told so."""

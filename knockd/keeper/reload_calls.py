@@ -23,7 +23,10 @@ Request = Callable[[Callable[[Outcome], None]], None]
 
 
 class ReloadCalls:
-    """Passes calls on to ``request``. ``take_effect`` is called when what was read last is in effect."""
+    """Passes calls on to ``request``. ``take_effect`` is called when what was read last is in effect.
+
+    It may have ``failed``: the packet process for it could not be started.
+    """
 
     def __init__(self, loop: Loop, log: Log, request: Request) -> None:
         self._loop = loop
@@ -40,8 +43,11 @@ class ReloadCalls:
         self._reading.append(call)
         self._request(partial(self._read, call))
 
-    def take_effect(self) -> None:
-        """What was read is in effect."""
+    def take_effect(self, *, failed: bool = False) -> None:
+        """What was read is in effect, or has ``failed`` to be."""
+        if failed:
+            self._refuse_effective("no packet process could be started for it yet: see knockd's log")
+            return
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -70,8 +76,12 @@ class ReloadCalls:
             self._timer = self._loop.call_later(PATIENCE, self._give_up)
 
     def _give_up(self) -> None:
-        self._timer = None
+        self._refuse_effective(f"it was not in effect after {PATIENCE:.0f} seconds")
+
+    def _refuse_effective(self, reason: str) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         effective, self._effective = self._effective, []
         for call, _ in effective:
-            reason = f"the configuration is good, but was not in effect after {PATIENCE:.0f} seconds"
-            call.fail("Refused", reason=reason)
+            call.fail("Refused", reason=f"the configuration is good, but {reason}")

@@ -103,6 +103,11 @@ class Supervisor:
         return None if self._life.current is None else self._workers[self._life.current.number].pid
 
     @property
+    def is_failing(self) -> bool:
+        """Whether the last packet process could not be started, or ended: another one follows."""
+        return self._life.is_failing
+
+    @property
     def pids(self) -> Collection[int]:
         """The packet processes that have not been collected yet."""
         return self._pids

@@ -98,6 +98,11 @@ class WorkerLife:
         return State.WAITING if self._back_off.pausing else State.NONE
 
     @property
+    def is_failing(self) -> bool:
+        """Whether the last packet process could not be started, or ended: another one follows."""
+        return self._back_off.pausing
+
+    @property
     def scene(self) -> Scene:
         """What was there to be listened on at the last look."""
         return self._captures.scene

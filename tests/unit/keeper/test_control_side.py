@@ -73,6 +73,24 @@ def test_changes(monkeypatch: pytest.MonkeyPatch) -> None:
     assert line == "1 door on eth0; 1 open; ssh: 203.0.113.7, 7 s left"
 
 
+def test_reload_without_a_packet_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reload is over when no packet process can be started for it, and who asked for it is told so."""
+    told: list[dict[str, bool]] = []
+    with captured() as workers:
+        made = Side(workers, monkeypatch)
+        made.make_methods()
+        answering = made.side._answering
+        assert answering is not None
+        monkeypatch.setattr(answering.verbs, "take_effect", lambda **given: told.append(given))
+        workers.supervisor._call = workers.supervisor._call._replace(up=made.side.note_up)
+        workers.error = OSError(11, "Resource temporarily unavailable")
+        workers.change_captures()
+        workers.error = None
+        workers.change_captures()
+        workers.take_over(1)
+    assert told == [{"failed": True}, {"failed": False}]
+
+
 def test_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Answers to openings are counted, and passed on to who has asked for one."""
     with captured() as workers:

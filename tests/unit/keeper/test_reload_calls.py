@@ -78,6 +78,17 @@ def test_not_kept() -> None:
     assert asked.made.take()[1]["notes"] == [f"{PATH}:3: odd", "no room"]
 
 
+def test_no_packet_process() -> None:
+    """A good configuration for which no packet process could be started is not said to be in effect."""
+    asked = Asked()
+    asked.ask()
+    asked.read(GOOD)
+    asked.calls.take_effect(failed=True)
+    reason = "the configuration is good, but no packet process could be started for it yet: see knockd's log"
+    assert asked.made.take() == ("Refused", {"reason": reason})
+    assert all(timer.cancelled for timer in asked.loop.timers)
+
+
 def test_several() -> None:
     """Each caller has the outcome of what was read for them."""
     asked = Asked()
