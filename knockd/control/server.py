@@ -82,6 +82,7 @@ class Server:
             client.close()
         if self._turn_timer is not None:
             self._turn_timer.cancel()
+            self._turn_timer = None
 
     # What a connection asks.
 

@@ -119,6 +119,17 @@ def test_calls_of_others_do_not_hold_up_root(served: ServedClients) -> None:
     assert answered(served, served.connect())
 
 
+def test_stopped_while_calls_wait(served: ServedClients) -> None:
+    """A server that was stopped before a call's turn came, and listens again, hears calls as before."""
+    client = served.connect()
+    client.send(INFO * (CALLS_OF_ROOT[0] + 1))
+    served.settle()
+    served.server.stop()
+    served.server.listen(served.listener)
+    served.manual.now += 1.0
+    assert answered(served, served.connect())
+
+
 def test_one_call_a_turn(served: ServedClients) -> None:
     """Between two calls of two clients the loop has a turn for knocks."""
     clients = [served.connect() for _ in range(3)]
