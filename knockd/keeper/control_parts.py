@@ -59,6 +59,8 @@ class ControlParts:
             import_module(PARTS[number])
         except ImportError as error:
             self._done(str(error))
+        except Exception as error:  # noqa: BLE001 - an upgrade may be half done: whatever a file holds then
+            self._done(f"{PARTS[number]} cannot be imported: {error}")
         else:
             self._loop.call_soon(self._load, number + 1)
 

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -86,3 +87,15 @@ def test_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     ControlParts(manual.loop, done.append).load()
     manual.turn()
     assert ["No module named 'knockd.nothing'"] == done
+
+
+def test_half_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A file that is just being replaced may hold anything: that is said too, and nobody waits for ever."""
+    manual = ManualLoop()
+    done: list[str] = []
+    (tmp_path / "half_a_module.py").write_text("def load(\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(module, "PARTS", ("half_a_module",))
+    ControlParts(manual.loop, done.append).load()
+    manual.turn()
+    assert ["half_a_module cannot be imported: '(' was never closed (half_a_module.py, line 1)"] == done
