@@ -71,6 +71,7 @@ class SnapshotReader:
             open_at=leases.ask.count_at_doors(),
             leases=tuple(leases.ask.all()),
             failed=leases.ask.count_failed(),
+            retrying=leases.ask.count_retrying(),
             now=leases.now,
             figures=figures,
             worker=workers.pid,

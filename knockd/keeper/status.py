@@ -54,8 +54,8 @@ class Snapshot(NamedTuple):
     """The daemon at one moment. Times are in seconds; ``now`` is of the leases' clock.
 
     ``open_at`` has how many leases are open by name and occurrence of their door. ``leases`` are all, the
-    oldest first, ``failed`` of which could not be closed. ``starts`` are those of packet processes,
-    ``losses`` how often one ended unasked.
+    oldest first, ``failed`` of which could not be closed, and ``retrying`` not yet. ``starts`` are those of
+    packet processes, ``losses`` how often one ended unasked.
     """
 
     version: str
@@ -74,6 +74,7 @@ class Snapshot(NamedTuple):
     open_at: Mapping[tuple[str, int], int]
     leases: Sequence[Lease]
     failed: int
+    retrying: int
     now: float
     figures: Figures
     worker: int | None
@@ -146,15 +147,17 @@ def build_status(daemon: Snapshot, wanted: Wanted = Wanted()) -> Row:  # noqa: B
 def _choose_leases(daemon: Snapshot, wanted: Wanted) -> tuple[list[Lease], int, int]:
     """Those to be listed, the number of all, and of those that could not be closed.
 
-    What could not be closed comes first, then what opened last.
+    What could not be closed comes first, then what could not be closed yet, then what opened last.
     """
     found, count = daemon.leases, daemon.failed
+    first = {State.FAILED, State.RETRYING} if daemon.retrying else {State.FAILED}
     if not wanted.all:
         found = [one for one in found if wanted.has(one.knock.door.name, one.knock.source)]
         count = sum(one.state is State.FAILED for one in found)
     failed = (one for one in found if one.state is State.FAILED) if count else iter(())
-    others = (one for one in reversed(found) if one.state is not State.FAILED)
-    return list(islice(chain(failed, others), MOST_LEASES)), len(found), count
+    late = (one for one in reversed(found) if one.state is State.RETRYING) if daemon.retrying else iter(())
+    others = (one for one in reversed(found) if one.state not in first)
+    return list(islice(chain(failed, late, others), MOST_LEASES)), len(found), count
 
 
 def _interface(daemon: Snapshot, name: str) -> Row:

@@ -53,6 +53,10 @@ class Questions:
         """How many leases there are whose stop command has failed for good."""
         return self._leases.room.count({State.FAILED})
 
+    def count_retrying(self) -> int:
+        """How many leases there are whose stop command has failed and is tried again."""
+        return self._leases.room.count({State.RETRYING})
+
     def closes_first(self, knock: Knock) -> bool:
         """Whether this knock would close what is open before it opens it again."""
         lease = self.lease_of(knock)

@@ -43,6 +43,7 @@ def daemon(**values: Any) -> Snapshot:
         open_at={("ssh", 0): 1},
         leases=(lease(),),
         failed=0,
+        retrying=0,
         now=NOW,
         figures=Figures({"eth0": Counted(0, 1, 90, 2, 40, 12)}, (Attempt("192.0.2.1", "web", 1, 2, 9),), 1),
         worker=18,

@@ -18,7 +18,9 @@ def reader_of(workers: LinkedWorkers) -> SnapshotReader:
     life = Lifecycle(lambda _before, _life: None)
     life.enter(Life.UP)
     leases = SimpleNamespace(
-        ask=SimpleNamespace(count_at_doors=dict, all=lambda: (lease(),), count_failed=lambda: 0),
+        ask=SimpleNamespace(
+            count_at_doors=dict, all=lambda: (lease(),), count_failed=lambda: 0, count_retrying=lambda: 2
+        ),
         counts=(1, 0),
         noted_in=("/run/knockd", "full"),
         lasts=True,
@@ -54,4 +56,5 @@ def test_read() -> None:
         assert told.worker == workers.pid
         assert told.journal == Journal("/run/knockd", lasts=True, reason="full")
         assert told.leases == (lease(),)
+        assert told.retrying == 2
         assert told.doors == CONFIG.doors

@@ -163,6 +163,15 @@ def test_wanted(wanted: Wanted, doors: list[str], leases: list[str], failed: int
     assert told["failed_total"] == failed
 
 
+def test_what_is_tried_again_is_not_left_out() -> None:
+    """What could not be closed yet is listed however many have opened since: somebody has to hear of it."""
+    late = lease(1, state=State.RETRYING, failures=2)
+    many = (late, *(lease(number) for number in range(2, MOST_LEASES + 3)))
+    told = build_status(daemon(leases=many, retrying=1))
+    assert told["leases"][0]["state"] == "retrying"
+    assert told["leases"][1]["id"] == many[-1].id
+
+
 ATTEMPTS = tuple(Attempt(f"192.0.2.{n}", "ssh", 1, 3, 9) for n in range(3))
 
 

@@ -51,9 +51,11 @@ def test_counts() -> None:
         Lease("a", ALICE, 5.0, State.OPEN),
         Lease("b", BOB, 5.0, State.OPEN, unopened=True),
         Lease("c", CAROL, 5.0, State.FAILED),
+        Lease("d", CAROL, 5.0, State.RETRYING),
     )
-    assert asked.count_opened() == 2
+    assert asked.count_opened() == 3
     assert asked.count_failed() == 1
+    assert asked.count_retrying() == 1
 
 
 @pytest.mark.parametrize(
