@@ -46,7 +46,7 @@ class ReloadCalls:
     def take_effect(self, *, failed: bool = False) -> None:
         """What was read is in effect, or has ``failed`` to be."""
         if failed:
-            self._refuse_effective("no packet process could be started for it yet: see knockd's log")
+            self._refuse_effective("no packet process could be started for it yet")
             return
         if self._timer is not None:
             self._timer.cancel()

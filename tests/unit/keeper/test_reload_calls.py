@@ -84,7 +84,7 @@ def test_no_packet_process() -> None:
     asked.ask()
     asked.read(GOOD)
     asked.calls.take_effect(failed=True)
-    reason = "the configuration is good, but no packet process could be started for it yet: see knockd's log"
+    reason = "the configuration is good, but no packet process could be started for it yet"
     assert asked.made.take() == ("Refused", {"reason": reason})
     assert all(timer.cancelled for timer in asked.loop.timers)
 
