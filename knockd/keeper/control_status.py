@@ -52,7 +52,7 @@ class StatusMethods:
         except RefusedError as error:
             call.fail(error.error, **error.parameters)
             return
-        wanted = Wanted(call.parameters.get("door"), address)
+        wanted = Wanted(call.parameters.get("door"), address, secrets=call.caller.uid == 0)
         self._desk.ask(lambda figures: self._answer(call, wanted, self._read(figures)))
 
     def _answer(self, call: Call, wanted: Wanted, daemon: Snapshot) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
@@ -18,7 +19,7 @@ from knockd.keeper.lease_rows import lease_row
 from knockd.leases.journal import State
 from knockd.leases.values import Lease
 from knockd_bpf.wire import DLT_EN10MB, DLT_LINUX_SLL, DLT_LINUX_SLL2, DLT_RAW, LINKTYPE_RAW
-from knockd_conf.errors import Problem
+from knockd_conf.errors import Note, Problem
 from knockd_conf.model import Door
 from knockd_conf.text import address_text, printable
 
@@ -29,6 +30,12 @@ MOST_LEASES, MOST_DOORS, MOST_ADDRESSES = 200, 500, 16
 
 MOST_TEXT = 500
 """Characters of a note or problem."""
+
+HIDDEN = "root alone is told what"
+"""In place of a message that may have parts of a sequence."""
+
+_SECRET_KEYS = "sequence", "guard_ports"
+"""Keys whose values are secret, in lower case."""
 
 _SHARE = 6_000
 """Bytes that each list may take of the answer, but for doors and leases: those share what is left."""
@@ -86,10 +93,14 @@ class Snapshot(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """What is asked for: all, or what is of a door or an address."""
+    """What is asked for: all, or what is of a door or an address.
+
+    ``secrets``: who asks may read the configuration, and what is said of it with parts of sequences.
+    """
 
     door: str | None = None
     address: str | None = None
+    secrets: bool = True
 
     @property
     def all(self) -> bool:
@@ -133,8 +144,8 @@ def build_status(daemon: Snapshot, wanted: Wanted = Wanted()) -> Row:  # noqa: B
             "lasts": daemon.journal.lasts,
             "reason": None if daemon.journal.reason is None else _text(daemon.journal.reason),
         },
-        "refused": _fit(map(_problem, daemon.refused), _SHARE),
-        "notes": _fit(map(_text, daemon.notes), _SHARE),
+        "refused": _fit((_problem(one, secrets=wanted.secrets) for one in daemon.refused), _SHARE),
+        "notes": _fit((_note(one, secrets=wanted.secrets) for one in daemon.notes), _SHARE),
     }
     room = MOST_BYTES - _size(answer)
     door_rows = [_door(daemon, door) for door in doors[:MOST_DOORS]]
@@ -201,8 +212,17 @@ def _attempt(one: Attempt) -> Row:
     }
 
 
-def _problem(problem: Problem) -> Row:
-    return {"path": printable(problem.path), "line": problem.line, "text": _text(problem)}
+def _problem(problem: Problem, *, secrets: bool) -> Row:
+    """A problem; without ``secrets`` only its place: any bad line may be half of a sequence."""
+    told = problem if secrets else replace(problem, message=HIDDEN)
+    return {"path": printable(problem.path), "line": problem.line, "text": _text(told)}
+
+
+def _note(note: object, *, secrets: bool) -> str:
+    """A note; without ``secrets`` only its place when it may name steps or what is beside them."""
+    if not secrets and isinstance(note, Note) and (note.key or "").lower().startswith(_SECRET_KEYS):
+        note = note._replace(message=HIDDEN)
+    return _text(note)
 
 
 def _text(value: object) -> str:

@@ -12,6 +12,7 @@ from knockd.keeper.control_status import EVERY, StatusMethods
 from knockd.keeper.counters import Counters
 from knockd.keeper.figures import FigureDesk, Figures
 from knockd.keeper.status import Snapshot
+from knockd_conf.errors import Note, Problem
 from tests.support.doubles.manual_loop import ManualLoop
 from tests.support.samples.snapshots import daemon
 
@@ -33,11 +34,13 @@ class Asked:
         self.reads += 1
         return self.daemon
 
-    def call(self, method: str, *, more: bool = False, **parameters: object) -> tuple[Call, list[Any]]:
+    def call(
+        self, method: str, *, more: bool = False, uid: int = 0, **parameters: object
+    ) -> tuple[Call, list[Any]]:
         """Calls a method; returns the call and the list that has its answers."""
         answers: list[Any] = []
         call = Call(
-            parameters, Caller(0, 0, 1), lambda data, _: answers.append(json.loads(data[:-1])), more=more
+            parameters, Caller(uid, 0, 1), lambda data, _: answers.append(json.loads(data[:-1])), more=more
         )
         self.methods.methods[method](call)
         self.settle()
@@ -168,3 +171,22 @@ def test_counters() -> None:
     assert told["left_out"] == 0
     assert told["version"] == "0.9.0"
     assert told["python"] == "3.11.7"
+
+
+@pytest.mark.parametrize("uid", [0, 1_000])
+def test_steps_are_for_root(uid: int) -> None:
+    """What is wrong with a file may quote a sequence, and so may a note on one: root alone reads that."""
+    asked = Asked()
+    busy = Note("/etc/knockd.conf", 3, "Sequence", "step 443/tcp is a busy port")
+    odd = Note("/etc/knockd.conf", 4, "Flags", "does nothing")
+    problem = Problem("/etc/knockd.conf", 7, "Sequence", "expected a port, got '7000;8000'")
+    asked.daemon = daemon(refused=(problem,), notes=(busy, odd))
+    _, (answer,) = asked.call("Status", uid=uid)
+    told = answer["parameters"]
+    assert ("443" in str(told)) is (uid == 0)
+    assert ("7000" in str(told)) is (uid == 0)
+    assert told["refused"][0]["line"] == 7
+    assert told["notes"][1] == "/etc/knockd.conf:4: Flags: does nothing"
+    if uid:
+        assert told["refused"][0]["text"] == "/etc/knockd.conf:7: Sequence: root alone is told what"
+        assert told["notes"][0] == "/etc/knockd.conf:3: Sequence: root alone is told what"
