@@ -94,6 +94,13 @@ class Connection:
         if self._call is not None:
             self._call.leave()
 
+    def end_soon(self) -> None:
+        """Closes the connection: after the next answer, if the client waits for one."""
+        if self._state in {_State.ANSWERING, _State.SENDING}:
+            self._closing = True
+        else:
+            self.close()
+
     def end_with(self, error: str, **parameters: object) -> None:
         """Sends an error of our interface, and closes the connection."""
         self._closing = True

@@ -73,6 +73,12 @@ class Server:
         self._listener = listener
         self._listen()
 
+    def turn_off(self) -> None:
+        """Serves nobody any more; a client that waits for an answer is closed when it has that."""
+        self.listen(None)
+        for client in list(self._clients):
+            client.end_soon()
+
     def stop(self) -> None:
         """Serves nobody any more; every client is closed."""
         self.listen(None)

@@ -60,7 +60,10 @@ class Control:
         path, group = loaded.config.options.control_socket, loaded.control_group
         before = self._socket
         if not path:
-            self.stop()
+            if self._server is not None:
+                self._server.turn_off()
+            if before is not None:
+                self._close(before)
             return
         if before is not None and before.path == path:
             if before.group == group:

@@ -130,6 +130,22 @@ def test_stopped_while_calls_wait(served: ServedClients) -> None:
     assert answered(served, served.connect())
 
 
+def test_turned_off(served: ServedClients) -> None:
+    """Who waits for an answer has it, and watchers one more; who does not is closed at once."""
+    asked, watching, idle = (served.connect() for _ in range(3))
+    asked.ask("Status")
+    watching.ask("Status", more=True)
+    served.settle()
+    served.server.turn_off()
+    assert [None] == idle.receive()
+    for call in served.calls:
+        call.reply({}, continues=True)
+    served.settle()
+    assert [{"parameters": {}}, None] == asked.receive()
+    assert [{"parameters": {}, "continues": True}, None] == watching.receive()
+    assert all(call.gone for call in served.calls)
+
+
 def test_one_call_a_turn(served: ServedClients) -> None:
     """Between two calls of two clients the loop has a turn for knocks."""
     clients = [served.connect() for _ in range(3)]

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from knockd.control.call import Caller
+from knockd.control.call import Call, Caller
 from knockd.keeper import control as module
 from knockd.keeper import control_parts
 from knockd.keeper.control import REPORT_EVERY, Control
@@ -92,6 +92,34 @@ def test_turned_off_and_on(scene: Scene) -> None:
     scene.adopt("a")
     assert ["a"] == scene.there()
     assert 1 == len(scene.manual.readers)
+
+
+def test_turned_off_by_a_reload_that_is_waited_for(scene: Scene, client: socket.socket) -> None:
+    """Who waits for an answer has it, above all the one who asked for this; then the connection is closed."""
+    calls: list[Call] = []
+    methods = {"Status": calls.append}
+    scene.control = Control(scene.manual.loop, scene.log, lambda: methods, tuple, 0)
+    scene.adopt("a")
+    scene.come(client)
+    client.sendall(b'{"method": "org.knockd.Control.Status"}\0')
+    settle(scene)
+    scene.adopt("")
+    assert [] == scene.there()
+    calls[0].reply({})
+    settle(scene)
+    client.settimeout(5)
+    assert b'{"parameters":{}}\0' == client.recv(1_000)
+    assert b"" == client.recv(1_000)
+
+
+def settle(scene: Scene) -> None:
+    """Lets happen what happens at once."""
+    for _ in range(40):
+        scene.manual.deliver()
+        scene.manual.turn()
+        for timer in [one for one in scene.manual.timers if not one.cancelled and one.seconds < 1]:
+            timer.cancel()
+            timer.callback()
 
 
 def test_kept_where_the_new_one_cannot_be_had(scene: Scene) -> None:
