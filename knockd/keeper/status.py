@@ -28,6 +28,9 @@ MOST_BYTES = 60_000
 
 MOST_LEASES, MOST_DOORS, MOST_ADDRESSES = 200, 500, 16
 
+FEW_DOORS = 100
+"""There is room for so many doors whatever else there is."""
+
 MOST_TEXT = 500
 """Characters of a note or problem."""
 
@@ -115,6 +118,8 @@ class Wanted(NamedTuple):
 def build_status(daemon: Snapshot, wanted: Wanted = Wanted()) -> Row:  # noqa: B008 - immutable
     """The answer."""
     doors = [door for door in daemon.doors if wanted.door in {None, door.name}]
+    if len(doors) > FEW_DOORS:  # not all may be listed, and some need somebody
+        doors.sort(key=lambda door: (door.name, door.occurrence) not in daemon.disabled)
     leases, total, failed = _choose_leases(daemon, wanted)
     figures = daemon.figures
     attempts = [one for one in figures.attempts if wanted.has(one.door, one.address)]

@@ -172,6 +172,14 @@ def test_what_is_tried_again_is_not_left_out() -> None:
     assert told["leases"][1]["id"] == many[-1].id
 
 
+def test_a_door_that_nobody_can_open_is_not_left_out() -> None:
+    """Of very many doors those without a sequence come first: somebody has to hear of them."""
+    doors = tuple(door("1 2", name=f"door{n}") for n in range(1_000))
+    told = build_status(daemon(doors=doors, disabled=frozenset({("door999", 0)})))
+    assert [row["name"] for row in told["doors"][:2]] == ["door999", "door0"]
+    assert told["doors"][0]["disabled"]
+
+
 ATTEMPTS = tuple(Attempt(f"192.0.2.{n}", "ssh", 1, 3, 9) for n in range(3))
 
 
