@@ -40,7 +40,7 @@ def manager(pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
 def open_doors(manager: Manager) -> int:
     """How many doors are open, by the last line of status that a service manager has heard."""
     manager.listen()
-    return int(re.findall(r"(\d+) open$", values(manager.heard, "STATUS")[-1])[0])
+    return int(re.findall(r"; (\d+) open\b", values(manager.heard, "STATUS")[-1])[0])
 
 
 @pytest.mark.parametrize("stop", [STOP, {}], ids=["with stop command", "without"])
