@@ -81,7 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             _say(f"using the last good configuration, kept in {printable(loaded.kept)}")
 
     def started(status: int, reason: str) -> None:
-        if reason and not journal:
+        if reason and not journal and not echoed:
             _say(printable(reason))
         if waiting is not None:
             report_started(waiting, status)

@@ -167,8 +167,8 @@ def test_a_second_daemon(service: Service) -> None:
     """knockd by hand beside the service starts nothing, and names the pid and what to do instead."""
     second = service.attempt("/usr/local/bin/knockd", "-v")
     assert second.returncode == 75
-    assert f"another knockd (pid {service.main_pid()})" in second.stderr
-    assert '"knockctl status"' in second.stderr
+    assert f"another knockd (pid {service.main_pid()})" in second.stdout
+    assert '"knockctl status"' in second.stdout
     assert service.ask("status").returncode == 0
 
 

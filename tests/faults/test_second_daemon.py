@@ -56,14 +56,15 @@ def first(pair: Pair, start: Start, tmp_path: Path, text: str) -> Daemon:
 
 
 def test_by_hand(first: Daemon, run: Run) -> None:
-    """``knockd -v`` beside it ends with 75, and says whose pid that is and what to do instead."""
+    """``knockd -v`` beside it ends with 75, and says once whose pid that is and what to do instead."""
     done = run("-v")
     assert done.returncode == 75
     fact = f"another knockd (pid {first.pid}) runs by {first.config_path} on eth0"
     advice = (
         'Watch it with "knockctl status" or "knockctl log --follow"; --also starts this one all the same.'
     )
-    assert done.stderr == f"knockd: {fact}: each command would run twice. {advice}\n"
+    said = (f"not started: {fact}: each command would run twice. {advice}\n", "")
+    assert said == (done.stdout, done.stderr)
 
 
 def test_in_the_background(first: Daemon, run: Run, tmp_path: Path) -> None:
