@@ -91,7 +91,14 @@ def _who(lease: Lease, now: float) -> str:
 
 
 def format_left(seconds: float) -> str:
-    """Seconds that are left, in the unit that fits them."""
-    if seconds < 120:
-        return f"{max(0.0, seconds):.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7_200 else f"{seconds / 3_600:.0f} h"
+    """Seconds that are left, in the words of ``knockctl status``: in two units at most."""
+    whole = round(max(0.0, seconds))
+    if whole < 120:
+        return f"{whole} s"
+    minutes = whole // 60
+    if minutes < 60:
+        return f"{minutes} min"
+    (most, unit), (rest, rest_unit) = (minutes // 60, "h"), (minutes % 60, "min")
+    if most >= 48:
+        (most, rest), unit, rest_unit = divmod(most, 24), "d", "h"
+    return f"{most} {unit} {rest} {rest_unit}" if rest else f"{most} {unit}"
