@@ -164,6 +164,11 @@ class Control:
             text = f"no right to {path}: ask as root, or to look as a member of the group knockd"
             return ControlError(os.EX_NOPERM, text)
         if isinstance(error, ConnectionRefusedError):
+            from pathlib import Path
+
+            if not Path(self._path).is_socket():
+                text = f"{path} is no socket: name the control socket (ControlSocket) of a knockd that runs"
+                return ControlError(os.EX_UNAVAILABLE, text)
             text = f"nobody answers at {path}: the knockd that made it has ended, start it again"
             return ControlError(os.EX_UNAVAILABLE, text)
         if isinstance(error, TimeoutError | BlockingIOError):

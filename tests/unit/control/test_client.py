@@ -173,6 +173,14 @@ def test_not_knockd(play: Play, data: bytes) -> None:
     assert "is not knockd: expected" in found.text
 
 
+def test_a_file_that_is_no_socket(tmp_path: Path) -> None:
+    """No daemon has made it, so none has ended."""
+    (tmp_path / "file").touch()
+    found = problem(tmp_path / "file")
+    assert os.EX_UNAVAILABLE == found.status
+    assert f"{tmp_path}/file is no socket: name the control socket" in found.text
+
+
 def test_an_answer_without_an_end(play: Play) -> None:
     """It is not read for ever."""
     assert "an answer without an end" in problem(play([b" " * (MAX_ANSWER + 100_000)])).text
