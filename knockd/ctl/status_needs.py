@@ -71,7 +71,7 @@ def _config_needs(status: Status) -> Iterator[Need]:
         problems = "; ".join(map(str, status.refused[:MOST]))
         more = f"; and {len(status.refused) - MOST} more" if len(status.refused) > MOST else ""
         yield Need(
-            f"The configuration is bad, and the one before it in use: {problems}{more}",
+            f"The configuration is bad, and the one before it is in use: {problems}{more}",
             "mend it, then: knockctl reload",
         )
 

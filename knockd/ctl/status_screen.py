@@ -90,7 +90,9 @@ class _Screen:
     def _top(self) -> list[str]:
         status = self._status
         heard = ", ".join(one.name for one in status.interfaces) or "no interface"
-        life = {"up": f"up since {self._show_since(status.seconds_up)}"}.get(status.life, status.life)
+        life = {"up": f"up since {self._show_since(status.seconds_up, to_the_second=False)}"}.get(
+            status.life, status.life
+        )
         text = f"knockd {status.version} on {heard}: {life} ({show_span(status.seconds_up)})"
         return [self._bold(cut_to(text, self._columns, self._mark))]
 
@@ -210,13 +212,13 @@ class _Screen:
     def _bold(self, text: str, red: str = "", bold: str = BOLD) -> str:
         return f"{bold}{red}{text}{PLAIN}" if self._colour else text
 
-    def _show_since(self, seconds: float | None) -> str:
+    def _show_since(self, seconds: float | None, *, to_the_second: bool = True) -> str:
         """The time of day, with the day where it was not within the last 20 hours."""
         if seconds is None:
             return "earlier"
         then = self._now - seconds
         if seconds < DAY - 4 * 3_600:
-            return self._clock.show_time(then, seconds=True).partition(" ")[2]
+            return self._clock.show_time(then, seconds=to_the_second).partition(" ")[2]
         return self._clock.show_short(then)
 
     def _whom(self) -> str:

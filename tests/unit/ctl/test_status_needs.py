@@ -66,7 +66,7 @@ def test_all_is_well() -> None:
         ),
         (
             {"refused": [PROBLEM]},
-            "The configuration is bad, and the one before it in use: /etc/knockd.conf:7: expected a port",
+            "The configuration is bad, and the one before it is in use: /etc/knockd.conf:7: expected a port",
             "mend it, then: knockctl reload",
         ),
         (

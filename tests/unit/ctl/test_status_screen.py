@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,7 @@ def test_what_is_not_well_comes_first() -> None:
         "3 things are not well:",
         "  Waiting for wg0: not there, or not up.",
         "    -> ip link; the names are those of Interface in /etc/knockd.conf",
-        "  The configuration is bad, and the one before it in use: /etc/knockd.conf:7:",
+        "  The configuration is bad, and the one before it is in use: /etc/knockd.conf:7:",
         "  expected a port from 0 to 65535, got '70000'",
         "    -> mend it, then: knockctl reload",
         "  web could not be closed for 203.0.113.80: its stop command failed 5 times.",
@@ -85,6 +86,12 @@ def test_nobody() -> None:
     assert "Nobody is in." in found
     assert "Door ssh: 0 in" in found
     assert "No knock is under way." in found
+
+
+def test_up_since() -> None:
+    """The start is named to the minute, for answers differ by the time that they are under way."""
+    first = lines(status(seconds_up=5.0))[0]
+    assert re.search(r": up since \d\d:\d\d \(5 s\)$", first)
 
 
 def test_what_was_asked_for() -> None:
