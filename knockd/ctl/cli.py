@@ -79,6 +79,8 @@ def _run(arguments: list[str]) -> int:
     seen = f"got '{printable(name)}'" if name else "got none"
     for nearest in get_close_matches(name, COMMANDS, n=1):
         seen += f"; did you mean '{nearest}'?"
+    if name.startswith("-"):
+        seen += "; options come after it"
     complain(f"expected a subcommand ({', '.join(COMMANDS)}), {seen}\n{_usage()}")
     return os.EX_USAGE
 

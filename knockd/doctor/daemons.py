@@ -35,7 +35,8 @@ def judge_daemons(daemons: Iterable[Daemon]) -> tuple[Finding, ...]:
     """None runs, or several do: then each knock may run its commands as often."""
     daemons = sorted(daemons)
     if not daemons:
-        return (Finding("no-daemon", "no knockd runs here", "start it: systemctl start knockd"),)
+        cure = "start it: systemctl start knockd, or without systemd: knockd -d"
+        return (Finding("no-daemon", "no knockd runs here", cure),)
     daemons = [one for one in daemons if any(_overlap(one, other) for other in daemons if other is not one)]
     if not daemons:
         return ()

@@ -41,7 +41,12 @@ def test_version(capfd: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "seen"),
-    [([], "got none"), (["x\x1b"], r"got 'x\x1b'"), (["opne"], "got 'opne'; did you mean 'open'?")],
+    [
+        ([], "got none"),
+        (["x\x1b"], r"got 'x\x1b'"),
+        (["opne"], "got 'opne'; did you mean 'open'?"),
+        (["--socket", "x", "status"], "got '--socket'; options come after it"),
+    ],
 )
 def test_unknown_subcommand(arguments: list[str], seen: str, capfd: pytest.CaptureFixture[str]) -> None:
     """What is expected, what was seen and the usage are on standard error, with status 64."""
