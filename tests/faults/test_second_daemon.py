@@ -94,7 +94,7 @@ def test_another_state_dir(first: Daemon, run: Run) -> None:
     """One configuration with the same interfaces is enough to be refused."""
     done = run("-v", state="other")
     assert done.returncode == 75
-    assert f"(pid {first.pid}) runs by {first.config_path} on eth0" in done.stderr
+    assert f"(pid {first.pid}) runs by {first.config_path} on eth0" in done.stdout
 
 
 @pytest.mark.parametrize("option", ["-t", "--dry-run"])
