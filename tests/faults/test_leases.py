@@ -127,7 +127,10 @@ def test_a_clock_that_went_back(pair: Pair, tmp_path: Path) -> None:
     victim.kill()
     path = victim.state / "leases"
     journal = parse(path.read_bytes()).journal
-    ahead = tuple(one._replace(deadline=one.deadline + 1e6) for one in journal.records)
+    ahead = tuple(
+        one._replace(deadline=one.deadline + 1e6, opened=one.opened + 1e6 if one.opened else 0.0)
+        for one in journal.records
+    )
     path.write_bytes(encode(journal._replace(records=ahead, serial=journal.serial + 10**9)))
     start_again(victim)
     (said,) = (line for line in victim.said() if "recovered" in line)
