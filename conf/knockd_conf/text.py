@@ -61,3 +61,18 @@ def address_text(packed: bytes) -> str:
 def is_link_local(packed: bytes) -> bool:
     """Whether a packed address is an IPv6 one that means something on one link only (fe80::/10)."""
     return len(packed) == 16 and packed[0] == 0xFE and packed[1] & 0xC0 == 0x80
+
+
+def show_span(seconds: float) -> str:
+    """A span in two units at most: ``40 s``, ``12 min``, ``3 h 20 min``, ``2 d 4 h``."""
+    whole = round(max(0.0, seconds))
+    if whole < 120:
+        return f"{whole} s"
+    minutes = whole // 60
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    days, hours = divmod(hours, 24)
+    return f"{days} d {hours} h" if hours else f"{days} d"

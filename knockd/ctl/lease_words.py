@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from knockd.ctl.reply import Lease
 from knockd.review.cells import count_of
-from knockd.review.clock import show_span
+from knockd_conf.text import show_span
 
 
 def describe_lease(lease: Lease) -> str:

@@ -11,8 +11,7 @@ from typing import NamedTuple
 
 from knockd.ctl.fields import Fields
 from knockd.ctl.reply import Run, read_run
-from knockd.review.clock import show_span
-from knockd_conf.text import printable
+from knockd_conf.text import printable, show_span
 
 
 class Rehearsal(NamedTuple):

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from knockd.ctl.reply import Status
 from knockd.review.cells import count_of
-from knockd.review.clock import show_span
+from knockd_conf.text import show_span
 
 MOST = 3
 """Of one kind so many are told of, and the others counted."""

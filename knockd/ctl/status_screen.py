@@ -13,8 +13,8 @@ from knockd.ctl.reply import Lease, Status
 from knockd.ctl.status_needs import list_needs
 from knockd.ctl.targets import Target
 from knockd.review.cells import count_of, cut_to, lay_out, wrap_to
-from knockd.review.clock import Clock, show_span
-from knockd_conf.text import printable
+from knockd.review.clock import Clock
+from knockd_conf.text import printable, show_span
 
 INDENT = "  "
 BOLD, RED, PLAIN = "\x1b[1m", "\x1b[31m", "\x1b[0m"

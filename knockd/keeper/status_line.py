@@ -12,7 +12,7 @@ from typing import NamedTuple
 from knockd.leases.journal import State
 from knockd.leases.values import Lease
 from knockd_conf.errors import Problem
-from knockd_conf.text import printable
+from knockd_conf.text import printable, show_span
 
 MOST_SHOWN = 3
 """Who is in that is named; the others are counted."""
@@ -86,19 +86,5 @@ def _place(problem: Problem) -> str:
 
 def _who(lease: Lease, now: float) -> str:
     """Who is in, and for how long."""
-    state = _STATES.get(lease.state) or f"{format_left(lease.deadline - now)} left"
+    state = _STATES.get(lease.state) or f"{show_span(lease.deadline - now)} left"
     return f"{lease.knock.door.name}: {lease.knock.source}, {state}"
-
-
-def format_left(seconds: float) -> str:
-    """Seconds that are left, in the words of ``knockctl status``: in two units at most."""
-    whole = round(max(0.0, seconds))
-    if whole < 120:
-        return f"{whole} s"
-    minutes = whole // 60
-    if minutes < 60:
-        return f"{minutes} min"
-    (most, unit), (rest, rest_unit) = (minutes // 60, "h"), (minutes % 60, "min")
-    if most >= 48:
-        (most, rest), unit, rest_unit = divmod(most, 24), "d", "h"
-    return f"{most} {unit} {rest} {rest_unit}" if rest else f"{most} {unit}"

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, tzinfo
 
+from knockd_conf.text import show_span
+
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 """Not those of the locale, as in syslog."""
 
@@ -51,21 +53,6 @@ class Clock:
         ahead = self.moment_of(time).utcoffset() or timedelta()
         minutes = round(ahead.total_seconds() / 60)
         return f"UTC{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
-
-
-def show_span(seconds: float) -> str:
-    """A span in two units at most: ``40 s``, ``12 min``, ``3 h 20 min``, ``2 d 4 h``."""
-    whole = round(max(0.0, seconds))
-    if whole < 120:
-        return f"{whole} s"
-    minutes = whole // 60
-    if minutes < 60:
-        return f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    if hours < 48:
-        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
-    days, hours = divmod(hours, 24)
-    return f"{days} d {hours} h" if hours else f"{days} d"
 
 
 def show_rough_span(seconds: float) -> str:

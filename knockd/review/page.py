@@ -16,9 +16,9 @@ from importlib import resources
 from typing import TYPE_CHECKING
 
 from knockd.review import charts, dates
-from knockd.review.clock import show_rough_span, show_span
+from knockd.review.clock import show_rough_span
 from knockd.review.summary import End, Opening, Summary
-from knockd_conf.text import printable
+from knockd_conf.text import printable, show_span
 
 if TYPE_CHECKING:
     from jinja2 import Environment

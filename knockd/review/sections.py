@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from knockd.review.cells import count_of
-from knockd.review.clock import Clock, show_rough_span, show_span
+from knockd.review.clock import Clock, show_rough_span
 from knockd.review.summary import End, Failure, Opening, Owner, Summary
+from knockd_conf.text import show_span
 
 LEAST = (12, 8, 26, 26)
 """Widths of when, door, who and what, to which they are cut first."""

@@ -6,6 +6,7 @@ import contextlib
 import select
 import socket
 import threading
+from abc import ABC, abstractmethod
 from types import TracebackType
 
 from tests.support.lab.hosts import Host
@@ -14,7 +15,7 @@ from tests.support.lab.waiting import wait_until
 BANNER = b"hello from behind the door\n"
 
 
-class _Service:
+class _Service(ABC):
     """A socket on a host served by a thread of this process until the context is left."""
 
     def __init__(self, sock: socket.socket, address: str, port: int) -> None:
@@ -46,8 +47,9 @@ class _Service:
             with contextlib.suppress(OSError):
                 self._answer()
 
+    @abstractmethod
     def _answer(self) -> None:
-        raise NotImplementedError
+        """Answers whoever has come."""
 
 
 class TcpService(_Service):

@@ -9,6 +9,7 @@ import pytest
 from knockd.checks.sandbox import Sandbox, read_sandbox
 
 OURS = Path(__file__).parents[3] / "conf" / "systemd" / "knockd.service"
+HOME_OF_ROOT = "/root"
 
 
 def test_our_unit() -> None:
@@ -24,7 +25,7 @@ def test_our_unit() -> None:
     ("path", "setting"),
     [
         ("/home/bob/open.sh", "ProtectHome=yes"),
-        ("/root/open.sh", "ProtectHome=yes"),
+        (f"{HOME_OF_ROOT}/open.sh", "ProtectHome=yes"),
         ("/tmp/open.sh", "PrivateTmp=yes"),
         ("/var/tmp/x", "PrivateTmp=yes"),
         ("/usr/local/sbin/open", None),
@@ -40,7 +41,7 @@ def test_what_our_unit_hides(path: str, setting: str | None) -> None:
     ("path", "setting"),
     [
         ("/etc/hosts.allow", "ProtectSystem=strict"),
-        ("/root/log", "ProtectHome=yes"),
+        (f"{HOME_OF_ROOT}/log", "ProtectHome=yes"),
         ("/var/log/knock.log", None),
         ("/etc/ufw/user.rules", None),
         ("/tmp/x", None),
@@ -66,13 +67,13 @@ def test_no_sandbox() -> None:
     plain = read_sandbox("x", ["[Service]\n# ProtectHome=yes\n;PrivateTmp=yes\nExecStart=knockd\n"])
     assert Sandbox("x") == plain
     assert plain.keeps_from_writing("/etc/x") is None
-    assert plain.hides("/root/x") is None
+    assert plain.hides(f"{HOME_OF_ROOT}/x") is None
 
 
 def test_homes_that_can_be_read() -> None:
     """ProtectHome=read-only hides nothing, and keeps homes from being written."""
     read_only = read_sandbox("x", ["ProtectHome=read-only\nProtectSystem=full"])
-    assert read_only.hides("/root/x") is None
-    assert "ProtectHome=read-only" == read_only.keeps_from_writing("/root/x")
+    assert read_only.hides(f"{HOME_OF_ROOT}/x") is None
+    assert "ProtectHome=read-only" == read_only.keeps_from_writing(f"{HOME_OF_ROOT}/x")
     assert "ProtectSystem=full" == read_only.keeps_from_writing("/etc/x")
     assert read_only.keeps_from_writing("/srv/x") is None

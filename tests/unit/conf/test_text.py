@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from knockd_conf.text import address_text, decoded, encoded, is_link_local, printable, well_formed
+from knockd_conf.text import address_text, decoded, encoded, is_link_local, printable, show_span, well_formed
 
 
 def grouped(groups: list[int]) -> IPv6Address:
@@ -106,3 +106,28 @@ def test_well_formed(text: str, expected: str) -> None:
 def test_link_local(address: str, expected: bool) -> None:
     """fe80::/10 is link-local; no IPv4 address is."""
     assert expected == is_link_local(ip_address(address).packed)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        (-1, "0 s"), (59.6, "60 s"), (120, "2 min"), (3_600, "1 h"), (12_000, "3 h 20 min"),
+        (172_800, "2 d"), (187_200, "2 d 4 h"),
+    ],
+)  # fmt: skip
+def test_spans(seconds: float, expected: str) -> None:
+    """Two units at most."""
+    assert show_span(seconds) == expected
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (-1.0, "0 s"), (7.4, "7 s"), (119.0, "119 s"), (120.0, "2 min"), (3_598.0, "59 min"),
+        (3_599.9, "1 h"), (7_000.0, "1 h 56 min"), (7_199.8, "2 h"),
+        (172_799.0, "47 h 59 min"), (187_200.0, "2 d 4 h"),
+    ],
+)  # fmt: skip
+def test_left(seconds: float, text: str) -> None:
+    """The service manager is told the words of ``knockctl status``."""
+    assert show_span(seconds) == text

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from knockd.keeper.status_line import format_left, status_line
+from knockd.keeper.status_line import status_line
 from knockd.leases.journal import State
 from knockd.leases.values import Lease
-from knockd.review.clock import show_span
 from knockd_conf.errors import Problem
 from tests.support.samples.snapshots import NOW, WEB, lease
 
@@ -98,16 +97,3 @@ def test_good_for_ever() -> None:
     """Where nobody has a time nothing grows old: an idle daemon does not wake."""
     assert status_line(1, ["eth0"], [], [], 0, 0).good_for is None
     assert status_line(1, ["eth0"], [], [], 1, 1, leases=[lease(state=State.FAILED)]).good_for is None
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (-1.0, "0 s"), (7.4, "7 s"), (119.0, "119 s"), (120.0, "2 min"), (3_598.0, "59 min"),
-        (3_599.9, "1 h"), (7_000.0, "1 h 56 min"), (7_199.8, "2 h"),
-        (172_799.0, "47 h 59 min"), (187_200.0, "2 d 4 h"),
-    ],
-)  # fmt: skip
-def test_left(seconds: float, text: str) -> None:
-    """The words are those of ``knockctl status``."""
-    assert format_left(seconds) == show_span(seconds) == text

@@ -6,7 +6,7 @@ from datetime import timedelta, timezone
 
 import pytest
 
-from knockd.review.clock import Clock, show_rough_span, show_span
+from knockd.review.clock import Clock, show_rough_span
 
 CET = Clock(timezone(timedelta(hours=1)))
 
@@ -26,18 +26,6 @@ def test_times_of_no_calendar() -> None:
     """A stamp may be any number."""
     assert CET.moment_of(1e30).year == 9999
     assert CET.moment_of(-1e30).year == 1
-
-
-@pytest.mark.parametrize(
-    ("seconds", "expected"),
-    [
-        (-1, "0 s"), (59.6, "60 s"), (120, "2 min"), (3_600, "1 h"), (12_000, "3 h 20 min"),
-        (172_800, "2 d"), (187_200, "2 d 4 h"),
-    ],
-)  # fmt: skip
-def test_spans(seconds: float, expected: str) -> None:
-    """Two units at most."""
-    assert show_span(seconds) == expected
 
 
 @pytest.mark.parametrize(
