@@ -27,6 +27,7 @@ _PORT = Struct(">H")
 _TUPLE_ORIG, _TUPLE_REPLY, _STATUS, _PROTOINFO, _ZONE = 1, 2, 3, 4, 18
 _TUPLE_IP, _TUPLE_PROTO = 1, 2
 _IP_V4_SOURCE, _IP_V4_DESTINATION, _IP_V6_SOURCE, _IP_V6_DESTINATION = 1, 2, 3, 4
+_SOURCE_SIZE = {_IP_V4_SOURCE: 4, _IP_V6_SOURCE: 16}
 _PROTO_NUMBER, _PROTO_SOURCE, _PROTO_DESTINATION = 1, 2, 3
 _PROTOINFO_TCP, _TCP_STATE = 1, 1
 _SEEN_REPLY = 0x2
@@ -70,29 +71,21 @@ class Connection(NamedTuple):
 
 def parse_connection(payload: bytes) -> Connection | None:
     """The connection of a CT_NEW message; None for what is neither TCP nor UDP, or not whole."""
-    original = status = reply = protoinfo = b""
-    key = []
-    for kind, value in split_attributes(payload, NFGENMSG.size):
-        if kind == _TUPLE_ORIG and not original:
-            original = value
-            key.append(pack_attribute(_TUPLE_ORIG | _NESTED, value))
-        elif kind == _TUPLE_REPLY:
-            reply = value
-        elif kind == _STATUS:
-            status = value
-        elif kind == _PROTOINFO:
-            protoinfo = value
-        elif kind == _ZONE:
-            key.append(pack_attribute(_ZONE, value))
+    parts = _index_attributes(payload, NFGENMSG.size)
+    original = parts.get(_TUPLE_ORIG, b"")
     source, protocol, _, port = _parse_tuple(original)
-    _, answered_by, answers_from, _ = _parse_tuple(reply)
+    _, answered_by, answers_from, _ = _parse_tuple(parts.get(_TUPLE_REPLY, b""))
     if not source or protocol not in (Protocol.TCP, Protocol.UDP) or answered_by != protocol:
         return None
     if protocol == Protocol.TCP:
-        in_use = _read_state(protoinfo) in _TCP_IN_USE
+        in_use = _read_state(parts.get(_PROTOINFO, b"")) in _TCP_IN_USE
     else:
+        status = parts.get(_STATUS, b"")
         in_use = len(status) == 4 and bool(status[3] & _SEEN_REPLY)
-    return Connection(source, protocol, port, answers_from, in_use, b"".join(key))
+    key = pack_attribute(_TUPLE_ORIG | _NESTED, original)
+    if _ZONE in parts:
+        key += pack_attribute(_ZONE, parts[_ZONE])
+    return Connection(source, protocol, port, answers_from, in_use, key)
 
 
 def find_source(payload: bytes) -> bytes:
@@ -110,17 +103,32 @@ def find_source(payload: bytes) -> bytes:
 
 def _parse_tuple(data: bytes) -> tuple[bytes, int, int, int]:
     """Source address, protocol, source port and destination port; what is not there is empty or 0."""
-    parts = dict(split_attributes(data, 0))
-    addresses = dict(split_attributes(parts.get(_TUPLE_IP, b""), 0))
-    transport = dict(split_attributes(parts.get(_TUPLE_PROTO, b""), 0))
-    source = addresses.get(_IP_V4_SOURCE, b"")[:4] or addresses.get(_IP_V6_SOURCE, b"")[:16]
+    parts = _index_attributes(data)
+    transport = _index_attributes(parts.get(_TUPLE_PROTO, b""))
     number = transport.get(_PROTO_NUMBER, b"")
     return (
-        source if len(source) in (4, 16) else b"",
+        _read_source(parts.get(_TUPLE_IP, b"")),
         number[0] if number else 0,
         _read_port(transport.get(_PROTO_SOURCE, b"")),
         _read_port(transport.get(_PROTO_DESTINATION, b"")),
     )
+
+
+def _index_attributes(data: bytes, at: int = 0) -> dict[int, bytes]:
+    """The values from ``at`` on by their numbers; of those with the same number the first counts."""
+    found: dict[int, bytes] = {}
+    for kind, value in split_attributes(data, at):
+        found.setdefault(kind, value)
+    return found
+
+
+def _read_source(addresses: bytes) -> bytes:
+    """The first source address, packed; empty where there is none, or it is cut short."""
+    for kind, value in split_attributes(addresses, 0):
+        if kind in _SOURCE_SIZE:
+            size = _SOURCE_SIZE[kind]
+            return value[:size] if len(value) >= size else b""
+    return b""
 
 
 def _read_port(data: bytes) -> int:
@@ -128,8 +136,8 @@ def _read_port(data: bytes) -> int:
 
 
 def _read_state(protoinfo: bytes) -> int | None:
-    tcp = dict(split_attributes(protoinfo, 0)).get(_PROTOINFO_TCP, b"")
-    state = dict(split_attributes(tcp, 0)).get(_TCP_STATE, b"")
+    tcp = _index_attributes(protoinfo).get(_PROTOINFO_TCP, b"")
+    state = _index_attributes(tcp).get(_TCP_STATE, b"")
     return state[0] if state else None
 
 

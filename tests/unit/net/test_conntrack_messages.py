@@ -119,7 +119,17 @@ def test_no_source() -> None:
     address = pack_attribute(1, ip_address(KNOCKER).packed)
     at = payload.index(address)
     assert parse_connection(payload[:at] + pack_attribute(9, bytes(4)) + payload[at + len(address) :]) is None
-    assert read(payload) == read(payload + connection("198.51.100.1")[4:])._replace(key=read(payload).key)
+    assert read(payload) == read(payload + connection("198.51.100.1")[4:])
+
+
+def test_an_address_that_comes_twice() -> None:
+    """The short way and the long way take the same one of two sources in one tuple."""
+    payload = connection()
+    source = pack_attribute(1, ip_address(KNOCKER).packed)
+    other = pack_attribute(1, ip_address("198.51.100.1").packed)
+    at = payload.index(source) + len(source)
+    twice = payload[:at] + other + payload[at + len(other) :]
+    assert ip_address(KNOCKER).packed == read(twice).source == find_source(twice)
 
 
 def test_answers_of_another_protocol() -> None:
