@@ -202,4 +202,5 @@ def _take_flag(message: dict[str, Any], name: str) -> bool:
 
 def _seen(value: object) -> str:
     text = "none" if value is None else json.dumps(value, ensure_ascii=False)
-    return printable(text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}...")
+    shown = printable(text[: MAX_SHOWN + 1])  # each of them may be written as several characters
+    return shown if len(shown) <= MAX_SHOWN else f"{shown[:MAX_SHOWN]}..."
