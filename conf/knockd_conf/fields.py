@@ -17,6 +17,7 @@ from knockd_conf.errors import seen
 from knockd_conf.model import MAX_STEPS, FlagRule, GuardPorts, Step
 from knockd_conf.protocol import FLAG_BITS, MAX_PORT, Protocol
 from knockd_conf.text import encoded
+from knockd_conf.timed import MIN_RANGE
 
 MAX_SECONDS: Final = 2**31 - 1
 MAX_DOOR_NAME: Final = 128
@@ -24,6 +25,7 @@ MAX_INTERFACE_NAME: Final = 127
 """Bytes of an alternative name: ALTIFNAMSIZ of the Linux kernel without its terminating zero."""
 
 _NUMBER: Final = re.compile(r"[0-9]{1,20}")
+_RANGE: Final = re.compile(r"([0-9]{1,20})\s*-\s*([0-9]{1,20})")
 _USER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,30}\$?")
 _HOST_LABEL: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 _BIDI_CONTROLS: Final = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
@@ -121,6 +123,34 @@ def word(kind: type[_E]) -> Callable[[str], _E]:
         return words[text.lower()]
 
     return parse
+
+
+def one_of(words: tuple[str, ...]) -> Callable[[str], str]:
+    """A parser for one of some lower-case words, in any case."""
+
+    def parse(text: str) -> str:
+        if text.lower() not in words:
+            _reject(" or ".join((", ".join(words[:-1]), words[-1])), text)
+        return text.lower()
+
+    return parse
+
+
+def port_range(text: str) -> tuple[int, int]:
+    """``lowest-highest``, at least MIN_RANGE ports from 1 to MAX_PORT."""
+    found = _RANGE.fullmatch(text)
+    if found is None:
+        _reject("the lowest and the highest port, as in 20000-60000", text)
+    low, high = int(found[1]), int(found[2])
+    if not (1 <= low <= MAX_PORT and 1 <= high <= MAX_PORT):
+        _reject(f"ports from 1 to {MAX_PORT}", text)
+    if low > high:
+        _reject("the lower port first", text)
+    if high - low + 1 < MIN_RANGE:
+        raise ValueError(
+            f"expected a range of at least {MIN_RANGE} ports, got {high - low + 1}: fewer are soon tried"
+        )
+    return low, high
 
 
 def user(text: str) -> str:

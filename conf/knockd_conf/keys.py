@@ -11,10 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from knockd_conf import fields, services
+from knockd_conf import fields, services, timed
 from knockd_conf.errors import seen
 from knockd_conf.mistakes import is_quoted
-from knockd_conf.model import CommandOutput, LogFormat, OnExit, Reknock
+from knockd_conf.model import ClockTrust, CommandOutput, LogFormat, OnExit, Reknock
 
 OPTIONS: Final = "options"
 """The name of the global section, in exactly this case."""
@@ -43,6 +43,8 @@ class Key:
 
 SEQUENCE: Final = Key("Sequence", "steps", fields.sequence)
 ONE_TIME: Final = Key("One_Time_Sequences", "one_time_file", fields.file_path)
+SEQUENCE_KEY: Final = Key("Sequence_Key", "sequence_key", fields.file_path)
+SEQUENCE_KINDS: Final = f"{SEQUENCE.name}, {ONE_TIME.name} and {SEQUENCE_KEY.name}"
 TARGET: Final = Key("Target", "target", fields.targets)
 INCLUDE: Final = Key("Include", "include", fields.file_path)
 
@@ -66,12 +68,22 @@ _OPTION_KEYS: Final = (
     Key("Exit_Patience", "exit_patience", fields.whole(1, 3_600, " of seconds")),
     Key("User", "user", fields.user),
     Key("ControlSocket", "control_socket", fields.path_or_none),
+    Key("Clock", "clock", fields.word(ClockTrust)),
     INCLUDE,
 )
 
 _DOOR_KEYS: Final = (
     SEQUENCE,
     ONE_TIME,
+    SEQUENCE_KEY,
+    Key("Sequence_Steps", "sequence_steps", fields.whole(timed.MIN_STEPS, timed.MAX_STEPS)),
+    Key(
+        "Sequence_Period",
+        "sequence_period",
+        fields.whole(timed.MIN_PERIOD, timed.MAX_PERIOD, " of seconds"),
+    ),
+    Key("Sequence_Ports", "sequence_ports", fields.port_range),
+    Key("Sequence_Protocol", "sequence_protocol", fields.one_of(timed.KINDS)),
     Key("Seq_Timeout", "seq_timeout", fields.seconds, aliases=("Timeout",)),
     Key("TCPFlags", "flags", fields.flag_rule),
     TARGET,

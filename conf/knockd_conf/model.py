@@ -19,6 +19,9 @@ from knockd_conf.protocol import FLAG_BITS, Protocol
 MAX_STEPS = 32
 """Longest sequence of a door, in steps (knockd 0.8 has the same limit)."""
 
+SEQ_TIMEOUT = 25.0
+"""Seconds that a knock may take where a door does not say (knockd 0.8)."""
+
 Places = tuple[tuple[str, Place], ...]
 
 
@@ -85,6 +88,13 @@ class OnExit(Enum):
     KEEP = "keep"
 
 
+class ClockTrust(Enum):
+    """When knocks with a key count: while the kernel says that the clock is synchronised, or always."""
+
+    SYNCHRONISED = "synchronised"
+    TRUST = "trust"
+
+
 class LogFormat(Enum):
     """How log lines are written."""
 
@@ -121,11 +131,11 @@ class CommandFacts(NamedTuple):
 class Door:
     """One section of the file: the sequence to knock and the commands to run.
 
-    ``steps`` is empty exactly when ``one_time_file`` is set: then the live sequence
-    comes from that file. Times are in seconds. A ``*_6`` command is None when the key
-    is absent (the plain command serves IPv6 too) and empty when IPv6 knockers get
-    nothing. ``target`` holds the destinations to watch instead of the interface's own
-    addresses; empty means the interface's own.
+    ``steps`` is empty exactly when ``one_time_file`` or ``sequence_key`` is set: then live sequences
+    come from that file, or are made of the keys in it. Times are in seconds. A ``*_6`` command is
+    None when the key is absent (the plain command serves IPv6 too) and empty when IPv6 knockers get
+    nothing. ``target`` holds the destinations to watch instead of the interface's own addresses; empty
+    means the interface's own.
     """
 
     name: str
@@ -133,7 +143,7 @@ class Door:
     line: int
     steps: tuple[Step, ...]
     one_time_file: str | None = None
-    seq_timeout: float = 25.0
+    seq_timeout: float = SEQ_TIMEOUT
     flags: FlagRule | None = None
     target: tuple[IPv4Address | IPv6Address, ...] = ()
     start_command: str | None = None
@@ -150,6 +160,12 @@ class Door:
     command_deadline: float = 0.0
     max_commands: int = 8
     seq_cooldown: float = 0.0
+    sequence_key: str | None = None
+    sequence_steps: int = 4
+    sequence_period: int = 30
+    sequence_ports: tuple[int, int] = (20_000, 60_000)
+    """The lowest and the highest port of rotating sequences."""
+    sequence_protocol: str = "tcp"
     occurrence: int = 0
     """How many doors of its name come before it: name and occurrence identify it over reloads."""
     guard_ports: GuardPorts | None = None
@@ -221,6 +237,7 @@ class Options:
     exit_patience: float = 20.0
     user: str | None = None
     control_socket: str = "/run/knockd/knockd.sock"
+    clock: ClockTrust = ClockTrust.SYNCHRONISED
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,13 +22,26 @@ class Stage(NamedTuple):
 class Opened(NamedTuple):
     """The last step came: the door opens for the source.
 
-    ``destination`` is the address it knocked at, ``stage`` the number of steps of the door.
+    ``destination`` is the address it knocked at, ``stage`` the number of steps of the door, ``serial`` that
+    of the live sequence.
     """
 
     door: int
     source: bytes
     destination: bytes
     stage: int
+    serial: int = 0
+
+
+class Stale(NamedTuple):
+    """A source knocked a whole sequence that opens nothing.
+
+    Its time is over, or has not come, or it has been used.
+    """
+
+    door: int
+    source: bytes
+    serial: int
 
 
 class Spoiled(NamedTuple):
@@ -92,4 +105,4 @@ class Underway(NamedTuple):
     left: int
 
 
-Event = Stage | Opened | Spoiled | Expired | Guarded | Ignored
+Event = Stage | Opened | Spoiled | Expired | Guarded | Ignored | Stale

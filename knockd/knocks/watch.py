@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from knockd_bpf.build import WatchedPorts
+from knockd_conf.access import Access
 from knockd_conf.model import Door, FlagRule, Step
 
 
@@ -33,6 +34,12 @@ class Watch:
     serial: int = 0
     """Counts the live sequences of a door: two watches that differ in it alone are two sequences."""
     guards: tuple[Step, ...] = ()
+    opens: bool = True
+    """False: a whole sequence is Stale, and opens nothing."""
+    ignore_time: float = 0.0
+    """Seconds for which a source is ignored that has touched a guard; 0: Seq_Timeout."""
+    access: Access | None = None
+    """Whose packets concern it; None: everybody's."""
 
     @property
     def attempts_at(self) -> tuple[object, ...]:
@@ -45,6 +52,9 @@ class Watch:
             self.seq_cooldown,
             self.once,
             self.serial,
+            self.opens,
+            self.ignore_time,
+            self.access,
         )
 
     @property

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from enum import Enum
 from typing import Any, NamedTuple
 
-from knockd.knocks.events import Expired, Guarded, Ignored, Spoiled, Stage, Underway
+from knockd.knocks.events import Expired, Guarded, Ignored, Spoiled, Stage, Stale, Underway
 from knockd.process.figures import Counted, Totals
 from knockd_bpf.instruction import MAX_INSTRUCTIONS
 from knockd_conf.model import MAX_STEPS
@@ -42,6 +42,7 @@ class Opening(NamedTuple):
     stage: int
     interface: int
     stamp: int
+    serial: int = 0
 
 
 class HeldBack(NamedTuple):
@@ -122,6 +123,7 @@ Message = (
     | Counted
     | Underway
     | Totals
+    | Stale
 )
 
 
@@ -162,6 +164,7 @@ VERBS = (
     Verb(16, "COUNTED", Counted, When.UP),
     Verb(17, "UNDERWAY", Underway, When.UP),
     Verb(18, "TOTALS", Totals, When.UP),
+    Verb(19, "STALE", Stale, When.UP, limited=True),
 )
 
 
@@ -184,6 +187,7 @@ FIELDS: Mapping[str, Field] = {
     "opened": Field(_FLAG, "for an opening a moment ago, not for a guard port"),
     "left": Field("Q", "seconds that are left, rounded up", 1),
     "stamp": Field("Q", "the kernel's stamp of the packet, microseconds since the epoch"),
+    "serial": Field("Q", "number of the live sequence, as the keeper counts them"),
     "lines": Field("Q", "number of events left out", 1),
     "frames": Field("Q", "number of frames dropped since the last message", 1),
     "link_type": Field("H", "the link type's number (LINKTYPE)"),

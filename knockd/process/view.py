@@ -12,6 +12,7 @@ from itertools import chain, islice
 from typing import Any
 
 from knockd.knocks.watch import Watch
+from knockd_conf.access import Access, Network
 from knockd_conf.model import FlagRule, Step
 from knockd_conf.protocol import Protocol
 
@@ -64,7 +65,9 @@ def _pack_watch(watch: Watch, ports: list[int]) -> list[Any]:
     ports += (*steps, *guards)
     times = watch.seq_timeout, watch.seq_cooldown
     counts = len(steps), len(guards)
-    return [watch.door, flags, _pack_addresses(watch.target), *times, watch.once, watch.serial, *counts]
+    access = None if watch.access is None else _pack_access(watch.access)
+    kept = watch.once, watch.serial, watch.opens, watch.ignore_time, access
+    return [watch.door, flags, _pack_addresses(watch.target), *times, *kept, *counts]
 
 
 def _watch(
@@ -76,13 +79,29 @@ def _watch(
     seq_cooldown: float,
     once: bool,
     serial: int,
+    opens: bool,
+    ignore_time: float,
+    access: list[list[list[int]]] | None,
     steps: int,
     guards: int,
 ) -> Watch:
     rule = None if flags is None else FlagRule(*flags)
     knocks = tuple(map(_step, islice(ports, steps)))
     beside = tuple(map(_step, chain.from_iterable(map(_run, islice(ports, guards)))))
-    return Watch(door, knocks, rule, _addresses(target), seq_timeout, seq_cooldown, once, serial, beside)
+    return Watch(
+        door,
+        knocks,
+        rule,
+        _addresses(target),
+        seq_timeout,
+        seq_cooldown,
+        once,
+        serial,
+        beside,
+        opens,
+        ignore_time,
+        None if access is None else _access(access),
+    )
 
 
 _BYTES = 3
@@ -118,6 +137,14 @@ def _run(number: int) -> range:
 
 def _step(number: int) -> Step:
     return Step(number & 0xFFFF, Protocol.UDP if number >> 16 else Protocol.TCP)
+
+
+def _pack_access(access: Access) -> list[list[list[int]]]:
+    return [[list(network) for network in networks] for networks in access]
+
+
+def _access(packed: list[list[list[int]]]) -> Access:
+    return Access(*(tuple(Network(*network) for network in networks) for networks in packed))
 
 
 def _pack_addresses(packed: frozenset[bytes]) -> list[str]:

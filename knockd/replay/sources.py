@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from knockd.knocks.events import Event, Expired, Guarded, Ignored, Opened, Spoiled
+from knockd.knocks.events import Event, Expired, Guarded, Ignored, Opened, Spoiled, Stale
 
 MOST_SOURCES = 20_000
 """Sources that are remembered; those that did least make room for others."""
@@ -62,6 +62,8 @@ class Sources:
     def count_event(self, event: Event) -> None:
         """Notes what the matcher said of a source."""
         row = self.find(event.source)
+        if isinstance(event, Stale):
+            return
         if isinstance(event, Ignored):
             if event.opened:  # else the touch of the guard says more
                 row.failure = event

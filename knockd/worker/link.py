@@ -51,7 +51,9 @@ class Outbox:
 
     def send_opening(self, event: Opened, interface: int, stamp: int) -> None:
         """Sends an opening now or as soon as there is room; ``stamp`` is its packet's."""
-        message = Opening(event.door, event.source, event.destination, event.stage, interface, stamp)
+        message = Opening(
+            event.door, event.source, event.destination, event.stage, interface, stamp, event.serial
+        )
         if not self.silent and not len(self._unsent) and self.try_send(message):
             return
         if not self._unsent.put(event.door, event.source, encode(message)):

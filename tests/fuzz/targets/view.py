@@ -8,6 +8,7 @@ from __future__ import annotations
 from knockd.knocks.watch import Watch
 from knockd.process.link import MAX_MESSAGE
 from knockd.process.view import View
+from knockd_conf.access import Access, Network
 from knockd_conf.model import MAX_STEPS, FlagRule, Step
 from knockd_conf.protocol import Protocol
 
@@ -45,6 +46,9 @@ def _watch(kind: int, part: bytes) -> Watch:
         once=kind & 16 > 0,
         serial=len(part),
         guards=steps[1:] if kind & 32 else (),
+        opens=kind % 3 > 0,
+        ignore_time=kind * 0.5,
+        access=Access((Network(4, kind, len(part)),), ()) if kind % 5 == 0 else None,
     )
 
 

@@ -8,7 +8,7 @@ from ipaddress import ip_address
 from itertools import zip_longest
 from typing import Any
 
-from knockd.knocks.events import Event, Ignored
+from knockd.knocks.events import Event, Ignored, Stale
 from knockd.knocks.matcher import Matcher
 from knockd.knocks.watch import Watch, watches_of
 from knockd_bpf.wire import TCP, UDP, Packet
@@ -82,5 +82,7 @@ def in_words(events: Sequence[Event]) -> list[str]:
 
 
 def _in_words(event: Event) -> str:
+    if isinstance(event, Stale):
+        return f"stale {event.serial}"
     number = event.left if isinstance(event, Ignored) else event.stage
     return f"{type(event).__name__.lower()} {number}"

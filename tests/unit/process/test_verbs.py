@@ -8,7 +8,7 @@ from typing import get_args
 
 import pytest
 
-from knockd.knocks.events import Expired, Guarded, Ignored, Spoiled, Stage, Underway
+from knockd.knocks.events import Expired, Guarded, Ignored, Spoiled, Stage, Stale, Underway
 from knockd.process import verbs
 from knockd.process.figures import Counted, Totals
 from knockd.process.verbs import (
@@ -43,6 +43,8 @@ MESSAGES: list[Message] = [
     Stage(2, ALICE, 1),
     Opening(1, ALICE, OURS, 32, 1, 2**63),
     Opening(0, ALICE6, OURS6, 3, 0, 0),
+    Opening(0, ALICE, OURS, 4, 0, 1, 2**63),
+    Stale(2, ALICE6, 7),
     Spoiled(0, ALICE6, 2),
     Expired(0, ALICE, 31),
     Guarded(0, ALICE, 0, 17 << 16 | 7001),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import fields
+from ipaddress import ip_network
 
 import pytest
 
@@ -12,6 +13,7 @@ from knockd.knocks.taken import Taken
 from knockd.knocks.watch import Watch
 from knockd.process.link import MAX_MESSAGE, pair
 from knockd.process.view import View
+from knockd_conf.access import Access, make_networks
 from knockd_conf.model import MAX_STEPS, FlagRule, GuardPorts, Step
 from knockd_conf.protocol import Protocol
 
@@ -22,6 +24,9 @@ FULL = Watch(
     once=True,
     serial=3,
     guards=(Step(6996), Step(6997), Step(6998), Step(6998), Step(7001, Protocol.UDP)),
+    opens=False,
+    ignore_time=90.0,
+    access=Access(make_networks([ip_network("192.0.2.0/24")]), make_networks([ip_network("2001:db8::/32")])),
 )
 VIEWS = {
     "empty": View(),

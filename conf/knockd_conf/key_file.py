@@ -1,0 +1,121 @@
+"""The text of a key file to named keys, and what is wrong with it.
+
+A line is ``NAME KEY``, perhaps with ``expires=YYYY-MM-DD`` behind; KEY is base64 of 32 bytes. Lines that
+begin with ``#`` are comments. No message shows a line: it holds a secret. The client imports this file.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+import re
+from binascii import Error, a2b_base64, b2a_base64
+from typing import Final, NamedTuple
+
+MAX_SIZE: Final = 65_536
+"""Largest file, in bytes; callers read at most one byte more and let ``parse_keys`` refuse it."""
+
+MAX_KEYS: Final = 32
+KEY_BYTES: Final = 32
+MAX_PROBLEMS: Final = 20
+
+_NAME: Final = re.compile(r"[A-Za-z0-9_@][A-Za-z0-9_@.-]{0,63}")
+_DATE: Final = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])")
+_EXPIRES: Final = "expires="
+
+
+class NamedKey(NamedTuple):
+    """A key and whose it is. ``expires`` is the last day on which it opens (YYYY-MM-DD), or empty."""
+
+    name: str
+    key: bytes
+    expires: str = ""
+
+    def __repr__(self) -> str:
+        return f"NamedKey({self.name!r})"  # no traceback shows a key
+
+
+class KeyFile(NamedTuple):
+    """What a key file holds. Each problem is one sentence that begins with its line, without any key.
+
+    ``keys`` is empty when there is a problem: nothing of such a file counts.
+    """
+
+    keys: tuple[NamedKey, ...]
+    problems: tuple[str, ...]
+
+
+def parse_keys(data: bytes) -> KeyFile:
+    """Everything that the bytes of a file say; never raises."""
+    if len(data) > MAX_SIZE:
+        return KeyFile((), (f"expected at most {MAX_SIZE} bytes, got more",))
+    try:
+        text = data.decode("ascii")
+    except UnicodeDecodeError as error:
+        at = data.count(b"\n", 0, error.start) + 1
+        return KeyFile((), (f"line {at}: expected ASCII characters only",))
+    keys: dict[str, tuple[int, NamedKey]] = {}
+    problems: list[str] = []
+    lines = text.removesuffix("\n").split("\n")
+    for number, line in enumerate(lines, 1):
+        if line.startswith("#"):
+            continue
+        try:
+            found = _parse_line(line.strip(" \t\r"))
+        except ValueError as error:
+            problems.append(f"line {number}: {error}")
+            continue
+        if found.name in keys:
+            problems.append(
+                f"line {number}: expected a name once, {found.name} is in line {keys[found.name][0]} too"
+            )
+        keys[found.name] = number, found
+    if not problems and not keys:
+        problems.append("expected a line NAME KEY, got none; knockctl keygen makes one")
+    if len(keys) > MAX_KEYS:
+        problems.append(f"expected at most {MAX_KEYS} keys, got {len(keys)}")
+    if problems:
+        left = len(problems) - MAX_PROBLEMS
+        more = (f"and {left} more",) if left > 0 else ()
+        return KeyFile((), (*problems[:MAX_PROBLEMS], *more))
+    return KeyFile(tuple(key for _, key in keys.values()), ())
+
+
+def format_key(key: NamedKey) -> str:
+    """The line of a key, without a newline."""
+    text = f"{key.name} {b2a_base64(key.key, newline=False).decode()}"
+    return f"{text} {_EXPIRES}{key.expires}" if key.expires else text
+
+
+def parse_name(text: str) -> str:
+    """The name of a key. Raises ValueError."""
+    if not _NAME.fullmatch(text):
+        raise ValueError("expected a name of at most 64 letters, digits and _ @ . -")
+    return text
+
+
+def parse_key(text: str) -> bytes:
+    """The bytes of a key in base64. Raises ValueError, which does not show the text."""
+    try:
+        key = a2b_base64(text.encode("ascii"), strict_mode=True)
+    except (Error, UnicodeEncodeError):
+        raise ValueError("expected a key in base64 behind the name") from None
+    if len(key) != KEY_BYTES:
+        raise ValueError(f"expected a key of {KEY_BYTES} bytes, got {len(key)}")
+    return key
+
+
+def _parse_line(line: str) -> NamedKey:
+    words = line.split()
+    if not words:
+        raise ValueError("expected NAME KEY, got an empty line")
+    if len(words) < 2:
+        raise ValueError("expected NAME KEY, got one word")
+    if len(words) > 3:
+        raise ValueError(f"expected NAME KEY and perhaps {_EXPIRES}YYYY-MM-DD, got more words")
+    name, key = parse_name(words[0]), parse_key(words[1])
+    if len(words) == 2:
+        return NamedKey(name, key)
+    if not words[2].startswith(_EXPIRES) or not _DATE.fullmatch(words[2].removeprefix(_EXPIRES)):
+        raise ValueError(f"expected {_EXPIRES}YYYY-MM-DD behind the key")
+    return NamedKey(name, key, words[2].removeprefix(_EXPIRES))

@@ -1,0 +1,62 @@
+"""Key files as text."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+
+import pytest
+
+from knockd_conf.key_file import MAX_KEYS, MAX_PROBLEMS, MAX_SIZE, NamedKey, format_key, parse_keys
+
+KEY = bytes(range(32))
+TEXT = b64encode(KEY).decode()
+
+
+def test_keys_of_a_file() -> None:
+    """Each line has a name, a key and perhaps its last day; comments are skipped."""
+    found = parse_keys(f"# whose keys\nalice {TEXT}\n  bob@home\t{TEXT} expires=2026-12-31 \n".encode())
+    assert () == found.problems
+    assert (NamedKey("alice", KEY), NamedKey("bob@home", KEY, "2026-12-31")) == found.keys
+
+
+@pytest.mark.parametrize("key", [NamedKey("alice", KEY), NamedKey("bob", bytes(32), "2027-01-31")])
+def test_there_and_back(key: NamedKey) -> None:
+    """A line is read as it was written."""
+    assert (key,) == parse_keys(format_key(key).encode()).keys
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "line 1: expected NAME KEY, got an empty line"),
+        ("# nobody\n", "expected a line NAME KEY, got none; knockctl keygen makes one"),
+        (f"a {TEXT}\n\nb {TEXT}", "line 2: expected NAME KEY, got an empty line"),
+        (TEXT, "line 1: expected NAME KEY, got one word"),
+        (f"a {TEXT} b c", "line 1: expected NAME KEY and perhaps expires=YYYY-MM-DD, got more words"),
+        (f"a/b {TEXT}", "line 1: expected a name of at most 64 letters, digits and _ @ . -"),
+        (f"a {TEXT[:-4]}", "line 1: expected a key of 32 bytes, got 30"),
+        (f"a {TEXT[:-1]}!", "line 1: expected a key in base64 behind the name"),
+        (f"a {TEXT} expires=2026-13-01", "line 1: expected expires=YYYY-MM-DD behind the key"),
+        (f"a {TEXT}\na {TEXT}", "line 2: expected a name once, a is in line 1 too"),
+        (f"a {TEXT}\nb\xe9 {TEXT}", "line 2: expected ASCII characters only"),
+        ("\n".join(f"k{n} {TEXT}" for n in range(MAX_KEYS + 1)), f"expected at most {MAX_KEYS} keys, got 33"),
+        ("#" * (MAX_SIZE + 1), f"expected at most {MAX_SIZE} bytes, got more"),
+    ],
+)
+def test_mistakes(text: str, expected: str) -> None:
+    """The message says where and what was expected, shows no key, and no key counts."""
+    found = parse_keys(text.encode("latin-1"))
+    assert (expected,) == found.problems
+    assert () == found.keys
+
+
+def test_many_mistakes() -> None:
+    """A file that is something else does not fill a log."""
+    found = parse_keys(b"x\n" * 100)
+    assert MAX_PROBLEMS + 1 == len(found.problems)
+    assert "and 80 more" == found.problems[-1]
+
+
+def test_a_key_is_not_printed() -> None:
+    """What a traceback would show of a key is its name."""
+    assert "NamedKey('alice')" == repr(NamedKey("alice", KEY))
