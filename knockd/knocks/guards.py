@@ -56,9 +56,15 @@ def guard_rules(doors: Iterable[Door], default: GuardPorts) -> tuple[GuardPorts,
     return tuple(door.guard_ports or default for door in doors)
 
 
-def guards_of(watches: Sequence[Watch], rules: Sequence[GuardPorts], taken: Taken) -> tuple[Guards, ...]:
-    """The guards of every watch; ``rules`` has the Guard_Ports of every door, by its number."""
+def guards_of(
+    watches: Sequence[Watch], rules: Sequence[GuardPorts], taken: Taken, others: Iterable[Step] = ()
+) -> tuple[Guards, ...]:
+    """The guards of every watch; ``rules`` has the Guard_Ports of every door, by its number.
+
+    ``others`` are steps of watches that are not among these: no guards either.
+    """
     knocks = {number_of(step) for watch in watches for step in watch.steps}
+    knocks.update(map(number_of, others))
     return tuple(
         _guards(watch, rules[watch.door], knocks, taken) if watch.steps else Guards() for watch in watches
     )
