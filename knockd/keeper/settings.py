@@ -108,7 +108,12 @@ class Settings:
         if not config.doors:
             raise NoDoorError([Problem(config.path, None, None, "expected at least one door, got none")])
         doors = tuple(
-            replace(door, one_time_file=self._absolute(door.one_time_file)) for door in config.doors
+            replace(
+                door,
+                one_time_file=self._absolute(door.one_time_file),
+                sequence_key=self._absolute(door.sequence_key),
+            )
+            for door in config.doors
         )
         options = self._over(config.options)
         return replace(config, doors=doors, options=options, insecure=self.allow_insecure_config)
