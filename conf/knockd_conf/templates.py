@@ -25,7 +25,9 @@ MAX_TEMPLATES: Final = 32
 MAX_COMPARED: Final = 256
 """Among more templates than this none is looked for whose name is like another."""
 
-_SEQUENCE_KEYS: Final = frozenset({keys.SEQUENCE.name.lower(), keys.ONE_TIME.name.lower()})
+_SEQUENCE_KEYS: Final = frozenset(
+    key.name.lower() for key in (keys.SEQUENCE, keys.ONE_TIME, keys.SEQUENCE_KEY)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,17 +163,17 @@ def _without_sequence(one: Named, templates: Sequence[str], sections: Sequence[N
     if one.parent is None and ":" in one.name:
         parent = _divided(one.section).parent or ""
         return (
-            "expected a Sequence, a One_Time_Sequences or a template, got a door without them "
+            "expected a Sequence, One_Time_Sequences, Sequence_Key or a template, got a door without them "
             f"({seen(parent)} is no template{_nearest(parent, templates)})"
         )
     if one.parent is not None:
         return (
-            f"expected a Sequence or One_Time_Sequences, got a door without one "
+            f"expected a Sequence, One_Time_Sequences or Sequence_Key, got a door without one "
             f"(its template {seen(one.parent)} has none either)"
         )
     lost = _find_lost_child(one, [other for other in sections if ":" in other.name])
     return (
-        "expected a Sequence or One_Time_Sequences, got a door without one "
+        "expected a Sequence, One_Time_Sequences or Sequence_Key, got a door without one "
         f"(a template may lack it, but no section names this one as its template{lost})"
     )
 

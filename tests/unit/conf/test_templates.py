@@ -49,6 +49,15 @@ def test_colon_without_a_template(load_text: Load, text: str) -> None:
     assert load_text(text).doors[-1].name == "d : base"
 
 
+def test_key_makes_a_door(load_text: Load) -> None:
+    """A section with a Sequence_Key is a door, and none that others inherit from."""
+    doors = load_text("[t]\nseq_timeout=9\n[k:t]\nsequence_key=/k\n[d:k]\nsequence=1\n").doors
+    assert [(one.name, one.sequence_key, one.seq_timeout) for one in doors] == [
+        ("k", "/k", 9.0),
+        ("d:k", None, 25.0),
+    ]
+
+
 def test_options_is_no_template(load_text: Load) -> None:
     """[options] is never a template."""
     assert [one.name for one in load_text("[options]\n[x : options]\nsequence=1\n").doors] == ["x : options"]
@@ -68,8 +77,8 @@ def test_empty_command_wins(load_text: Load) -> None:
 def test_template_that_nobody_uses(problems: Problems) -> None:
     """A child without a sequence, here or above, is a door without one, and so is its unused heir."""
     assert problems("[base]\ntimeout=5\n[mid : base]\ncmd_timeout=1\n") == [
-        "knockd.conf:3: [mid]: expected a Sequence or One_Time_Sequences, got a door without one "
-        "(its template 'base' has none either)"
+        "knockd.conf:3: [mid]: expected a Sequence, One_Time_Sequences or Sequence_Key, got a door without"
+        " one (its template 'base' has none either)"
     ]
 
 
