@@ -55,6 +55,8 @@ def format_report_json(report: Report) -> str:
             "steps": len(steps),
             "disabled": not steps,
             "seq_timeout": door.seq_timeout,
+            "allow": [str(one) for one in door.access.allow] if door.access else [],
+            "deny": [str(one) for one in door.access.deny] if door.access else [],
             "guards": [str(port) for port in guard.ports],
             "guards_left_out": {str(port): reason for port, reason in (guard.left_out or {}).items()},
         }

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from knockd_conf import fields, services, timed
+from knockd_conf import fields, networks, services, timed
 from knockd_conf.errors import seen
 from knockd_conf.mistakes import is_quoted
 from knockd_conf.model import ClockTrust, CommandOutput, LogFormat, OnExit, Reknock
@@ -69,6 +69,8 @@ _OPTION_KEYS: Final = (
     Key("User", "user", fields.user),
     Key("ControlSocket", "control_socket", fields.path_or_none),
     Key("Clock", "clock", fields.word(ClockTrust)),
+    Key("Allow", "allow", networks.parse_allow),
+    Key("Deny", "deny", networks.parse_deny),
     INCLUDE,
 )
 
@@ -101,6 +103,8 @@ _DOOR_KEYS: Final = (
     Key("Command_Output", "command_output", fields.word(CommandOutput)),
     Key("Seq_Cooldown", "seq_cooldown", fields.seconds),
     Key("Guard_Ports", "guard_ports", fields.guard_ports),
+    Key("Allow", "allow", networks.parse_allow),
+    Key("Deny", "deny", networks.parse_deny),
 )
 
 

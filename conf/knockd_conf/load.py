@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from knockd_conf import ini, keys, source, templates, values
+from knockd_conf.access import Access, Networks, settle_access
 from knockd_conf.doors import Builder, Resolve
 from knockd_conf.errors import ConfigError, Note, Problem, seen
 from knockd_conf.ini import RawKey, RawSection
@@ -102,7 +103,7 @@ def load(
     return Config(
         path=reader.files[0],
         options=options,
-        doors=built,
+        doors=tuple(_with_access(built, options)),
         host=reader.host,
         files=tuple(reader.files),
         texts=tuple(reader.texts),
@@ -120,6 +121,16 @@ def _numbered(doors: Iterable[Door]) -> tuple[Door, ...]:
         seen_so_far[door.name] = occurrence + 1
         numbered.append(replace(door, occurrence=occurrence))
     return tuple(numbered)
+
+
+def _with_access(doors: Iterable[Door], options: Options) -> Iterator[Door]:
+    """The doors with who may knock; those for the same people share the value."""
+    settled: dict[tuple[Networks | None, Networks], Access | None] = {}
+    for door in doors:
+        key = door.allow, door.deny
+        if key not in settled:
+            settled[key] = settle_access(*key, options.allow, options.deny)
+        yield replace(door, access=settled[key])
 
 
 def _unknown_user(entry: Entry | None, is_user: Callable[[str], bool]) -> Iterator[Problem]:

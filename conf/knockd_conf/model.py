@@ -13,6 +13,7 @@ from enum import Enum
 from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 
+from knockd_conf.access import Access, Networks
 from knockd_conf.errors import Note, Place
 from knockd_conf.protocol import FLAG_BITS, Protocol
 
@@ -172,6 +173,12 @@ class Door:
     """None: what ``[options]`` says."""
     command_output: CommandOutput | None = None
     """None: what ``[options]`` says."""
+    allow: Networks | None = None
+    """None: what ``[options]`` says; empty: everybody."""
+    deny: Networks = ()
+    """Besides those of ``[options]``."""
+    access: Access | None = None
+    """Who may knock, of Allow and Deny of the door and of ``[options]``; None: everybody."""
     inherited: tuple[tuple[str, str], ...] = ()
     """(key, template name) of every key that came from a template."""
     places: Places = field(default=(), compare=False, repr=False)
@@ -238,6 +245,9 @@ class Options:
     user: str | None = None
     control_socket: str = "/run/knockd/knockd.sock"
     clock: ClockTrust = ClockTrust.SYNCHRONISED
+    allow: Networks = ()
+    """Empty: everybody."""
+    deny: Networks = ()
 
 
 @dataclass(frozen=True, slots=True)

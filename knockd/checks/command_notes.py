@@ -30,6 +30,11 @@ class Circumstances(NamedTuple):
     starting: bool = False
     """Whether it is about to run, and so has the environment that commands will have."""
 
+    def has_ipv6(self, door: Door) -> bool:
+        """Whether a door can be knocked at over IPv6 on this host."""
+        aimed = any(one.version == 6 for one in door.target) if door.target else self.ipv6_address
+        return self.ipv6 and aimed
+
 
 def find_current_notes(config: Config, known: Circumstances) -> Iterator[Note]:
     """Yields every note about the commands of doors; of another host's, those that hold everywhere."""
@@ -43,12 +48,7 @@ def find_current_notes(config: Config, known: Circumstances) -> Iterator[Note]:
 
 def find_one_sided(doors: tuple[Door, ...], known: Circumstances, until: float) -> Iterator[Note]:
     """Yields a note for each command that does nothing for some knockers; nobody is asked after ``until``."""
-
-    def has_ipv6(door: Door) -> bool:
-        aimed = any(one.version == 6 for one in door.target) if door.target else known.ipv6_address
-        return known.ipv6 and aimed
-
-    yield from find_version_notes(doors, has_ipv6, cache(partial(ask_version, until=until)))
+    yield from find_version_notes(doors, known.has_ipv6, cache(partial(ask_version, until=until)))
 
 
 def is_elsewhere(config: Config) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from knockd.knocks.guards import Guards, opened_by_scan
 from knockd_bpf.wire import flag_names
+from knockd_conf.access import describe_access
 from knockd_conf.errors import Note
 from knockd_conf.model import Config, Door, Step
 from knockd_conf.protocol import Protocol
@@ -42,6 +43,8 @@ def describe_door(door: Door, live: Sequence[Step] | None) -> Iterator[str]:
     if door.target:
         what += f", target {', '.join(address_text(address.packed) for address in door.target)}"
     yield f"door {door.name} (line {door.line}): {what}"
+    if door.access is not None:
+        yield f"  opens for knocks {describe_access(door.access)}"
     if door.close_when_idle:
         ports = ", ".join(map(str, door.service))
         longest = max(door.open_max, door.cmd_timeout)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
+from knockd.checks.access_notes import find_access_notes
 from knockd.checks.command_notes import Circumstances, find_current_notes, is_elsewhere
 from knockd.checks.doors import find_scan_openings, find_surprises
 from knockd.checks.program_trust import find_replaceable_programs
@@ -36,6 +37,7 @@ def find_notes(
     found = [*config.notes, *find_surprises(config)]
     # What ports to choose is advice for who writes the file: no line at every start.
     found += find_scan_openings(config.doors, live, guards, skipping=not known.starting)
+    found += find_access_notes(config, known.has_ipv6, versions=not known.starting)
     found += find_current_notes(config, known)
     if not is_elsewhere(config):
         found += _find_missing_folders(config)

@@ -78,6 +78,7 @@ def watches_of(
             seq_timeout=door.seq_timeout,
             seq_cooldown=door.seq_cooldown,
             once=door.one_time_file is not None,
+            access=door.access,
         )
         for number, (door, steps) in enumerate(zip(doors, live, strict=True))
     )

@@ -6,7 +6,7 @@ Pure.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any
@@ -35,43 +35,55 @@ class View:
     figures: bool = False
 
     def encode(self) -> bytes:
-        """The view as it goes over the link: a line of JSON, then all steps and guards as numbers."""
+        """The view as it goes over the link: a line of JSON, then all steps and guards as numbers.
+
+        Who may knock is written once, however many watches it is the same at.
+        """
         addresses = {name: _pack_addresses(packed) for name, packed in self.addresses.items()}
         ports: list[int] = []
-        watches = None if self.watches is None else [_pack_watch(watch, ports) for watch in self.watches]
+        access: dict[Access, int] = {}
+        watches = (
+            None if self.watches is None else [_pack_watch(watch, ports, access) for watch in self.watches]
+        )
         own = None if self.own is None else _pack_addresses(self.own)
-        head = json.dumps([addresses, watches, own, self.begin, self.figures], separators=(",", ":")).encode()
+        values = [addresses, watches, own, self.begin, self.figures, [*map(_pack_access, access)]]
+        head = json.dumps(values, separators=(",", ":")).encode()
         return head + b"\n" + b"".join([number.to_bytes(_BYTES, "big") for number in ports])
 
     @staticmethod
     def decode(data: bytes) -> View:
         """Reads what ``encode`` wrote."""
         head, _, packed = data.partition(b"\n")
-        addresses, watches, own, begin, figures = json.loads(head)
+        addresses, watches, own, begin, figures, accesses = json.loads(head)
+        access = [*map(_access, accesses)]
         ports = (int.from_bytes(packed[at : at + _BYTES], "big") for at in range(0, len(packed), _BYTES))
         return View(
             {name: _addresses(packed) for name, packed in addresses.items()},
-            None if watches is None else tuple(_watch(ports, *values) for values in watches),
+            None if watches is None else tuple(_watch(ports, access, *values) for values in watches),
             None if own is None else _addresses(own),
             begin,
             figures,
         )
 
 
-def _pack_watch(watch: Watch, ports: list[int]) -> list[Any]:
-    """A watch without its ports, of which it has the numbers; they go to the end of ``ports``."""
+def _pack_watch(watch: Watch, ports: list[int], accesses: dict[Access, int]) -> list[Any]:
+    """A watch without its ports, of which it has the numbers; they go to the end of ``ports``.
+
+    Of who may knock it has the number in ``accesses``.
+    """
     flags = None if watch.flags is None else (watch.flags.must_set, watch.flags.must_clear)
     steps, guards = [_number(step) for step in watch.steps], _runs(watch.guards)
     ports += (*steps, *guards)
     times = watch.seq_timeout, watch.seq_cooldown
     counts = len(steps), len(guards)
-    access = None if watch.access is None else _pack_access(watch.access)
+    access = None if watch.access is None else accesses.setdefault(watch.access, len(accesses))
     kept = watch.once, watch.serial, watch.opens, watch.ignore_time, access
     return [watch.door, flags, _pack_addresses(watch.target), *times, *kept, *counts]
 
 
 def _watch(
     ports: Iterator[int],
+    accesses: Sequence[Access],
     door: int,
     flags: list[int] | None,
     target: list[str],
@@ -81,7 +93,7 @@ def _watch(
     serial: int,
     opens: bool,
     ignore_time: float,
-    access: list[list[list[int]]] | None,
+    access: int | None,
     steps: int,
     guards: int,
 ) -> Watch:
@@ -100,7 +112,7 @@ def _watch(
         beside,
         opens,
         ignore_time,
-        None if access is None else _access(access),
+        None if access is None else accesses[access],
     )
 
 
@@ -139,12 +151,23 @@ def _step(number: int) -> Step:
     return Step(number & 0xFFFF, Protocol.UDP if number >> 16 else Protocol.TCP)
 
 
-def _pack_access(access: Access) -> list[list[list[int]]]:
-    return [[list(network) for network in networks] for networks in access]
+def _pack_access(access: Access) -> list[list[str]]:
+    """Each network as its address and the length of its prefix."""
+    return [
+        [one.bits.to_bytes(one.size, "big").hex() + f"{one.prefix:02x}" for one in networks]
+        for networks in (access.allow, access.deny)
+    ]
 
 
-def _access(packed: list[list[list[int]]]) -> Access:
-    return Access(*(tuple(Network(*network) for network in networks) for networks in packed))
+def _access(packed: list[list[str]]) -> Access:
+    return Access(*(tuple(map(_network, networks)) for networks in packed))
+
+
+def _network(packed: str) -> Network:
+    address, prefix = bytes.fromhex(packed[:-2]), int(packed[-2:], 16)
+    bits = 8 * len(address)
+    mask = (1 << bits) - (1 << bits - prefix)
+    return Network(len(address), mask, int.from_bytes(address, "big"))
 
 
 def _pack_addresses(packed: frozenset[bytes]) -> list[str]:

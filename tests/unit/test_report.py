@@ -56,15 +56,16 @@ def test_for_programs() -> None:
     report = a_report(notes=(NOTE,))
     length = len(report.filters[0].prefilter.fitted.program)
     timed = {"seq_timeout": 7.0}
+    everybody: dict[str, list[str]] = {"allow": [], "deny": []}
     assert {
         "version": knockd.__version__,
         "file": PATH,
         "good": True,
         "doors": [
-            {"name": "ssh", "file": PATH, "line": 4, "steps": 3, "disabled": False, **timed}
+            {"name": "ssh", "file": PATH, "line": 4, "steps": 3, "disabled": False, **timed, **everybody}
             | {"guards": ["7001:tcp"], "guards_left_out": {"6999:tcp": "is in use"}},
             {"name": "once", "file": "/etc/more.conf", "line": 9, "steps": 0, "disabled": True}
-            | {"seq_timeout": 25.0, "guards": [], "guards_left_out": {}},
+            | {"seq_timeout": 25.0, "guards": [], "guards_left_out": {}, **everybody},
         ],
         "interfaces": [{"name": "eth9", "exists": False, "instructions": length}],
         "notes": [

@@ -48,8 +48,17 @@ def _watch(kind: int, part: bytes) -> Watch:
         guards=steps[1:] if kind & 32 else (),
         opens=kind % 3 > 0,
         ignore_time=kind * 0.5,
-        access=Access((Network(4, kind, len(part)),), ()) if kind % 5 == 0 else None,
+        access=_access(part) if kind % 5 == 0 else None,
     )
+
+
+def _access(part: bytes) -> Access:
+    """Allows a network that the bytes choose, and denies one."""
+    size = 16 if len(part) >= 16 else 4
+    address = int.from_bytes(part[:size].ljust(size, b"\0"), "big")
+    prefix = len(part) % (8 * size + 1)
+    mask = (1 << 8 * size) - (1 << 8 * size - prefix)
+    return Access((Network(size, mask, address & mask),), (Network(4, 0xFFFFFFFF, prefix),))
 
 
 def check(data: bytes) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 
 import pytest
 
+from knockd_conf.access import Access, Networks, make_networks
 from knockd_conf.model import (
     CommandOutput,
     Config,
@@ -30,6 +31,11 @@ def only(config: Config) -> Door:
     return door
 
 
+def networks(*texts: str) -> Networks:
+    """Networks in text."""
+    return make_networks(map(ip_network, texts))
+
+
 def test_defaults(load_text: Load) -> None:
     """A door with nothing but a sequence has 0.8's defaults."""
     config = load_text("[a]\nsequence = 7\n")
@@ -44,6 +50,7 @@ def test_every_door_key(load_text: Load) -> None:
         "Start_Command = a\nStart_Command_6 = b\nCmd_Timeout = 0\nStop_Command = c\nStop_Command_6 =\n"
         "Reknock = Extend\nCommand_Deadline = 60\nMax_Commands = 256\nSeq_Cooldown = 3\n"
         "Command_Output = none\nClose_When_Idle = 4\nService = 22/TCP\nOpen_Max = 5\n"
+        "Allow = 10.0.0.0/8 , ::/0\nDeny = 10.1.1.1\n"
     )
     assert Door(
         name="a",
@@ -66,6 +73,9 @@ def test_every_door_key(load_text: Load) -> None:
         close_when_idle=4.0,
         service=(Service(22, 22, Protocol.TCP),),
         open_max=5.0,
+        allow=networks("10.0.0.0/8", "::/0"),
+        deny=networks("10.1.1.1"),
+        access=Access(networks("10.0.0.0/8", "::/0"), networks("10.1.1.1")),
     ) == only(config)
 
 
@@ -75,7 +85,7 @@ def test_every_option(load_text: Load) -> None:
         "[options]\nUseSyslog = yes\nLogFile = /l\nPidFile = /p\nInterface = eth0 ,ppp0,eth0\nLatency = 1\n"
         "Buffer = 64\nLogFormat = JSON\nLog_Failures = no\nMax_Attempts = 1024\nMax_Leases = 1\n"
         "StateDir = /s\nState_Required = yes\nOn_Exit = keep\nExit_Patience = 60\nUser = kno_ck-d2\n"
-        "Command_Output = Inherit\nControlSocket = /c\n"
+        "Command_Output = Inherit\nControlSocket = /c\nAllow = 10.0.0.0/8\nDeny = fd00::/8, 10.1.1.1\n"
     )
     expected = Options(
         use_syslog=True,
@@ -95,8 +105,33 @@ def test_every_option(load_text: Load) -> None:
         exit_patience=60,
         user="kno_ck-d2",
         control_socket="/c",
+        allow=networks("10.0.0.0/8"),
+        deny=networks("fd00::/8", "10.1.1.1"),
     )
     assert expected == config.options
+
+
+def test_a_doors_allow_takes_the_place_of_that_of_options(load_text: Load) -> None:
+    """Of Allow the door's own counts, all of it lifts that of [options]; Deny counts wherever it stands."""
+    config = load_text(
+        "[options]\nAllow = 10.0.0.0/8\nDeny = 10.9.0.0/16\n[a]\nSequence = 1\n"
+        "[b]\nSequence = 2\nAllow = 192.0.2.0/24\nDeny = 192.0.2.7\n[c]\nSequence = 3\nAllow = all\n"
+        "[d : t]\nSequence = 4\nDeny = none\n[t]\nDeny = 192.0.2.7\nAllow[web1] = 192.0.2.0/25\n"
+    )
+    everywhere = networks("10.9.0.0/16")
+    assert [
+        Access(networks("10.0.0.0/8"), everywhere),
+        Access(networks("192.0.2.0/24"), networks("10.9.0.0/16", "192.0.2.7")),
+        Access((), everywhere),
+        Access(networks("192.0.2.0/25"), everywhere),
+    ] == [door.access for door in config.doors]
+
+
+def test_doors_for_the_same_people_share_the_value(load_text: Load) -> None:
+    """However many doors an Allow of [options] is for, its networks are held once."""
+    config = load_text("[options]\nAllow = 10.0.0.0/8\n[a]\nSequence = 1\n[b]\nSequence = 2\n")
+    assert config.doors[0].access is not None
+    assert config.doors[0].access is config.doors[1].access
 
 
 def test_no_control_socket(load_text: Load) -> None:

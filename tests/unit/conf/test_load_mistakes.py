@@ -9,6 +9,22 @@ import pytest
 Problems = Callable[..., list[str]]
 
 DOOR_VALUES = [
+    ("Allow = 2001:db8::1/64", "expected 2001:db8::/64, got '2001:db8::1/64'"),
+    (
+        "Allow = home.example",
+        "expected an address or a network, got 'home.example': a name is no rule, as whoever answers for it"
+        " would say who may knock",
+    ),
+    ("Allow = none", "expected all or a list of addresses and networks, got 'none'"),
+    (
+        "Deny = fe80::1%eth0",
+        "expected an address or a network without a zone (packets carry none; say the interface with"
+        " Interface), got 'fe80::1%eth0'",
+    ),
+    (
+        "Deny = ::ffff:192.0.2.1",
+        "expected 192.0.2.1 (packets of IPv4 come with the address itself), got '::ffff:192.0.2.1'",
+    ),
     ("Sequence = abc", "expected a port from 0 to 65535, got 'abc'"),
     ("Sequence = 1,-2", "expected a port from 0 to 65535, got '-2'"),
     ("Sequence = +5", "expected a port from 0 to 65535, got '+5'"),
@@ -87,6 +103,10 @@ DOOR_VALUES = [
 
 OPTION_VALUES = [
     ("UseSyslog = maybe", "expected yes or no, got 'maybe'"),
+    ("Allow = 192.0.2.1/24", "expected 192.0.2.0/24, got '192.0.2.1/24'"),
+    ("Deny = all", "expected none or a list of addresses and networks, got 'all'"),
+    ("Deny =", "expected an address or a network, got ''"),
+    ("Allow", "expected Allow = value, got no '='"),
     ("LogFile =", "expected a path, got ''"),
     ("LogFile", "expected LogFile = value, got no '='"),
     ("PidFile =", "expected a path, got ''"),
