@@ -16,11 +16,10 @@ from typing import Final, NoReturn, TypeVar
 from knockd_conf.errors import seen
 from knockd_conf.model import MAX_STEPS, FlagRule, GuardPorts, Step
 from knockd_conf.protocol import FLAG_BITS, MAX_PORT, Protocol
-from knockd_conf.text import encoded
+from knockd_conf.text import MAX_DOOR_NAME, encoded, garbles
 from knockd_conf.timed import MIN_RANGE
 
 MAX_SECONDS: Final = 2**31 - 1
-MAX_DOOR_NAME: Final = 128
 MAX_INTERFACE_NAME: Final = 127
 """Bytes of an alternative name: ALTIFNAMSIZ of the Linux kernel without its terminating zero."""
 
@@ -28,7 +27,6 @@ _NUMBER: Final = re.compile(r"[0-9]{1,20}")
 _RANGE: Final = re.compile(r"([0-9]{1,20})\s*-\s*([0-9]{1,20})")
 _USER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,30}\$?")
 _HOST_LABEL: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
-_BIDI_CONTROLS: Final = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
 
 Address = IPv4Address | IPv6Address
 _E = TypeVar("_E", bound=Enum)
@@ -226,12 +224,6 @@ def door_name(text: str) -> str:
         _reject("a name in the brackets", text)
     if len(text.encode()) > MAX_DOOR_NAME:
         raise ValueError(f"expected a name of at most {MAX_DOOR_NAME} bytes, got {len(text.encode())}")
-    if any(_garbles(c) for c in text):
+    if any(garbles(c) for c in text):
         _reject("a name without control characters", text)
     return text
-
-
-def _garbles(c: str) -> bool:
-    import unicodedata  # 0.2 MB, which only who reads a configuration needs
-
-    return unicodedata.category(c) in ("Cc", "Zl", "Zp") or unicodedata.bidirectional(c) in _BIDI_CONTROLS

@@ -1,4 +1,4 @@
-"""The text of a key file to named keys, and what is wrong with it.
+"""The text of a key file to named keys, and what is wrong with it: docs/spec/rotating-sequence.md.
 
 A line is ``NAME KEY``, perhaps with ``expires=YYYY-MM-DD`` behind; KEY is base64 of 32 bytes. Lines that
 begin with ``#`` are comments. No message shows a line: it holds a secret. The client imports this file.
@@ -12,15 +12,17 @@ import re
 from binascii import Error, a2b_base64, b2a_base64
 from typing import Final, NamedTuple
 
+from knockd_conf.timed import KEY_BYTES
+
 MAX_SIZE: Final = 65_536
 """Largest file, in bytes; callers read at most one byte more and let ``parse_keys`` refuse it."""
 
 MAX_KEYS: Final = 32
-KEY_BYTES: Final = 32
 MAX_PROBLEMS: Final = 20
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_@][A-Za-z0-9_@.-]{0,63}")
-_DATE: Final = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])")
+_DATE: Final = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])")
+_SHORT_MONTHS: Final = (4, 6, 9, 11)
 _EXPIRES: Final = "expires="
 
 
@@ -102,7 +104,23 @@ def parse_key(text: str) -> bytes:
         raise ValueError("expected a key in base64 behind the name") from None
     if len(key) != KEY_BYTES:
         raise ValueError(f"expected a key of {KEY_BYTES} bytes, got {len(key)}")
+    if b2a_base64(key, newline=False).decode() != text:  # the last character holds two bits of nothing
+        raise ValueError("expected a key in base64 behind the name, got one that was changed at its end")
     return key
+
+
+def parse_date(text: str) -> str:
+    """A day of the calendar as YYYY-MM-DD, which sorts as text. Raises ValueError."""
+    found = _DATE.fullmatch(text)
+    if found is None or int(found[3]) > _days(int(found[1]), int(found[2])):
+        raise ValueError("expected a day as YYYY-MM-DD")
+    return text
+
+
+def _days(year: int, month: int) -> int:
+    if month == 2:
+        return 29 if year % 4 == 0 and (year % 100 != 0 or year % 400 == 0) else 28
+    return 30 if month in _SHORT_MONTHS else 31
 
 
 def _parse_line(line: str) -> NamedKey:
@@ -116,6 +134,9 @@ def _parse_line(line: str) -> NamedKey:
     name, key = parse_name(words[0]), parse_key(words[1])
     if len(words) == 2:
         return NamedKey(name, key)
-    if not words[2].startswith(_EXPIRES) or not _DATE.fullmatch(words[2].removeprefix(_EXPIRES)):
+    if not words[2].startswith(_EXPIRES):
         raise ValueError(f"expected {_EXPIRES}YYYY-MM-DD behind the key")
-    return NamedKey(name, key, words[2].removeprefix(_EXPIRES))
+    try:
+        return NamedKey(name, key, parse_date(words[2].removeprefix(_EXPIRES)))
+    except ValueError:
+        raise ValueError(f"expected {_EXPIRES}YYYY-MM-DD behind the key, a day of the calendar") from None

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
+MAX_DOOR_NAME: Final = 128
+"""Longest name of a door, in bytes of UTF-8."""
+
+_BIDI_CONTROLS: Final = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
+
 _MAPPED: Final = bytes(10) + b"\xff\xff"
 """What an IPv4 address begins with when it is written as IPv6 (RFC 4291, section 2.5.5.2)."""
 
@@ -16,6 +21,18 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else _escape(c) for c in text)
+
+
+def garbles(character: str) -> bool:
+    """Whether a character would end a line, or turn the direction of what follows, where it is printed."""
+    if character.isascii():
+        return character < " " or character == "\x7f"
+    import unicodedata  # 0.2 MB, which only who has such a name needs
+
+    return (
+        unicodedata.category(character) in ("Cc", "Zl", "Zp")
+        or unicodedata.bidirectional(character) in _BIDI_CONTROLS
+    )
 
 
 def well_formed(text: str) -> str:

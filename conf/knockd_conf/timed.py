@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from itertools import count
 from typing import Final, NamedTuple
 
-from knockd_conf.protocol import Protocol
+from knockd_conf.protocol import MAX_PORT, Protocol
 
 VERSION: Final = "rotating-sequence-1"
 GUARDS: Final = 8
@@ -24,6 +24,10 @@ MIN_STEPS, MAX_STEPS = 3, 16
 MIN_PERIOD, MAX_PERIOD = 10, 3_600
 MIN_RANGE: Final = 1_024
 """Ports of the smallest range: fewer could be tried one by one."""
+
+KEY_BYTES: Final = 32
+LAST_PERIOD: Final = (1 << 53) - 1
+"""The highest period number: the largest whole number that every language keeps exactly (RFC 8259, 6)."""
 
 _WORD = 4
 _BITS = 31
@@ -43,8 +47,12 @@ class Rule(NamedTuple):
     protocol: str = "tcp"
 
     def period_at(self, seconds: float) -> int:
-        """The number of the period at a time in seconds since the epoch."""
+        """The number of the period at a time in seconds since the epoch; negative before it."""
         return int(seconds // self.period)
+
+    def begin_of(self, period: int) -> int:
+        """When a period begins, in seconds since the epoch; the one before it ends then."""
+        return period * self.period
 
 
 class Port(NamedTuple):
@@ -61,8 +69,33 @@ class Ports(NamedTuple):
     guards: tuple[Port, ...]
 
 
+def check_rule(rule: Rule) -> None:
+    """Raises ValueError, which says what is wrong, when the specification has no such rule."""
+    for what, number, low, high in (
+        ("steps", rule.steps, MIN_STEPS, MAX_STEPS),
+        ("seconds of a period", rule.period, MIN_PERIOD, MAX_PERIOD),
+        ("a lowest port", rule.low, 1, MAX_PORT),
+        ("a highest port", rule.high, 1, MAX_PORT),
+    ):
+        if not low <= number <= high:
+            raise ValueError(f"expected {what} from {low} to {high}, got {number}")
+    if rule.high - rule.low + 1 < MIN_RANGE:
+        raise ValueError(f"expected at least {MIN_RANGE} ports, got {rule.low}-{rule.high}")
+    if rule.protocol not in KINDS:
+        raise ValueError(f"expected {', '.join(KINDS[:-1])} or {KINDS[-1]}")
+
+
 def derive_ports(key: bytes, door: str, period: int, rule: Rule) -> Ports:
-    """The ports of a period; all are distinct, and none is beside another."""
+    """The ports of a period; all are distinct, and none is beside another.
+
+    Raises ValueError for a key, a rule or a period that the specification does not have: periods before
+    the epoch have no sequences.
+    """
+    if len(key) != KEY_BYTES:
+        raise ValueError(f"expected a key of {KEY_BYTES} bytes, got {len(key)}")
+    if not 0 <= period <= LAST_PERIOD:
+        raise ValueError(f"expected a period from 0 to {LAST_PERIOD}, got {period}")
+    check_rule(rule)
     chosen: list[Port] = []
     near: set[int] = set()
     for bit, port in _candidates(key, door, period, rule):

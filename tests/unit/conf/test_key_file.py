@@ -10,6 +10,8 @@ from knockd_conf.key_file import MAX_KEYS, MAX_PROBLEMS, MAX_SIZE, NamedKey, for
 
 KEY = bytes(range(32))
 TEXT = b64encode(KEY).decode()
+NO_DAYS = ("2026-13-01", "2026-00-01", "2026-02-29", "2100-02-29", "2026-04-31", "2026-01-32", "26-01-01", "")
+NO_DAY = "expected expires=YYYY-MM-DD behind the key, a day of the calendar"
 
 
 def test_keys_of_a_file() -> None:
@@ -25,6 +27,12 @@ def test_there_and_back(key: NamedKey) -> None:
     assert (key,) == parse_keys(format_key(key).encode()).keys
 
 
+@pytest.mark.parametrize("day", ["2026-12-31", "2028-02-29", "2000-02-29", "2026-06-30", "0001-01-01"])
+def test_last_days(day: str) -> None:
+    """Every day of the calendar may be the last one of a key."""
+    assert (NamedKey("alice", KEY, day),) == parse_keys(f"alice {TEXT} expires={day}".encode()).keys
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -36,7 +44,12 @@ def test_there_and_back(key: NamedKey) -> None:
         (f"a/b {TEXT}", "line 1: expected a name of at most 64 letters, digits and _ @ . -"),
         (f"a {TEXT[:-4]}", "line 1: expected a key of 32 bytes, got 30"),
         (f"a {TEXT[:-1]}!", "line 1: expected a key in base64 behind the name"),
-        (f"a {TEXT} expires=2026-13-01", "line 1: expected expires=YYYY-MM-DD behind the key"),
+        (
+            f"a {TEXT[:-2]}9=",
+            "line 1: expected a key in base64 behind the name, got one that was changed at its end",
+        ),
+        (f"a {TEXT} until=2026-12-01", "line 1: expected expires=YYYY-MM-DD behind the key"),
+        *((f"a {TEXT} expires={day}", f"line 1: {NO_DAY}") for day in NO_DAYS),
         (f"a {TEXT}\na {TEXT}", "line 2: expected a name once, a is in line 1 too"),
         (f"a {TEXT}\nb\xe9 {TEXT}", "line 2: expected ASCII characters only"),
         ("\n".join(f"k{n} {TEXT}" for n in range(MAX_KEYS + 1)), f"expected at most {MAX_KEYS} keys, got 33"),

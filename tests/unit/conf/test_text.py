@@ -8,12 +8,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from knockd_conf.text import address_text, decoded, encoded, is_link_local, printable, show_span, well_formed
+from knockd_conf.text import (
+    address_text,
+    decoded,
+    encoded,
+    garbles,
+    is_link_local,
+    printable,
+    show_span,
+    well_formed,
+)
 
 
 def grouped(groups: list[int]) -> IPv6Address:
     """The address of eight groups of 16 bits."""
     return IPv6Address(b"".join(group.to_bytes(2, "big") for group in groups))
+
+
+def test_what_garbles() -> None:
+    """Line ends of every kind and marks that turn the direction do; spaces, joiners and letters do not."""
+    assert all(map(garbles, "\0\n\x1f\x7f\x80\x85\u2028\u2029\u202e\u2066"))
+    assert not any(map(garbles, " ~a\u00a0\u00fc\u200d\u05d0\U0001f511"))
 
 
 @pytest.mark.parametrize("text", ["", "OPEN SESAME \u2192 %s {x}", "T\u00fcr", "a\\n"])

@@ -7,7 +7,7 @@ from itertools import combinations
 import pytest
 
 from knockd_conf.protocol import Protocol
-from knockd_conf.timed import GUARDS, KINDS, MAX_STEPS, MIN_RANGE, Rule, derive_ports
+from knockd_conf.timed import GUARDS, KINDS, LAST_PERIOD, MAX_STEPS, MIN_RANGE, Rule, check_rule, derive_ports
 
 KEY = bytes(range(32))
 
@@ -58,3 +58,40 @@ def test_periods() -> None:
     assert 1 == Rule(period=30).period_at(59.9)
     assert 2 == Rule(period=30).period_at(60.0)
     assert -1 == Rule(period=30).period_at(-0.5)
+    assert 3_600 == Rule(period=60).begin_of(60)
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        (Rule(steps=2), "expected steps from 3 to 16, got 2"),
+        (Rule(steps=17), "expected steps from 3 to 16, got 17"),
+        (Rule(period=9), "expected seconds of a period from 10 to 3600, got 9"),
+        (Rule(period=3_601), "expected seconds of a period from 10 to 3600, got 3601"),
+        (Rule(low=0), "expected a lowest port from 1 to 65535, got 0"),
+        (Rule(high=65_536), "expected a highest port from 1 to 65535, got 65536"),
+        (Rule(low=1_000, high=2_022), "expected at least 1024 ports, got 1000-2022"),
+        (Rule(low=60_000, high=20_000), "expected at least 1024 ports, got 60000-20000"),
+        (Rule(protocol="sctp"), "expected tcp, udp or mixed"),
+    ],
+)
+def test_no_rules(rule: Rule, expected: str) -> None:
+    """A rule that the specification does not have is named, and nothing is made by it."""
+    with pytest.raises(ValueError, match=f"^{expected}$"):
+        check_rule(rule)
+    with pytest.raises(ValueError, match=f"^{expected}$"):
+        derive_ports(KEY, "ssh", 1, rule)
+
+
+@pytest.mark.parametrize("period", [-1, LAST_PERIOD + 1])
+def test_no_periods(period: int) -> None:
+    """Before the epoch and beyond exact numbers there are no sequences."""
+    with pytest.raises(ValueError, match=f"^expected a period from 0 to {LAST_PERIOD}, got {period}$"):
+        derive_ports(KEY, "ssh", period, Rule())
+
+
+@pytest.mark.parametrize("key", [b"", KEY[:-1], KEY + b"\0"], ids=len)
+def test_no_keys(key: bytes) -> None:
+    """A key has 32 bytes: HMAC would take any, and a short one could be guessed."""
+    with pytest.raises(ValueError, match=f"^expected a key of 32 bytes, got {len(key)}$"):
+        derive_ports(key, "ssh", 1, Rule())

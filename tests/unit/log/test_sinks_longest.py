@@ -18,10 +18,9 @@ from knockd.log.logger import Logger
 from knockd.log.render import configure
 from knockd.log.sinks import Sinks
 from knockd.log.stream import Output
-from knockd_conf.fields import MAX_DOOR_NAME
 from knockd_conf.ini import MAX_LINE
 from knockd_conf.model import LogFormat
-from knockd_conf.text import well_formed
+from knockd_conf.text import MAX_DOOR_NAME, well_formed
 
 LONGEST: dict[str, Value] = {
     name: "x" * 1024 if kind is str else kind(2**31 - 1) for name, (kind, _) in FIELDS.items()
