@@ -240,7 +240,14 @@ def _check(settings: Settings, *, as_json: bool) -> int:
 
 def _make_report(settings: Settings) -> Report:
     from knockd.checks.command_notes import is_elsewhere
-    from knockd.checks.notes import current_guards, current_sequences, current_taken, find_notes
+    from knockd.checks.keys import find_keys
+    from knockd.checks.notes import (
+        current_guards,
+        current_keys,
+        current_sequences,
+        current_taken,
+        find_notes,
+    )
     from knockd.dryrun import build_filters
     from knockd.report import Report
 
@@ -251,15 +258,18 @@ def _make_report(settings: Settings) -> Report:
     names = wanted_interfaces(config)
     filters = build_filters(config, names, live, guards, ipv6=settings.ipv6)
     known = settings.find_circumstances(config)
+    files = current_keys(config)
+    keys = find_keys(config.doors, files, known.days.today)
+    surprises = find_notes(config, live, guards, files, known)
     if is_elsewhere(config):  # that its files and interfaces are not here is no mistake
-        return Report(config, live, guards, filters, find_notes(config, live, guards, known), [])
+        return Report(config, live, guards, keys, filters, surprises, [])
     trouble = explain_trouble(names, any_will_do=config.options.interface == ("any",))
     found = (
-        *find_notes(config, live, guards, known),
+        *surprises,
         *notes,
         *unsure,
         *(config.note("interface", text) for text in trouble),
     )
     absent = explain_absent(names)
     problems = [Problem(*config.note("interface", absent)[:4])] if absent is not None else []
-    return Report(config, live, guards, filters, found, problems)
+    return Report(config, live, guards, keys, filters, found, problems)

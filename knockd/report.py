@@ -11,20 +11,25 @@ from typing import NamedTuple
 
 import knockd
 from knockd.checks.doors import describe_door
+from knockd.checks.keys import DoorKeys
 from knockd.checks.notes import Sequences
 from knockd.dryrun import InterfaceFilter, format_guards
 from knockd.knocks.guards import Guards
 from knockd_conf.errors import Note, Problem
-from knockd_conf.model import Config
+from knockd_conf.model import Config, Door, Step
 from knockd_conf.text import printable
+from knockd_conf.timed import GUARDS
+
+_ROTATING_GUARDS = f"{GUARDS} of its own in each sequence, and all ports of the two beside it"
 
 
 class Report(NamedTuple):
-    """All about a good configuration on this host; ``live`` and ``guards`` in the order of the doors."""
+    """All about a good configuration on this host; what it has of doors is in their order."""
 
     config: Config
     live: Sequences
     guards: Sequence[Guards]
+    keys: Sequence[DoorKeys | None]
     filters: Sequence[InterfaceFilter]
     notes: Sequence[Note]
     problems: Sequence[Problem]
@@ -35,10 +40,10 @@ def format_report(report: Report) -> Iterator[str]:
     """Yields the lines for people."""
     doors = report.config.doors
     yield f"{report.config.path}: good, {len(doors)} door{'s' if len(doors) != 1 else ''}"
-    for door, steps, guard in zip(doors, report.live, report.guards, strict=True):
-        for line in describe_door(door, steps or None):
+    for door, steps, guard, keys in zip(doors, report.live, report.guards, report.keys, strict=True):
+        for line in describe_door(door, steps or None, keys):
             yield f"  {line}"
-        yield f"    guards: {format_guards(guard)}"
+        yield f"    guards: {format_guards(guard) if keys is None else _ROTATING_GUARDS}"
     for one in report.filters:
         yield f"  {printable(one.interface)}: filter of {len(one.prefilter.fitted.program)} instructions"
     for note in report.notes:
@@ -48,19 +53,8 @@ def format_report(report: Report) -> Iterator[str]:
 def format_report_json(report: Report) -> str:
     """One object; no step of a sequence is in it."""
     doors = [
-        {
-            "name": door.name,
-            "file": printable(door.path),
-            "line": door.line,
-            "steps": len(steps),
-            "disabled": not steps,
-            "seq_timeout": door.seq_timeout,
-            "allow": [str(one) for one in door.access.allow] if door.access else [],
-            "deny": [str(one) for one in door.access.deny] if door.access else [],
-            "guards": [str(port) for port in guard.ports],
-            "guards_left_out": {str(port): reason for port, reason in (guard.left_out or {}).items()},
-        }
-        for door, steps, guard in zip(report.config.doors, report.live, report.guards, strict=True)
+        _format_door(*one)
+        for one in zip(report.config.doors, report.live, report.guards, report.keys, strict=True)
     ]
     interfaces = [
         {
@@ -71,6 +65,33 @@ def format_report_json(report: Report) -> str:
         for one in report.filters
     ]
     return _format_object(report.config.path, doors, interfaces, report.notes, report.problems)
+
+
+def _format_door(
+    door: Door, steps: Sequence[Step], guard: Guards, keys: DoorKeys | None
+) -> dict[str, object]:
+    made = {
+        "name": door.name,
+        "file": printable(door.path),
+        "line": door.line,
+        "steps": len(steps) if keys is None else door.sequence_steps,
+        "disabled": not steps if keys is None else bool(keys.waits),
+        "seq_timeout": door.seq_timeout,
+        "allow": [str(one) for one in door.access.allow] if door.access else [],
+        "deny": [str(one) for one in door.access.deny] if door.access else [],
+        "guards": [str(port) for port in guard.ports],
+        "guards_left_out": {str(port): reason for port, reason in (guard.left_out or {}).items()},
+        "rotating": None,
+    }
+    if keys is not None:
+        made["rotating"] = {
+            "keys": keys.names if keys.names is None else list(keys.names),
+            "waits": keys.waits or None,
+            "period": door.sequence_period,
+            "ports": list(door.sequence_ports),
+            "protocol": door.sequence_protocol,
+        }
+    return made
 
 
 def format_problems_json(path: str, problems: Iterable[Problem]) -> str:

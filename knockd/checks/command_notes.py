@@ -15,6 +15,7 @@ from typing import NamedTuple
 from knockd.checks.asked_tools import PATIENCE, ask_version, find_syntax_errors
 from knockd.checks.command_advice import COMMANDS, find_command_notes
 from knockd.checks.command_files import find_program_notes, find_whereabouts
+from knockd.checks.keys import Days
 from knockd.checks.version_advice import find_version_notes
 from knockd_conf.errors import Note
 from knockd_conf.model import Config, Door
@@ -29,6 +30,8 @@ class Circumstances(NamedTuple):
     """Whether an interface that it watches has an IPv6 address that is not of the link alone."""
     starting: bool = False
     """Whether it is about to run, and so has the environment that commands will have."""
+    days: Days = Days("", "")
+    """Dates, for keys that expire."""
 
     def has_ipv6(self, door: Door) -> bool:
         """Whether a door can be knocked at over IPv6 on this host."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from knockd.checks.keys import DoorKeys
 from knockd.knocks.guards import Guards, opened_by_scan
 from knockd_bpf.wire import flag_names
 from knockd_conf.access import describe_access
@@ -23,17 +24,28 @@ BUSY = {
 }
 """Ports on which ordinary traffic arrives all day."""
 
+_OF_KEYS = {
+    "sequence_steps": "Sequence_Steps",
+    "sequence_period": "Sequence_Period",
+    "sequence_ports": "Sequence_Ports",
+    "sequence_protocol": "Sequence_Protocol",
+}
+"""The fields of a door that mean something with a Sequence_Key only, and their keys."""
+
 MAX_STRIDES = 3
 """How many of the strides by which a scan opens a door are named besides the widest."""
 
 
-def describe_door(door: Door, live: Sequence[Step] | None) -> Iterator[str]:
-    """Yields a few lines about a door.
+def describe_door(door: Door, live: Sequence[Step] | None, keys: DoorKeys | None = None) -> Iterator[str]:
+    """Yields a few lines about a door, without any port.
 
-    ``live`` are the steps of a one-time door, None when its file has none.
+    ``live`` are the steps of a one-time door, None when its file has none; ``keys`` those of a door with a
+    Sequence_Key.
     """
     steps = live if door.one_time_file is not None else door.steps
-    if steps is None:
+    if keys is not None:
+        what = _describe_rotation(door, keys)
+    elif steps is None:
         what = "disabled: no usable line in its one time sequences file"
     else:
         kinds = " and ".join(dict.fromkeys(str(step.protocol) for step in steps))
@@ -53,6 +65,19 @@ def describe_door(door: Door, live: Sequence[Step] | None) -> Iterator[str]:
         )
     for key, template in door.inherited:
         yield f"  {key} inherited from [{template}]"
+
+
+def _describe_rotation(door: Door, keys: DoorKeys) -> str:
+    low, high = door.sequence_ports
+    what = (
+        f"{door.sequence_steps} steps ({door.sequence_protocol}) within {door.seq_timeout:.0f} s,"
+        f" other ones of {low}-{high} every {door.sequence_period} s"
+    )
+    if keys.waits:
+        return f"{what}, waits: {keys.waits}"
+    if keys.names is None:
+        return f"{what}, keys on another host"
+    return f"{what}, {len(keys.names)} key{'s' if len(keys.names) != 1 else ''} ({', '.join(keys.names)})"
 
 
 def find_surprises(config: Config) -> Iterator[Note]:
@@ -137,6 +162,8 @@ def _some_of(strides: Sequence[int]) -> str:
 
 def _find_door_surprises(door: Door) -> Iterator[Note]:
     tcp = not door.steps or any(step.protocol is Protocol.TCP for step in door.steps)
+    if door.sequence_key is not None:
+        tcp = door.sequence_protocol != "udp"
     if door.flags is not None and tcp and not door.flags.fit_clients:
         names = flag_names(door.flags)
         yield door.note(
@@ -144,7 +171,7 @@ def _find_door_surprises(door: Door) -> Iterator[Note]:
             f"{names} fits no packet of an ordinary client, which sends a bare syn: write TCPFlags = syn,"
             f" or knock with knock --flags {names}",
         )
-    if door.flags is not None and not tcp:
+    if door.flags is not None and not tcp and ("flags" in dict(door.places) or door.sequence_key is None):
         yield door.note("flags", "does nothing: all steps are udp")
     for before, step in enumerate(door.steps[1:], 1):
         if step == door.steps[before - 1] and step.protocol is Protocol.TCP:
@@ -163,14 +190,17 @@ def _find_door_surprises(door: Door) -> Iterator[Note]:
                 )
             yield door.note("steps", message)
     yield from _find_idle_surprises(door)
+    for name, key in _OF_KEYS.items():
+        if door.sequence_key is None and _is_own(door, name, key):
+            yield door.note(name, "does nothing without Sequence_Key")
+    if door.sequence_key is not None and _is_own(door, "guard_ports", "Guard_Ports"):
+        yield door.note("guard_ports", "does nothing: the guard ports of this door are made of its keys")
     if not door.start_command and not door.start_command_6:
         yield door.note("start_command", "there is no Start_Command: opening the door does nothing")
 
 
 def _find_idle_surprises(door: Door) -> Iterator[Note]:
-    """What is odd about Close_When_Idle and the keys beside it. A template may have them for other doors."""
-    inherited = {key for key, _ in door.inherited}
-    written = dict(door.places)
+    """What is odd about Close_When_Idle and the keys beside it."""
     if door.close_when_idle and door.open_max <= door.cmd_timeout:
         yield door.note(
             "close_when_idle",
@@ -178,5 +208,10 @@ def _find_idle_surprises(door: Door) -> Iterator[Note]:
             f" ({door.cmd_timeout:.0f} s)",
         )
     for name, key in (("service", "Service"), ("open_max", "Open_Max")):
-        if not door.close_when_idle and name in written and key not in inherited:
+        if not door.close_when_idle and _is_own(door, name, key):
             yield door.note(name, "does nothing without Close_When_Idle")
+
+
+def _is_own(door: Door, name: str, key: str) -> bool:
+    """Whether a key is written in the door's own section: a template may have it for other doors."""
+    return name in dict(door.places) and key not in {key for key, _ in door.inherited}

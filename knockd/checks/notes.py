@@ -2,26 +2,30 @@
 
 The child that reads the configuration calls it, for the daemon's log and for ``-t``.
 
-World: the kernel's sockets, forwarded ports, one-time files, directories.
+World: the kernel's sockets, forwarded ports, one-time files, key files, directories.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 
 from knockd.checks.access_notes import find_access_notes
 from knockd.checks.command_notes import Circumstances, find_current_notes, is_elsewhere
 from knockd.checks.doors import find_scan_openings, find_surprises
+from knockd.checks.keys import ELSEWHERE, KeyFiles, find_key_notes
 from knockd.checks.program_trust import find_replaceable_programs
 from knockd.knocks.guards import Guards, guard_rules, guards_of
 from knockd.knocks.taken import Taken
 from knockd.knocks.watch import watches_of
 from knockd.net.forwarded_ports import read_forwarded_ports
 from knockd.net.ports_in_use import ports_in_use
+from knockd.sequences.key_reader import read_key_file
 from knockd.sequences.one_time_file import read_one_time
 from knockd_conf.command_words import numbers_named
 from knockd_conf.errors import Note, merge_notes
+from knockd_conf.key_file import KeyFile
 from knockd_conf.model import Config, Step
 from knockd_conf.text import printable
 from knockd_conf.trust import TrustPolicy
@@ -30,9 +34,12 @@ Sequences = tuple[tuple[Step, ...], ...]
 
 
 def find_notes(
-    config: Config, live: Sequences, guards: tuple[Guards, ...], known: Circumstances
+    config: Config, live: Sequences, guards: tuple[Guards, ...], files: KeyFiles, known: Circumstances
 ) -> tuple[Note, ...]:
-    """Every note of a configuration whose doors have these steps and guards, in the order of the files."""
+    """Every note of a configuration whose doors have these steps, guards and key files.
+
+    They come in the order of the files.
+    """
     order = {path: index for index, path in enumerate(config.files)}
     found = [*config.notes, *find_surprises(config)]
     # What ports to choose is advice for who writes the file: no line at every start.
@@ -40,6 +47,7 @@ def find_notes(
     found += find_access_notes(config, known.has_ipv6, versions=not known.starting)
     found += find_current_notes(config, known)
     if not is_elsewhere(config):
+        found += find_key_notes(config, files, known.days)
         found += _find_missing_folders(config)
         found += find_replaceable_programs(config)
     found.sort(key=lambda note: (order.get(note.path, len(order)), note.line or 0))
@@ -59,7 +67,7 @@ def _find_missing_folders(config: Config) -> Iterator[Note]:
 def current_notes(config: Config, taken: Taken, known: Circumstances) -> tuple[Note, ...]:
     """Every note as this host is now, without those of one-time files: the daemon logs them itself."""
     live, _ = current_sequences(config)
-    return find_notes(config, live, current_guards(config, live, taken), known)
+    return find_notes(config, live, current_guards(config, live, taken), current_keys(config), known)
 
 
 def current_sequences(config: Config) -> tuple[Sequences, list[Note]]:
@@ -80,6 +88,23 @@ def current_sequences(config: Config) -> tuple[Sequences, list[Note]]:
                 steps = held.live.steps if held.live is not None else ()
         live.append(steps)
     return tuple(live), notes
+
+
+def current_keys(config: Config) -> KeyFiles:
+    """What the key file of each door holds; those of another host's configuration are not read."""
+    paths = dict.fromkeys(door.sequence_key for door in config.doors if door.sequence_key is not None)
+    if is_elsewhere(config):
+        return dict.fromkeys(paths, ELSEWHERE)
+    policy = TrustPolicy.current(allow_insecure=config.insecure)
+    return {path: _read_keys(path, policy) for path in paths}
+
+
+def _read_keys(path: str, policy: TrustPolicy) -> KeyFile | str:
+    try:
+        return read_key_file(path, policy)
+    except OSError as error:
+        hint = " to who is not root" if error.errno == errno.EACCES and os.geteuid() else ""
+        return f"{error.strerror}{hint}"
 
 
 def current_taken(config: Config) -> tuple[Taken, list[Note]]:

@@ -13,6 +13,7 @@ from knockd.checks.asked_tools import PATIENCE
 from knockd.checks.command_advice import COMMANDS, judge_opening
 from knockd.checks.command_files import find_program_notes, find_whereabouts
 from knockd.checks.command_notes import Circumstances, find_one_sided, find_unreadable
+from knockd.checks.keys import KeyFiles
 from knockd.checks.notes import Sequences, find_notes
 from knockd.checks.program_trust import find_replaceable_programs
 from knockd.doctor.findings import Finding, Looked, from_note
@@ -60,12 +61,13 @@ def look_at_notes(
     config: Config,
     live: Sequences,
     guards: tuple[Guards, ...],
+    files: KeyFiles,
     known: Circumstances,
     told: Sequence[Finding],
 ) -> Looked:
     """All other notes of the configuration: those that are not among the findings ``told``."""
     said = {(one.text, one.place) for one in told}
-    notes = (from_note("config-note", note) for note in find_notes(config, live, guards, known))
+    notes = (from_note("config-note", note) for note in find_notes(config, live, guards, files, known))
     return Looked(
         "notes of the configuration", tuple(one for one in notes if (one.text, one.place) not in said)
     )

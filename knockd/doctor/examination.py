@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from knockd.checks.notes import current_guards, current_sequences, current_taken
+from knockd.checks.notes import current_guards, current_keys, current_sequences, current_taken
 from knockd.doctor.clock import look_at_clock
 from knockd.doctor.commands import look_at_commands, look_at_notes
 from knockd.doctor.configuration import look_at_configuration
@@ -67,7 +67,7 @@ def _examine_configured(
     yield commands
     told = (*files.findings, *commands.findings)
     guards = current_guards(config, live, taken)
-    yield look_at_notes(config, live, guards, known, told)
+    yield look_at_notes(config, live, guards, current_keys(config), known, told)
     yield look_at_filter(config, live, guards, ipv6=settings.ipv6)
     ports = look_at_ports(config, live, taken.with_sockets(ports_in_use()))
     yield ports._replace(unlooked=tuple(note.message for note in unsure))

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple, overload
 
 from knockd.knocks.taken import Taken
+from knockd.log.stamps import local_day
 from knockd.net import interfaces
 from knockd.net.interface import explain_deaf, find_interface
 from knockd.net.selection import choose_interfaces
@@ -121,12 +122,14 @@ class Settings:
     def find_circumstances(self, config: Config, *, starting: bool = False) -> Circumstances:
         """Returns what commands of a configuration meet on this host now."""
         from knockd.checks.command_notes import Circumstances
+        from knockd.checks.keys import SOON, Days
 
         there = interfaces.read_interfaces()
         watched = (find_interface(name, there) for name in wanted_interfaces(config))
         addresses = [address for one in watched if one is not None for address in one.addresses]
         wide = any(len(address) == 16 and not _is_local(address) for address in addresses)
-        return Circumstances(ipv6=self.ipv6, ipv6_address=wide, starting=starting)
+        days = Days(local_day(), local_day(later=SOON))
+        return Circumstances(ipv6=self.ipv6, ipv6_address=wide, starting=starting, days=days)
 
     def _over(self, options: Options) -> Options:
         return replace(

@@ -36,6 +36,17 @@ def local_time(microseconds: int) -> str:
     return f"{time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(seconds))}.{rest:06d}"
 
 
+def local_day(microseconds: int | None = None, *, later: int = 0) -> str:
+    """The date here at a time since the epoch (None: now), or some days later: ``2026-11-02``."""
+    seconds = time.time() if microseconds is None else microseconds // 1_000_000
+    if microseconds is None:
+        _follow_zone(int(seconds))
+    year, month, day = time.localtime(seconds)[:3]
+    return time.strftime(
+        "%Y-%m-%d", time.localtime(time.mktime((year, month, day + later, 12, 0, 0, 0, 0, -1)))
+    )
+
+
 def utc_time(microseconds: int) -> str:
     """A time since the epoch for programs (RFC 3339): ``2026-11-02T19:13:05.123456Z``."""
     seconds, rest = divmod(microseconds, 1_000_000)

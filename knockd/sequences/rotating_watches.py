@@ -31,22 +31,22 @@ _LIFE: Final = 2 * LIVE + 2
 class KeySequences(NamedTuple):
     """The sequences of one key at a door around the period that is now.
 
-    ``door`` is the door's number, ``ports`` those of each period by its number. ``burnt``: the sequences of
-    this period and of all before have been used; None: of no period.
+    ``door`` is the door's number, ``ports`` those of each period by its number. What begins before
+    ``used_until`` (seconds since the epoch) opens nothing: it has been used, or one after it has.
     """
 
     door: int
     key: str
-    period: float
+    length: int
     """Seconds of a period."""
     now: int
     """The number of the period that is now."""
     ports: Mapping[int, Ports]
-    burnt: int | None = None
+    used_until: float = 0.0
 
     def opens(self, period: int) -> bool:
         """Whether the sequence of a period opens now."""
-        return abs(period - self.now) <= LIVE and (self.burnt is None or period > self.burnt)
+        return abs(period - self.now) <= LIVE and period * self.length >= self.used_until
 
 
 SerialOf = Callable[[int, str, int], int]
@@ -94,7 +94,7 @@ def _watches_of(
             steps=_steps(ports.steps),
             serial=serial_of(keyed.door, keyed.key, period),
             opens=opens,
-            ignore_time=_LIFE * keyed.period,
+            ignore_time=float(_LIFE * keyed.length),
         )
         yield replace(watch, guards=_guards_of(keyed, period, watch, taken, knocks)) if opens else watch
 

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import knockd
+from knockd.checks.keys import DoorKeys
 from knockd.dryrun import InterfaceFilter
 from knockd.knocks.guards import Guards
 from knockd.knocks.prefilter import prefilter
@@ -28,7 +29,17 @@ def a_report(*problems: Problem, notes: tuple[Note, ...] = ()) -> Report:
     """A report about two doors on one interface."""
     config = Config(PATH, Options(), (DOOR, ONCE), "host", (PATH,))
     made = prefilter(watches_of(config.doors, LIVE), None, DLT_EN10MB, ipv6=True)
-    return Report(config, LIVE, GUARDS, [InterfaceFilter("eth9", DLT_EN10MB, False, made)], notes, problems)
+    there = [InterfaceFilter("eth9", DLT_EN10MB, False, made)]
+    return Report(config, LIVE, GUARDS, (None, None), there, notes, problems)
+
+
+KEYED = door("", name="home", line=14, sequence_key="/etc/home.key", sequence_ports=(30_000, 40_000))
+
+
+def a_keyed_report(keys: DoorKeys) -> Report:
+    """A report about a door with a key."""
+    config = Config(PATH, Options(), (KEYED,), "host", (PATH,))
+    return Report(config, ((),), (Guards(),), (keys,), [], (), ())
 
 
 def as_json(report: Report) -> Any:
@@ -63,9 +74,9 @@ def test_for_programs() -> None:
         "good": True,
         "doors": [
             {"name": "ssh", "file": PATH, "line": 4, "steps": 3, "disabled": False, **timed, **everybody}
-            | {"guards": ["7001:tcp"], "guards_left_out": {"6999:tcp": "is in use"}},
+            | {"guards": ["7001:tcp"], "guards_left_out": {"6999:tcp": "is in use"}, "rotating": None},
             {"name": "once", "file": "/etc/more.conf", "line": 9, "steps": 0, "disabled": True}
-            | {"seq_timeout": 25.0, "guards": [], "guards_left_out": {}, **everybody},
+            | {"seq_timeout": 25.0, "guards": [], "guards_left_out": {}, "rotating": None, **everybody},
         ],
         "interfaces": [{"name": "eth9", "exists": False, "instructions": length}],
         "notes": [
@@ -74,6 +85,29 @@ def test_for_programs() -> None:
         ],
         "problems": [],
     } == as_json(report)
+
+
+def test_door_with_a_key_for_people() -> None:
+    """A door with a key is described by its rule, and no port of it is a guard for long."""
+    _, line, guards = format_report(a_keyed_report(DoorKeys(("ann", "bob"))))
+    assert line == (
+        "  door home (line 14): 4 steps (tcp) within 25 s, other ones of 30000-40000 every 30 s,"
+        " 2 keys (ann, bob)"
+    )
+    assert guards == "    guards: 8 of its own in each sequence, and all ports of the two beside it"
+
+
+def test_door_with_a_key_for_programs() -> None:
+    """Names of keys and the rule are in the object; a door that waits is disabled, and says for what."""
+    rule = {"period": 30, "ports": [30_000, 40_000], "protocol": "tcp"}
+    [found] = as_json(a_keyed_report(DoorKeys(("ann",))))["doors"]
+    assert (found["steps"], found["disabled"]) == (4, False)
+    assert found["rotating"] == {"keys": ["ann"], "waits": None, **rule}
+    [found] = as_json(a_keyed_report(DoorKeys(waits="its key file has a mistake")))["doors"]
+    assert (found["steps"], found["disabled"]) == (4, True)
+    assert found["rotating"] == {"keys": [], "waits": "its key file has a mistake", **rule}
+    [found] = as_json(a_keyed_report(DoorKeys(None)))["doors"]
+    assert (found["disabled"], found["rotating"]) == (False, {"keys": None, "waits": None, **rule})
 
 
 def test_no_sequence_is_printed() -> None:

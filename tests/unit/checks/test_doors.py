@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import ip_address
 from typing import Any
 
 import pytest
 
 from knockd.checks.doors import describe_door, find_surprises
+from knockd.checks.keys import DoorKeys
 from knockd_conf.errors import Place
 from knockd_conf.model import Config, Door, FlagRule, Options
 from knockd_conf.services import parse_services
@@ -252,6 +254,78 @@ DESCRIPTIONS = [
 def test_description(one: Door, live: object, expected: list[str]) -> None:
     """A door is described by its line, steps, time, flags, target and inherited keys; never by its ports."""
     assert list(describe_door(one, live)) == expected  # type: ignore[arg-type]
+
+
+ROTATING = "door a (line 1): 4 steps (tcp) within 25 s, other ones of 20000-60000 every 30 s, "
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        (DoorKeys(("ann", "bob")), "2 keys (ann, bob)"),
+        (DoorKeys(("ann",)), "1 key (ann)"),
+        (DoorKeys(waits="its key file has a mistake"), "waits: its key file has a mistake"),
+        (DoorKeys(None), "keys on another host"),
+    ],
+    ids=["two", "one", "none", "elsewhere"],
+)
+def test_description_of_a_door_with_a_key(keys: DoorKeys, expected: str) -> None:
+    """A door with a key is described by its rule and the names of its keys, or says why it waits."""
+    assert list(describe_door(a_door("", sequence_key="/k"), (), keys)) == [ROTATING + expected]
+
+
+def test_rule_in_a_description() -> None:
+    """The rule is that of the door."""
+    one = a_door(
+        "",
+        sequence_key="/k",
+        sequence_steps=6,
+        sequence_period=60,
+        sequence_ports=(1, 9_000),
+        sequence_protocol="mixed",
+        seq_timeout=9.0,
+    )
+    [line] = describe_door(one, (), DoorKeys(("ann",)))
+    assert line == (
+        "door a (line 1): 6 steps (mixed) within 9 s, other ones of 1-9000 every 60 s, 1 key (ann)"
+    )
+
+
+def test_flags_of_a_door_with_a_key() -> None:
+    """Flags that somebody wrote do nothing where all steps are udp; those of the default are no mistake."""
+    place = (("flags", Place("/etc/knockd.conf", 4, "TCPFlags")),)
+    udp = a_door("", sequence_key="/k", sequence_protocol="udp", flags=FlagRule(SYN, ACK))
+    assert warnings(udp) == []
+    assert warnings(replace(udp, places=place)) == ["4: TCPFlags: does nothing: all steps are udp"]
+    assert warnings(replace(udp, places=place, sequence_protocol="mixed")) == []
+
+
+@pytest.mark.parametrize(
+    ("field", "key"),
+    [
+        ("sequence_steps", "Sequence_Steps"),
+        ("sequence_period", "Sequence_Period"),
+        ("sequence_ports", "Sequence_Ports"),
+        ("sequence_protocol", "Sequence_Protocol"),
+    ],
+)
+def test_keys_without_a_sequence_key(field: str, key: str) -> None:
+    """What makes sequences of a key does nothing at a door without one; a template may have it for others."""
+    places = ((field, Place("/etc/knockd.conf", 3, key)),)
+    assert warnings(a_door(places=places)) == [f"3: {key}: does nothing without Sequence_Key"]
+    assert warnings(a_door(places=places, inherited=((key, "base"),))) == []
+    assert warnings(a_door("", sequence_key="/k", places=places)) == []
+
+
+def test_guards_of_a_door_with_a_key() -> None:
+    """Guard_Ports of the door's own does nothing there; that of a template may be for other doors."""
+    places = (("guard_ports", Place("/etc/knockd.conf", 3, "Guard_Ports")),)
+    assert warnings(a_door("", sequence_key="/k", places=places)) == [
+        "3: Guard_Ports: does nothing: the guard ports of this door are made of its keys"
+    ]
+    inherited = (("Guard_Ports", "base"),)
+    assert warnings(a_door("", sequence_key="/k", places=places, inherited=inherited)) == []
+    assert warnings(a_door(places=places)) == []
 
 
 IDLE: dict[str, Any] = {"close_when_idle": 60.0, "service": parse_services("22/tcp,53/udp")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,9 +11,11 @@ import pytest
 
 from knockd.checks import notes
 from knockd.checks.command_notes import Circumstances
+from knockd.checks.keys import ELSEWHERE
 from knockd.keeper.settings import Settings
 from knockd.knocks.taken import Taken
 from knockd.net.forwarded_ports import Forwarded
+from knockd_conf.key_file import parse_keys
 from knockd_conf.model import Config, Step
 
 
@@ -93,7 +96,7 @@ def test_a_log_that_cannot_be_written(load: Callable[[str], Config], tmp_path: P
             Circumstances(ipv6=True, ipv6_address=False),
         )
         away = replace(config, host="elsewhere.example")
-        assert [] == [one for one in notes.find_notes(away, live, guards, known) if one.key == "LogFile"]
+        assert [] == [one for one in notes.find_notes(away, live, guards, {}, known) if one.key == "LogFile"]
         assert said(config) == ([f"2: LogFile: {message}"] if message else [])
 
 
@@ -103,6 +106,42 @@ def test_scans_that_skip_ports(load: Callable[[str], Config]) -> None:
     known = Circumstances(ipv6=True, ipv6_address=False)
     told = [len(notes.current_notes(config, Taken(), known._replace(starting=now))) for now in (False, True)]
     assert told == [1, 0]
+
+
+KEY = f"ann {b64encode(bytes(range(32))).decode()}\n"
+
+
+def test_key_files(load: Callable[[str], Config], tmp_path: Path) -> None:
+    """Each key file is read, once; what keeps its door waiting is a note, and no key is in one."""
+    good, bad = tmp_path / "good", tmp_path / "bad"
+    good.write_text(KEY)
+    good.chmod(0o600)
+    bad.write_text(KEY)
+    bad.chmod(0o640)
+    config = load(
+        "[options]\nUseSyslog\n"
+        + "".join(
+            f"[{name}]\nSequence_Key = {path}\nCommand = true %IP%\n"
+            for name, path in (("a", good), ("b", bad), ("c", tmp_path / "none"), ("d", good))
+        )
+    )
+    files = notes.current_keys(config)
+    assert [*files] == [str(good), str(bad), f"{tmp_path}/none"]
+    assert files[str(good)] == parse_keys(KEY.encode())
+    assert said(config) == [
+        f"7: Sequence_Key: {bad}: others than its owner may use it (mode 0640), run chmod 600 {bad}:"
+        " the door waits",
+        f"10: Sequence_Key: {tmp_path}/none: No such file or directory: the door waits",
+    ]
+    assert KEY.split()[1] not in str((said(config), files))
+
+
+def test_key_files_of_another_host(load: Callable[[str], Config]) -> None:
+    """Of another host's configuration no key file is read."""
+    config = load("[options]\nUseSyslog\n[a]\nSequence_Key = /none\nCommand = true %IP%\n")
+    away = replace(config, host="elsewhere.example")
+    assert notes.current_keys(away) == {"/none": ELSEWHERE}
+    assert said(away) == []
 
 
 NAMING = """[options]

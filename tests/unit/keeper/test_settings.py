@@ -113,6 +113,13 @@ def test_interfaces_without_an_address() -> None:
     assert [] == [*explain_trouble(("eth2",), any_will_do=True)]
 
 
+def test_days(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys are judged by the date of this host, and by that in two weeks."""
+    monkeypatch.setattr(module, "local_day", lambda later=0: f"day {later}")
+    settings = Settings(str(path))
+    assert ("day 0", "day 14") == settings.find_circumstances(settings.load_config()).days
+
+
 def test_paths_of_the_file_are_meant_from_the_start(path: Path) -> None:
     """Relative paths of the file are taken from where knockd was started, also those of doors."""
     more = "LogFile = a.log\nPidFile = b.pid\nStateDir = c\n"
@@ -194,6 +201,6 @@ def test_what_commands_meet(monkeypatch: pytest.MonkeyPatch, path: Path, address
     monkeypatch.setattr(interfaces, "read_default_routes", lambda _: ())
     settings = Settings(str(path), interfaces=("eth0",))
     known = settings.find_circumstances(settings.load_config())
-    assert (True, wide, False) == known
+    assert (True, wide, False) == known[:3]
     assert settings.find_circumstances(settings.load_config(), starting=True).starting
     assert not replace(settings, ipv6=False).find_circumstances(settings.load_config()).ipv6

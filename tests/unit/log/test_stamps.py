@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from knockd.log.stamps import file_stamp, json_time, local_time, syslog_stamp, utc_time
+from knockd.log.stamps import file_stamp, json_time, local_day, local_time, syslog_stamp, utc_time
 
 NOW = 1793646785.1239
 """2026-11-02 20:13:05 in Berlin."""
@@ -93,3 +93,15 @@ def test_time_of_a_packet(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "2023-11-14T22:13:20.000007Z" == utc_time(1_700_000_000_000_007)
     monkeypatch.undo()
     time.tzset()
+
+
+def test_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A day is that of the zone; one later is that of the calendar, also where the clocks change between."""
+    assert ("2026-11-02", "2026-11-16") == (local_day(), local_day(later=14))
+    assert ("2026-10-24", "2026-10-26") == (
+        local_day(1_792_879_199_999_999),
+        local_day(1_792_879_199_999_999, later=2),
+    )
+    monkeypatch.setenv("TZ", "JST-9")
+    monkeypatch.setattr(time, "time", lambda: NOW + 1)
+    assert "2026-11-03" == local_day()

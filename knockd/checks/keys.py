@@ -1,0 +1,105 @@
+"""What is to be said of key files: which doors wait for a key, and whose key opens nothing soon.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from knockd_conf.errors import Note
+from knockd_conf.key_file import KeyFile
+from knockd_conf.model import Config, Door
+from knockd_conf.rotating import opens_on, rule_of
+
+KeyFiles = Mapping[str, KeyFile | str]
+"""What each key file holds, by its path, or why it cannot be read."""
+
+SOON: Final = 14
+"""Days before its last one in which a key is named."""
+
+
+class Days(NamedTuple):
+    """Dates of this host as YYYY-MM-DD: today, and the day in ``SOON`` days."""
+
+    today: str
+    soon: str
+
+
+ELSEWHERE: Final = "is on another host"
+"""Stands for the file of a configuration that is not this host's."""
+
+
+class DoorKeys(NamedTuple):
+    """The names of the keys that open a door today, None where they are on another host.
+
+    Without a name the door waits, and ``waits`` says for what.
+    """
+
+    names: tuple[str, ...] | None = ()
+    waits: str = ""
+
+
+def find_keys(doors: Sequence[Door], files: KeyFiles, today: str) -> tuple[DoorKeys | None, ...]:
+    """The keys of every door, None for a door that has no Sequence_Key."""
+    return tuple(
+        None if door.sequence_key is None else _find_keys(files[door.sequence_key], today) for door in doors
+    )
+
+
+def _find_keys(file: KeyFile | str, today: str) -> DoorKeys:
+    if file == ELSEWHERE:
+        return DoorKeys(None)
+    if isinstance(file, str):
+        return DoorKeys(waits="its key file cannot be used")
+    if file.problems:
+        return DoorKeys(waits="its key file has a mistake")
+    names = tuple(key.name for key in file.keys if opens_on(key, today))
+    return DoorKeys(names, "" if names else "every key of its file has expired")
+
+
+def find_key_notes(config: Config, files: KeyFiles, days: Days) -> Iterator[Note]:
+    """Yields a note for all that keeps a key from opening a door, now or soon; no key is shown."""
+    for path in dict.fromkeys(door.sequence_key for door in config.doors):
+        file = None if path is None else files[path]
+        if path is not None and isinstance(file, KeyFile):
+            yield from (Note(path, None, None, problem) for problem in file.problems)
+    for door in config.doors:
+        if door.sequence_key is not None:
+            yield from _find_door_notes(door, door.sequence_key, files[door.sequence_key], days)
+    yield from _find_same_names(config.doors)
+
+
+def _find_door_notes(door: Door, path: str, file: KeyFile | str, days: Days) -> Iterator[Note]:
+    if isinstance(file, str):
+        yield door.note("sequence_key", f"{path}: {file}: the door waits")
+        return
+    if file.problems:
+        yield door.note("sequence_key", f"{path} has a mistake, so no key of it counts: the door waits")
+        return
+    alive = [key for key in file.keys if opens_on(key, days.today)]
+    if not alive:
+        yield door.note("sequence_key", f"every key of {path} has expired: the door waits")
+        return
+    for key in file.keys:
+        if key not in alive:
+            message = f"key {key.name} of {path} has expired ({key.expires}): it opens nothing"
+            yield door.note("sequence_key", message)
+        elif not opens_on(key, days.soon):
+            yield door.note("sequence_key", f"key {key.name} of {path} opens until {key.expires} only")
+
+
+def _find_same_names(doors: Sequence[Door]) -> Iterator[Note]:
+    """Yields a note for a door whose sequences are those of one before it, of the same name."""
+    first: dict[object, Door] = {}
+    for door in doors:
+        if door.sequence_key is None:
+            continue
+        other = first.setdefault((door.name, door.sequence_key, rule_of(door)), door)
+        if other is not door:
+            yield door.note(
+                "sequence_key",
+                f"its sequences are those of the door in line {other.line}, which has the same name and key"
+                " file: one knock opens both; give it another name",
+            )
