@@ -31,8 +31,8 @@ _LIFE: Final = 2 * LIVE + 2
 class KeySequences(NamedTuple):
     """The sequences of one key at a door around the period that is now.
 
-    ``door`` is the door's number, ``ports`` those of each period by its number. What begins before
-    ``used_until`` (seconds since the epoch) opens nothing: it has been used, or one after it has.
+    ``door`` is the door's number, ``ports`` those of each period by its number. ``burnt``: the sequences of
+    this period and of all before have been used; None: of no period.
     """
 
     door: int
@@ -42,11 +42,11 @@ class KeySequences(NamedTuple):
     now: int
     """The number of the period that is now."""
     ports: Mapping[int, Ports]
-    used_until: float = 0.0
+    burnt: int | None = None
 
     def opens(self, period: int) -> bool:
         """Whether the sequence of a period opens now."""
-        return abs(period - self.now) <= LIVE and period * self.length >= self.used_until
+        return abs(period - self.now) <= LIVE and (self.burnt is None or period > self.burnt)
 
 
 SerialOf = Callable[[int, str, int], int]

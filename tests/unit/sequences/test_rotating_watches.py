@@ -23,13 +23,10 @@ def ports(first: int) -> Ports:
     return Ports(made[:2], made[2:])
 
 
-def keyed(first: int = 1_000, *, key: str = "ann", used: int = 0, door: int = 0) -> KeySequences:
-    """A key whose period ``NOW + n`` has ports from ``first + 10 * n`` on, for n from -4 to 4.
-
-    ``used``: what comes before this period has been used.
-    """
+def keyed(first: int = 1_000, *, key: str = "ann", burnt: int | None = None, door: int = 0) -> KeySequences:
+    """A key whose period ``NOW + n`` has ports from ``first + 10 * n`` on, for n from -4 to 4."""
     made = {NOW + at: ports(first + 10 * at) for at in range(-4, 5)}
-    return KeySequences(door, key, 30, NOW, made, used * 30.0)
+    return KeySequences(door, key, 30, NOW, made, burnt)
 
 
 def rotating(*keys: KeySequences, taken: Taken | None = None) -> tuple[Watch, ...]:
@@ -51,7 +48,7 @@ def test_windows() -> None:
 
 def test_used() -> None:
     """A period that was used and all before it open nothing more, and are recognised."""
-    opens = {watch.serial - NOW: watch.opens for watch in rotating(keyed(used=NOW + 1))}
+    opens = {watch.serial - NOW: watch.opens for watch in rotating(keyed(burnt=NOW))}
     assert opens == {-3: False, -2: False, -1: False, 0: False, 1: True, 2: False, 3: False}
 
 
@@ -70,9 +67,7 @@ def test_guards_of_other_periods() -> None:
 
 def test_guards_of_used_periods() -> None:
     """Ports of a period that was used guard the others as before."""
-    assert guards(rotating(keyed(used=NOW + 1))) == {
-        1: steps("990 992 994 996 1000 1002 1004 1006 1014 1016")
-    }
+    assert guards(rotating(keyed(burnt=NOW))) == {1: steps("990 992 994 996 1000 1002 1004 1006 1014 1016")}
 
 
 def test_steps_of_others_are_no_guards() -> None:
