@@ -9,6 +9,7 @@
 # make golden  write the golden cases of the filter anew, to read their diff
 # make log-events  print the tables of docs/log-events.md anew from the catalogue of events
 # make control-protocol  print what docs/control-protocol.md takes from the interface anew
+# make rotating-vectors  print the test vectors of docs/spec anew, to add some
 # make picture draw docs/architecture.svg anew from docs/architecture.dot (needs graphviz)
 # make clean   back to a clean checkout
 #
@@ -34,7 +35,7 @@ SIDE_BY_SIDE := -n $(shell expr 2 '*' $(CORES)) --dist loadgroup --no-loadscope-
 LAB := $(BIN)/python -m tests.support.lab.enter
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench golden log-events control-protocol picture lint types unit property parsers fuzz coverage mutants wheel e2e faults \
+.PHONY: help demo test check bench golden log-events control-protocol rotating-vectors picture lint types unit property parsers fuzz coverage mutants wheel e2e faults \
 	differential clean packages-demo packages-test packages-bench
 
 help:
@@ -76,6 +77,9 @@ log-events: $(STAMP)
 
 control-protocol: $(STAMP)
 	PYTHONPATH=.:conf $(BIN)/python -m tests.support.oracles.make_control_protocol
+
+rotating-vectors: $(STAMP)
+	$(BIN)/python -m tests.support.oracles.make_rotating_vectors
 
 picture:
 	@command -v dot >/dev/null || { echo "dot is missing: apt-get install graphviz" >&2; exit 1; }

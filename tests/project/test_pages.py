@@ -13,6 +13,7 @@ PAGES = sorted(
     [
         *ROOT.glob("*.md"),
         *(ROOT / "docs").glob("*.md"),
+        *(ROOT / "docs/spec").glob("*.md"),
         ROOT / "bpf/README.md",
         ROOT / "tests/support/README.md",
     ]

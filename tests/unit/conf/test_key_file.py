@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from typing import Any
 
 import pytest
 
 from knockd_conf.key_file import MAX_KEYS, MAX_PROBLEMS, MAX_SIZE, NamedKey, format_key, parse_keys
+from tests.support.samples.rotating_vectors import read_page
 
 KEY = bytes(range(32))
 TEXT = b64encode(KEY).decode()
@@ -73,3 +75,18 @@ def test_many_mistakes() -> None:
 def test_a_key_is_not_printed() -> None:
     """What a traceback would show of a key is its name."""
     assert "NamedKey('alice')" == repr(NamedKey("alice", KEY))
+
+
+@pytest.mark.parametrize("one", read_page()["key_files"], ids=lambda one: repr(one["text"][:20]))
+def test_key_files_of_the_specification(one: dict[str, Any]) -> None:
+    """The keys of a file are those of the specification."""
+    expected = [
+        NamedKey(key["name"], bytes.fromhex(key["key"]), key.get("expires", "")) for key in one["keys"]
+    ]
+    assert tuple(expected) == parse_keys(one["text"].encode()).keys
+
+
+@pytest.mark.parametrize("one", read_page()["bad_key_files"], ids=lambda one: str(one["why"]))
+def test_no_key_files_of_the_specification(one: dict[str, str]) -> None:
+    """What is no key file by the specification is none."""
+    assert () == parse_keys(one["text"].encode()).keys

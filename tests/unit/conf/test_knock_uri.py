@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 
 from knockd_conf.knock_uri import KnockUri, format_uri, parse_uri
 from knockd_conf.protocol import Protocol
 from knockd_conf.timed import Port, Rule
+from tests.support.samples.rotating_vectors import read_page
 
 KEY = bytes(range(32))
 TEXT = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
@@ -132,3 +134,31 @@ def test_what_cannot_be_written(uri: KnockUri, message: str) -> None:
 def test_no_secret_in_a_traceback() -> None:
     """What a traceback would show is host and door."""
     assert "KnockUri('h', 'ssh')" == repr(KnockUri("h", "ssh", KEY, sequence=STEPS))
+
+
+@pytest.mark.parametrize("one", read_page()["uris"], ids=lambda one: str(one["uri"][:40]))
+def test_uris_of_the_specification(one: dict[str, Any]) -> None:
+    """A URI says what the specification says of it."""
+    usual = Rule()
+    rule = Rule(
+        *(one.get("steps", usual.steps), one.get("period", usual.period)),
+        *(one.get("low", usual.low), one.get("high", usual.high), one.get("protocol", usual.protocol)),
+    )
+    steps = [step.split(":") for step in one.get("sequence", ())]
+    expected = KnockUri(
+        one["host"],
+        one["door"],
+        bytes.fromhex(one["key"]) if "key" in one else None,
+        one.get("name", ""),
+        rule,
+        tuple(Port(int(port), Protocol[protocol.upper()]) for port, protocol in steps),
+        *(one.get("delay"), one.get("verify"), one.get("both", False)),
+    )
+    assert expected == parse_uri(one["uri"])
+
+
+@pytest.mark.parametrize("one", read_page()["bad_uris"], ids=lambda one: str(one["why"]))
+def test_no_uris_of_the_specification(one: dict[str, str]) -> None:
+    """What is no URI by the specification is refused."""
+    with pytest.raises(ValueError, match=r"."):
+        parse_uri(one["uri"])

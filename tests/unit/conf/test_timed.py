@@ -8,6 +8,7 @@ import pytest
 
 from knockd_conf.protocol import Protocol
 from knockd_conf.timed import GUARDS, KINDS, LAST_PERIOD, MAX_STEPS, MIN_RANGE, Rule, check_rule, derive_ports
+from tests.support.samples.rotating_vectors import VECTORS, Vector, read_page
 
 KEY = bytes(range(32))
 
@@ -95,3 +96,22 @@ def test_no_keys(key: bytes) -> None:
     """A key has 32 bytes: HMAC would take any, and a short one could be guessed."""
     with pytest.raises(ValueError, match=f"^expected a key of 32 bytes, got {len(key)}$"):
         derive_ports(key, "ssh", 1, Rule())
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector.name)
+def test_vectors(vector: Vector) -> None:
+    """The ports are those of the specification."""
+    rule = Rule(vector.number_of_steps, low=vector.low, high=vector.high, protocol=vector.protocol)
+    found = derive_ports(vector.key, vector.door, vector.period, rule)
+    assert vector.steps == tuple(f"{one.port}:{one.protocol}" for one in found.steps)
+    assert vector.guards == tuple(f"{one.port}:{one.protocol}" for one in found.guards)
+
+
+@pytest.mark.parametrize(
+    "one", read_page()["periods"], ids=lambda one: f"{one['seconds']}/{one['period_seconds']}"
+)
+def test_periods_of_the_specification(one: dict[str, int]) -> None:
+    """A period has the number that the specification gives it, and begins and ends around the time."""
+    rule = Rule(period=one["period_seconds"])
+    assert one["period"] == rule.period_at(one["seconds"])
+    assert rule.begin_of(one["period"]) <= one["seconds"] < rule.begin_of(one["period"] + 1)
