@@ -7,16 +7,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from fractions import Fraction
 from typing import NamedTuple
 
 import knockd
 from knockd.checks.doors import describe_door
 from knockd.checks.keys import DoorKeys
 from knockd.checks.notes import Sequences
+from knockd.checks.strength import (
+    Strength,
+    add_chances,
+    as_values,
+    describe_strength,
+    format_odds,
+    judge_rule,
+    judge_steps,
+)
 from knockd.dryrun import InterfaceFilter, format_guards
 from knockd.knocks.guards import Guards
 from knockd_conf.errors import Note, Problem
 from knockd_conf.model import Config, Door, Step
+from knockd_conf.rotating import rule_of
 from knockd_conf.text import printable
 from knockd_conf.timed import GUARDS
 
@@ -44,6 +55,11 @@ def format_report(report: Report) -> Iterator[str]:
         for line in describe_door(door, steps or None, keys):
             yield f"  {line}"
         yield f"    guards: {format_guards(guard) if keys is None else _ROTATING_GUARDS}"
+        strength = judge_door(report.config, door, steps, guard, keys)
+        for line in describe_strength(strength) if strength is not None else ():
+            yield f"    {line}"
+    if len(doors) > 1:
+        yield f"  all doors: a scan in random order opens one of them {format_odds(_add_up(report))} at most"
     for one in report.filters:
         yield f"  {printable(one.interface)}: filter of {len(one.prefilter.fitted.program)} instructions"
     for note in report.notes:
@@ -53,7 +69,7 @@ def format_report(report: Report) -> Iterator[str]:
 def format_report_json(report: Report) -> str:
     """One object; no step of a sequence is in it."""
     doors = [
-        _format_door(*one)
+        _format_door(report.config, *one)
         for one in zip(report.config.doors, report.live, report.guards, report.keys, strict=True)
     ]
     interfaces = [
@@ -68,8 +84,9 @@ def format_report_json(report: Report) -> str:
 
 
 def _format_door(
-    door: Door, steps: Sequence[Step], guard: Guards, keys: DoorKeys | None
+    config: Config, door: Door, steps: Sequence[Step], guard: Guards, keys: DoorKeys | None
 ) -> dict[str, object]:
+    strength = judge_door(config, door, steps, guard, keys)
     made = {
         "name": door.name,
         "file": printable(door.path),
@@ -81,6 +98,7 @@ def _format_door(
         "deny": [str(one) for one in door.access.deny] if door.access else [],
         "guards": [str(port) for port in guard.ports],
         "guards_left_out": {str(port): reason for port, reason in (guard.left_out or {}).items()},
+        "strength": None if strength is None else as_values(strength),
         "rotating": None,
     }
     if keys is not None:
@@ -92,6 +110,24 @@ def _format_door(
             "protocol": door.sequence_protocol,
         }
     return made
+
+
+def judge_door(
+    config: Config, door: Door, steps: Sequence[Step], guards: Guards, keys: DoorKeys | None
+) -> Strength | None:
+    """The strength of a door; None when it is disabled. Where keys are not known it is that of one."""
+    if keys is not None and not keys.waits:
+        return judge_rule(rule_of(door), door.seq_timeout, 1 if keys.names is None else len(keys.names))
+    if not steps:
+        return None
+    near = (door.guard_ports or config.options.guard_ports).auto
+    once = door.one_time_file is not None
+    return judge_steps(steps, guards.ports, timeout=door.seq_timeout, near=near, once=once)
+
+
+def _add_up(report: Report) -> Fraction:
+    doors = zip(report.config.doors, report.live, report.guards, report.keys, strict=True)
+    return add_chances(one for door in doors if (one := judge_door(report.config, *door)) is not None)
 
 
 def format_problems_json(path: str, problems: Iterable[Problem]) -> str:

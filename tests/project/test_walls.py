@@ -23,6 +23,7 @@ SAFE = frozenset(
     {
         *("__future__", "array", "ast", "binascii", "bisect", "collections", "dataclasses", "enum", "errno"),
         *(
+            "fractions",
             "functools",
             "gc",
             "ipaddress",

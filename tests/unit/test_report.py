@@ -7,14 +7,16 @@ from typing import Any
 
 import knockd
 from knockd.checks.keys import DoorKeys
+from knockd.checks.strength import Replay, as_values, describe_strength, judge_rule, judge_steps
 from knockd.dryrun import InterfaceFilter
 from knockd.knocks.guards import Guards
 from knockd.knocks.prefilter import prefilter
 from knockd.knocks.watch import watches_of
-from knockd.report import Report, format_problems_json, format_report, format_report_json
+from knockd.report import Report, format_problems_json, format_report, format_report_json, judge_door
 from knockd_bpf.wire import DLT_EN10MB
 from knockd_conf.errors import Note, Place, Problem
-from knockd_conf.model import Config, Options, Step
+from knockd_conf.model import Config, GuardPorts, Options, Step
+from knockd_conf.timed import Rule
 from tests.support.doubles.played import door, steps
 
 PATH = "/etc/knockd.conf"
@@ -23,6 +25,9 @@ ONCE = door("", name="once", line=9, path="/etc/more.conf", one_time_file="/etc/
 LIVE = (steps("7000 8000u 9000"), ())
 GUARDS = (Guards((Step(7001),), {Step(6999): "is in use"}), Guards(()))
 NOTE = Note(PATH, 7, "Command", "a message", (Place("/etc/more.conf", 3, "command"),))
+
+
+STRENGTH = judge_steps(LIVE[0], GUARDS[0].ports, timeout=7.0)
 
 
 def a_report(*problems: Problem, notes: tuple[Note, ...] = ()) -> Report:
@@ -55,8 +60,10 @@ def test_for_people() -> None:
         f"{PATH}: good, 2 doors",
         "  door ssh (line 4): 3 steps (tcp and udp) within 7 s",
         "    guards: 7001:tcp; left out: 6999:tcp is in use",
+        *(f"    {line}" for line in describe_strength(STRENGTH)),
         "  door once (line 9): disabled: no usable line in its one time sequences file",
         "    guards: none",
+        "  all doors: a scan in random order opens one of them once in 24 times at most",
         f"  eth9: filter of {length} instructions",
         f"  warning: {NOTE}",
     ] == list(format_report(report))
@@ -74,9 +81,11 @@ def test_for_programs() -> None:
         "good": True,
         "doors": [
             {"name": "ssh", "file": PATH, "line": 4, "steps": 3, "disabled": False, **timed, **everybody}
-            | {"guards": ["7001:tcp"], "guards_left_out": {"6999:tcp": "is in use"}, "rotating": None},
+            | {"guards": ["7001:tcp"], "guards_left_out": {"6999:tcp": "is in use"}, "rotating": None}
+            | {"strength": as_values(STRENGTH)},
             {"name": "once", "file": "/etc/more.conf", "line": 9, "steps": 0, "disabled": True}
-            | {"seq_timeout": 25.0, "guards": [], "guards_left_out": {}, "rotating": None, **everybody},
+            | {"seq_timeout": 25.0, "guards": [], "guards_left_out": {}, "rotating": None, **everybody}
+            | {"strength": None},
         ],
         "interfaces": [{"name": "eth9", "exists": False, "instructions": length}],
         "notes": [
@@ -89,12 +98,14 @@ def test_for_programs() -> None:
 
 def test_door_with_a_key_for_people() -> None:
     """A door with a key is described by its rule, and no port of it is a guard for long."""
-    _, line, guards = format_report(a_keyed_report(DoorKeys(("ann", "bob"))))
+    _, line, guards, *strength = format_report(a_keyed_report(DoorKeys(("ann", "bob"))))
     assert line == (
         "  door home (line 14): 4 steps (tcp) within 25 s, other ones of 30000-40000 every 30 s,"
         " 2 keys (ann, bob)"
     )
     assert guards == "    guards: 8 of its own in each sequence, and all ports of the two beside it"
+    judged = judge_rule(Rule(low=30_000, high=40_000), keys=2)
+    assert strength == [f"    {one}" for one in describe_strength(judged)]
 
 
 def test_door_with_a_key_for_programs() -> None:
@@ -108,6 +119,30 @@ def test_door_with_a_key_for_programs() -> None:
     assert found["rotating"] == {"keys": [], "waits": "its key file has a mistake", **rule}
     [found] = as_json(a_keyed_report(DoorKeys(None)))["doors"]
     assert (found["disabled"], found["rotating"]) == (False, {"keys": None, "waits": None, **rule})
+
+
+def test_one_door() -> None:
+    """Of one door there is no sum."""
+    config = Config(PATH, Options(), (DOOR,), "host", (PATH,))
+    lines = list(format_report(Report(config, LIVE[:1], GUARDS[:1], [None], [], (), ())))
+    assert not any("all doors" in line for line in lines)
+
+
+def test_strength_of_each_kind() -> None:
+    """Guards that are listed, one-time sequences and keys are judged as what they are."""
+    options = Options(guard_ports=GuardPorts(False, GUARDS[0].ports))
+    config = Config(PATH, options, (DOOR, ONCE), "host", (PATH,))
+    listed = judge_door(config, DOOR, LIVE[0], GUARDS[0], None)
+    assert judge_steps(LIVE[0], GUARDS[0].ports, timeout=7.0, near=False) == listed
+    once = judge_door(config, ONCE, LIVE[0], GUARDS[0], None)
+    assert once is not None
+    assert once.replay is Replay.NEVER
+    keyed = door("", sequence_key="/etc/key", sequence_steps=5, seq_timeout=9.0)
+    for keys, count in ((DoorKeys(("ann", "bob")), 2), (DoorKeys(None), 1)):
+        judged = judge_door(config, keyed, (), Guards(()), keys)
+        assert judge_rule(Rule(steps=5), 9.0, keys=count) == judged
+    assert judge_door(config, keyed, (), Guards(()), DoorKeys(waits="no key")) is None
+    assert judge_door(config, ONCE, (), Guards(()), None) is None
 
 
 def test_no_sequence_is_printed() -> None:
