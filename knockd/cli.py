@@ -247,6 +247,7 @@ def _make_report(settings: Settings) -> Report:
         current_sequences,
         current_taken,
         find_notes,
+        find_weak_one_time,
     )
     from knockd.dryrun import build_filters
     from knockd.report import Report
@@ -260,13 +261,14 @@ def _make_report(settings: Settings) -> Report:
     known = settings.find_circumstances(config)
     files = current_keys(config)
     keys = find_keys(config.doors, files, known.days.today)
-    surprises = find_notes(config, live, guards, files, known)
+    surprises = find_notes(config, live, guards, files, known, taken)
     if is_elsewhere(config):  # that its files and interfaces are not here is no mistake
         return Report(config, live, guards, keys, filters, surprises, [])
     trouble = explain_trouble(names, any_will_do=config.options.interface == ("any",))
     found = (
         *surprises,
         *notes,
+        *find_weak_one_time(config),
         *unsure,
         *(config.note("interface", text) for text in trouble),
     )

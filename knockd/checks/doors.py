@@ -1,4 +1,4 @@
-"""What a door is, in words, and what of a configuration will surprise.
+"""What a door is, in words, and what of a configuration will surprise; weak sequences are in weak_doors.py.
 
 Pure.
 """
@@ -6,7 +6,9 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import combinations_with_replacement
 
+from knockd.checks.chances import advance
 from knockd.checks.keys import DoorKeys
 from knockd.knocks.guards import Guards, opened_by_scan
 from knockd_bpf.wire import flag_names
@@ -95,21 +97,35 @@ def find_surprises(config: Config) -> Iterator[Note]:
 
 
 def _find_shared_sequences(doors: Sequence[Door]) -> Iterator[Note]:
-    by_steps: dict[tuple[Step, ...], list[int]] = {}
+    by_ends: dict[tuple[Step, Step], list[int]] = {}
     for index, door in enumerate(doors):
         if door.steps:
-            by_steps.setdefault(door.steps, []).append(index)
+            by_ends.setdefault((door.steps[0], door.steps[-1]), []).append(index)
     for index, other in enumerate(doors):
-        for length in range(1, len(other.steps) + 1):
-            for begins in by_steps.get(other.steps[:length], ()):
-                door = doors[begins]
-                if begins == index or not _share_first_packet(door, other):
+        for ends in dict.fromkeys(combinations_with_replacement(other.steps, 2)):
+            for inner in by_ends.get(ends, ()):
+                door = doors[inner]
+                if inner == index or not _share_first_packet(door, other):
                     continue
                 named = f"[{other.name}] (line {other.line})"
-                if length < len(other.steps):
+                if door.steps == other.steps:
+                    if inner < index:
+                        yield door.note("steps", f"it is that of {named} too: knocking opens both")
+                elif door.steps == other.steps[: len(door.steps)]:
                     yield door.note("steps", f"it begins that of {named}: knocking there opens both")
-                elif begins < index:
-                    yield door.note("steps", f"it is that of {named} too: knocking opens both")
+                elif _opens_inside(door.steps, other.steps):
+                    yield door.note("steps", f"it is inside that of {named}: knocking there opens both")
+
+
+def _opens_inside(inner: Sequence[Step], outer: Sequence[Step]) -> bool:
+    """Whether the steps of one door are a knock at another: no step of one is a guard of the other."""
+    stages: frozenset[int] = frozenset()
+    for step in outer:
+        if step in inner:
+            stages = advance(inner, stages, step)
+        if len(inner) in stages:
+            return True
+    return False
 
 
 def _share_first_packet(door: Door, other: Door) -> bool:
@@ -173,14 +189,6 @@ def _find_door_surprises(door: Door) -> Iterator[Note]:
         )
     if door.flags is not None and not tcp and ("flags" in dict(door.places) or door.sequence_key is None):
         yield door.note("flags", "does nothing: all steps are udp")
-    for before, step in enumerate(door.steps[1:], 1):
-        if step == door.steps[before - 1] and step.protocol is Protocol.TCP:
-            yield door.note(
-                "steps",
-                f"steps {before} and {before + 1} are the same:"
-                " one connection whose first packet is sent again knocks both",
-            )
-            break
     for step in dict.fromkeys(door.steps):
         if step.port in BUSY[step.protocol] and (door.flags is None or step.protocol is Protocol.UDP):
             message = f"step {step} is a busy port"

@@ -10,21 +10,23 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 
 from knockd.checks.access_notes import find_access_notes
 from knockd.checks.command_notes import Circumstances, find_current_notes, is_elsewhere
 from knockd.checks.doors import find_scan_openings, find_surprises
 from knockd.checks.keys import ELSEWHERE, KeyFiles, find_key_notes
 from knockd.checks.program_trust import find_replaceable_programs
+from knockd.checks.weak_doors import MOST_LINES, find_weak_doors, find_weak_lines
 from knockd.knocks.guards import Guards, guard_rules, guards_of
 from knockd.knocks.taken import Taken
 from knockd.knocks.watch import watches_of
 from knockd.net.forwarded_ports import read_forwarded_ports
 from knockd.net.ports_in_use import ports_in_use
 from knockd.sequences.key_reader import read_key_file
-from knockd.sequences.one_time_file import read_one_time
+from knockd.sequences.one_time_file import read_one_time, read_one_time_lines
 from knockd_conf.command_words import numbers_named
-from knockd_conf.errors import Note, merge_notes
+from knockd_conf.errors import Note, Place, merge_notes
 from knockd_conf.key_file import KeyFile
 from knockd_conf.model import Config, Step
 from knockd_conf.text import printable
@@ -34,7 +36,12 @@ Sequences = tuple[tuple[Step, ...], ...]
 
 
 def find_notes(
-    config: Config, live: Sequences, guards: tuple[Guards, ...], files: KeyFiles, known: Circumstances
+    config: Config,
+    live: Sequences,
+    guards: tuple[Guards, ...],
+    files: KeyFiles,
+    known: Circumstances,
+    taken: Taken,
 ) -> tuple[Note, ...]:
     """Every note of a configuration whose doors have these steps, guards and key files.
 
@@ -43,7 +50,9 @@ def find_notes(
     order = {path: index for index, path in enumerate(config.files)}
     found = [*config.notes, *find_surprises(config)]
     # What ports to choose is advice for who writes the file: no line at every start.
-    found += find_scan_openings(config.doors, live, guards, skipping=not known.starting)
+    opened = list(find_scan_openings(config.doors, live, guards, skipping=not known.starting))
+    found += opened
+    found += find_weak_doors(config.doors, live, taken.in_use, [Place(*note[:3]) for note in opened])
     found += find_access_notes(config, known.has_ipv6, versions=not known.starting)
     found += find_current_notes(config, known)
     if not is_elsewhere(config):
@@ -67,7 +76,8 @@ def _find_missing_folders(config: Config) -> Iterator[Note]:
 def current_notes(config: Config, taken: Taken, known: Circumstances) -> tuple[Note, ...]:
     """Every note as this host is now, without those of one-time files: the daemon logs them itself."""
     live, _ = current_sequences(config)
-    return find_notes(config, live, current_guards(config, live, taken), current_keys(config), known)
+    guards = current_guards(config, live, taken)
+    return find_notes(config, live, guards, current_keys(config), known, taken)
 
 
 def current_sequences(config: Config) -> tuple[Sequences, list[Note]]:
@@ -107,19 +117,30 @@ def _read_keys(path: str, policy: TrustPolicy) -> KeyFile | str:
         return f"{error.strerror}{hint}"
 
 
+def find_weak_one_time(config: Config) -> Iterator[Note]:
+    """Yields a note for each one-time file whose next lines hold weak sequences."""
+    policy = TrustPolicy.current(allow_insecure=config.insecure)
+    for path in dict.fromkeys(door.one_time_file for door in config.doors if door.one_time_file is not None):
+        with suppress(OSError):  # why it cannot be read is another note
+            note = find_weak_lines(path, read_one_time_lines(path, MOST_LINES, policy))
+            if note is not None:
+                yield note
+
+
 def current_taken(config: Config) -> tuple[Taken, list[Note]]:
     """The ports that can be no automatic guards, as this host is now, and what is not known of them.
 
-    Nobody is asked where there are no automatic guards, nor for another host's configuration.
+    The firewall is not asked where there are no automatic guards, nobody for another host's configuration.
     """
     named = frozenset[int]().union(*(numbers_named(one) for door in config.doors for one in door.commands()))
     taken = Taken(named)
-    automatic = any(rule.auto for rule in guard_rules(config.doors, config.options.guard_ports))
-    if not automatic or is_elsewhere(config):
+    if is_elsewhere(config):
+        return taken, []
+    taken = taken.with_sockets(ports_in_use())
+    if not any(rule.auto for rule in guard_rules(config.doors, config.options.guard_ports)):
         return taken, []
     ranges, reasons = read_forwarded_ports()
-    taken = taken._replace(forwarded=ranges).with_sockets(ports_in_use())
-    return taken, [config.note("guard_ports", reason) for reason in reasons]
+    return taken._replace(forwarded=ranges), [config.note("guard_ports", reason) for reason in reasons]
 
 
 def current_guards(config: Config, live: Sequences, taken: Taken) -> tuple[Guards, ...]:

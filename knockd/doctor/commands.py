@@ -18,6 +18,7 @@ from knockd.checks.notes import Sequences, find_notes
 from knockd.checks.program_trust import find_replaceable_programs
 from knockd.doctor.findings import Finding, Looked, from_note
 from knockd.knocks.guards import Guards
+from knockd.knocks.taken import Taken
 from knockd_conf.errors import Note
 from knockd_conf.model import Config, Door
 
@@ -67,7 +68,9 @@ def look_at_notes(
 ) -> Looked:
     """All other notes of the configuration: those that are not among the findings ``told``."""
     said = {(one.text, one.place) for one in told}
-    notes = (from_note("config-note", note) for note in find_notes(config, live, guards, files, known))
+    # Ports of sequences that are in use are a finding of their own: none is named here.
+    found = find_notes(config, live, guards, files, known, Taken())
+    notes = (from_note("config-note", note) for note in found)
     return Looked(
         "notes of the configuration", tuple(one for one in notes if (one.text, one.place) not in said)
     )

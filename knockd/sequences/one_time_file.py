@@ -9,8 +9,10 @@ import errno
 import os
 import shlex
 import stat
+from itertools import islice
 
 from knockd.files.trusted import open_trusted
+from knockd_conf.model import Step
 from knockd_conf.one_time import MAX_SIZE, OneTimeFile, find_lines, parse_one_time, strike_line, written
 from knockd_conf.trust import TrustPolicy
 
@@ -24,6 +26,15 @@ def read_one_time(path: str, policy: TrustPolicy | None = None) -> OneTimeFile:
     descriptor = _open(path, policy)
     try:
         return parse_one_time(_content(descriptor))
+    finally:
+        os.close(descriptor)
+
+
+def read_one_time_lines(path: str, most: int, policy: TrustPolicy | None = None) -> list[tuple[Step, ...]]:
+    """The first ``most`` sequences that are not struck out, the live one first. Raises OSError."""
+    descriptor = _open(path, policy)
+    try:
+        return [line.steps for line in islice(find_lines(_content(descriptor)), most)]
     finally:
         os.close(descriptor)
 

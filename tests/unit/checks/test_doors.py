@@ -13,7 +13,7 @@ from knockd.checks.keys import DoorKeys
 from knockd_conf.errors import Place
 from knockd_conf.model import Config, Door, FlagRule, Options
 from knockd_conf.services import parse_services
-from tests.support.doubles.played import door, steps
+from tests.support.doubles.played import door, matching, play, steps
 
 SYN, FIN, ACK = 0x02, 0x01, 0x10
 GOOD = door(
@@ -116,17 +116,6 @@ def test_busy_port_with_flags() -> None:
     assert warnings(a_door("443 8000", flags=FlagRule(SYN, ACK))) == []
 
 
-@pytest.mark.parametrize(
-    ("sequence", "expected"),
-    [("7000 8000 8000", 2), ("7000 7000 7000", 1), ("7000u 7000u", 0), ("7000 8000 7000", 0)],
-)
-def test_a_port_that_follows_itself(sequence: str, expected: int) -> None:
-    """A client that sends its first packet again knocks both: a note for the first such pair."""
-    message = "are the same: one connection whose first packet is sent again knocks both"
-    said = [f"1: [a]: steps {expected} and {expected + 1} {message}"] if expected else []
-    assert said == warnings(a_door(sequence))
-
-
 @pytest.mark.parametrize("command", [None, ""], ids=["missing", "empty"])
 def test_no_start_command(command: str | None) -> None:
     """A door that runs nothing when it opens is worth a warning."""
@@ -159,6 +148,27 @@ def test_same_sequence(lines: tuple[int, int]) -> None:
 def test_same_sequence_three_times() -> None:
     """Each pair is reported."""
     assert len(warnings(*(a_door("1000 2000", name=name) for name in "abc"))) == 3
+
+
+@pytest.mark.parametrize(
+    ("inner", "outer", "opens"),
+    [
+        ("2000 3000", "1000 2000 3000", True),
+        ("1000 3000", "1000 2000 3000", True),
+        ("2000 3000 2000", "2000 1000 3000 2000", True),
+        ("3000 2000", "1000 2000 3000", False),
+        ("1000 1000", "1000 2000 3000", False),
+        ("2000 3000 4000", "2000 4000 3000 4000", False),
+        ("1000 2000u", "500 1000 2000", False),
+    ],
+)
+def test_a_sequence_inside_another(inner: str, outer: str, opens: bool) -> None:
+    """It is named when the matcher would open both, wherever in the other the steps are."""
+    said = warnings(a_door(inner), a_door(outer, name="b"))
+    expected = ["1: [a]: it is inside that of [b] (line 1): knocking there opens both"] if opens else []
+    assert expected == said
+    told = play(matching(a_door(inner), a_door(outer)), " ".join(outer.split()))
+    assert opens is any(one.startswith("opened") for one in told)
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def test_in_the_order_of_the_file(load: Callable[[str], Config]) -> None:
     config = load(
         "[options]\nUseSyslog\nGuard_Ports = none\n"
         "[a]\nSequence = 47002,47001,47003\nTCPFlags = syn,ack\nCommand = true %IP%\n"
-        "[b]\nSequence = 47011,47013\nCommand = true %IP%\n"
+        "[b]\nSequence = 47011,47013,47015\nCommand = true %IP%\n"
         "[c]\nSequence = 47022,47021,47023\ntcpflags = syn,ack\nCommand = true %IP%\n"
     )
     assert said(config) == [
@@ -89,23 +89,49 @@ def test_a_log_that_cannot_be_written(load: Callable[[str], Config], tmp_path: P
         (f"{tmp_path}", "it is a directory: nothing is written there; name a file in it"),
         (f"{tmp_path}/log", None),
     ):
-        config = load(f"[options]\nLogFile = {log}\n[a]\nSequence = 47002,47001\nCommand = true\n")
+        config = load(f"[options]\nLogFile = {log}\n[a]\nSequence = 47002,47001,47003\nCommand = true\n")
         live, _ = notes.current_sequences(config)
         guards, known = (
             notes.current_guards(config, live, Taken()),
             Circumstances(ipv6=True, ipv6_address=False),
         )
         away = replace(config, host="elsewhere.example")
-        assert [] == [one for one in notes.find_notes(away, live, guards, {}, known) if one.key == "LogFile"]
+        assert [] == [
+            one for one in notes.find_notes(away, live, guards, {}, known, Taken()) if one.key == "LogFile"
+        ]
         assert said(config) == ([f"2: LogFile: {message}"] if message else [])
 
 
 def test_scans_that_skip_ports(load: Callable[[str], Config]) -> None:
-    """-t says by which the door would be found; the log of a daemon does not at every start."""
+    """-t says by which the door would be found; the log of a daemon says that its ports are in order."""
     config = load("[a]\nSequence = 47000,47010,47020\nCommand = true %IP%\n[options]\nUseSyslog\n")
     known = Circumstances(ipv6=True, ipv6_address=False)
-    told = [len(notes.current_notes(config, Taken(), known._replace(starting=now))) for now in (False, True)]
-    assert told == [1, 0]
+    told = [notes.current_notes(config, Taken(), known._replace(starting=now)) for now in (False, True)]
+    assert [["an ordered scan of every n-th port"], ["weak, as its ports ascend by 10 each"]] == [
+        [note.message.split(":")[0].split(" opens")[0] for note in some] for some in told
+    ]
+
+
+def test_weak_doors(load: Callable[[str], Config]) -> None:
+    """A weak sequence is one note, at the start as with -t, and knows the sockets of this host."""
+    config = load("[a]\nSequence = 7000,8000\nCommand = true %IP%\n[options]\nUseSyslog\n")
+    taken = Taken().with_sockets([Step(8000)])
+    for now in (False, True):
+        known = Circumstances(ipv6=True, ipv6_address=False, starting=now)
+        [note] = [one for one in notes.current_notes(config, taken, known) if "weak" in one.message]
+        assert "weak for 2 reasons, as it has 2 steps only and step 2 has a listening" in note.message
+        assert (2, "Sequence") == note[1:3]
+
+
+def test_weak_lines_of_one_time_files(load: Callable[[str], Config], tmp_path: Path) -> None:
+    """Lines behind the live one are judged too, of each file once; one that cannot be read is left out."""
+    once = tmp_path / "once"
+    once.write_text("47001,47003\n#47001\n47001,47009,47003\n22,80,443\n")
+    paths = (once, once, tmp_path / "none")
+    config = load("".join(f"[d]\nOne_Time_Sequences = {path}\n" for path in paths))
+    [note] = notes.find_weak_one_time(config)
+    assert str(once) == note.path
+    assert note.message.startswith("the next line is weak, as its ports ascend:")
 
 
 KEY = f"ann {b64encode(bytes(range(32))).decode()}\n"
@@ -179,15 +205,16 @@ def test_what_can_be_no_guard(load: Callable[[str], Config], asked: list[str]) -
     assert {6 << 16 | 8001} == taken.in_use
     assert ((6 << 16 | 80, 6 << 16 | 90),) == taken.forwarded
     assert [f"{config.path}:2: Guard_Ports: it is not sure"] == [str(note) for note in unsure]
-    assert ["firewall", "kernel"] == asked
+    assert ["kernel", "firewall"] == asked
 
 
 @pytest.mark.parametrize("guards", ["none", "5000"])
 def test_no_automatic_guards(load: Callable[[str], Config], asked: list[str], guards: str) -> None:
-    """Nobody is asked for what nothing depends on."""
-    _, unsure = notes.current_taken(load(NAMING.format(guards=guards)))
+    """Sockets matter to steps; the firewall is not asked for what nothing depends on."""
+    taken, unsure = notes.current_taken(load(NAMING.format(guards=guards)))
     assert [] == unsure
-    assert [] == asked
+    assert {6 << 16 | 8001} == taken.in_use
+    assert ["kernel"] == asked
 
 
 def test_another_host(load: Callable[[str], Config], asked: list[str]) -> None:

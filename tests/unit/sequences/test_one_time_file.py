@@ -9,7 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from knockd.sequences.one_time_file import read_one_time, strike_one_time, strike_used
+from knockd.sequences.one_time_file import (
+    read_one_time,
+    read_one_time_lines,
+    strike_one_time,
+    strike_used,
+)
 from knockd_conf.one_time import MAX_SIZE, OneTimeFile
 from knockd_conf.trust import TrustPolicy
 from tests.support.doubles.played import steps
@@ -36,6 +41,16 @@ def test_read(path: Path) -> None:
     """The first valid line is live; reading changes nothing."""
     found = read_one_time(str(path))
     assert (live(found), found.left, path.read_text()) == (FIRST, 2, TEXT)
+
+
+def test_read_lines(path: Path, tmp_path: Path) -> None:
+    """The first lines that are not struck out, as many as are asked for; a file that is not there raises."""
+    assert [FIRST, SECOND] == read_one_time_lines(str(path), 9)
+    assert [FIRST] == read_one_time_lines(str(path), 1)
+    strike_one_time(str(path), FIRST)
+    assert [SECOND] == read_one_time_lines(str(path), 9)
+    with pytest.raises(FileNotFoundError):
+        read_one_time_lines(str(tmp_path / "none"), 9)
 
 
 def test_strike(path: Path) -> None:
