@@ -153,7 +153,9 @@ DAMAGE: dict[str, tuple[Callable[[bytes], bytes], set[int]]] = {
 def test_a_damaged_journal_is_used_as_far_as_it_is_good(pair: Pair, tmp_path: Path, name: str) -> None:
     """What is good is closed in time, the file is set aside as it was, and the log says so."""
     damage, good = DAMAGE[name]
-    victim = Victim(pair.server, pair.client, tmp_path / "victim", cmd_timeout=6)
+    victim = Victim(
+        pair.server, pair.client, tmp_path / "victim", cmd_timeout=12
+    )  # two starts of a busy machine fit
     start_again(victim)
     knocked(pair, victim, 4, 6)
     victim.kill()
@@ -167,7 +169,7 @@ def test_a_damaged_journal_is_used_as_far_as_it_is_good(pair: Pair, tmp_path: Pa
     said = [line for line in victim.said() if line.startswith(f"{journal}: ") and str(aside) in line]
     assert (len(said), aside.read_bytes()) == (1, damaged)
     assert {source for _, source in victim.life.recovered} == {CLIENT[version] for version in good}
-    wait_until(lambda: all(last(victim)[CLIENT[v]] == "stop" for v in good), 10, "they are closed")
+    wait_until(lambda: all(last(victim)[CLIENT[v]] == "stop" for v in good), 20, "they are closed")
     stop(victim)
 
 
