@@ -107,6 +107,11 @@ def _format_filter(one: InterfaceFilter) -> list[str]:
         )
     if fitted.addresses is not Addresses.EXACT:
         lines.append("  widened to fit the kernel: doors are not told apart by address")
+    if fitted.term.versions() != one.prefilter.term.versions():
+        lines.append(
+            "  widened to fit the kernel: networks of Allow and Deny are merged;"
+            " who may knock is judged once more by the daemon"
+        )
     return lines
 
 

@@ -5,11 +5,13 @@ Pure.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from knockd_bpf.sources import NOBODY, unite_sources
 from knockd_bpf.terms import Destinations, Group, Term, merge_ports, sort_groups
 from knockd_bpf.wire import TCP, UDP
+from knockd_conf.access import Access
 from knockd_conf.model import FlagRule
 
 
@@ -17,12 +19,13 @@ class WatchedPorts(NamedTuple):
     """What one live sequence wants to see: (protocol, port) pairs, its flag rule, its own destinations.
 
     ``target`` holds packed addresses; empty means the interface's own. The flag rule speaks of
-    TCP only.
+    TCP only. ``access`` is who may knock, None: everybody.
     """
 
     ports: frozenset[tuple[int, int]]
     flags: FlagRule | None
     target: frozenset[bytes]
+    access: Access | None = None
 
 
 def build_term(watches: Iterable[WatchedPorts], local: frozenset[bytes] | None, *, ipv6: bool = True) -> Term:
@@ -32,11 +35,12 @@ def build_term(watches: Iterable[WatchedPorts], local: frozenset[bytes] | None, 
     A door that has no destination here (no address yet, or only IPv6 ones with ``ipv6`` False)
     leaves no trace in the term.
     """
+    aimed = [(one, one.target or local) for one in watches if one.ports]
+    four, six = (unite_sources(_accesses_at(aimed, size), size) for size in (4, 16))
+    shut = {size for size, sources in ((4, four), (16, six)) if sources == NOBODY} | (set() if ipv6 else {16})
     ports: dict[tuple[int, FlagRule | None, Destinations], set[int]] = {}
-    for one in watches:
-        destinations = one.target or local
-        if destinations is not None and not ipv6:
-            destinations = frozenset(address for address in destinations if len(address) == 4)
+    for one, to in aimed:
+        destinations = to if to is None else frozenset(its for its in to if len(its) not in shut)
         if destinations is not None and not destinations:
             continue
         for protocol in (TCP, UDP):
@@ -48,4 +52,11 @@ def build_term(watches: Iterable[WatchedPorts], local: frozenset[bytes] | None, 
         Group(protocol, flags, merge_ports(wanted), destinations)
         for (protocol, flags, destinations), wanted in ports.items()
     )
-    return Term(sort_groups(groups), ipv6)
+    return Term(sort_groups(groups), ipv6, four, six)
+
+
+def _accesses_at(aimed: Iterable[tuple[WatchedPorts, Destinations]], size: int) -> Iterator[Access | None]:
+    """Yields who may knock at any destination with addresses of ``size`` bytes."""
+    for one, to in aimed:
+        if to is None or any(len(its) == size for its in to):
+            yield one.access

@@ -1,6 +1,6 @@
 """From a term to instructions.
 
-The order of tests is: EtherType, protocol, "does any flag rule fit", port (one binary tree per
+The order of tests is: EtherType, protocol, "does any flag rule fit", source, port (one binary tree per
 protocol, shared by IPv4 and IPv6) and last, only for ports that match, flags, fragment, addresses.
 
 Pure.
@@ -8,7 +8,7 @@ Pure.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from knockd_bpf import addresses
@@ -19,6 +19,8 @@ from knockd_bpf.instruction import Instruction
 from knockd_bpf.layout import Layout
 from knockd_bpf.port_map import NOTHING, Laid, Wants, fill_gaps, wanted
 from knockd_bpf.search import emit_search
+from knockd_bpf.source_tests import emit_sources
+from knockd_bpf.sources import EVERYBODY, Sources
 from knockd_bpf.terms import Destinations, of_version, unite_destinations
 from knockd_bpf.wire import EXTENSION_HEADERS, TCP, UDP
 from knockd_conf.model import FlagRule
@@ -32,10 +34,13 @@ _NOWHERE: Final[Destinations] = frozenset()
 
 
 def emit_program(
-    laid: Laid, layout: Layout, snaplen: int, *, ipv6: bool
+    laid: Laid, layout: Layout, snaplen: int, versions: Mapping[int, Sources]
 ) -> tuple[tuple[Instruction, ...], tuple[str, ...]]:
-    """The instructions for wanted ports on links of ``layout``, and a comment for each (see Program)."""
-    return _Compiler(laid, layout, snaplen, ipv6).compile().finish()
+    """The instructions for wanted ports on links of ``layout``, and a comment for each (see Program).
+
+    ``versions`` has whose packets pass, of each IP version of which any does.
+    """
+    return _Compiler(laid, layout, snaplen, versions).compile().finish()
 
 
 class _Compiler:
@@ -44,10 +49,10 @@ class _Compiler:
     Every method that emits returns the label of its first instruction.
     """
 
-    def __init__(self, laid: Laid, layout: Layout, snaplen: int, ipv6: bool) -> None:
+    def __init__(self, laid: Laid, layout: Layout, snaplen: int, sources: Mapping[int, Sources]) -> None:
         self._laid = laid
         self._layout = layout
-        self._ipv6_too = ipv6
+        self._sources = sources
         self._emit = Emitter()
         self._reject = self._emit.ret(0, "not a knock")
         self._accept = self._emit.ret(snaplen, "may be a knock: hand it up")
@@ -82,7 +87,7 @@ class _Compiler:
 
     def _destinations(self, version: int, wants: Wants) -> Destinations:
         """The addresses of an IP version that any of ``wants`` takes."""
-        if version == 6 and not self._ipv6_too:
+        if version not in self._sources:
             return _NOWHERE
         return of_version(unite_destinations(want.destinations for want in wants), version)
 
@@ -106,7 +111,7 @@ class _Compiler:
         destinations = self._destinations(6, NOTHING.union(*self._wants.values()))
         if destinations == _NOWHERE:
             return self._reject
-        ours = self._ipv6_addresses(destinations, self._reject)
+        ours = self._from(6, self._ipv6_addresses(destinations, self._reject))
         segments: list[tuple[int, int]] = []
         for header in range(256):
             label = ours if header in EXTENSION_HEADERS else self._reject
@@ -126,16 +131,17 @@ class _Compiler:
         return at
 
     def _ipv4_transport(self, protocol: int, tree: int) -> int:
-        """Sets X to the length of the IP header, rejects when no flag rule fits, goes to the ports."""
+        """Sets X to the length of the IP header, rejects where no flag rule or source fits."""
         network = self._layout.network
         ports = self._emit.do(op.LD_H_IND, network + _PORT_AT, tree, "destination port")
+        ports = self._from(4, ports)
         at = self._early(protocol, ports)
         if at != ports:
             at = self._emit.do(op.LD_B_IND, network + _FLAGS_AT, at, "TCP flags")
         return self._emit.do(op.LDX_MSH, network, at, "X = length of the IPv4 header")
 
     def _ipv6_transport(self, protocol: int, tree: int) -> int:
-        """Rejects when no flag rule fits, goes to the ports.
+        """Rejects where no flag rule or source fits, goes on to the ports.
 
         The header before the ports has one length here, so X is set only for leaves that serve IPv4 too.
         """
@@ -143,10 +149,19 @@ class _Compiler:
         ports = self._emit.do(op.LD_H_ABS, transport + _PORT_AT, tree, "destination port")
         if protocol in self._flags_in_leaves:
             ports = self._emit.do(op.LDX_IMM, _IPV6_HEADER, ports, "X = length of the IPv6 header")
+        ports = self._from(6, ports)
         at = self._early(protocol, ports)
         if at == ports:
             return at
         return self._emit.do(op.LD_B_ABS, transport + _FLAGS_AT, at, "TCP flags")
+
+    def _from(self, version: int, then: int) -> int:
+        """Rejects packets of an IP version from whom no door opens for; the others go on."""
+        sources = self._sources[version]
+        if sources == EVERYBODY:
+            return then
+        spans = sources.spans(16 if version == 6 else 4)
+        return emit_sources(self._emit, self._layout.network, version, spans, then, self._reject)
 
     def _early(self, protocol: int, then: int) -> int:
         """Rejects when the loaded flags fit none of the protocol's rules: data packets cost little."""

@@ -8,22 +8,26 @@ Pure.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import Enum
 from itertools import pairwise
 from typing import Final, NamedTuple
 
 from knockd_bpf.instruction import MAX_INSTRUCTIONS
 from knockd_bpf.layout import Layout
-from knockd_bpf.port_map import Laid, PortRange, gather_term, lay_ports, wanted
+from knockd_bpf.port_map import Laid, PortRange, gather_groups, lay_ports, wanted
 from knockd_bpf.program import SNAPLEN, Program, assemble_ports
-from knockd_bpf.terms import Term, sort_groups, unite_destinations
+from knockd_bpf.sources import EVERYBODY, MOST_NETWORKS, NOBODY, Sources, narrow_sources
+from knockd_bpf.terms import Term, Want, sort_groups, unite_destinations
 from knockd_bpf.wire import TCP, UDP
 
 PORTS: Final = 65_536
 
 SMALLEST_LIMIT: Final = 128
 """Every term can be made to fit this many instructions."""
+
+_SOURCES: Final = 4
+"""One in so many instructions may test sources: where room is short, ports need it more."""
 
 _PER_RANGE: Final = 2
 """Instructions that one more range costs: a test at each of its bounds."""
@@ -56,20 +60,22 @@ class Fitted(NamedTuple):
 def fit_term(term: Term, layout: Layout, limit: int = MAX_INSTRUCTIONS, *, snaplen: int = SNAPLEN) -> Fitted:
     """The program for ``term`` in at most ``limit`` instructions.
 
-    When the exact one is longer, the nearest port ranges are merged; where the addresses alone would
+    Networks of sources take a part of the room at most, merged if need be. When the exact program is
+    longer, the nearest port ranges are merged; where the addresses alone would
     take more than half of the room, all ports first share all addresses, then do without. Raises
     ValueError for a limit below SMALLEST_LIMIT.
     """
     if limit < SMALLEST_LIMIT:
         raise ValueError(f"limit: expected at least {SMALLEST_LIMIT} instructions, got {limit}")
     laid = lay_ports(term)
+    near = _narrow_sources(term, laid, layout, limit)
     if _at_least(laid) <= limit:
-        program = assemble_ports(laid, layout, snaplen, ipv6=term.ipv6)
+        program = assemble_ports(laid, layout, snaplen, near.versions())
         if len(program) <= limit:
-            return Fitted(program, term, 0.0, Addresses.EXACT)
-    for addresses, wider in _candidates(term, laid):
-        merged = wider
-        fixed = _fixed(wider, layout, ipv6=term.ipv6)
+            return Fitted(program, near, 0.0, Addresses.EXACT)
+    for addresses, wide, wider in _candidates(near, laid):
+        merged, versions = wider, wide.versions()
+        fixed = _fixed(wider, layout, versions)
         tight = fixed + _PER_RANGE * sum(map(len, wider.values())) > limit
         if tight and fixed > limit // 2 and addresses is not Addresses.DROPPED:
             continue
@@ -78,9 +84,9 @@ def fit_term(term: Term, layout: Layout, limit: int = MAX_INSTRUCTIONS, *, snapl
         while True:
             room = max(room, fewest)
             merged = _merge(merged, room)
-            program = assemble_ports(merged, layout, snaplen, ipv6=term.ipv6)
+            program = assemble_ports(merged, layout, snaplen, versions)
             if len(program) <= limit:
-                fitted = gather_term(merged, ipv6=term.ipv6)
+                fitted = wide._replace(groups=gather_groups(merged))
                 return Fitted(program, fitted, _widened(laid, merged), addresses)
             if room == fewest:
                 break
@@ -104,23 +110,49 @@ def _at_least(laid: Laid) -> int:
     return tests
 
 
-def _candidates(term: Term, laid: Laid) -> Iterator[tuple[Addresses, Laid]]:
+def _narrow_sources(term: Term, laid: Laid, layout: Layout, limit: int) -> Term:
+    """The term with as many networks of sources as take no more than a part of the room."""
+    if {*term.versions().values()} <= {EVERYBODY}:
+        return term
+    protocols = [protocol for protocol, ranges in laid.items() if ranges]
+    sample: Laid = {TCP: [], UDP: []} | {
+        one: [PortRange(1, 1, frozenset({Want(None, None)}))] for one in protocols
+    }
+    plain = len(assemble_ports(sample, layout, 1, dict.fromkeys(term.versions(), EVERYBODY)))
+    most = MOST_NETWORKS
+    while most:
+        near = term._replace(four=narrow_sources(term.four, most), six=narrow_sources(term.six, most))
+        if len(assemble_ports(sample, layout, 1, near.versions())) - plain <= limit // _SOURCES:
+            return near
+        most //= 2
+    return _without_sources(term)
+
+
+def _without_sources(term: Term) -> Term:
+    """The same term for everybody, in the versions in which anybody may knock."""
+    four, six = (one if one == NOBODY else EVERYBODY for one in (term.four, term.six))
+    return term._replace(four=four, six=six)
+
+
+def _candidates(term: Term, laid: Laid) -> Iterator[tuple[Addresses, Term, Laid]]:
     """The term itself, and what it widens to when the addresses take too much room."""
-    yield Addresses.EXACT, laid
+    yield Addresses.EXACT, term, laid
     pooled = unite_destinations(group.destinations for group in term.groups)
     for addresses, destinations in ((Addresses.POOLED, pooled), (Addresses.DROPPED, None)):
         groups = (group._replace(destinations=destinations) for group in term.groups)
-        yield addresses, lay_ports(term._replace(groups=sort_groups(groups)))
+        wide = term._replace(groups=sort_groups(groups))
+        yield addresses, wide, lay_ports(wide)
+    yield Addresses.DROPPED, _without_sources(wide), lay_ports(wide)
 
 
-def _fixed(laid: Laid, layout: Layout, *, ipv6: bool) -> int:
+def _fixed(laid: Laid, layout: Layout, versions: Mapping[int, Sources]) -> int:
     """Instructions besides those for ranges, measured with one port for each set of wants."""
     apart: Laid = {}
     for protocol, ranges in laid.items():
         wants = dict.fromkeys(one.wants for one in ranges)
         apart[protocol] = [PortRange(2 * at, 2 * at, one) for at, one in enumerate(wants)]
     number = sum(len(ranges) for ranges in apart.values())
-    return len(assemble_ports(apart, layout, 1, ipv6=ipv6)) - _PER_RANGE * number
+    return len(assemble_ports(apart, layout, 1, versions)) - _PER_RANGE * number
 
 
 def _merge(laid: Laid, room: int) -> Laid:

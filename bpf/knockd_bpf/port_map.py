@@ -77,15 +77,14 @@ def fill_gaps(ranges: Iterable[PortRange]) -> list[tuple[int, Wants]]:
     return segments
 
 
-def gather_term(laid: Laid, *, ipv6: bool) -> Term:
-    """The term of these ports: the inverse of ``lay_ports``."""
+def gather_groups(laid: Laid) -> tuple[Group, ...]:
+    """The groups of a term that has these ports: the inverse of ``lay_ports``."""
     ports: dict[tuple[int, Want], list[tuple[int, int]]] = {}
     for protocol, ranges in laid.items():
         for low, high, wants in ranges:
             for want in wants:
                 ports.setdefault((protocol, want), []).append((low, high))
-    groups = (
+    return sort_groups(
         Group(protocol, want.flags, merge_ranges(spans), want.destinations)
         for (protocol, want), spans in ports.items()
     )
-    return Term(sort_groups(groups), ipv6)

@@ -5,6 +5,7 @@ Pure.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,6 +13,7 @@ from knockd_bpf.compiler import emit_program
 from knockd_bpf.instruction import Instruction, image, pack
 from knockd_bpf.layout import Layout
 from knockd_bpf.port_map import Laid, lay_ports
+from knockd_bpf.sources import Sources
 from knockd_bpf.terms import Term
 
 SNAPLEN: Final = 262_144
@@ -60,9 +62,9 @@ def assemble_term(term: Term, layout: Layout, *, snaplen: int = SNAPLEN) -> Prog
 
     An accepted packet gets the verdict ``snaplen`` (bytes to keep), every other 0.
     """
-    return assemble_ports(lay_ports(term), layout, snaplen, ipv6=term.ipv6)
+    return assemble_ports(lay_ports(term), layout, snaplen, term.versions())
 
 
-def assemble_ports(laid: Laid, layout: Layout, snaplen: int, *, ipv6: bool) -> Program:
-    """The same for ports that are already laid out."""
-    return Program(*emit_program(laid, layout, snaplen, ipv6=ipv6))
+def assemble_ports(laid: Laid, layout: Layout, snaplen: int, versions: Mapping[int, Sources]) -> Program:
+    """The same for ports that are already laid out; ``versions`` are those of the term."""
+    return Program(*emit_program(laid, layout, snaplen, versions))

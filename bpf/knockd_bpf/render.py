@@ -12,8 +12,10 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
+from knockd_bpf.sources import EVERYBODY
 from knockd_bpf.terms import Destinations, Group, Term, of_version
 from knockd_bpf.wire import EXTENSION_HEADERS, TCP
+from knockd_conf.access import Network
 from knockd_conf.model import FlagRule
 from knockd_conf.text import address_text
 
@@ -28,8 +30,8 @@ def render_term(term: Term) -> str:
     terms = [
         _group(group, version)
         for group in term.groups
-        for version in (4, 6)
-        if of_version(group.destinations, version) != frozenset() and (version == 4 or term.ipv6)
+        for version in term.versions()
+        if of_version(group.destinations, version) != frozenset()
     ]
     extended = term.destinations(6)
     if term.groups and extended != frozenset():
@@ -37,7 +39,30 @@ def render_term(term: Term) -> str:
         terms.append(_all([headers, *_addresses(extended, 6)]))
     if not terms:
         return REJECT_ALL
-    return "\nor ".join(map(_wrap, terms))
+    groups = "\nor ".join(map(_wrap, terms))
+    sources = _sources(term)
+    if not sources:
+        return groups
+    return f"{_wrap(sources)}\nand {groups if len(terms) == 1 else f'({groups})'}"
+
+
+def _sources(term: Term) -> str:
+    """Whose packets pass at all, in front of all that they may be; empty for everybody."""
+    versions = term.versions()
+    if all(sources == EVERYBODY for sources in versions.values()):
+        return ""
+    parts = []
+    for version, (allow, deny) in versions.items():
+        name = "ip" if version == 4 else "ip6"
+        allowed = name if allow is None else _any(_source(name, one) for one in allow)
+        parts.append(
+            _all([allowed, "not " + _all([_any(_source(name, one) for one in deny)])]) if deny else allowed
+        )
+    return _any(parts)
+
+
+def _source(name: str, network: Network) -> str:
+    return f"{name} src {'host' if network.prefix == 8 * network.size else 'net'} {network}"
 
 
 def _wrap(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from knockd_bpf import instruction as op
@@ -13,17 +13,28 @@ _BLOCK: Final = 502
 then two copies of a return or a long jump."""
 
 
-def emit_search(emit: Emitter, segments: Sequence[tuple[int, int]], end: int, what: str) -> int:
+def emit_search(
+    emit: Emitter,
+    segments: Sequence[tuple[int, int]],
+    end: int,
+    what: str,
+    *,
+    name: Callable[[int], str] | None = None,
+) -> int:
     """Emits a search that continues at the label of the loaded value's segment; returns its own label.
 
     ``segments`` are sorted (first value, label), ``end`` is the first value after the last of them, ``what``
-    names the value in comments. Halves too large for 8-bit jumps are emitted as blocks, and the tests that
-    choose a block are emitted together in front of them: each block takes one long jump, where nested
-    halves would take one a level.
+    names the value in comments and ``name`` its values (default: as numbers). Halves too large for 8-bit
+    jumps are emitted as blocks, and the tests that choose a block are emitted together in front of them:
+    each block takes one long jump, where nested halves would take one a level.
     """
     firsts = [first for first, _ in segments] + [end]
     labels = [label for _, label in segments]
     equal, above_it = f"{what} {{k}}?", f"{what} {{k}} or above?"
+
+    def say(comment: str, value: int) -> str:
+        return comment if name is None else comment.format(k=name(value))
+
     starts: dict[int, int] = {}
 
     def block(low: int, high: int) -> int:
@@ -31,11 +42,12 @@ def emit_search(emit: Emitter, segments: Sequence[tuple[int, int]], end: int, wh
             return labels[low]
         single = high - low == 3 and firsts[low + 1] + 1 == firsts[low + 2]
         if single and labels[low] == labels[low + 2]:
-            return emit.test(op.JEQ_K, firsts[low + 1], labels[low + 1], labels[low], equal)
+            value = firsts[low + 1]
+            return emit.test(op.JEQ_K, value, labels[low + 1], labels[low], say(equal, value))
         middle = (low + high) // 2
         above = block(middle, high)
         below = block(low, middle)
-        return emit.test(op.JGE_K, firsts[middle], above, below, above_it)
+        return emit.test(op.JGE_K, firsts[middle], above, below, say(above_it, firsts[middle]))
 
     def blocks(low: int, high: int) -> None:
         if high - low <= _BLOCK:
@@ -51,7 +63,7 @@ def emit_search(emit: Emitter, segments: Sequence[tuple[int, int]], end: int, wh
         middle = (low + high) // 2
         above = choose(middle, high)
         below = choose(low, middle)
-        return emit.test(op.JGE_K, firsts[middle], above, below, above_it)
+        return emit.test(op.JGE_K, firsts[middle], above, below, say(above_it, firsts[middle]))
 
     blocks(0, len(segments))
     return choose(0, len(segments))

@@ -12,6 +12,7 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from knockd_bpf.sources import EVERYBODY, NOBODY, Sources
 from knockd_bpf.wire import Packet
 from knockd_conf.model import FlagRule
 
@@ -55,10 +56,20 @@ class Group(NamedTuple):
 
 
 class Term(NamedTuple):
-    """All that one interface's doors want: any of ``groups``; with ``ipv6`` False nothing of IPv6."""
+    """All that one interface's doors want: any of ``groups``; with ``ipv6`` False nothing of IPv6.
+
+    ``four`` and ``six`` are whose packets pass at all, of either IP version.
+    """
 
     groups: tuple[Group, ...]
     ipv6: bool
+    four: Sources = EVERYBODY
+    six: Sources = EVERYBODY
+
+    def versions(self) -> dict[int, Sources]:
+        """Whose packets pass, by IP version (4, 6), of the versions of which any passes."""
+        both = {4: self.four, 6: self.six if self.ipv6 else NOBODY}
+        return {version: sources for version, sources in both.items() if sources != NOBODY}
 
     def accepts(self, packet: Packet, *, extended: bool = False) -> bool:
         """Whether the packet passes.
@@ -67,7 +78,8 @@ class Term(NamedTuple):
         those, so such a packet passes when any group takes its destination, whatever follows.
         """
         six = len(packet.destination) == 16
-        if six and not self.ipv6:
+        sources = self.versions().get(6 if six else 4)
+        if sources is None or (sources != EVERYBODY and not sources.takes(packet.source)):
             return False
         if six and extended:
             return any(group.takes(packet.destination) for group in self.groups)
@@ -84,7 +96,7 @@ class Term(NamedTuple):
 
         None is every address; the empty set means that no packet of this version passes.
         """
-        if version == 6 and not self.ipv6:
+        if version not in self.versions():
             return frozenset()
         chosen = [one for one in self.groups if protocol in {None, one.protocol}]
         return of_version(unite_destinations(group.destinations for group in chosen), version)

@@ -131,7 +131,8 @@ class _Script:
         """In the lab; the exit status."""
         opened = []
         for way in ways:
-            self.say_all(["", f"IPv{way.link.version}: {way.command}"])
+            client = f", from {way.link.client}, who may knock" if self._watch.access is not None else ""
+            self.say_all(["", f"IPv{way.link.version}: {way.command}{client}"])
             try:
                 outcome = walk(peer, way, self._at, self._delay, self._tell)
             except LabError as error:

@@ -6,9 +6,11 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import NamedTuple
 
 from knockd.knocks.watch import Watch
+from knockd_conf.access import Access
 from knockd_conf.model import Config, Door, Step
 from knockd_conf.protocol import FLAG_BITS, Protocol
 from knockd_conf.text import printable
@@ -24,6 +26,9 @@ class Link(NamedTuple):
 
 LINKS = (Link(4, "192.0.2.1", "192.0.2.2"), Link(6, "2001:db8::1", "2001:db8::2"))
 """Addresses that nobody has (RFC 5737, RFC 3849)."""
+
+_STEPS = (1, 2, 0)
+"""Which addresses of a network are tried: the first one is often that of the network itself."""
 
 _OTHER_CLIENTS = {4: "192.0.2.3", 6: "2001:db8::3"}
 
@@ -74,7 +79,12 @@ def plan_ways(door: Door, watch: Watch, *, ipv6: bool) -> Iterator[Way | Untried
             yield Untried(link.version, reason)
             continue
         server = target or link.server
-        client = link.client if server != link.client else _OTHER_CLIENTS[link.version]
+        client = _choose_client(watch.access, link, server)
+        if client is None:
+            yield Untried(
+                link.version, f"Allow and Deny leave no IPv{link.version} address that a client could have"
+            )
+            continue
         yield Way(Link(link.version, server, client), watch.steps, flags)
 
 
@@ -92,16 +102,35 @@ def _explain_unserved(door: Door, version: int, *, ipv6: bool) -> str | None:
     return None
 
 
+def _choose_client(access: Access | None, link: Link, server: str) -> str | None:
+    """An address that may knock, by choice one that nobody has; None: a client can have none that may."""
+    usual = [one for one in (link.client, _OTHER_CLIENTS[link.version]) if one != server]
+    if access is None:
+        return usual[0]
+    size = 4 if link.version == 4 else 16
+    spans = access.spans(size)
+    numbers = (low + step for step in _STEPS for low, high in spans if low + step <= high)
+    allowed = (str(_address(number, size)) for number in numbers if _is_usable(_address(number, size)))
+    found = (one for one in (*usual, *allowed) if one != server and access.admits(ip_address(one).packed))
+    return next(found, None)
+
+
+def _address(number: int, size: int) -> IPv4Address | IPv6Address:
+    return IPv4Address(number) if size == 4 else IPv6Address(number)
+
+
+def _is_usable(address: IPv4Address | IPv6Address) -> bool:
+    """Whether a host of the lab can have it."""
+    return not (
+        address.is_loopback or address.is_multicast or address.is_unspecified or address.is_link_local
+    )
+
+
 def _choose_target(door: Door, version: int) -> str | None:
     """The address to knock at: the first of Target that the lab can have; "": there is none; None: any."""
     if not door.target:
         return None
-    usable = (
-        str(one)
-        for one in door.target
-        if one.version == version
-        and not (one.is_loopback or one.is_multicast or one.is_unspecified or one.is_link_local)
-    )
+    usable = (str(one) for one in door.target if one.version == version and _is_usable(one))
     return next(usable, "")
 
 

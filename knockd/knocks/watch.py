@@ -61,7 +61,7 @@ class Watch:
     def ports(self) -> WatchedPorts:
         """What the filter has to let through."""
         wanted = frozenset((int(step.protocol), step.port) for step in (*self.steps, *self.guards))
-        return WatchedPorts(wanted, self.flags, self.target)
+        return WatchedPorts(wanted, self.flags, self.target, self.access)
 
 
 def watches_of(

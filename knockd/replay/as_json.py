@@ -49,6 +49,7 @@ def format_json(outcome: Outcome) -> str:
                 "sent_by_host": counts.outgoing,
                 "cut": counts.cut,
                 "wrong_flags": counts.wrong_flags,
+                "kept_out": counts.kept_out,
                 "other_addresses": counts.elsewhere.total(),
                 "vlan_tagged": counts.vlans.total(),
                 "double_tagged": counts.double_tagged,

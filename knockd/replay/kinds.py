@@ -1,4 +1,6 @@
-"""Frames that no filter and no door can tell apart are of one kind: most of a capture is of a few.
+"""Frames that no filter and no door can tell apart, but by who may knock, are of one kind.
+
+Most of a capture is of a few kinds.
 
 Pure.
 """

@@ -33,6 +33,8 @@ def find_notes(outcome: Outcome) -> Iterator[str]:
         )
     if counts.wrong_flags:
         yield f"{count_packets(counts.wrong_flags)} to knock ports with flags that no door there asks for"
+    if counts.kept_out:
+        yield f"{count_packets(counts.kept_out)} to knock ports of addresses that Allow or Deny keeps out"
     if counts.vlans:
         named = ", ".join(f"{vlan} ({count})" for vlan, count in counts.vlans.most_common(_MOST_NAMED))
         yield (

@@ -23,7 +23,7 @@ from knockd.knocks.watch import Watch
 from knockd.replay.clock import CaptureClock
 from knockd.replay.kinds import Kind, kind_of
 from knockd.replay.sources import Source, Sources
-from knockd.replay.targets import KnockPorts, fits_flags
+from knockd.replay.targets import KnockPorts, fits_flags, is_kept_out
 from knockd.worker.capture_file import Frame
 from knockd_bpf.vm import run_program
 from knockd_bpf.wire import DLT_EN10MB, DLT_LINUX_SLL2, PacketFields
@@ -85,6 +85,8 @@ class Counts:
     """The host itself sent them."""
     cut: int = 0
     """Too little of them was captured to see port and flags."""
+    kept_out: int = 0
+    """To a knock port, of a source that may not knock there."""
     impossible: int = 0
     """Of a source that no packet off the wire can have."""
     duplicates: int = 0
@@ -215,6 +217,12 @@ class Player:
         row = self._sources.find(packet[0])
         row.packets += 1
         self._current = row
+        if is_kept_out(self._ports.watches_at(packet), packet):
+            self._count_kept_out(row)
+
+    def _count_kept_out(self, row: Source) -> None:
+        self.counts.kept_out += 1
+        row.reason = "Allow or Deny keeps its address out"
 
     def _note_ignored(self, _place: int, why: str) -> None:
         if why == SEEN_BEFORE:
@@ -239,7 +247,9 @@ class Player:
             return
         row = self._sources.find(packet[0])
         row.dropped += 1
-        if any(packet[1] in (watch.target or self._rules.local) for watch in watches):
+        if is_kept_out(watches, packet):
+            self._count_kept_out(row)
+        elif any(packet[1] in (watch.target or self._rules.local) for watch in watches):
             self.counts.wrong_flags += 1
             row.reason = "its flags are none that the door asks for"
         elif any(fits_flags(watch, packet) for watch in watches):

@@ -58,6 +58,13 @@ def fits_flags(watch: Watch, packet: PacketFields) -> bool:
     return packet[2] != TCP or watch.flags is None or watch.flags.accepts(packet[4])
 
 
+def is_kept_out(watches: Sequence[Watch], packet: PacketFields) -> bool:
+    """Whether the source of a packet may knock at none of the watches, of which there are some."""
+    return bool(watches) and all(
+        one.access is not None and not one.access.admits(packet[0]) for one in watches
+    )
+
+
 def choose_most_knocked(counts: Counter[bytes]) -> list[tuple[bytes, int]]:
     """The addresses that got most knocks, of both versions of IP, with how many."""
     chosen = []

@@ -18,10 +18,12 @@ from tests.support.oracles.golden import Referee
 from tests.support.samples.prefilters import (
     ADDRESSES,
     FLAG_BYTES,
+    KNOCKERS,
     PORTS,
     RULES,
     SOURCES,
     Wire,
+    accesses,
     watches,
     wires,
 )
@@ -55,7 +57,10 @@ def wanted_packets(draw: st.DrawFn) -> tuple[Term, Packet]:
     if door.flags is not None and protocol == TCP:
         flags = (flags | door.flags.must_set) & ~(door.flags.must_clear & ~door.flags.must_set)
         assume(door.flags.accepts(flags))
-    return build_term(doors, local), Packet(SOURCES[len(destination)], destination, protocol, port, flags)
+    sources = [one for one in KNOCKERS if len(one) == len(destination)]
+    source = draw(st.sampled_from(sources))
+    assume(door.access is None or door.access.admits(source))
+    return build_term(doors, local), Packet(source, destination, protocol, port, flags)
 
 
 @BUDGET
@@ -120,6 +125,7 @@ def test_what_the_term_accepts_passes(term: Term, frames: list[Wire]) -> None:
             ),
             st.none() | st.sampled_from(RULES),
             st.frozensets(st.sampled_from(ADDRESSES), max_size=2),
+            accesses,
         ),
         min_size=2,
         max_size=5,
@@ -132,11 +138,13 @@ def test_fitting_never_narrows(doors: list[WatchedPorts], frames: list[Wire]) ->
     exact, fitted = assemble_term(term, ETHERNET), fit_term(term, ETHERNET, SMALLEST_LIMIT)
     referee = Referee(render_term(fitted.term), DLT_EN10MB)
     knocks = [
-        Wire.of(Packet(SOURCES[len(address)], address, protocol, port, flags))
+        Wire.of(Packet(source, address, protocol, port, flags))
         for door in doors
         for protocol, port in sorted(door.ports)[:5]
         for address in sorted(door.target)[:1] or ADDRESSES[:1]
         for flags in FLAG_BYTES[:2]
+        for source in KNOCKERS
+        if len(source) == len(address)
     ]
     for wire in (*knocks, *frames):
         frame = wire.framed(DLT_EN10MB)
@@ -192,7 +200,7 @@ def test_our_machine_is_libpcaps(
     st.lists(
         st.builds(
             Packet,
-            st.just(b""),
+            st.sampled_from(KNOCKERS),
             st.sampled_from(ADDRESSES),
             st.sampled_from((TCP, UDP)),
             st.sampled_from(PORTS),
@@ -206,6 +214,9 @@ def test_term_and_program_agree_on_packets(term: Term, packets: list[Packet]) ->
     program = assemble_term(term, ETHERNET)
     for packet in packets:
         plain = packet._replace(
-            source=SOURCES[len(packet.destination)], flags=packet.flags * (packet.protocol == TCP)
+            source=packet.source
+            if len(packet.source) == len(packet.destination)
+            else SOURCES[len(packet.destination)],
+            flags=packet.flags * (packet.protocol == TCP),
         )
         assert term.accepts(plain) == passes(program, DLT_EN10MB, Wire.of(plain).framed(DLT_EN10MB))

@@ -8,8 +8,10 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
+from knockd_bpf.sources import EVERYBODY
 from knockd_bpf.wire import DLT_EN10MB, DLT_LINUX_SLL, TCP, UDP
 from knockd_conf.model import Step
+from knockd_conf.text import address_text
 from tests.support.oracles import golden
 from tests.support.oracles.golden import Case
 from tests.support.samples.headers import (
@@ -86,6 +88,7 @@ def packets(case: Case) -> Iterator[tuple[str, bytes]]:
         yield f"{kind} ICMP", _to(ours, bytes(8), 1 if version == 4 else 58)
     yield from _only_ipv4(case)
     yield from _only_ipv6(case)
+    yield from _from_edges(case)
 
 
 def _only_ipv4(case: Case) -> Iterator[tuple[str, bytes]]:
@@ -112,6 +115,24 @@ def _only_ipv6(case: Case) -> Iterator[tuple[str, bytes]]:
         ipv6(tcp(port), destination=STRANGERS[6], extensions=(extension(HOP_BY_HOP),)),
     )
     yield "ESP", ipv6(tcp(port), 50, destination=ours)
+
+
+def _from_edges(case: Case) -> Iterator[tuple[str, bytes]]:
+    """SYNs from the first and the last address of networks that may knock, and from those beside them."""
+    port = _port(case, TCP)
+    for version, sources in case.fitted.term.versions().items():
+        size, build = (16, ipv6) if version == 6 else (4, ipv4)
+        last = (1 << 8 * size) - 1
+        spans = sources.spans(size)[:3] if sources != EVERYBODY else ()
+        near = sorted({end + step for span in spans for end in span for step in (-1, 0, 1)})
+        for number in (one for one in near if 0 <= one <= last):
+            source = address_text(number.to_bytes(size, "big"))
+            made = build(tcp(port), source=source, destination=_ours(case, version))
+            yield f"SYN to {port} from {source}", made
+            if version == 6:
+                header = (extension(HOP_BY_HOP),)
+                made = ipv6(tcp(port), source=source, destination=_ours(case, 6), extensions=header)
+                yield f"hop-by-hop header, from {source}", made
 
 
 def _to(address: str, transport: bytes, protocol: int) -> bytes:

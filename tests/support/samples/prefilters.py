@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 
 from hypothesis import strategies as st
 
 from knockd_bpf.build import WatchedPorts
 from knockd_bpf.wire import TCP, UDP, Packet
+from knockd_conf.access import Access, collapse_networks, make_networks
 from knockd_conf.model import FlagRule
 from tests.support.samples.headers import KNOCKER4, KNOCKER6, framed, ipv4, ipv6, tcp, udp
 
@@ -30,6 +31,52 @@ RULES = (
 )
 NUMBERS = (TCP, TCP, TCP, UDP, UDP, 1, 58, 50, 0, 43, 44, 51, 60, 135, 139, 140, 255)
 
+NETWORKS = make_networks(
+    map(
+        ip_network,
+        (
+            *(
+                "192.0.2.0/24",
+                "198.51.100.7/32",
+                "203.0.113.0/25",
+                "203.0.113.0/24",
+                "0.0.0.0/0",
+                "128.0.0.0/1",
+            ),
+            *(
+                "203.0.113.9/32",
+                "203.0.113.8/30",
+                "2001:db8::/32",
+                "2001:db8::/127",
+                "2001:db8::99/128",
+                "::/0",
+            ),
+            *("2001:db8:0:0:8000::/65", "2001:db8:0:1::/64", "fe80::/10", "8000::/1", "2001:db8::/40"),
+        ),
+    )
+)
+KNOCKERS = tuple(
+    ip_address(one).packed
+    for one in (
+        *(KNOCKER4, "203.0.113.8", "203.0.113.200", "198.51.100.7", "198.51.100.8", "10.0.0.1", "192.0.2.77"),
+        *(
+            KNOCKER6,
+            "2001:db8::1",
+            "2001:db8::8000:0:0:1",
+            "2001:db8:0:1::5",
+            "2001:db9::1",
+            "fe80::9",
+            "::1",
+        ),
+    )
+)
+"""Who knocks, also from outside of all networks and from their edges."""
+
+accesses = st.none() | st.builds(
+    Access, *(st.lists(st.sampled_from(NETWORKS), max_size=4, unique=True).map(collapse_networks),) * 2
+)
+"""Who may knock at one door."""
+
 watches = st.builds(
     WatchedPorts,
     st.frozensets(
@@ -37,6 +84,7 @@ watches = st.builds(
     ),
     st.none() | st.sampled_from(RULES),
     st.just(frozenset()) | st.frozensets(st.sampled_from(ADDRESSES), min_size=1, max_size=3),
+    accesses,
 )
 """What one door may want."""
 
@@ -79,15 +127,23 @@ def _wires(draw: st.DrawFn) -> Wire:
     flags = draw(st.sampled_from(FLAG_BYTES) | st.integers(0, 255))
     transport = udp(port) if number == UDP else tcp(port, flags)
     name = str(ip_address(destination))
+    sources = [one for one in KNOCKERS if len(one) == len(destination)]
+    source = str(ip_address(draw(st.sampled_from(sources))))
     whole = True
     if len(destination) == 16:
-        packet = ipv6(transport, number, destination=name)
+        packet = ipv6(transport, number, source=source, destination=name)
     else:
         words = draw(st.none() | st.integers(0, 15))
         options = b"\1" * 4 * draw(st.sampled_from((0, 0, 0, 1, 3, 10)))
         fragment = draw(st.sampled_from((0, 0, 0, 0x4000, 0x2000, 1, 0x1000, 0x1FFF)))
         packet = ipv4(
-            transport, number, destination=name, options=options, header_words=words, fragment=fragment
+            transport,
+            number,
+            source=source,
+            destination=name,
+            options=options,
+            header_words=words,
+            fragment=fragment,
         )
         whole = words is None and fragment != 0x2000
     ethertype = draw(

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
+
 from knockd_bpf.build import WatchedPorts, build_term
+from knockd_bpf.sources import EVERYBODY, Sources
 from knockd_bpf.terms import Group, Term
 from knockd_bpf.wire import TCP, UDP
+from knockd_conf.access import Access, make_networks
 from knockd_conf.model import FlagRule
 
 OURS4, OURS6 = b"\x0a\0\0\1", bytes(15) + b"\1"
@@ -77,3 +81,55 @@ def test_only_ipv4() -> None:
 def test_a_door_without_steps() -> None:
     """A door with no live step wants nothing."""
     assert Term((), ipv6=True) == build_term([WatchedPorts(frozenset(), SYN, frozenset())], OURS)
+
+
+def friends(*networks: str) -> Access:
+    """Access for a few networks."""
+    return Access(make_networks(map(ip_network, networks)))
+
+
+def a_watch(port: int, access: Access | None, target: frozenset[bytes] = frozenset()) -> WatchedPorts:
+    """A door of one port."""
+    return WatchedPorts(frozenset({(TCP, port)}), SYN, target, access)
+
+
+def test_who_may_knock() -> None:
+    """A term is for whom any of its doors is; an IP version for nobody has no address in it."""
+    term = build_term([a_watch(1, friends("10.0.0.0/8")), a_watch(2, friends("11.0.0.0/8"))], OURS)
+    assert Sources(friends("10.0.0.0/7").allow) == term.four
+    assert {4: term.four} == term.versions()
+    assert [frozenset({OURS4})] == [one.destinations for one in term.groups]
+
+
+def test_a_door_for_everybody_lets_everybody_pass() -> None:
+    """One door without an Allow is enough, and it counts only where it listens."""
+    both = build_term([a_watch(1, friends("10.0.0.0/8")), a_watch(2, None)], OURS)
+    assert {4: EVERYBODY, 6: EVERYBODY} == both.versions()
+    six = build_term([a_watch(1, friends("10.0.0.0/8")), a_watch(2, None, frozenset({OURS6}))], OURS)
+    assert {4: Sources(friends("10.0.0.0/8").allow), 6: EVERYBODY} == six.versions()
+    assert {frozenset({OURS4, OURS6}), frozenset({OURS6})} == {one.destinations for one in six.groups}
+
+
+def test_who_may_knock_where_the_addresses_are_not_known() -> None:
+    """Without addresses the term says by itself which IP version is for nobody."""
+    term = build_term([a_watch(1, friends("10.0.0.0/8"))], None)
+    assert [None] == [one.destinations for one in term.groups]
+    assert frozenset() == term.destinations(6)
+    assert term.destinations(4) is None
+
+
+def test_doors_that_watch_nothing_count_for_nobody() -> None:
+    """A door without ports, or without an address here, does not open the filter for everybody."""
+    nowhere = WatchedPorts(frozenset(), SYN, frozenset())
+    term = build_term([a_watch(1, friends("10.0.0.0/8")), nowhere, a_watch(2, None, ROUTED)], OURS)
+    assert EVERYBODY == term.four
+    term = build_term([a_watch(1, friends("10.0.0.0/8")), nowhere], OURS)
+    assert Sources(friends("10.0.0.0/8").allow) == term.four
+
+
+def test_nobody_at_all() -> None:
+    """Where Deny covers Allow nothing is wanted."""
+    shut = Access(friends("10.0.0.0/8").allow, friends("10.0.0.0/8").allow)
+    term = build_term([a_watch(1, shut)], OURS)
+    assert () == term.groups
+    assert {} == term.versions()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from itertools import pairwise
 
 import pytest
@@ -16,6 +16,7 @@ from knockd_bpf.port_map import fill_gaps, lay_ports
 from knockd_bpf.terms import Group, Term
 from knockd_bpf.vm import run_program
 from knockd_bpf.wire import TCP, UDP
+from knockd_conf.access import Access, make_networks
 from knockd_conf.model import FlagRule
 from tests.support.samples.headers import ipv4, ipv6, tcp
 
@@ -129,3 +130,31 @@ def test_every_port_wanted() -> None:
 def test_syn_bound(ranges: int, bound: float) -> None:
     """The bound grows by two for each doubling of the ranges."""
     assert bound == Costs(None, None, None, None, ranges).syn_bound
+
+
+FRIENDS = Access(make_networks(map(ip_network, ("203.0.113.0/24", "2001:db8::/32"))))
+
+
+@pytest.mark.parametrize("number", [1, 50, 1000])
+def test_who_may_knock_costs_data_nothing(number: int) -> None:
+    """With Allow data cost what they cost without, and a SYN three instructions more (IPv6: two)."""
+    plain = fit_term(build_term(doors(number), OURS), ETHERNET)
+    without = costs(plain.program, plain.term, ETHERNET)
+    fitted = fit_term(build_term([one._replace(access=FRIENDS) for one in doors(number)], OURS), ETHERNET)
+    found = costs(fitted.program, plain.term._replace(four=fitted.term.four, six=fitted.term.six), ETHERNET)
+    assert (without.data_ipv4, without.data_ipv6) == (found.data_ipv4, found.data_ipv6)
+    if not plain.widened:
+        assert without.syn_ipv4 is not None
+        assert without.syn_ipv6 is not None
+        assert (without.syn_ipv4 + 3, without.syn_ipv6 + 2) == (found.syn_ipv4, found.syn_ipv6)
+
+
+def test_a_strangers_syn_ends_before_the_ports() -> None:
+    """With Allow a stranger's SYN costs 10 to 11 instructions however many doors there are."""
+    for number in (1, 50, 1000):
+        fitted = fit_term(build_term([one._replace(access=FRIENDS) for one in doors(number)], OURS), ETHERNET)
+        for build, source in ((ipv4, "198.51.100.1"), (ipv4, "203.0.114.1"), (ipv6, "2001:db9::1")):
+            frame = ETHERNET.wrap(build(tcp(7000), source=source))
+            run = run_program(fitted.program.instructions, *frame)
+            assert run.verdict == 0
+            assert run.steps <= 11

@@ -14,6 +14,7 @@ from knockd_bpf.layout import COOKED, ETHERNET, RAW, Layout
 from knockd_bpf.program import assemble_term
 from knockd_bpf.terms import Group, Term
 from knockd_bpf.wire import TCP, UDP
+from knockd_conf.access import Access, Network, collapse_networks
 from knockd_conf.model import FlagRule
 from tests.support.oracles.kernel import loads
 
@@ -185,3 +186,53 @@ def test_too_small_a_limit() -> None:
     """A limit in which nothing fits for certain is refused."""
     with pytest.raises(ValueError, match="expected at least 128 instructions, got 127"):
         fit_term(Term((), ipv6=True), ETHERNET, 127)
+
+
+def networks(number: int) -> tuple[Network, ...]:
+    """Networks all over, of both IP versions."""
+    draw = random.Random(number)
+    four = [Network(4, 0xFFFFFF00, draw.getrandbits(24) << 8) for _ in range(number)]
+    six = [Network(16, (1 << 128) - (1 << 80), draw.getrandbits(48) << 80) for _ in range(number)]
+    return collapse_networks(four + six)
+
+
+@pytest.mark.parametrize("layout", [ETHERNET, RAW, COOKED], ids=lambda one: one.name)
+@pytest.mark.parametrize("limit", [SMALLEST_LIMIT, 300, 1_280, MAX_INSTRUCTIONS])
+@pytest.mark.parametrize("number", [1, 5, 64, 500])
+def test_networks_take_a_part_of_the_room(number: int, limit: int, layout: Layout) -> None:
+    """Whatever the networks, a quarter of the room is enough for them, and all of them still pass."""
+    access = Access(networks(number), networks(3)[:2])
+    watches = [one._replace(access=access) for one in scattered(40, 3)]
+    fitted = fit_term(build_term(watches, OURS), layout, limit)
+    plain = fit_term(build_term(scattered(40, 3), OURS), layout, limit)
+    assert len(fitted.program) <= limit
+    if plain.addresses is Addresses.EXACT and not plain.widened and not fitted.widened:
+        assert len(fitted.program) - len(plain.program) <= limit // 4 + 2 * limit // 90
+    draw = random.Random(number)
+    for network in draw.sample(access.allow, min(20, len(access.allow))):
+        source = draw.randrange(network.bits, network.last + 1).to_bytes(network.size, "big")
+        if access.admits(source):
+            assert fitted.term.versions()[4 if network.size == 4 else 6].takes(source)
+
+
+def test_few_networks_are_kept_as_they_are() -> None:
+    """Five networks of each version fit beside 40 doors, and the term is exact."""
+    watches = [one._replace(access=Access(networks(5))) for one in scattered(40, 3)]
+    term = build_term(watches, OURS)
+    assert term == fit_term(term, ETHERNET).term
+
+
+def test_the_worst_term_with_networks_in_the_smallest_limit() -> None:
+    """Where nothing else helps who may knock is left to the daemon."""
+    draw = random.Random(5)
+    watches = [
+        WatchedPorts(
+            frozenset((protocol, draw.randrange(65_536)) for protocol in (TCP, UDP)),
+            FlagRule(must, draw.randrange(64) & ~must),
+            frozenset({draw.randbytes(4), draw.randbytes(16)}),
+            Access(networks(64)),
+        )
+        for must in range(64)
+    ]
+    for layout in (ETHERNET, RAW, COOKED):
+        assert len(fit_term(build_term(watches, OURS), layout, SMALLEST_LIMIT).program) <= SMALLEST_LIMIT

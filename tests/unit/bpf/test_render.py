@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
+
 import pcapy
 import pytest
 
 from knockd_bpf.render import REJECT_ALL, render_term
+from knockd_bpf.sources import EVERYBODY, NOBODY, Sources
 from knockd_bpf.terms import Destinations, Group, Term
 from knockd_bpf.wire import DLT_EN10MB, DLT_LINUX_SLL, DLT_RAW, TCP, UDP
+from knockd_conf.access import make_networks
 from knockd_conf.model import FlagRule
 
 OURS4, OURS6 = b"\x0a\0\0\1", b"\xfd" + bytes(14) + b"\1"
@@ -94,3 +98,51 @@ def test_libpcap_takes_it(linktype: int, term: Term) -> None:
     """The text compiles for every link type, and its program is not empty."""
     compiled = pcapy.compile(linktype, 65_535, render_term(term), 1, 0)
     assert compiled.get_bpf()
+
+
+def sources(*allow: str, deny: tuple[str, ...] = ()) -> Sources:
+    """Sources by networks in text; without any of ``allow`` everybody."""
+    return Sources(
+        make_networks(map(ip_network, allow)) if allow else None, make_networks(map(ip_network, deny))
+    )
+
+
+@pytest.mark.parametrize(
+    ("four", "six", "expected"),
+    [
+        (EVERYBODY, EVERYBODY, ""),
+        (sources("192.0.2.0/24"), NOBODY, "ip src net 192.0.2.0/24 and "),
+        (sources("192.0.2.7/32"), NOBODY, "ip src host 192.0.2.7 and "),
+        (sources("192.0.2.0/24"), EVERYBODY, "(ip src net 192.0.2.0/24 or ip6) and "),
+        (
+            sources(deny=("192.0.2.0/24",)),
+            sources("fd00::/8", deny=("fd00:1::/32",)),
+            "((ip and not (ip src net 192.0.2.0/24))"
+            " or (ip6 src net fd00::/8 and not (ip6 src net fd00:1::/32))) and ",
+        ),
+    ],
+)
+def test_whose_packets_pass(four: Sources, six: Sources, expected: str) -> None:
+    """Who may knock stands once in front of all groups, and not at all where everybody may."""
+    group = Group(TCP, None, ((7000, 7000),), frozenset({OURS4}))
+    said = " ".join(render_term(Term((group,), ipv6=True, four=four, six=six)).split())
+    assert f"{expected}(ip and tcp dst port 7000 and ip dst host 10.0.0.1)" == said
+    for linktype in (DLT_EN10MB, DLT_RAW, DLT_LINUX_SLL):
+        pcapy.compile(linktype, 262_144, said, 1, 0)
+
+
+def test_groups_behind_sources_are_in_parentheses() -> None:
+    """Of several groups each is for those who may knock alone."""
+    groups = (
+        Group(TCP, None, ((1, 1),), frozenset({OURS4})),
+        Group(UDP, None, ((2, 2),), frozenset({OURS4})),
+    )
+    said = render_term(Term(groups, ipv6=False, four=sources("192.0.2.0/24")))
+    assert said.startswith("ip src net 192.0.2.0/24\nand ((ip and tcp")
+    assert said.endswith("ip dst host 10.0.0.1))")
+
+
+def test_nobody_may_knock() -> None:
+    """A term for nobody rejects all."""
+    group = Group(TCP, None, ((1, 1),), None)
+    assert render_term(Term((group,), ipv6=True, four=NOBODY, six=NOBODY)) == REJECT_ALL

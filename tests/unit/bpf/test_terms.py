@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
+
 import pytest
 
+from knockd_bpf.sources import NOBODY, Sources
 from knockd_bpf.terms import (
     Group,
     Term,
@@ -14,6 +17,7 @@ from knockd_bpf.terms import (
     unite_destinations,
 )
 from knockd_bpf.wire import TCP, UDP, Packet
+from knockd_conf.access import make_networks
 from knockd_conf.model import FlagRule
 
 OURS4, OURS6, OTHER4 = b"\x0a\0\0\1", bytes(15) + b"\1", b"\x0a\0\0\2"
@@ -139,3 +143,16 @@ def test_arrange() -> None:
         Group(UDP, None, ranges, None),
     )
     assert wanted == sort_groups(reversed(wanted))
+
+
+def test_sources() -> None:
+    """A packet passes when its source may knock at all, and only in its own IP version."""
+    friends = Sources(make_networks([ip_network("10.0.0.0/30")]))
+    term, knock = TERM._replace(four=friends, six=NOBODY), packet()
+    assert term.accepts(knock)
+    assert not term.accepts(knock._replace(source=b"\x0a\0\0\4"))
+    assert not term.accepts(packet(OURS6)._replace(source=OURS6))
+    assert frozenset() == term.destinations(6)
+    assert {4: friends} == term.versions()
+    assert {} == term._replace(four=NOBODY).versions()
+    assert not term._replace(four=NOBODY).accepts(knock)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 
 import pytest
 
 from knockd.doctor.knock_plan import LINKS, Link, Untried, Way, find_door, plan_ways
 from knockd.knocks.watch import watches_of
+from knockd_conf.access import Access, make_networks
 from knockd_conf.model import CommandFacts, Config, Door, FlagRule, Options
 from tests.support.doubles.played import door
 
@@ -103,3 +104,30 @@ def test_find_door() -> None:
     doors = tuple(replace(SHUT, name=name) for name in names)
     config = Config("/f", Options(), doors, "host", ("/f",))
     assert [find_door(config, name) for name in ("ssh", "w\x1bb", r"w\x1bb", "nix")] == [0, 1, 1, None]
+
+
+def shut_to(allow: str, deny: str = "") -> list[Way | Untried]:
+    """What is planned for a door with these networks."""
+    rule = Access(*(make_networks(map(ip_network, text.split())) for text in (allow, deny)))
+    return planned(replace(SHUT, access=rule))
+
+
+def test_a_client_that_may_knock() -> None:
+    """The client has an address that may knock, by choice one that nobody has."""
+    assert [Way(link, SHUT.steps, None) for link in LINKS] == shut_to("192.0.2.0/24 2001:db8::/32")
+    four, six = shut_to("10.0.0.0/8 fe80::/10 fd00::/8", "10.0.0.1")
+    assert four == Way(Link(4, "192.0.2.1", "10.0.0.3"), SHUT.steps, None)
+    assert six == Way(Link(6, "2001:db8::1", "fd00::1"), SHUT.steps, None)
+    four, _ = shut_to("203.0.113.7")
+    assert four == Way(Link(4, "192.0.2.1", "203.0.113.7"), SHUT.steps, None)
+
+
+def test_nobody_may_knock() -> None:
+    """A version of which no client could have an address that may knock is not tried."""
+    reason = "Allow and Deny leave no IPv{} address that a client could have"
+    assert [Untried(version, reason.format(version)) for version in (4, 6)] == shut_to(
+        "127.0.0.0/8 fe80::/10"
+    )
+    four, six = shut_to("192.0.2.1")
+    assert four == Untried(4, reason.format(4))
+    assert six == Untried(6, reason.format(6))

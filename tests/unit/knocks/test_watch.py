@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 
 from knockd.knocks.watch import Watch, watches_of
 from knockd_bpf.build import WatchedPorts
 from knockd_bpf.wire import TCP, UDP
+from knockd_conf.access import Access, make_networks
 from knockd_conf.model import FlagRule
 from tests.support.doubles.played import door, steps
 
 SYN = FlagRule(0x02, 0)
+FRIENDS = Access(make_networks([ip_network("203.0.113.0/24")]))
 ROUTED = ip_address("198.51.100.7")
 
 
 def test_a_watch_of_a_door() -> None:
     """A watch has its door's rules, its destinations packed, and the door's place as its number."""
-    made = door("1 2", flags=SYN, target=(ROUTED,), seq_timeout=3.0, seq_cooldown=4.0)
-    expected = Watch(1, steps("1 2"), SYN, frozenset({ROUTED.packed}), 3.0, 4.0)
+    made = door("1 2", flags=SYN, target=(ROUTED,), seq_timeout=3.0, seq_cooldown=4.0, access=FRIENDS)
+    expected = Watch(1, steps("1 2"), SYN, frozenset({ROUTED.packed}), 3.0, 4.0, access=FRIENDS)
     assert watches_of([door("9"), made])[1] == expected
 
 
@@ -40,9 +42,16 @@ def test_no_command_is_in_a_watch() -> None:
 
 def test_watched_ports() -> None:
     """The filter lets through every step once, and the guards as well."""
-    watch = Watch(0, steps("7000 2222u 7000 7001"), SYN, frozenset({ROUTED.packed}), guards=steps("6999"))
+    watch = Watch(
+        0,
+        steps("7000 2222u 7000 7001"),
+        SYN,
+        frozenset({ROUTED.packed}),
+        guards=steps("6999"),
+        access=FRIENDS,
+    )
     ports = frozenset({(TCP, 7000), (TCP, 7001), (TCP, 6999), (UDP, 2222)})
-    assert watch.ports == WatchedPorts(ports, SYN, frozenset({ROUTED.packed}))
+    assert watch.ports == WatchedPorts(ports, SYN, frozenset({ROUTED.packed}), FRIENDS)
 
 
 def test_what_attempts_depend_on() -> None:

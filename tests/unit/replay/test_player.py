@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 
 import pytest
 
 from knockd.knocks import file_links
 from knockd.replay import player
+from knockd.replay.notes import find_notes
 from knockd.replay.player import Seen
+from knockd.replay.reasons import explain_source
 from knockd.replay.sources import Source
 from knockd.worker.capture_file import Frame
 from knockd_bpf.wire import DLT_EN10MB, DLT_LINUX_SLL, DLT_LINUX_SLL2, DLT_RAW, LINKTYPE_RAW, UDP
+from knockd_conf.access import Access, make_networks
 from knockd_conf.model import FlagRule
 from tests.support.doubles.played import door
 from tests.support.doubles.replays import (
@@ -209,6 +212,18 @@ def test_wrong_flags_at_a_target() -> None:
     routed = door("1", flags=FlagRule(2, 0), target=(ip_address("10.5.5.5"),))
     counts = replayed([frame(0, 1, to="10.5.5.5", flags=0x10)], routed).counts
     assert (1, 0) == (counts.wrong_flags, counts.elsewhere.total())
+
+
+def test_who_may_not_knock() -> None:
+    """Knocks of who may not knock are counted, whether the filter drops them or another door's pass."""
+    shut = door("1", access=Access(make_networks([ip_network(f"{BOB}/32")])))
+    frames = [frame(0, 1), frame(1, 1, BOB)]
+    outcome = replayed(frames, shut)
+    assert (1, 1) == (outcome.counts.kept_out, outcome.timeline.opened)
+    row = outcome.sources.find(ip_address(ALICE).packed)
+    assert "Allow or Deny keeps its address out" == explain_source(row, outcome.doors, outcome.steps)
+    assert 1 == len([note for note in find_notes(outcome) if "that Allow or Deny keeps out" in note])
+    assert 1 == replayed(frames, shut, door("2")).counts.kept_out
 
 
 def test_elsewhere_in_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
