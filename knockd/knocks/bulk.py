@@ -1,4 +1,4 @@
-"""Which packets of a batch the matcher may add to its tables at once, and which it must judge one by one.
+"""Which packets of a batch the matcher may add to its memory at once, and which it must judge one by one.
 
 At once go packets from sources that are new to a watch and occur once in the batch: such a packet
 begins an attempt, touches a guard port or means nothing, whatever the other packets do.
@@ -16,7 +16,10 @@ from operator import add
 from typing import NamedTuple
 
 from knockd.knocks.batch import Batch, Group, Head
+from knockd.knocks.memory import Memory
 from knockd.knocks.port_table import PortRole
+from knockd.knocks.touches import Touch
+from knockd.token_bucket import TokenBucket
 from knockd_bpf.wire import PacketFields
 
 MOST_SINGLES = 8
@@ -85,6 +88,34 @@ def split(
     if len(singles) * MOST_SINGLES > batch.size:
         return [], batch.packets()
     return bulks, singles
+
+
+def remember(bulks: Sequence[Bulk], start: int, end: int, memory: Memory, strangers: TokenBucket) -> int:
+    """Remembers the packets from the place ``start`` to before ``end`` together; ``strangers`` counts them.
+
+    Returns the place of the first one to be judged by itself: a line is due, or a generation begins.
+    """
+    silent = strangers.tokens < 1
+    rooms = {True: memory.first.room, False: memory.ignored.room}  # a first step, or a guard port
+    for first, left in rooms.items():
+        places = [bulk.places(start, end) for bulk in bulks if bulk.role.first is first]
+        room = left if silent else 0
+        if sum(map(len, places)) > room:
+            end = sorted(chain.from_iterable(places))[room]
+    for bulk in bulks:
+        if entries := bulk.between(start, end):
+            strangers.held += len(entries)
+            if bulk.role.first:
+                memory.tally.begun += len(entries)
+                memory.first.add(bulk.role.tag, entries)
+                memory.expect_expiry(next(iter(entries.values())) + bulk.role.timeout)
+            else:
+                memory.tally.guarded += len(entries)
+                _, protocol, port, _ = bulk.group.head
+                ports = (protocol << 16 | port,)
+                touches: dict[bytes, Touch] = {key: (now, ports, ()) for key, now in entries.items()}
+                memory.ignored.add(bulk.role.tag, touches)
+    return end
 
 
 def _repeated(batch: Batch) -> set[bytes]:

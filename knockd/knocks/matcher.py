@@ -1,4 +1,4 @@
-"""Packets to events: all changes of attempts, guard hits and cooldowns are in this file.
+"""Packets to events: all changes of attempts, guard hits and cooldowns, by one packet, by time or by a view.
 
 A source and a watch have a set of attempts, each with a stage (steps done) and a start (the
 time of its first packet), and perhaps a time until which the source is ignored. A packet
@@ -32,40 +32,25 @@ Pure.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, KeysView, Mapping, Sequence
-from itertools import chain
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import ceil
 
-from knockd.knocks.attempts import Attempts
 from knockd.knocks.batch import LEAST, Batch
-from knockd.knocks.bulk import Bulk, split
+from knockd.knocks.bulk import remember, split
 from knockd.knocks.events import Attempt, Event, Expired, Guarded, Ignored, Opened, Spoiled, Stage, Underway
+from knockd.knocks.memory import MAX_ATTEMPTS, Memory
 from knockd.knocks.port_table import PortRole, PortTable, Tag
 from knockd.knocks.tally import Tally, find_foremost
-from knockd.knocks.touches import UNTOLD, Stages, Touch, find_reason, touch_again, without_ports
+from knockd.knocks.touches import Stages, find_reason, touch_again, without_ports
 from knockd.knocks.watch import Watch
 from knockd.token_bucket import TokenBucket
 from knockd_bpf.wire import PacketFields
-from knockd_conf.model import MAX_STEPS
-
-MAX_ATTEMPTS = 65_536
-MAX_ADVANCED = 8_192
-"""Attempts at stage 2 and beyond: whoever makes one knows two steps of a door."""
 
 UNLIMITED = 1 << 62
 """Events that a limit lets through where there is none."""
 
 SWEEP_PAUSE = 0.05
 """Seconds between two sweeps at least, plus one second for every full table of first stages."""
-
-MAX_TOLD = 4_096
-"""Ignored sources of whom it is remembered that it was said."""
-
-
-def most_exported(max_attempts: int) -> int:
-    """The most that ``export_attempts`` yields: what all tables of a matcher can hold."""
-    return max_attempts + 2 * (max_attempts // 4) + MAX_ADVANCED * MAX_STEPS
 
 
 class Matcher:
@@ -89,14 +74,7 @@ class Matcher:
         self._slack = slack
         self._strangers = strangers or TokenBucket(burst=UNLIMITED)
         self._knockers = knockers or TokenBucket(burst=UNLIMITED)
-        self._first: Attempts[float] = Attempts(max_attempts)
-        self._advanced: Attempts[Stages] = Attempts(MAX_ADVANCED)
-        self._max_attempts = max_attempts
-        self._next_expiry: float | None = None
-        self._ignored: Attempts[Touch] = Attempts(max_attempts // 4)
-        self._cooling: Attempts[float] = Attempts(max_attempts // 4)
-        self._told: Attempts[float] = Attempts(MAX_TOLD)
-        self.tally = Tally()
+        self._memory = Memory(max_attempts)
         self.set_watches(watches, 0.0)
 
     def set_watches(self, watches: Iterable[Watch], now: float) -> None:
@@ -106,17 +84,14 @@ class Matcher:
         up, too. Attempts at a changed watch are forgotten, but whom a door ignores it goes on to ignore.
         """
         change = self._ports.set_watches(watches)
-        self._first.forget(change.ended)
-        self._advanced.forget(change.ended)
-        self._ignored.forget(change.gone)
-        self._cooling.forget(change.gone)
-        self._told.forget(change.gone)
+        self._memory.end_attempts(change.ended)
+        self._memory.forget_ignored(change.gone)
         if change.unguarded:
             self._undo(change.unguarded, now)
-        for key, (touched, ports, attempts) in list(self._ignored.items()) if change.ended else ():
+        for key, (touched, ports, attempts) in list(self._memory.ignored.items()) if change.ended else ():
             if attempts and key[-2:] in change.ended:  # they were at another sequence: none comes back
-                self._ignored.pop(key)
-                self._ignored.put(key, (touched, ports, ()))
+                self._memory.ignored.pop(key)
+                self._memory.ignored.put(key, (touched, ports, ()))
 
     def feed(self, packet: PacketFields, local: frozenset[bytes], now: float) -> list[Event]:
         """Judges one packet; ``local`` are the addresses of the interface it came in by.
@@ -124,6 +99,7 @@ class Matcher:
         ``now`` in seconds of a steady clock, never less than at the last call.
         """
         source, destination, protocol, port, flags = packet
+        memory = self._memory
         events: list[Event] = []
         begins: list[tuple[PortRole, bool]] = []
         ends_knock = False
@@ -134,15 +110,15 @@ class Matcher:
             if role.guard:
                 self._guard(key, role, protocol << 16 | port, now, events)
                 continue
-            touch = self._ignored.get(key)
+            touch = memory.ignored.get(key)
             if (touch is not None and now < touch[0] + role.timeout) or (
                 role.cooldown and self._is_cooling(key, now)
             ):
-                if role.first and self._strangers.tokens >= 1 and now >= (self._told.get(key) or 0.0):
+                if role.first and self._strangers.tokens >= 1 and now >= (memory.told.get(key) or 0.0):
                     self._tell_ignored(key, role, now, events)
                 continue
             foremost = 0
-            if attempts := self._take(key):
+            if attempts := memory.take(key):
                 foremost = self._advance(key, role, now, attempts, events)
             if role.last in (1, foremost):
                 self._open(key, role, destination, now, events)
@@ -153,12 +129,12 @@ class Matcher:
             for role, alone in begins:
                 key = source + role.tag
                 if alone:
-                    self.tally.begun += 1
+                    memory.tally.begun += 1
                     self._report(Stage(role.door, source, 1), events)
                 else:
-                    self._first.pop(key)  # the younger one stays
-                self._first.put(key, now)
-                self._expect_expiry(now + role.timeout)
+                    memory.first.pop(key)  # the younger one stays
+                memory.first.put(key, now)
+                memory.expect_expiry(now + role.timeout)
         return events
 
     def feed_batch(
@@ -170,13 +146,14 @@ class Matcher:
         """
         if batch.size >= LEAST and self._strangers.tokens < batch.size:
             bulks, singles = split(
-                batch, arrivals, lambda head: self._ports.find_roles(head, local), self._known
+                batch, arrivals, lambda head: self._ports.find_roles(head, local), self._memory.known
             )
         else:
             bulks, singles = [], batch.packets()
         waiting = iter((*sorted(singles), batch.size))
         start, place = 0, next(waiting)
-        while (stop := self._remember(bulks, start, place) if bulks else place) < batch.size:
+        memory, strangers = self._memory, self._strangers
+        while (stop := remember(bulks, start, place, memory, strangers) if bulks else place) < batch.size:
             if stop == place:
                 packet, place = singles[stop], next(waiting)
             else:
@@ -187,41 +164,14 @@ class Matcher:
                     bulks = [bulk for bulk in bulks if not self._ports.is_used_up(bulk.role.tag)]
                 yield stop, event
 
-    def _known(self, keys: KeysView[bytes]) -> set[bytes]:
-        """Those of ``keys`` that have an attempt or are ignored."""
-        known = self._first.known(keys) | self._advanced.known(keys) | self._ignored.known(keys)
-        return known | self._cooling.known(keys)
-
-    def _remember(self, bulks: Sequence[Bulk], start: int, end: int) -> int:
-        """Remembers the packets from the place ``start`` to before ``end`` together.
-
-        Returns the place of the first one to be judged by itself: a line is due, or a generation begins.
-        """
-        silent = self._strangers.tokens < 1
-        rooms = {True: self._first.room, False: self._ignored.room}  # a first step, or a guard port
-        for first, left in rooms.items():
-            places = [bulk.places(start, end) for bulk in bulks if bulk.role.first is first]
-            room = left if silent else 0
-            if sum(map(len, places)) > room:
-                end = sorted(chain.from_iterable(places))[room]
-        for bulk in bulks:
-            if entries := bulk.between(start, end):
-                self._strangers.held += len(entries)
-                if bulk.role.first:
-                    self.tally.begun += len(entries)
-                    self._first.add(bulk.role.tag, entries)
-                    self._expect_expiry(next(iter(entries.values())) + bulk.role.timeout)
-                else:
-                    self.tally.guarded += len(entries)
-                    _, protocol, port, _ = bulk.group.head
-                    ports = (protocol << 16 | port,)
-                    touches: dict[bytes, Touch] = {key: (now, ports, ()) for key, now in entries.items()}
-                    self._ignored.add(bulk.role.tag, touches)
-        return end
+    @property
+    def tally(self) -> Tally:
+        """How many events there were, also those that were held back."""
+        return self._memory.tally
 
     def count_attempts(self) -> int:
         """How many attempts there are; some may be over."""
-        return len(self._first) + len(self._advanced)
+        return len(self._memory)
 
     def find_attempts(self, now: float, most: int) -> list[Underway]:
         """Up to ``most`` attempts that are under way, the foremost of the youngest first."""
@@ -233,84 +183,48 @@ class Matcher:
                 stage,
                 max(1, ceil(round(since + limits[key[-2:]] - self._slack - now, 3))),
             )
-            for key, stage, since in find_foremost(self._first, self._advanced, limits, now, most)
+            for key, stage, since in find_foremost(
+                self._memory.first, self._memory.advanced, limits, now, most
+            )
         ]
 
     def export_attempts(self) -> Iterator[Attempt]:
         """All attempts and ignored sources."""
-        hashes = self._ports.hashes()
-        for key, since in self._first.items():
-            yield Attempt(hashes[key[-2:]], key[:-2], 1, since)
-        for key, ahead in self._advanced.items():
-            for stage, since in ahead:
-                yield Attempt(hashes[key[-2:]], key[:-2], stage, since)
-        for key, (since, _, _) in self._ignored.items():
-            yield Attempt(hashes[key[-2:]], key[:-2], 0, since)
-        for key, until in self._cooling.items():
-            yield Attempt(hashes[key[-2:]], key[:-2], 0, until - self._ports.timeouts[key[-2:]])
+        return self._memory.export(self._ports)
 
     def import_attempts(self, attempts: Iterable[Attempt], now: float) -> None:
-        """Takes what another matcher exported, before the first packet is fed; no time is later than ``now``.
-
-        Attempts at watches that are not here, or are used up, are left out.
-        """
-        tags: defaultdict[int, list[Tag]] = defaultdict(list)
-        for tag, one in self._ports.hashes().items():
-            if not self._ports.is_used_up(tag):
-                tags[one].append(tag)
-        ahead: defaultdict[bytes, dict[int, float]] = defaultdict(dict)
-        for watch, source, stage, since in attempts:
-            for tag in tags.get(watch, ()):
-                key = source + tag
-                if not stage:
-                    touched = min(since, self._ports.last_ignored(tag, now))
-                    before = self._ignored.pop(key)
-                    touched = touched if before is None else max(touched, before[0])
-                    self._ignored.put(key, (touched, (UNTOLD,), ()))
-                elif stage == 1:
-                    self._first.pop(key)
-                    self._first.put(key, min(since, now))
-                    self._expect_expiry(min(since, now) + self._ports.timeouts[tag])
-                elif stage < self._ports.steps(tag):
-                    ahead[key][stage] = min(since, now)
-        for key, stages in ahead.items():
-            self._advanced.put(key, tuple(sorted(stages.items(), reverse=True)))
-            self._expect_expiry(min(stages.values()) + self._ports.timeouts[key[-2:]])
+        """Takes what another matcher exported, before the first packet is fed."""
+        self._memory.take_over(attempts, self._ports, now)
 
     def expire(self, now: float) -> list[Event]:
         """Ends every attempt that has grown too old; call it when ``next_expiry`` has come."""
-        if self._next_expiry is None or now < self._next_expiry:
+        if self._memory.next_expiry is None or now < self._memory.next_expiry:
             return []
         events: list[Event] = []
-        limits, first = self._ports.timeouts, self._first
+        limits, first = self._ports.timeouts, self._memory.first
         for key in [key for key, started in first.items() if started + limits[key[-2:]] < now]:
             first.pop(key)
-            if self._advanced.get(key) is None:
+            if self._memory.advanced.get(key) is None:
                 self._report_expired(key, 1, events)
         deadlines = [min((started + limits[key[-2:]] for key, started in first.items()), default=None)]
-        for key, ahead in list(self._advanced.items()):
+        for key, ahead in list(self._memory.advanced.items()):
             limit = limits[key[-2:]]
             alive = tuple(attempt for attempt in ahead if attempt[1] + limit >= now)
             if len(alive) < len(ahead):
-                self._advanced.pop(key)
+                self._memory.advanced.pop(key)
                 if alive:
-                    self._advanced.put(key, alive)
+                    self._memory.advanced.put(key, alive)
                 elif first.get(key) is None:
                     self._report_expired(key, ahead[0][0], events)
             deadlines += [started + limit for _, started in alive]
         soonest = min((deadline for deadline in deadlines if deadline is not None), default=None)
-        pause = SWEEP_PAUSE + len(first) / self._max_attempts
-        self._next_expiry = None if soonest is None else max(soonest, now) + pause
+        pause = SWEEP_PAUSE + len(first) / self._memory.max_attempts
+        self._memory.next_expiry = None if soonest is None else max(soonest, now) + pause
         return events
 
     def next_expiry(self) -> float | None:
         """When ``expire`` has something to do at the earliest; None: nothing is pending."""
-        return self._next_expiry
-
-    def _take(self, key: bytes) -> Stages:
-        """Takes all attempts of a source at a watch out of the tables."""
-        started, ahead = self._first.pop(key), self._advanced.pop(key) or ()
-        return ahead if started is None else (*ahead, (1, started))
+        return self._memory.next_expiry
 
     def _advance(self, key: bytes, role: PortRole, now: float, attempts: Stages, events: list[Event]) -> int:
         """Moves every attempt of one source at one watch by one packet; returns the foremost stage, 0: none.
@@ -331,14 +245,14 @@ class Matcher:
         if foremost == role.last:
             return foremost
         if not foremost:
-            self.tally.spoiled += 1
+            self._memory.tally.spoiled += 1
             self._report(Spoiled(role.door, key[:-2], alive[0][0]), events)
         elif foremost > alive[0][0]:
             self._report(Stage(role.door, key[:-2], foremost), events)
         if 1 in after:
-            self._first.put(key, after.pop(1))
+            self._memory.first.put(key, after.pop(1))
         if after:
-            self._advanced.put(key, tuple(sorted(after.items(), reverse=True)))
+            self._memory.advanced.put(key, tuple(sorted(after.items(), reverse=True)))
         return foremost
 
     def _open(self, key: bytes, role: PortRole, destination: bytes, now: float, events: list[Event]) -> None:
@@ -348,75 +262,69 @@ class Matcher:
         """
         events.append(Opened(role.door, key[:-2], destination, role.last))
         for tag in self._ports.tags(role.door):
-            self._take(key[:-2] + tag)
+            self._memory.take(key[:-2] + tag)
         if role.cooldown:
-            self._cooling.pop(key)
-            self._cooling.put(key, now + role.cooldown)
+            self._memory.cooling.pop(key)
+            self._memory.cooling.put(key, now + role.cooldown)
         if role.once:
             self._ports.use_up(role.tag)
-            self._first.forget({role.tag})
-            self._advanced.forget({role.tag})
+            self._memory.end_attempts({role.tag})
 
     def _guard(self, key: bytes, role: PortRole, port: int, now: float, events: list[Event]) -> None:
         """A source touched a guard port: its attempts at the watch end, and it is ignored there."""
-        attempts, before = self._take(key), self._ignored.pop(key)
+        attempts, before = self._memory.take(key), self._memory.ignored.pop(key)
         if before is not None and now < before[0] + role.timeout:
-            self._ignored.put(key, touch_again(before, port, now))
+            self._memory.ignored.put(key, touch_again(before, port, now))
             return
-        self._ignored.put(key, (now, (port,), attempts))
+        self._memory.ignored.put(key, (now, (port,), attempts))
         if role.cooldown and self._is_cooling(key, now):
             return
         stage = next((stage for stage, start in attempts if start + role.timeout >= now), 0)
         if attempts and not stage:
             self._report_expired(key, attempts[0][0], events)
-        self.tally.guarded += 1
+        self._memory.tally.guarded += 1
         self._report(Guarded(role.door, key[:-2], stage, port), events)
 
     def _tell_ignored(self, key: bytes, role: PortRole, now: float, events: list[Event]) -> None:
         """An ignored source begins a knock: reports until when it is ignored, if that can be said."""
-        found = find_reason(role, self._ignored.get(key), self._cooling.get(key))
+        found = find_reason(role, self._memory.ignored.get(key), self._memory.cooling.get(key))
         if found is not None:
             until, opened = found
-            self._told.pop(key)
-            self._told.put(key, until)
+            self._memory.told.pop(key)
+            self._memory.told.put(key, until)
             # Rounded first: what is added and subtracted again leaves a trace, which is no second.
             left = ceil(round(until - now - (0.0 if opened else self._slack), 3))
-            self.tally.ignored += 1
+            self._memory.tally.ignored += 1
             self._report(Ignored(role.door, key[:-2], opened, max(1, left)), events)
 
     def _is_cooling(self, key: bytes, now: float) -> bool:
         """Whether the source of a key is ignored since an opening."""
-        until = self._cooling.get(key)
+        until = self._memory.cooling.get(key)
         return until is not None and now < until
 
     def _undo(self, unguarded: Mapping[Tag, frozenset[int]], now: float) -> None:
         """Some ports are no guards any more: what they alone have caused is as if it had not been."""
-        for key, touch in list(self._ignored.items()):
+        for key, touch in list(self._memory.ignored.items()):
             left = without_ports(touch, unguarded.get(key[-2:], ()))
             if left == touch:
                 continue
-            self._ignored.pop(key)
+            self._memory.ignored.pop(key)
             limit, (touched, _, attempts) = self._ports.timeouts[key[-2:]], touch
             if left is not None:
-                self._ignored.put(key, left)
+                self._memory.ignored.put(key, left)
                 continue
-            self._told.pop(key)
+            self._memory.told.pop(key)
             if now < touched + limit:  # meanwhile it has begun no other attempt
                 alive = tuple(one for one in attempts if one[1] + limit >= now)
                 if ahead := tuple(one for one in alive if one[0] > 1):
-                    self._advanced.put(key, ahead)
+                    self._memory.advanced.put(key, ahead)
                 for stage, start in alive:
-                    self._expect_expiry(start + limit)
+                    self._memory.expect_expiry(start + limit)
                     if stage == 1:
-                        self._first.put(key, start)
-
-    def _expect_expiry(self, deadline: float) -> None:
-        """An attempt was added that ends at ``deadline``."""
-        if self._next_expiry is None or deadline < self._next_expiry:
-            self._next_expiry = deadline
+                        self._memory.first.put(key, start)
 
     def _report_expired(self, key: bytes, stage: int, events: list[Event]) -> None:
-        self.tally.expired += 1
+        self._memory.tally.expired += 1
         self._report(Expired(self._ports.door(key[-2:]), key[:-2], stage), events)
 
     def _report(self, event: Stage | Spoiled | Expired | Guarded | Ignored, events: list[Event]) -> None:

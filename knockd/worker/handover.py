@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from knockd.knocks.events import Attempt
-from knockd.knocks.matcher import MAX_ATTEMPTS, most_exported
+from knockd.knocks.memory import MAX_ATTEMPTS, most_exported
 from knockd.knocks.session import Frames
 from knockd.process.handover import MAX_HANDOVER, Stamps, decode_handover, encode_handover
 from knockd.worker.captures import WatchedInterface

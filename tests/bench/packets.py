@@ -20,7 +20,7 @@ from struct import Struct
 from knockd.knocks.attempts import Attempts
 from knockd.knocks.batch import RECORD
 from knockd.knocks.guards import guard_rules, guards_of, with_guards
-from knockd.knocks.matcher import MAX_ATTEMPTS
+from knockd.knocks.memory import MAX_ATTEMPTS
 from knockd.knocks.session import Frames, Origin, Session
 from knockd.knocks.taken import Taken
 from knockd.knocks.watch import watches_of

@@ -130,7 +130,8 @@ def play(
             continue
         for place, packet in packets(decode_ethernet, data, records, ipv6=ipv6):
             events += [(place, event) for event in made.feed(packet, local, arrivals[place])]
-    bounded = (made._first, made._advanced, made._ignored, made._cooling, made._told)
+    kept = made._memory
+    bounded = (kept.first, kept.advanced, kept.ignored, kept.cooling, kept.told)
     tables = [(dict(table._old), dict(table._young), table.evicted) for table in bounded]
     return events, tables, bucket.held, bucket.tokens, made.next_expiry()
 

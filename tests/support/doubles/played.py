@@ -51,12 +51,12 @@ def matching(*doors: Door, guards: Sequence[str] = (), **limits: Any) -> Matcher
 
 def pending(matcher: Matcher) -> int:
     """How many entries of (source, watch) with an attempt a matcher has."""
-    return len(matcher._first) + len(matcher._advanced)
+    return len(matcher._memory)
 
 
 def evicted(matcher: Matcher) -> int:
     """How many such entries it has forgotten for want of room."""
-    return matcher._first.evicted + matcher._advanced.evicted
+    return matcher._memory.first.evicted + matcher._memory.advanced.evicted
 
 
 def packet(

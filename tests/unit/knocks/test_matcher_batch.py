@@ -108,9 +108,9 @@ def test_a_generation_begins_within_a_batch() -> None:
         played(matchers[0], flood("1", start))
         for number in range(start, start + MANY):
             play(matchers[1], "1", stranger(number))
-    one, two = (list(dict(matcher._first.items())) for matcher in matchers)
+    one, two = (list(dict(matcher._memory.first.items())) for matcher in matchers)
     assert sorted(one) == sorted(two)
-    assert matchers[0]._first.evicted == matchers[1]._first.evicted > 0
+    assert matchers[0]._memory.first.evicted == matchers[1]._memory.first.evicted > 0
 
 
 def test_a_used_sequence_in_a_flood() -> None:
@@ -120,7 +120,7 @@ def test_a_used_sequence_in_a_flood() -> None:
     sent = [*flood("7", 0, LEAST), ("1", ALICE), ("2", ALICE), *flood("7", 100, LEAST)]
     assert played(matcher, sent) == ["opened 2"]
     assert bucket.held == LEAST + 1
-    assert len(matcher._ignored) == LEAST
+    assert len(matcher._memory.ignored) == LEAST
 
 
 def test_a_small_batch() -> None:

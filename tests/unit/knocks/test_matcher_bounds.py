@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from knockd.knocks.matcher import MAX_ADVANCED, SWEEP_PAUSE
+from knockd.knocks.matcher import SWEEP_PAUSE
+from knockd.knocks.memory import MAX_ADVANCED
 from knockd.token_bucket import TokenBucket
 from tests.support.doubles.played import (
     ALICE,

@@ -65,5 +65,5 @@ def test_bounded() -> None:
     sources = [number.to_bytes(4, "big") for number in range(1 << 24, (1 << 24) + 5_000)]
     for source in sources:
         play(matcher, "7", source)
-    assert len(matcher._ignored) <= 256
+    assert len(matcher._memory.ignored) <= 256
     assert [] == [event for source in sources[-64:] for event in play(matcher, "7", source)]

@@ -134,4 +134,4 @@ def test_bounded() -> None:
     matcher = matching(DOOR, guards=["7"])
     for number in range(10_000):
         play(matcher, "7 1", number.to_bytes(4, "big"))
-    assert len(matcher._told) <= 4_096
+    assert len(matcher._memory.told) <= 4_096

@@ -152,7 +152,7 @@ def test_many_guards() -> None:
     matcher = matching(DOOR, guards=[" ".join(ports)])
     play(matcher, " ".join(ports))
     play(matcher, " ".join(ports[:MOST_TOLD]), BOB)
-    ((_, touch), _) = matcher._ignored.items()
+    ((_, touch), _) = matcher._memory.ignored.items()
     assert MOST_TOLD + 1 == len(touch[1])
     matcher.set_watches(watched(DOOR), 100.0)
     assert [] == play(matcher, "1 2 3")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from knockd.knocks.events import Attempt
-from knockd.knocks.matcher import most_exported
+from knockd.knocks.memory import most_exported
 from knockd.knocks.session import Frames
 from knockd.process.handover import MAX_HANDOVER, MOST_IN_ONE
 from knockd.process.link import handover_pair

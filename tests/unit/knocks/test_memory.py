@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from knockd.knocks.events import Attempt, Event, Expired, Guarded, Ignored, Opened, Stage
-from knockd.knocks.matcher import Matcher, most_exported
+from knockd.knocks.matcher import Matcher
+from knockd.knocks.memory import most_exported
 from knockd.knocks.watch import Watch
 from knockd_conf.model import Step
 from knockd_conf.protocol import Protocol
