@@ -108,6 +108,8 @@ def _describe(verdict: Verdict, account: Account, doors: Doors) -> str:
             return f"does not count: goes to {destination(account)}, {elsewhere}"
         case Kind.FLAGS:
             return f"does not count: flags {format_flags(account.flags)}, wanted {wanted_flags(watch)}"
+        case Kind.NOT_ADMITTED:
+            return "does not count: Allow and Deny of the door leave its address out"
         case Kind.USED_UP:
             return "does not count: the sequence can be used once, and has been"
         case Kind.GUARD:
@@ -136,6 +138,11 @@ def _describe(verdict: Verdict, account: Account, doors: Doors) -> str:
             return "the first step, but the packet has ended a knock at another door: begins none"
         case Kind.OPENS:
             return f"{late}step {last} of {last}: the door would open"
+        case Kind.STALE:
+            why = "its time is over or has not come, or it has been used"
+            return f"{late}step {last} of {last}: the whole sequence, but it opens nothing: {why}"
+        case Kind.USED:
+            return f"{late}step {last} of {last}: the whole sequence, but it opens nothing: it has been used"
 
 
 def due(verdict: Verdict, doors: Doors) -> Step:

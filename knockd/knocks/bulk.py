@@ -65,7 +65,7 @@ def split(
         role, *others = roles_of(group.head) or (None,)
         if role is None:
             continue
-        if others or (role.last == 1 and not role.guard):
+        if others or not role.plain or (role.last == 1 and not role.guard):
             singles.update(group.packets())
             continue
         rest = group

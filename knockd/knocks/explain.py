@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import NamedTuple
 
+from knockd.knocks.changes import assign_tags
 from knockd.knocks.watch import Watch
 from knockd_bpf.wire import TCP, PacketFields
 from knockd_conf.model import Step
@@ -25,6 +26,8 @@ class Kind(Enum):
 
     ELSEWHERE = "not-our-address"
     FLAGS = "wrong-flags"
+    NOT_ADMITTED = "not-admitted"
+    """The door's Allow and Deny leave its source out."""
     USED_UP = "used-up"
     """The sequence can be used once, and has been."""
     GUARD = "guard"
@@ -45,6 +48,10 @@ class Kind(Enum):
     ENDS_ANOTHER = "ends-another-knock"
     """The first step, but the packet has opened another door: it begins nothing."""
     OPENS = "opens"
+    STALE = "stale"
+    """The last step of a sequence that opens nothing: its time is over or has not come, or it was used."""
+    USED = "used"
+    """The last step of a sequence that has opened, or a later one of its key: nothing opens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +77,8 @@ class Verdict:
     """Until when the source is ignored, where it is."""
     begins: bool = False
     """It begins an attempt: the only one (BEGINS), or one besides those that there are."""
+    silent: bool = False
+    """The watch opens nothing: there is no line about it but that a whole sequence came (STALE, USED)."""
 
 
 class Attempt(NamedTuple):
@@ -86,8 +95,20 @@ class State:
     attempts: list[Attempt] = field(default_factory=list)
     touched: float | None = None
     """When it last touched a guard."""
+    ports: frozenset[Step] = frozenset()
+    """Which ones it has touched while it was ignored."""
+    ended: tuple[Attempt, ...] = ()
+    """The attempts that the first touch ended."""
     cooling_until: float | None = None
+    told_until: float | None = None
+    """Until when it need not be said again that it is ignored; for who says so."""
     used_up: bool = False
+    burnt: bool = False
+    """The sequence, or a later one of its key, has opened since the watches were set."""
+
+    def forget_touches(self) -> None:
+        """Whatever guards the source has touched, it is not ignored for it."""
+        self.touched, self.ports, self.told_until = None, frozenset(), None
 
 
 class Explainer:
@@ -109,6 +130,9 @@ class Explainer:
             for number in range(len(self.watches))
             if (verdict := self._judge(number, packet, local, now)) is not None
         ]
+        for door in {one.door for one in verdicts if one.kind is Kind.OPENS}:
+            first = next(one for one in verdicts if one.kind is Kind.OPENS and one.door == door)
+            self._open(first.watch, now)
         ends_knock = any(one.kind is Kind.OPENS and one.stage > 1 for one in verdicts)
         for at, verdict in enumerate(verdicts):
             if not verdict.begins:
@@ -126,15 +150,61 @@ class Explainer:
         """Another source has opened by the watch at this place: one that can be used once has been."""
         if self.watches[watch].once:
             self.states[watch].used_up, self.states[watch].attempts = True, []
+        self._burn(watch)
+
+    def set_watches(self, watches: Sequence[Watch], now: float) -> None:
+        """Replaces the watches, as the matcher does for a view."""
+        before, states = self.watches, self.states
+        places = {number.to_bytes(2, "big"): watch for number, watch in enumerate(before)}
+        self.watches, self.states = list(watches), []
+        for tag, watch in zip(assign_tags(places, self.watches), self.watches, strict=True):
+            state = State()
+            if tag in places:
+                state = states[int.from_bytes(tag, "big")]
+                old = [one for one in before if one.door == places[tag].door]
+                self._set_watch(state, (places[tag], watch), old, now)
+            self.states.append(state)
+
+    def _set_watch(
+        self, state: State, change: tuple[Watch, Watch], siblings: Sequence[Watch], now: float
+    ) -> None:
+        """A watch is changed into another; ``siblings`` are all that its door had."""
+        before, after = change
+        new = [one for one in self.watches if one.door == after.door]
+        rotated = max(len(siblings), len(new)) > 1 and (
+            {one.attempts_at for one in siblings} != {one.attempts_at for one in new}
+        )
+        lost = frozenset(before.guards) - frozenset(after.guards)
+        state.burnt = False
+        same = before.attempts_at == after.attempts_at
+        if not same and not (before.sequence == after.sequence and not after.opens):
+            state.attempts, state.ended, state.used_up = [], (), False
+            lost = frozenset()
+        if state.touched is None:
+            return
+        if rotated:
+            if any(state.ports and state.ports <= {*one.steps} for one in (*siblings, *new)):
+                state.forget_touches()
+        elif state.ports and state.ports <= lost:
+            if now < state.touched + self._ignore_time(before):
+                limit = before.seq_timeout + self._slack
+                state.attempts = [one for one in state.ended if one.start + limit >= now]
+            state.forget_touches()
+        else:
+            state.ports -= lost
 
     def limit(self, number: int) -> float:
         """Seconds for which an attempt at a watch lives."""
         return self.watches[number].seq_timeout + self._slack
 
+    def _ignore_time(self, watch: Watch) -> float:
+        """Seconds for which a watch ignores who touches a guard."""
+        return (watch.ignore_time or watch.seq_timeout) + self._slack
+
     def is_ignored(self, number: int, now: float) -> bool:
         """Whether the source has touched a guard of a watch so lately that it is ignored there."""
         touched = self.states[number].touched
-        return touched is not None and now < touched + self.limit(number)
+        return touched is not None and now < touched + self._ignore_time(self.watches[number])
 
     def is_cooling(self, number: int, now: float) -> bool:
         """Whether the source has opened so lately that a watch ignores it."""
@@ -149,26 +219,30 @@ class Explainer:
         step = Step(port, Protocol(protocol))
         if not watch.steps or step not in (*watch.steps, *watch.guards):
             return None
-        verdict = Verdict(watch=number, door=watch.door, kind=Kind.ELSEWHERE)
+        silent = state.burnt or not watch.opens
+        verdict = Verdict(watch=number, door=watch.door, kind=Kind.ELSEWHERE, silent=silent)
         if destination not in (watch.target or local):
             return verdict
         if protocol == TCP and watch.flags is not None and not watch.flags.accepts(flags):
             return replace(verdict, kind=Kind.FLAGS)
+        if watch.access is not None and not watch.access.admits(packet[0]):
+            return replace(verdict, kind=Kind.NOT_ADMITTED)
         if state.used_up:
             return replace(verdict, kind=Kind.USED_UP)
         if step not in watch.steps:
-            return self._touch_guard(verdict, state, now)
+            return self._touch_guard(verdict, state, step, now)
         if self.is_ignored(number, now) or self.is_cooling(number, now):
             until = self._ignored_until(number, now)
             kind = Kind.COOLDOWN if state.cooling_until == until else Kind.IGNORED
             return replace(verdict, kind=kind, until=until)
-        return self._take_step(self._look_back(verdict, state, now), state, step, now)
+        return self._take_step(self._look_back(verdict, state, now), state, step)
 
     def _ignored_until(self, number: int, now: float) -> float:
         """Until when the source is ignored for any reason."""
         state = self.states[number]
         ends = [now, state.cooling_until or now]
-        return max(*ends, state.touched + self.limit(number) if state.touched is not None else now)
+        ignored = self._ignore_time(self.watches[number])
+        return max(*ends, state.touched + ignored if state.touched is not None else now)
 
     def _look_back(self, verdict: Verdict, state: State, now: float) -> Verdict:
         """Forgets attempts that are too old; says what there was and is."""
@@ -179,15 +253,18 @@ class Explainer:
             return replace(verdict, expired=_foremost(before), late=late)
         return replace(verdict, before=_foremost(state.attempts))
 
-    def _touch_guard(self, verdict: Verdict, state: State, now: float) -> Verdict:
-        again = self.is_ignored(verdict.watch, now) or self.is_cooling(verdict.watch, now)
+    def _touch_guard(self, verdict: Verdict, state: State, step: Step, now: float) -> Verdict:
+        ignored = self.is_ignored(verdict.watch, now)
+        again = ignored or self.is_cooling(verdict.watch, now)
+        if not ignored:
+            state.ports, state.ended = frozenset(), tuple(state.attempts)
         if not again:
             verdict = self._look_back(verdict, state, now)
-        state.attempts, state.touched = [], now
+        state.attempts, state.touched, state.ports = [], now, state.ports | {step}
         kind = Kind.GUARD_AGAIN if again else Kind.GUARD
         return replace(verdict, kind=kind, until=self._ignored_until(verdict.watch, now))
 
-    def _take_step(self, verdict: Verdict, state: State, step: Step, now: float) -> Verdict:
+    def _take_step(self, verdict: Verdict, state: State, step: Step) -> Verdict:
         watch = self.watches[verdict.watch]
         survivors: list[Attempt] = []
         for attempt in state.attempts:
@@ -197,8 +274,9 @@ class Explainer:
                 survivors.append(attempt)
         stage, last = _foremost(survivors), len(watch.steps)
         if last in (1, stage):
-            self._open(watch, state, now)
-            return replace(verdict, kind=Kind.OPENS, stage=last)
+            state.attempts = []
+            kind = Kind.STALE if not watch.opens else Kind.USED if state.burnt else Kind.OPENS
+            return replace(verdict, kind=kind, stage=last)
         state.attempts = _youngest_of_each_stage(survivors)
         begins = step == watch.steps[0]
         if stage > verdict.before:
@@ -211,13 +289,25 @@ class Explainer:
             kind = Kind.WRONG if verdict.before else Kind.UNBEGUN
         return replace(verdict, kind=kind, stage=stage, begins=begins)
 
-    def _open(self, watch: Watch, state: State, now: float) -> None:
-        for other, its in zip(self.watches, self.states, strict=True):
-            if other.door == watch.door:
-                its.attempts = []
-        if watch.seq_cooldown:
-            state.cooling_until = now + watch.seq_cooldown
-        state.used_up = watch.once
+    def _open(self, number: int, now: float) -> None:
+        """A watch opens its door: the source knows the sequence, and has touched no guard at the others."""
+        for watch, state in zip(self.watches, self.states, strict=True):
+            if watch.door != self.watches[number].door:
+                continue
+            state.attempts = []
+            if state is not self.states[number]:
+                state.forget_touches()
+            if watch.seq_cooldown:
+                state.cooling_until = now + watch.seq_cooldown
+        self.states[number].used_up = self.watches[number].once
+        self._burn(number)
+
+    def _burn(self, number: int) -> None:
+        """A sequence of a key has been used: it and all that are not later open nothing more."""
+        used = self.watches[number]
+        for watch, state in zip(self.watches, self.states, strict=True):
+            if used.key and (watch.door, watch.key) == (used.door, used.key):
+                state.burnt = state.burnt or watch.serial <= used.serial
 
 
 def _foremost(attempts: Sequence[Attempt]) -> int:

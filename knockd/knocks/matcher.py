@@ -3,7 +3,7 @@
 A source and a watch have a set of attempts, each with a stage (steps done) and a start (the
 time of its first packet), and perhaps a time until which the source is ignored. A packet
 concerns a watch when its protocol and port are a step or a guard of it, its destination is
-watched and its TCP flags fit. Then:
+watched, its TCP flags fit and its source is admitted. Then:
 
     what comes                    attempts                             source          event
     ----------------------------  -----------------------------------  --------------  ---------
@@ -13,19 +13,38 @@ watched and its TCP flags fit. Then:
     guard port                    all end                              ignored         Guarded
     the step that is due          stage + 1                                            Stage
     the last step that is due     all at this door end                 Seq_Cooldown    Opened
+    the same at a watch that      those at this watch end                              Stale
+    opens nothing
     a step that is done           stay (retransmissions do no harm)                    -
     a step that is not due yet    end                                                  Spoiled
     the first step                besides, one at stage 1 begins,                      Stage 1
                                   unless the packet ends a knock
     a view: the guard is none     those that it ended are back         not ignored     -
+    a view: the watch is another  end, unless it only opens no more    ignored         -
 
-A guard port makes a watch ignore a source for Seq_Timeout, an opening for Seq_Cooldown. Ignored says
+A guard port makes a watch ignore a source for its ignore time, an opening for Seq_Cooldown. Ignored says
 until when, and until then it is not said again. While a limit holds lines back nothing is said of it, and
 nothing is counted: the next knock may find room. A first step that is retransmitted counts as another
 knock, but one that is the last step, too, says nothing of an opening. A guard that a view takes away has
 never been one: a server was started there. Two attempts at one stage are one: the younger stays. Events
 are about the foremost attempt only. A packet ends a knock when it opens a door of two steps or more: it
 begins no attempt at any door. After an opening by a watch that is used once nothing concerns it.
+
+A watch opens nothing when its sequence is not live, or has been used: from an opening until the next view
+so do the watch of a key that opened and those of earlier sequences of it. Nothing else is said of it.
+
+A door may have several watches, which judge each packet for themselves. But of one packet there is one
+event of a kind about a door at most, the foremost; and:
+
+    what comes                    at the other watches of the door                     event
+    ----------------------------  ---------------------------------------------------  -------------
+    a packet that begins, goes    as above                                             no Guarded,
+    on with or repeats a knock,                                                        Spoiled, Ignored
+    a step of a sequence that
+    opens nothing
+    the last step                 all attempts end, touched guards are forgotten       Opened alone
+    a view with other watches     who has touched steps of one other sequence of the   -
+                                  door alone is not ignored for it: he has knocked it
 
 Pure.
 """
@@ -37,11 +56,32 @@ from math import ceil
 
 from knockd.knocks.batch import LEAST, Batch
 from knockd.knocks.bulk import remember, split
-from knockd.knocks.events import Attempt, Event, Expired, Guarded, Ignored, Opened, Spoiled, Stage, Underway
+from knockd.knocks.changes import StepsAt, Tag
+from knockd.knocks.events import (
+    Attempt,
+    Event,
+    Expired,
+    Guarded,
+    Ignored,
+    Opened,
+    Spoiled,
+    Stage,
+    Stale,
+    Underway,
+)
+from knockd.knocks.findings import Finding, Unheard, settle
 from knockd.knocks.memory import MAX_ATTEMPTS, Memory
-from knockd.knocks.port_table import PortRole, PortTable, Tag
+from knockd.knocks.port_table import PortRole, PortTable
 from knockd.knocks.tally import Tally, find_foremost
-from knockd.knocks.touches import Stages, find_reason, touch_again, without_ports
+from knockd.knocks.touches import (
+    MOST_OF_KEY,
+    MOST_TOLD,
+    Stages,
+    are_of_one,
+    find_reason,
+    touch_again,
+    without_ports,
+)
 from knockd.knocks.watch import Watch
 from knockd.token_bucket import TokenBucket
 from knockd_bpf.wire import PacketFields
@@ -88,6 +128,8 @@ class Matcher:
         self._memory.forget_ignored(change.gone)
         if change.unguarded:
             self._undo(change.unguarded, now)
+        if change.rotated:
+            self._forgive(change.rotated)
         for key, (touched, ports, attempts) in list(self._memory.ignored.items()) if change.ended else ():
             if attempts and key[-2:] in change.ended:  # they were at another sequence: none comes back
                 self._memory.ignored.pop(key)
@@ -99,43 +141,95 @@ class Matcher:
         ``now`` in seconds of a steady clock, never less than at the last call.
         """
         source, destination, protocol, port, flags = packet
-        memory = self._memory
-        events: list[Event] = []
+        memory, number = self._memory, protocol << 16 | port
+        found: list[Finding] = []
         begins: list[tuple[PortRole, bool]] = []
         ends_knock = False
-        for role in self._ports.roles.get(protocol << 16 | port, ()):
+        for role in self._ports.roles.get(number, ()):
+            if not role.plain:
+                opened = self._judge_siblings(role.siblings or (role,), packet, local, now, found, begins)
+                ends_knock = ends_knock or opened
+                continue
             if flags & role.flag_mask != role.flag_value or destination not in (role.targets or local):
                 continue
             key = source + role.tag
             if role.guard:
-                self._guard(key, role, protocol << 16 | port, now, events)
+                self._guard(key, role, number, now, found)
                 continue
             touch = memory.ignored.get(key)
-            if (touch is not None and now < touch[0] + role.timeout) or (
+            if (touch is not None and now < touch[0] + role.ignore_time) or (
                 role.cooldown and self._is_cooling(key, now)
             ):
-                if role.first and self._strangers.tokens >= 1 and now >= (memory.told.get(key) or 0.0):
-                    self._tell_ignored(key, role, now, events)
+                if role.first and self._strangers.tokens >= 1:
+                    found.append(Unheard(key, role))
                 continue
             foremost = 0
             if attempts := memory.take(key):
-                foremost = self._advance(key, role, now, attempts, events)
+                foremost = self._advance(key, role, now, attempts, found)
             if role.last in (1, foremost):
-                self._open(key, role, destination, now, events)
+                self._open(key, role, destination, now, found)
                 ends_knock = ends_knock or role.last > 1
             elif role.first:
                 begins.append((role, not foremost))
         if not ends_knock:
-            for role, alone in begins:
+            for role, told in begins:
                 key = source + role.tag
-                if alone:
-                    memory.tally.begun += 1
-                    self._report(Stage(role.door, source, 1), events)
+                if told:
+                    found.append(Stage(role.door, source, 1))
                 else:
                     memory.first.pop(key)  # the younger one stays
                 memory.first.put(key, now)
                 memory.expect_expiry(now + role.timeout)
-        return events
+        return self._report(found, now) if found else []
+
+    def _judge_siblings(
+        self,
+        roles: Sequence[PortRole],
+        packet: PacketFields,
+        local: frozenset[bytes],
+        now: float,
+        found: list[Finding],
+        begins: list[tuple[PortRole, bool]],
+    ) -> bool:
+        """Judges a packet at some watches of one door as ``feed`` does at one; whether it ends a knock."""
+        source, destination, protocol, port, flags = packet
+        said: list[Finding] = []
+        starts: list[PortRole] = []
+        opening: PortRole | None = None
+        ends_knock = told = False
+        right, number = False, self._ports.number(protocol << 16 | port)
+        for role in roles:
+            if flags & role.flag_mask != role.flag_value or destination not in (role.targets or local):
+                continue
+            if role.access is not None and not role.access.admits(source):
+                continue
+            key = source + role.tag
+            heard: list[Finding] = []
+            right = right or not (role.guard or role.opens)
+            if role.guard:
+                self._guard(key, role, number, now, heard)
+            elif self._is_ignored(key, role, now):
+                heard += [Unheard(key, role)] if role.first else []
+            else:
+                attempts = self._memory.take(key)
+                foremost = self._advance(key, role, now, attempts, heard) if attempts else 0
+                right = right or foremost > 0 or role.first
+                told = told or (foremost > 0 and role.opens)
+                if role.last not in (1, foremost):
+                    starts += [role] if role.first else []
+                elif role.opens:
+                    opening, ends_knock = opening or role, ends_knock or role.last > 1
+                else:
+                    said.append(Stale(role.door, source, self._ports.serial(role.tag)))
+            said += heard if role.opens else ()
+        if opening is not None:
+            self._open(source + opening.tag, opening, destination, now, said)
+        found += settle(said, right=right)
+        told = told or opening is not None
+        for role in starts:
+            begins.append((role, role.opens and not told))
+            told = told or role.opens
+        return ends_knock
 
     def feed_batch(
         self, batch: Batch, local: frozenset[bytes], arrivals: Sequence[float]
@@ -175,18 +269,14 @@ class Matcher:
 
     def find_attempts(self, now: float, most: int) -> list[Underway]:
         """Up to ``most`` attempts that are under way, the foremost of the youngest first."""
-        limits = self._ports.timeouts
-        return [
-            Underway(
-                self._ports.door(key[-2:]),
-                key[:-2],
-                stage,
-                max(1, ceil(round(since + limits[key[-2:]] - self._slack - now, 3))),
-            )
-            for key, stage, since in find_foremost(
-                self._memory.first, self._memory.advanced, limits, now, most
-            )
-        ]
+        limits, memory = self._ports.timeouts, self._memory
+        attempts: dict[tuple[int, bytes], Underway] = {}
+        for key, stage, since in find_foremost(memory.first, memory.advanced, limits, now):
+            door, source = self._ports.door(key[-2:]), key[:-2]
+            if len(attempts) < most and (door, source) not in attempts and key[-2:] not in self._ports.silent:
+                left = max(1, ceil(round(since + limits[key[-2:]] - self._slack - now, 3)))
+                attempts[door, source] = Underway(door, source, stage, left)
+        return [*attempts.values()]
 
     def export_attempts(self) -> Iterator[Attempt]:
         """All attempts and ignored sources."""
@@ -200,12 +290,12 @@ class Matcher:
         """Ends every attempt that has grown too old; call it when ``next_expiry`` has come."""
         if self._memory.next_expiry is None or now < self._memory.next_expiry:
             return []
-        events: list[Event] = []
+        found: list[Finding] = []
         limits, first = self._ports.timeouts, self._memory.first
         for key in [key for key, started in first.items() if started + limits[key[-2:]] < now]:
             first.pop(key)
             if self._memory.advanced.get(key) is None:
-                self._report_expired(key, 1, events)
+                self._end(key, 1, found)
         deadlines = [min((started + limits[key[-2:]] for key, started in first.items()), default=None)]
         for key, ahead in list(self._memory.advanced.items()):
             limit = limits[key[-2:]]
@@ -215,25 +305,25 @@ class Matcher:
                 if alive:
                     self._memory.advanced.put(key, alive)
                 elif first.get(key) is None:
-                    self._report_expired(key, ahead[0][0], events)
+                    self._end(key, ahead[0][0], found)
             deadlines += [started + limit for _, started in alive]
         soonest = min((deadline for deadline in deadlines if deadline is not None), default=None)
         pause = SWEEP_PAUSE + len(first) / self._memory.max_attempts
         self._memory.next_expiry = None if soonest is None else max(soonest, now) + pause
-        return events
+        return self._report(found, now)
 
     def next_expiry(self) -> float | None:
         """When ``expire`` has something to do at the earliest; None: nothing is pending."""
         return self._memory.next_expiry
 
-    def _advance(self, key: bytes, role: PortRole, now: float, attempts: Stages, events: list[Event]) -> int:
+    def _advance(self, key: bytes, role: PortRole, now: float, attempts: Stages, found: list[Finding]) -> int:
         """Moves every attempt of one source at one watch by one packet; returns the foremost stage, 0: none.
 
         At the last stage no attempt is kept.
         """
         alive = [attempt for attempt in attempts if attempt[1] + role.timeout >= now]
         if not alive:
-            self._report_expired(key, attempts[0][0], events)
+            found.append(Expired(role.door, key[:-2], attempts[0][0]))
             return 0
         after: dict[int, float] = {}
         for stage, start in alive:
@@ -245,57 +335,72 @@ class Matcher:
         if foremost == role.last:
             return foremost
         if not foremost:
-            self._memory.tally.spoiled += 1
-            self._report(Spoiled(role.door, key[:-2], alive[0][0]), events)
+            found.append(Spoiled(role.door, key[:-2], alive[0][0]))
         elif foremost > alive[0][0]:
-            self._report(Stage(role.door, key[:-2], foremost), events)
+            found.append(Stage(role.door, key[:-2], foremost))
         if 1 in after:
             self._memory.first.put(key, after.pop(1))
         if after:
             self._memory.advanced.put(key, tuple(sorted(after.items(), reverse=True)))
         return foremost
 
-    def _open(self, key: bytes, role: PortRole, destination: bytes, now: float, events: list[Event]) -> None:
+    def _open(self, key: bytes, role: PortRole, destination: bytes, now: float, found: list[Finding]) -> None:
         """The last step came: all attempts of the source at the door end, and its cooldown begins.
 
-        A sequence that is used once has been used.
+        It has touched no guard at other watches of the door. A sequence that is used once has been used.
         """
-        events.append(Opened(role.door, key[:-2], destination, role.last))
+        source, memory = key[:-2], self._memory
+        found.append(Opened(role.door, source, destination, role.last, self._ports.serial(role.tag)))
         for tag in self._ports.tags(role.door):
-            self._memory.take(key[:-2] + tag)
-        if role.cooldown:
-            self._memory.cooling.pop(key)
-            self._memory.cooling.put(key, now + role.cooldown)
+            memory.take(source + tag)
+            if tag != role.tag:
+                memory.ignored.pop(source + tag)
+                memory.told.pop(source + tag)
+            if cooldown := self._ports.cooldown(tag):
+                memory.cooling.pop(source + tag)
+                memory.cooling.put(source + tag, now + cooldown)
         if role.once:
             self._ports.use_up(role.tag)
-            self._memory.end_attempts({role.tag})
+            memory.end_attempts({role.tag})
+        if role.key:
+            self._ports.burn(role.tag)
 
-    def _guard(self, key: bytes, role: PortRole, port: int, now: float, events: list[Event]) -> None:
+    def _guard(self, key: bytes, role: PortRole, port: int, now: float, found: list[Finding]) -> None:
         """A source touched a guard port: its attempts at the watch end, and it is ignored there."""
         attempts, before = self._memory.take(key), self._memory.ignored.pop(key)
-        if before is not None and now < before[0] + role.timeout:
-            self._memory.ignored.put(key, touch_again(before, port, now))
+        if before is not None and now < before[0] + role.ignore_time:
+            most = MOST_OF_KEY if role.key else MOST_TOLD
+            self._memory.ignored.put(key, touch_again(before, port, now, most))
             return
         self._memory.ignored.put(key, (now, (port,), attempts))
         if role.cooldown and self._is_cooling(key, now):
             return
         stage = next((stage for stage, start in attempts if start + role.timeout >= now), 0)
         if attempts and not stage:
-            self._report_expired(key, attempts[0][0], events)
-        self._memory.tally.guarded += 1
-        self._report(Guarded(role.door, key[:-2], stage, port), events)
+            found.append(Expired(role.door, key[:-2], attempts[0][0]))
+        found.append(Guarded(role.door, key[:-2], stage, port))
 
-    def _tell_ignored(self, key: bytes, role: PortRole, now: float, events: list[Event]) -> None:
-        """An ignored source begins a knock: reports until when it is ignored, if that can be said."""
-        found = find_reason(role, self._memory.ignored.get(key), self._memory.cooling.get(key))
-        if found is not None:
-            until, opened = found
-            self._memory.told.pop(key)
-            self._memory.told.put(key, until)
-            # Rounded first: what is added and subtracted again leaves a trace, which is no second.
-            left = ceil(round(until - now - (0.0 if opened else self._slack), 3))
-            self._memory.tally.ignored += 1
-            self._report(Ignored(role.door, key[:-2], opened, max(1, left)), events)
+    def _tell(self, unheard: Unheard, now: float) -> Ignored | None:
+        """Says of an ignored source that begins a knock until when it is ignored, if that is news."""
+        (key, role), memory = unheard, self._memory
+        if self._strangers.tokens < 1 or now < (memory.told.get(key) or 0.0):
+            return None
+        found = find_reason(role, memory.ignored.get(key), memory.cooling.get(key))
+        if found is None:
+            return None
+        until, opened = found
+        memory.told.pop(key)
+        memory.told.put(key, until)
+        # Rounded first: what is added and subtracted again leaves a trace, which is no second.
+        left = ceil(round(until - now - (0.0 if opened else self._slack), 3))
+        return Ignored(role.door, key[:-2], opened, max(1, left))
+
+    def _is_ignored(self, key: bytes, role: PortRole, now: float) -> bool:
+        """Whether a watch ignores the source of a key, for a guard port or an opening."""
+        touch = self._memory.ignored.get(key)
+        if touch is not None and now < touch[0] + role.ignore_time:
+            return True
+        return role.cooldown > 0 and self._is_cooling(key, now)
 
     def _is_cooling(self, key: bytes, now: float) -> bool:
         """Whether the source of a key is ignored since an opening."""
@@ -309,12 +414,13 @@ class Matcher:
             if left == touch:
                 continue
             self._memory.ignored.pop(key)
-            limit, (touched, _, attempts) = self._ports.timeouts[key[-2:]], touch
+            limit, ignored = self._ports.timeouts[key[-2:]], self._ports.ignore_times[key[-2:]]
+            touched, _, attempts = touch
             if left is not None:
                 self._memory.ignored.put(key, left)
                 continue
             self._memory.told.pop(key)
-            if now < touched + limit:  # meanwhile it has begun no other attempt
+            if now < touched + ignored:  # meanwhile it has begun no other attempt
                 alive = tuple(one for one in attempts if one[1] + limit >= now)
                 if ahead := tuple(one for one in alive if one[0] > 1):
                     self._memory.advanced.put(key, ahead)
@@ -323,13 +429,46 @@ class Matcher:
                     if stage == 1:
                         self._memory.first.put(key, start)
 
-    def _report_expired(self, key: bytes, stage: int, events: list[Event]) -> None:
-        self._memory.tally.expired += 1
-        self._report(Expired(self._ports.door(key[-2:]), key[:-2], stage), events)
+    def _forgive(self, rotated: Mapping[Tag, StepsAt]) -> None:
+        """Who touched steps of one other sequence alone has knocked it, and may knock the next one."""
+        for key, (_, ports, _) in list(self._memory.ignored.items()):
+            if (steps_at := rotated.get(key[-2:])) and are_of_one(ports, steps_at):
+                self._memory.ignored.pop(key)
+                self._memory.told.pop(key)
 
-    def _report(self, event: Stage | Spoiled | Expired | Guarded | Ignored, events: list[Event]) -> None:
-        """Adds an event if its limit allows."""
-        stranger = isinstance(event, Guarded | Ignored) or event.stage <= 1
-        bucket = self._strangers if stranger else self._knockers
-        if bucket.take():
-            events.append(event)
+    def _end(self, key: bytes, stage: int, found: list[Finding]) -> None:
+        """All attempts of a source at a watch have grown too old."""
+        if key[-2:] not in self._ports.silent:
+            found.append(Expired(self._ports.door(key[-2:]), key[:-2], stage))
+
+    def _report(self, found: Iterable[Finding], now: float) -> list[Event]:
+        """Counts what was found; returns the events that the limits allow."""
+        events: list[Event] = []
+        tally, strangers = self._memory.tally, self._strangers
+        for one in found:
+            event: Event | None = self._tell(one, now) if isinstance(one, Unheard) else one
+            bucket = self._knockers
+            match event:
+                case Stage(stage=1):
+                    tally.begun += 1
+                    bucket = strangers
+                case Opened():
+                    events.append(event)
+                    continue
+                case Guarded():
+                    tally.guarded += 1
+                    bucket = strangers
+                case Spoiled():
+                    tally.spoiled += 1
+                    bucket = strangers if event.stage <= 1 else bucket
+                case Expired():
+                    tally.expired += 1
+                    bucket = strangers if event.stage <= 1 else bucket
+                case Ignored():
+                    tally.ignored += 1
+                    bucket = strangers
+                case None:
+                    continue
+            if bucket.take():
+                events.append(event)
+        return events

@@ -11,8 +11,9 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, KeysView
 
 from knockd.knocks.attempts import Attempts
+from knockd.knocks.changes import Tag
 from knockd.knocks.events import Attempt
-from knockd.knocks.port_table import PortTable, Tag
+from knockd.knocks.port_table import PortTable
 from knockd.knocks.tally import Tally
 from knockd.knocks.touches import UNTOLD, Stages, Touch
 from knockd_conf.model import MAX_STEPS
@@ -88,7 +89,7 @@ class Memory:
         for key, (since, _, _) in self.ignored.items():
             yield Attempt(hashes[key[-2:]], key[:-2], 0, since)
         for key, until in self.cooling.items():
-            yield Attempt(hashes[key[-2:]], key[:-2], 0, until - ports.timeouts[key[-2:]])
+            yield Attempt(hashes[key[-2:]], key[:-2], 0, until - ports.ignore_times[key[-2:]])
 
     def take_over(self, attempts: Iterable[Attempt], ports: PortTable, now: float) -> None:
         """Takes what another matcher exported, before the first packet is fed; no time is later than ``now``.

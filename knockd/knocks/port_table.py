@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from knockd.knocks.batch import Head
+from knockd.knocks.changes import Change, Tag, assign_tags, find_changes
 from knockd.knocks.watch import Watch
 from knockd_bpf.wire import TCP
-
-Tag = bytes
-"""Two bytes that stand for a watch: behind a source they make the key of an attempt."""
+from knockd_conf.access import Access
 
 
 @dataclass(frozen=True, slots=True)
 class PortRole:
-    """What one port means to one watch. ``timeout`` is in seconds."""
+    """What one port means to one watch. ``timeout`` and ``ignore_time`` are in seconds."""
 
     door: int
     tag: Tag
@@ -24,6 +22,8 @@ class PortRole:
     flag_value: int
     targets: frozenset[bytes]
     timeout: float
+    ignore_time: float
+    """For which a guard port has its source ignored."""
     cooldown: float
     """Seconds after an opening for which its source is ignored."""
     once: bool
@@ -38,27 +38,27 @@ class PortRole:
     """The first stage at which it is a step that is done."""
     guard: bool
     """It is no step but a guard port."""
+    opens: bool
+    """False: a whole sequence is stale."""
+    key: int
+    """0: the watch is made of no key. Else its sequence and earlier ones of the key open once."""
+    access: Access | None
+    """Whose packets concern the watch; None: everybody's."""
+    plain: bool
+    """All packets of the port can be judged for this watch alone, and reported."""
+    siblings: tuple[PortRole, ...] = ()
+    """In the place of the roles that the port has for several watches of one door: all of them."""
 
 
 PortRoles = dict[int, PortRole]
 """``protocol << 16 | port`` to what it means to one watch."""
 
 
-class Change(NamedTuple):
-    """Tags of watches whose attempts end, and of those that are gone: nobody is ignored there any more.
-
-    ``unguarded``: ports, as ``protocol << 16 | port``, that are no guards any more of a watch that stays.
-    """
-
-    ended: frozenset[Tag]
-    gone: frozenset[Tag]
-    unguarded: Mapping[Tag, frozenset[int]]
-
-
 class PortTable:
     """The roles of all ports. ``slack`` is in seconds and is added to every Seq_Timeout.
 
-    ``roles`` has ``protocol << 16 | port`` to all roles of a port, in the order of the watches.
+    ``roles`` has ``protocol << 16 | port`` to all roles of a port, in the order of the watches; those that
+    belong to one door are in one, as its ``siblings``. ``silent`` are the watches that open nothing now.
     """
 
     def __init__(self, slack: float) -> None:
@@ -66,7 +66,11 @@ class PortTable:
         self._watches: dict[Tag, Watch] = {}
         self._roles: dict[Tag, PortRoles] = {}
         self._tags: dict[int, list[Tag]] = {}
+        self._shared: dict[int, int] = {}
+        self._burnt: set[Tag] = set()
         self.timeouts: dict[Tag, float] = {}
+        self.ignore_times: dict[Tag, float] = {}
+        self.silent: set[Tag] = set()
         self.roles: dict[int, tuple[PortRole, ...]] = {}
 
     def find_roles(self, head: Head, local: frozenset[bytes]) -> list[PortRole]:
@@ -74,7 +78,8 @@ class PortTable:
         destination, protocol, port, flags = head
         return [
             role
-            for role in self.roles.get(protocol << 16 | port, ())
+            for found in self.roles.get(protocol << 16 | port, ())
+            for role in found.siblings or (found,)
             if flags & role.flag_mask == role.flag_value and destination in (role.targets or local)
         ]
 
@@ -82,13 +87,25 @@ class PortTable:
         """What attempts at each watch depend on, as a hash."""
         return {tag: hash(watch.attempts_at) for tag, watch in self._watches.items()}
 
+    def serial(self, tag: Tag) -> int:
+        """The serial of the sequence of a watch."""
+        return self._watches[tag].serial
+
+    def number(self, port: int) -> int:
+        """A port as the number that is in memory already, where several watches of a door share it."""
+        return self._shared.get(port, port)
+
     def steps(self, tag: Tag) -> int:
         """The number of steps of a watch."""
         return len(self._watches[tag].steps)
 
     def last_ignored(self, tag: Tag, now: float) -> float:
-        """The latest time from which a watch ignores a source for Seq_Timeout: Seq_Cooldown may be longer."""
-        return now + max(0.0, self._watches[tag].seq_cooldown - self.timeouts[tag])
+        """The latest time from which a watch ignores a source for its time: Seq_Cooldown may be longer."""
+        return now + max(0.0, self._watches[tag].seq_cooldown - self.ignore_times[tag])
+
+    def cooldown(self, tag: Tag) -> float:
+        """Seconds after an opening for which a watch ignores its source."""
+        return self._watches[tag].seq_cooldown
 
     def door(self, tag: Tag) -> int:
         """The number of the door of a watch."""
@@ -102,35 +119,42 @@ class PortTable:
         """Replaces all watches. Returns what ends by it.
 
         A watch that was there before, but for its guards and the number of its door, keeps its tag
-        and goes on, used up if it was. A changed watch takes the tag of one of its door.
+        and goes on, used up if it was. Any other takes the tag of one of its door, but for those that are
+        made of keys. A watch that was burnt opens again if it shall.
         """
         before, roles = self._watches, self._roles
         wanted = list(watches)
-        tags = _tags(before, wanted)
-        self._watches = dict(zip(tags, wanted, strict=True))
-        kept = {
-            tag
-            for tag, watch in self._watches.items()
-            if tag in before and before[tag].attempts_at == watch.attempts_at
-        }
-        spent = {tag for tag in kept if before[tag].steps and not roles[tag]}
+        self._watches = dict(zip(assign_tags(before, wanted), wanted, strict=True))
+        change = find_changes(before, self._watches)
+        kept = self._watches.keys() - change.ended
+        spent = {tag for tag in kept & before.keys() if before[tag].steps and not roles[tag]}
         self._roles = {
             tag: roles[tag]
-            if tag in spent or before.get(tag) == watch
+            if tag in spent or (before.get(tag) == watch and tag not in self._burnt)
             else port_roles(watch, tag, self._slack)
             for tag, watch in self._watches.items()
         }
+        self._burnt = set()
+        self.silent = {tag for tag, watch in self._watches.items() if not watch.opens}
         self.timeouts = {tag: watch.seq_timeout + self._slack for tag, watch in self._watches.items()}
+        self.ignore_times = {tag: _ignore_time(watch, self._slack) for tag, watch in self._watches.items()}
         self._tags = {}
         for tag, watch in self._watches.items():
             self._tags.setdefault(watch.door, []).append(tag)
         self._index()
-        unguarded = {tag: _lost(before[tag], self._watches[tag]) for tag in kept}
-        return Change(
-            frozenset(before.keys() - kept),
-            frozenset(before.keys() - self._watches.keys()),
-            {tag: ports for tag, ports in unguarded.items() if ports},
-        )
+        return change
+
+    def burn(self, tag: Tag) -> None:
+        """A sequence of a key has opened: it and all that are not later open nothing until the next view."""
+        used = self._watches[tag]
+        for other in self._tags[used.door]:
+            watch = self._watches[other]
+            same = watch.key == used.key and watch.serial <= used.serial
+            if same and other not in self.silent and not self.is_used_up(other):
+                self._burnt.add(other)
+                self.silent.add(other)
+                self._roles[other] = port_roles(replace(watch, opens=False), other, self._slack)
+        self._index()
 
     def use_up(self, tag: Tag) -> None:
         """Takes all ports of a watch out of the table, until the watch is changed."""
@@ -143,22 +167,27 @@ class PortTable:
 
     def _index(self) -> None:
         found: dict[int, tuple[PortRole, ...]] = {}
+        shared: dict[int, int] = {}
         for roles in self._roles.values():
             alone: tuple[PortRole, ...] = ()
             for port, role in roles.items():
                 if port in found:
                     found[port] = (*found[port], role)
+                    shared[port] = port
                 else:
                     if not alone or alone[0] is not role:
                         alone = (role,)
                     found[port] = alone  # guards share one
-        self.roles = found
+        for port in shared:
+            found[port] = _by_door(found[port])
+        self.roles, self._shared = found, shared
 
 
 def port_roles(watch: Watch, tag: Tag, slack: float) -> PortRoles:
     """What its steps and guards mean to a watch; nothing, when it has no steps."""
     if not watch.steps:
         return {}
+    ignore_time = _ignore_time(watch, slack)
     order = [step.protocol << 16 | step.port for step in watch.steps]
     found: PortRoles = {}
     guards: dict[int, PortRole] = {}
@@ -174,6 +203,7 @@ def port_roles(watch: Watch, tag: Tag, slack: float) -> PortRoles:
             flag_value=rule.must_set if rule else 0,
             targets=watch.target,
             timeout=watch.seq_timeout + slack,
+            ignore_time=ignore_time,
             cooldown=watch.seq_cooldown,
             once=watch.once,
             last=len(order),
@@ -181,45 +211,26 @@ def port_roles(watch: Watch, tag: Tag, slack: float) -> PortRoles:
             advances=frozenset(k for k in range(1, len(order)) if order[k] == port),
             done=order.index(port) + 1 if port in order else 0,
             guard=port not in order,
+            opens=watch.opens,
+            key=watch.key,
+            access=watch.access,
+            plain=watch.opens and watch.access is None and not watch.key,
         )
         if port not in order:
             guards[port >> 16] = found[port]
     return found
 
 
-def _lost(before: Watch, after: Watch) -> frozenset[int]:
-    """The guards that a watch had and has not."""
-    if before.guards == after.guards:
-        return frozenset()
-    return frozenset(guard.protocol << 16 | guard.port for guard in {*before.guards} - {*after.guards})
+def _by_door(roles: tuple[PortRole, ...]) -> tuple[PortRole, ...]:
+    """The roles of a port, those of one door in one."""
+    doors: dict[int, list[PortRole]] = {}
+    for role in roles:
+        doors.setdefault(role.door, []).append(role)
+    return tuple(
+        replace(same[0], plain=False, siblings=tuple(same)) if len(same) > 1 else same[0]
+        for same in doors.values()
+    )
 
 
-_SAME: tuple[Callable[[Watch], Hashable], ...] = (
-    lambda watch: (watch.door, watch.attempts_at),
-    lambda watch: watch.attempts_at,
-    lambda watch: watch.door,
-)
-"""What two watches share of which one takes the other's tag, the strongest reason first."""
-
-
-def _tags(before: dict[Tag, Watch], wanted: list[Watch]) -> list[Tag]:
-    """A tag for every watch that is wanted."""
-    left = dict(before)
-    found: dict[int, Tag] = {}
-    for same in _SAME:
-        there: dict[Hashable, list[Tag]] = {}
-        for tag, watch in left.items():
-            there.setdefault(same(watch), []).append(tag)
-        for place, watch in enumerate(wanted):
-            if place not in found and (tags := there.get(same(watch))):
-                found[place] = tags.pop(0)
-                del left[found[place]]
-        if not left or len(found) == len(wanted):
-            break
-    unused = _unused(before)
-    return [found.get(place) or next(unused) for place in range(len(wanted))]
-
-
-def _unused(used: dict[Tag, Watch]) -> Iterator[Tag]:
-    tags = (number.to_bytes(2, "big") for number in range(1 << 16))
-    return (tag for tag in tags if tag not in used)
+def _ignore_time(watch: Watch, slack: float) -> float:
+    return (watch.ignore_time or watch.seq_timeout) + slack

@@ -5,7 +5,7 @@ Pure.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import NamedTuple
@@ -39,9 +39,9 @@ class Found(NamedTuple):
 
 
 def find_foremost(
-    first: Attempts[float], advanced: Attempts[Stages], timeouts: Mapping[bytes, float], now: float, most: int
-) -> list[Found]:
-    """Up to ``most`` attempts that are not over: of the youngest those at the highest stage come first.
+    first: Attempts[float], advanced: Attempts[Stages], timeouts: Mapping[bytes, float], now: float
+) -> Iterator[Found]:
+    """Yields attempts that are not over: of the youngest those at the highest stage come first.
 
     ``timeouts`` are the seconds that an attempt at each tag may take. A source is found once at a tag.
     """
@@ -56,4 +56,4 @@ def find_foremost(
         for key, since in islice(first.newest(), MOST_LOOKED_AT)
         if since + timeouts[key[-2:]] >= now and advanced.get(key) is None
     )
-    return list(islice(chain(ahead, begun), most))
+    return chain(ahead, begun)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from knockd.knocks.changes import StepsAt
 from knockd.knocks.port_table import PortRole
 
 Stages = tuple[tuple[int, float], ...]
@@ -21,12 +22,15 @@ UNTOLD = 0
 MOST_TOLD = 8
 """Touched guards that are remembered of a source."""
 
+MOST_OF_KEY = 16
+"""As many where sequences are made of keys: a source may have knocked all steps of another one."""
 
-def touch_again(touch: Touch, port: int, now: float) -> Touch:
+
+def touch_again(touch: Touch, port: int, now: float, most: int = MOST_TOLD) -> Touch:
     """An ignored source touched a guard, perhaps another one; what it ended before is still ended by both."""
     _, ports, ended = touch
     if port not in ports and ports[-1] != UNTOLD:
-        ports = (*ports, port if len(ports) < MOST_TOLD else UNTOLD)
+        ports = (*ports, port if len(ports) < most else UNTOLD)
     return now, ports, ended
 
 
@@ -37,13 +41,18 @@ def without_ports(touch: Touch, ports: Collection[int]) -> Touch | None:
     return (last, left, ended) if left else None
 
 
+def are_of_one(ports: Collection[int], steps_at: StepsAt) -> bool:
+    """Whether all touched ports are steps of one sequence; no ports that are not known are."""
+    return any(steps.issuperset(ports) for steps in steps_at.get(next(iter(ports)), ()))
+
+
 def find_reason(role: PortRole, touch: Touch | None, cooled: float | None) -> tuple[float, bool] | None:
     """Until when an ignored source that begins a knock is ignored, and whether that is for an opening.
 
     ``cooled`` is the end of its cooldown. None when nothing is to be said: another matcher knew the reason,
     or the packet may be a retransmission of the one that opened, as the first step is the last one, too.
     """
-    guarded = 0.0 if touch is None else touch[0] + role.timeout
+    guarded = 0.0 if touch is None else touch[0] + role.ignore_time
     if role.cooldown and cooled is not None and cooled >= guarded:
         return None if role.last == 1 or role.last - 1 in role.advances else (cooled, True)
     return None if touch is None or touch[1][0] == UNTOLD else (guarded, False)

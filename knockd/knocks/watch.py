@@ -40,10 +40,15 @@ class Watch:
     """Seconds for which a source is ignored that has touched a guard; 0: Seq_Timeout."""
     access: Access | None = None
     """Whose packets concern it; None: everybody's."""
+    key: int = 0
+    """Which key of its door the sequence is made of, counted from 1; 0: it is made of none.
+
+    Of two sequences of a key the later one has the larger serial.
+    """
 
     @property
-    def attempts_at(self) -> tuple[object, ...]:
-        """What an attempt depends on: an attempt goes on while this stays the same."""
+    def sequence(self) -> tuple[object, ...]:
+        """Which sequence it is, whether it opens now or not."""
         return (
             self.steps,
             self.flags,
@@ -52,10 +57,13 @@ class Watch:
             self.seq_cooldown,
             self.once,
             self.serial,
-            self.opens,
-            self.ignore_time,
             self.access,
         )
+
+    @property
+    def attempts_at(self) -> tuple[object, ...]:
+        """What an attempt depends on: an attempt goes on while this stays the same."""
+        return (*self.sequence, self.opens, self.ignore_time)
 
     @property
     def ports(self) -> WatchedPorts:

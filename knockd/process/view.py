@@ -77,7 +77,7 @@ def _pack_watch(watch: Watch, ports: list[int], accesses: dict[Access, int]) -> 
     times = watch.seq_timeout, watch.seq_cooldown
     counts = len(steps), len(guards)
     access = None if watch.access is None else accesses.setdefault(watch.access, len(accesses))
-    kept = watch.once, watch.serial, watch.opens, watch.ignore_time, access
+    kept = watch.once, watch.serial, watch.opens, watch.ignore_time, access, watch.key
     return [watch.door, flags, _pack_addresses(watch.target), *times, *kept, *counts]
 
 
@@ -94,6 +94,7 @@ def _watch(
     opens: bool,
     ignore_time: float,
     access: int | None,
+    key: int,
     steps: int,
     guards: int,
 ) -> Watch:
@@ -113,6 +114,7 @@ def _watch(
         opens,
         ignore_time,
         None if access is None else accesses[access],
+        key,
     )
 
 

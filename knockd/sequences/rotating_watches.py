@@ -77,8 +77,21 @@ def make_rotating(
     knocks = Counter({step for watch in plain for step in watch.steps})
     for one in keyed:
         knocks.update(_live_steps(one))
-    found = [watch for one in keyed for watch in _watches_of(one, plain[one.door], taken, knocks, serial_of)]
+    bases = zip(keyed, _number_keys(keyed), strict=True)
+    found = [
+        watch
+        for one, key in bases
+        for watch in _watches_of(one, replace(plain[one.door], key=key), taken, knocks, serial_of)
+    ]
     return tuple(sorted(found, key=lambda watch: not watch.opens))
+
+
+def _number_keys(keyed: Iterable[KeySequences]) -> Iterator[int]:
+    """Yields the number of each key at its door, from 1."""
+    seen: Counter[int] = Counter()
+    for one in keyed:
+        seen[one.door] += 1
+        yield seen[one.door]
 
 
 def _watches_of(

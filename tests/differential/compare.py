@@ -22,7 +22,7 @@ from knockd_conf.model import Door, Step
 from tests.support.daemons.daemon import OURS, PEER, Daemon
 from tests.support.lab.hosts import Host, Lab
 from tests.support.lab.waiting import wait_until
-from tests.support.oracles.matching_rules import Model, neighbours
+from tests.support.oracles.matching_rules import Model, guarded, neighbours
 from tests.support.samples.frames import ethernet, packet
 from tests.support.samples.traces import LOCAL, SERVER4, SERVER6, World, make_world
 
@@ -226,7 +226,7 @@ def read(output: str) -> Report:
 
 def by_the_rules(world: World, sent: Sequence[float], guards: Guards, late: float) -> frozenset[Opening]:
     """The openings that the written rules give for packets sent at these times."""
-    model = Model(world.doors, guards, late=late)
+    model = Model(guarded(world.doors, guards), late=late)
     return frozenset(
         (number, world.doors[happened.door].name)
         for number, (shot, now) in enumerate(zip(world.shots, sent, strict=True))
@@ -279,7 +279,7 @@ def judge(world: World, sent: Sequence[float], peer: Report, ours: Report) -> Ta
 
 def packets_of_attempt(world: World, number: int, name: str) -> list[int]:
     """The packets of the attempt by which 0.8 opened a door at a packet: as many as the door has steps."""
-    model = Model(world.doors)
+    model = Model(guarded(world.doors))
     index = next(index for index, door in enumerate(world.doors) if door.name == name)
     source = world.shots[number].packet.source
     concerning = [
@@ -298,7 +298,7 @@ def ends_of_knocks(world: World, ours: Report, name: str) -> set[int]:
 
 def guard_hits(world: World, guards: Guards) -> frozenset[Opening]:
     """(number of the packet, name of the door) of all packets that touch a guard."""
-    model = Model(world.doors, guards)
+    model = Model(guarded(world.doors, guards))
     return frozenset(
         (number, door.name)
         for number, shot in enumerate(world.shots)
@@ -309,7 +309,7 @@ def guard_hits(world: World, guards: Guards) -> frozenset[Opening]:
 
 def unseen(world: World, who: str, report: Report, guards: Guards) -> Iterator[str]:
     """One line for each packet that means something to a door and was not shown."""
-    model = Model(world.doors, guards)
+    model = Model(guarded(world.doors, guards))
     for number, shot in enumerate(world.shots):
         matters = any(
             model.concerns(door, shot.packet, LOCAL) or model.touches(door, shot.packet, LOCAL)

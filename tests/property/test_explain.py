@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from ipaddress import ip_network
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,6 +13,7 @@ from knockd.knocks.explain import Explainer, Kind
 from knockd.knocks.matcher import Matcher
 from knockd.knocks.watch import Watch
 from knockd_bpf.wire import TCP, UDP, Packet
+from knockd_conf.access import Access, make_networks
 from knockd_conf.model import FlagRule, Step
 from knockd_conf.protocol import Protocol
 from tests.support.oracles.matching_rules import implied_events
@@ -35,6 +37,11 @@ watches = st.builds(
     seq_cooldown=st.sampled_from([0.0, 0.0, 0.0, 0.5, 1.0, 30.0]),
     once=st.sampled_from([False, False, True]),
     guards=st.lists(guards, max_size=3, unique=True).map(tuple),
+    serial=st.integers(0, 3),
+    opens=st.sampled_from([True, True, True, False]),
+    ignore_time=st.sampled_from([0.0, 0.0, 1.5, 60.0]),
+    access=st.sampled_from([None, None, Access(make_networks([ip_network("192.0.2.0/31")]))]),
+    key=st.sampled_from([0, 0, 1, 2]),
 )
 """Often several of one door."""
 
@@ -93,10 +100,11 @@ def test_every_packet_means_what_the_matcher_makes_of_it(
         now += gap
         verdicts = explainers[packet.source].explain(packet, LOCAL, now)
         events = [one for one in matcher.feed(packet, LOCAL, now) if not isinstance(one, Ignored)]
-        assert events == implied_events(verdicts, packet)
-        for verdict in verdicts:
+        assert events == implied_events(verdicts, explainers[packet.source], packet)
+        opened = [verdict for verdict in verdicts if verdict.kind is Kind.OPENS]
+        for verdict in {verdict.door: verdict for verdict in reversed(opened)}.values():
             for source, other in explainers.items():
-                if verdict.kind is Kind.OPENS and source != packet.source:
+                if source != packet.source:
                     other.use_up(verdict.watch)
 
 
@@ -121,7 +129,7 @@ def test_a_packet_that_is_ignored_changes_nothing(trace: tuple[list[Watch], Arri
     """A packet with the wrong address or flags, or of an ignored source, leaves all as it is."""
     watched, arrivals = trace
     explainer, now = Explainer(watched), 0.0
-    unheard = {Kind.ELSEWHERE, Kind.FLAGS, Kind.USED_UP, Kind.IGNORED, Kind.COOLDOWN}
+    unheard = {Kind.ELSEWHERE, Kind.FLAGS, Kind.NOT_ADMITTED, Kind.USED_UP, Kind.IGNORED, Kind.COOLDOWN}
     for gap, packet in arrivals:
         now += gap
         before = [replace(state) for state in explainer.states]

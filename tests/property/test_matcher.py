@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from knockd.knocks.events import Opened, Spoiled
 from knockd.knocks.matcher import SWEEP_PAUSE, Matcher
-from knockd.knocks.watch import Watch, watches_of
+from knockd.knocks.watch import watches_of
 from knockd_bpf.wire import TCP, UDP, Packet
 from knockd_conf.model import Door, FlagRule, Step
 from knockd_conf.protocol import Protocol
 from tests.support.doubles.played import pending
-from tests.support.oracles.matching_rules import Model
+from tests.support.oracles.matching_rules import Model, guarded
 
 LOCAL = frozenset({ip_address("10.0.0.1").packed, ip_address("fd00::1").packed})
 ROUTED = ip_address("10.0.0.77")
@@ -199,13 +199,7 @@ def rotating_traces(draw: st.DrawFn) -> tuple[list[Door], Guards, list[Arrival |
 
 def guarded_matcher(watched: list[Door], guards: Guards, slack: float = 0.0) -> Matcher:
     """A matcher with guards."""
-    return Matcher(watches(watched, guards), slack=slack)
-
-
-def watches(watched: list[Door], guards: Guards) -> list[Watch]:
-    """A watch for each door, with its guards."""
-    made = zip(watches_of(watched), guards, strict=True)
-    return [replace(watch, guards=tuple(ports)) for watch, ports in made]
+    return Matcher(guarded(watched, guards), slack=slack)
 
 
 TWO_AT_ONE_STAGE = (
@@ -239,7 +233,11 @@ def test_every_packet_means_to_the_matcher_what_it_means_to_the_model(
 ) -> None:
     """Without a timer, each packet of any trace gives the same events in the same order."""
     watched, guards, arrivals = trace
-    matcher, model, now = guarded_matcher(watched, guards, slack), Model(watched, guards, late=slack), 0.0
+    matcher, model, now = (
+        guarded_matcher(watched, guards, slack),
+        Model(guarded(watched, guards), late=slack),
+        0.0,
+    )
     for arrival in arrivals:
         now += arrival.gap
         expected = model.feed(now, LOCAL, arrival.packet)
@@ -253,25 +251,25 @@ def test_timer_and_new_sequences_agree_with_the_model(
 ) -> None:
     """With the timer called when due and sequences and guards changing, all events are the model's."""
     watched, guards, happenings = trace
-    matcher, model, now = guarded_matcher(watched, guards), Model(watched, guards), 0.0
-    live = watches(watched, guards)
+    matcher, model, now = guarded_matcher(watched, guards), Model(guarded(watched, guards)), 0.0
+    live = guarded(watched, guards)
     for happening in happenings:
         now += happening.gap
         due = matcher.next_expiry()
         if due is not None and due <= now:
             assert sorted(model.expire(now), key=str) == sorted(matcher.expire(now), key=str)
         if isinstance(happening, Rotation):
-            model.set_sequence(happening.door, happening.steps, happening.guards)
             live[happening.door] = replace(
                 live[happening.door],
                 steps=happening.steps,
                 serial=live[happening.door].serial + 1,
                 guards=tuple(happening.guards),
             )
+            model.set_watches(live, now)
             matcher.set_watches(live, now)
         elif isinstance(happening, OtherGuards):
-            model.set_guards(happening.door, happening.guards, now)
             live[happening.door] = replace(live[happening.door], guards=tuple(happening.guards))
+            model.set_watches(live, now)
             matcher.set_watches(live, now)
         else:
             expected = model.feed(now, LOCAL, happening.packet)
@@ -283,7 +281,7 @@ def test_timer_and_new_sequences_agree_with_the_model(
 def test_timer_comes_for_every_attempt(trace: tuple[list[Door], Guards, list[Arrival]]) -> None:
     """While an attempt lives the timer is set for its deadline, or for one sweep's pause after it."""
     watched, guards, arrivals = trace
-    matcher, model, now, swept = guarded_matcher(watched, guards), Model(watched, guards), 0.0, 0.0
+    matcher, model, now, swept = guarded_matcher(watched, guards), Model(guarded(watched, guards)), 0.0, 0.0
     for arrival in arrivals:
         now += arrival.gap
         due = matcher.next_expiry()
@@ -326,7 +324,7 @@ def test_packets_that_are_exactly_the_sequence_always_open(trace: tuple[list[Doo
     """
     watched, arrivals = trace
     watched = [replace(door, seq_cooldown=0.0) for door in watched]
-    matcher, model, now = Matcher(watches_of(watched)), Model(watched), 0.0
+    matcher, model, now = Matcher(watches_of(watched)), Model(guarded(watched)), 0.0
     history: dict[tuple[int, bytes], list[tuple[float, Step, frozenset[int]]]] = {}
     for arrival in arrivals:
         now += arrival.gap
@@ -376,7 +374,11 @@ def test_a_small_table_forgets_but_never_invents(
 ) -> None:
     """However few attempts the table holds, whoever opens has sent all steps in order, in time."""
     watched, arrivals = trace
-    matcher, model, now = Matcher(watches_of(watched), max_attempts=max_attempts), Model(watched), 0.0
+    matcher, model, now = (
+        Matcher(watches_of(watched), max_attempts=max_attempts),
+        Model(guarded(watched)),
+        0.0,
+    )
     sent: dict[tuple[int, bytes], list[tuple[float, Step]]] = {}
     for arrival in arrivals:
         now += arrival.gap

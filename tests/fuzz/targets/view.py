@@ -48,6 +48,7 @@ def _watch(kind: int, part: bytes) -> Watch:
         guards=steps[1:] if kind & 32 else (),
         opens=kind % 3 > 0,
         ignore_time=kind * 0.5,
+        key=kind % 4,
         access=_access(part) if kind % 5 == 0 else None,
     )
 

@@ -8,69 +8,29 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from knockd.knocks.events import Event, Expired, Guarded, Ignored, Opened, Spoiled, Stage
-from knockd.knocks.explain import Attempt, Explainer, Kind, State, Verdict
-from knockd.knocks.watch import watches_of
+from knockd.knocks.events import Event, Expired, Guarded, Ignored, Opened, Spoiled, Stage, Stale
+from knockd.knocks.explain import Attempt, Explainer, Kind, Verdict
+from knockd.knocks.watch import Watch, watches_of
 from knockd_bpf.wire import Packet
 from knockd_conf.model import Door, Step
 from knockd_conf.protocol import Protocol
 
 
-@dataclass(frozen=True)
-class Touch:
-    """Which guards a source touched one after the other, and the attempts that ended so."""
-
-    ports: frozenset[Step]
-    ended: tuple[Attempt, ...]
-
-
 class Model:
-    """All attempts at all doors, and who touched a guard when.
+    """All attempts at all watches, and who touched a guard when; ``late`` is added to every Seq_Timeout."""
 
-    ``guards`` are the guard ports of each door (without them: none), ``late`` is added to
-    every Seq_Timeout, in seconds.
-    """
-
-    def __init__(
-        self, doors: Sequence[Door], guards: Sequence[Iterable[Step]] = (), *, late: float = 0.0
-    ) -> None:
-        ports = [tuple(each) for each in guards] or [()] * len(doors)
-        made = zip(watches_of(doors), ports, strict=True)
-        self.watches = [replace(watch, guards=its) for watch, its in made]
+    def __init__(self, watches: Iterable[Watch], *, late: float = 0.0) -> None:
+        self.watches = list(watches)
         self._late = late
         self._sources: dict[bytes, Explainer] = {}
-        self._touches: dict[tuple[int, bytes], Touch] = {}
-        self._told: dict[tuple[int, bytes], float] = {}
 
-    def set_sequence(self, door: int, steps: Iterable[Step], guards: Iterable[Step]) -> None:
-        """Gives a door another sequence and its guards, and forgets every attempt at it."""
-        self._set_watch(door, steps=tuple(steps), guards=tuple(guards))
-        for source, state in self._states(door):
-            state.attempts = []
-            if touch := self._touches.get((door, source)):
-                self._touches[door, source] = replace(touch, ended=())
-
-    def set_guards(self, door: int, ports: Iterable[Step], now: float) -> None:
-        """Gives a door other guards; what was caused by those that are none any more is undone.
-
-        Who has touched another one, too, stays ignored.
-        """
-        lost = frozenset(self.watches[door].guards) - frozenset(ports)
-        self._set_watch(door, guards=tuple(ports))
-        for source, state in self._states(door):
-            touch = self._touches.get((door, source))
-            if touch is None or touch.ports.isdisjoint(lost):
-                continue
-            if not touch.ports <= lost:
-                self._touches[door, source] = replace(touch, ports=touch.ports - lost)
-                continue
-            if self._sources[source].is_ignored(door, now):
-                state.attempts = [one for one in touch.ended if not self._is_over(door, one, now)]
-            state.touched = None
-            del self._touches[door, source]
-            self._told.pop((door, source), None)
+    def set_watches(self, watches: Iterable[Watch], now: float) -> None:
+        """Replaces all watches, as a view does."""
+        self.watches = list(watches)
+        for explainer in self._sources.values():
+            explainer.set_watches(self.watches, now)
 
     def concerns(self, door: int, packet: Packet, local: Iterable[bytes]) -> bool:
         """Whether a packet is one of the door's steps, to a watched address, with fitting flags."""
@@ -86,41 +46,47 @@ class Model:
 
     def feed(self, now: float, local: Iterable[bytes], packet: Packet) -> list[Event]:
         """Judges one packet that arrived at ``now`` (seconds)."""
-        source = packet.source
-        explainer = self._sources.setdefault(source, Explainer(self.watches, slack=self._late))
-        before = [
-            (tuple(state.attempts), explainer.is_ignored(door, now))
-            for door, state in enumerate(explainer.states)
-        ]
+        if packet.source not in self._sources:
+            self._sources[packet.source] = self._newcomer()
+        explainer = self._sources[packet.source]
         verdicts = explainer.explain(packet, frozenset(local), now)
-        for verdict in verdicts:
-            if verdict.kind in (Kind.GUARD, Kind.GUARD_AGAIN):
-                attempts, ignored = before[verdict.watch]
-                known = self._touches[verdict.watch, source] if ignored else Touch(frozenset(), attempts)
-                touch = replace(known, ports=known.ports | {step_of(packet)})
-                self._touches[verdict.watch, source] = touch
-        return implied_events(verdicts, packet, lambda verdict: self._tell(verdict, packet, now))
+        for it in verdicts:
+            for source, other in self._sources.items():
+                if it.kind is Kind.OPENS and source != packet.source and it is _opening(it.door, verdicts):
+                    other.use_up(it.watch)
+        return implied_events(verdicts, explainer, packet, lambda verdict: self._tell(verdict, packet, now))
+
+    def _newcomer(self) -> Explainer:
+        """What is remembered of a source that has sent nothing: what others have used up."""
+        made = Explainer(self.watches, slack=self._late)
+        for known in [*self._sources.values()][:1]:
+            for state, theirs in zip(made.states, known.states, strict=True):
+                state.used_up, state.burnt = theirs.used_up, theirs.burnt
+        return made
 
     def _tell(self, verdict: Verdict, packet: Packet, now: float) -> list[Event]:
         """Says of an ignored source that begins a knock why, and for how long; then not again for so long."""
-        door, key = verdict.door, (verdict.door, packet.source)
-        steps, opened = self.watches[door].steps, verdict.kind is Kind.COOLDOWN
+        state = self._sources[packet.source].states[verdict.watch]
+        steps, opened = self.watches[verdict.watch].steps, verdict.kind is Kind.COOLDOWN
         repeats = opened and steps[0] == steps[-1]  # it may be the packet that opened
-        if step_of(packet) != steps[0] or repeats or now < self._told.get(key, now):
+        told = now if state.told_until is None else state.told_until
+        if repeats or now < told:
             return []
-        self._told[key] = verdict.until
+        state.told_until = verdict.until
         left = math.ceil(verdict.until - now - (0.0 if opened else self._late))
-        return [Ignored(door, packet.source, opened, max(1, left))]
+        return [Ignored(verdict.door, packet.source, opened, max(1, left))]
 
     def expire(self, now: float) -> list[Event]:
         """Ends what is older than Seq_Timeout; speaks of it when nothing younger is left."""
         events: list[Event] = []
         for source, explainer in self._sources.items():
-            for door, state in enumerate(explainer.states):
+            for number, state in enumerate(explainer.states):
                 before = state.attempts
-                state.attempts = [one for one in before if not self._is_over(door, one, now)]
-                if before and not state.attempts:
-                    events.append(Expired(door, source, max(one.stage for one in before)))
+                state.attempts = [one for one in before if not self._is_over(number, one, now)]
+                silent = state.burnt or not self.watches[number].opens
+                if before and not state.attempts and not silent:
+                    foremost = max(one.stage for one in before)
+                    events.append(Expired(self.watches[number].door, source, foremost))
         return events
 
     def soonest_deadline(self) -> float | None:
@@ -133,41 +99,87 @@ class Model:
         ]
         return min(deadlines, default=None)
 
-    def _is_over(self, door: int, attempt: Attempt, now: float) -> bool:
-        return now > attempt.start + self.watches[door].seq_timeout + self._late
+    def _is_over(self, number: int, attempt: Attempt, now: float) -> bool:
+        return now > attempt.start + self.watches[number].seq_timeout + self._late
 
-    def _states(self, door: int) -> list[tuple[bytes, State]]:
-        return [(source, explainer.states[door]) for source, explainer in self._sources.items()]
 
-    def _set_watch(self, door: int, **values: tuple[Step, ...]) -> None:
-        self.watches[door] = replace(self.watches[door], **values)  # type: ignore[arg-type]
-        for explainer in self._sources.values():
-            explainer.watches[door] = self.watches[door]
+def guarded(doors: Sequence[Door], guards: Sequence[Iterable[Step]] = ()) -> list[Watch]:
+    """A watch for each door, with its guards; without them: none."""
+    ports = [tuple(each) for each in guards] or [()] * len(doors)
+    made = zip(watches_of(doors), ports, strict=True)
+    return [replace(watch, guards=its) for watch, its in made]
+
+
+_ELSEWHERE = (Kind.ELSEWHERE, Kind.FLAGS, Kind.NOT_ADMITTED, Kind.USED_UP)
+_WHOLE = (Kind.OPENS, Kind.STALE, Kind.USED)
+_GOES_ON = (Kind.NEXT, Kind.REPEAT)
+_ORDER = (Expired, Guarded, Ignored, Spoiled, Stage, Stale)
+
+
+def _opening(door: int, verdicts: Iterable[Verdict]) -> Verdict | None:
+    """The verdict by which a packet opens a door: the first one."""
+    return next((it for it in verdicts if it.door == door and it.kind is Kind.OPENS), None)
 
 
 def implied_events(
-    verdicts: Sequence[Verdict], packet: Packet, tell: Callable[[Verdict], list[Event]] = lambda _: []
+    verdicts: Sequence[Verdict],
+    explainer: Explainer,
+    packet: Packet,
+    tell: Callable[[Verdict], list[Event]] = lambda _: [],
 ) -> list[Event]:
     """The events that verdicts on a packet stand for, those of attempts that begin at the end.
 
     ``tell`` has those about a packet that is ignored; without it there are none.
     """
-    source, events = packet.source, list[Event]()
-    for it in verdicts:
-        if it.expired:
-            events.append(Expired(it.door, source, it.expired))
-        match it.kind:
-            case Kind.GUARD:
-                events.append(Guarded(it.door, source, it.before, packet.protocol << 16 | packet.port))
-            case Kind.IGNORED | Kind.COOLDOWN:
-                events += tell(it)
-            case Kind.NEXT:
-                events.append(Stage(it.door, source, it.stage))
-            case Kind.WRONG:
-                events.append(Spoiled(it.door, source, it.before))
-            case Kind.OPENS:
-                events.append(Opened(it.door, source, packet.destination, it.stage))
-    return events + [Stage(it.door, source, 1) for it in verdicts if it.kind is Kind.BEGINS]
+    events, begun = list[Event](), list[Event]()
+    for door in dict.fromkeys(it.door for it in verdicts if it.kind is not Kind.USED_UP):
+        its = [it for it in verdicts if it.door == door and it.kind not in _ELSEWHERE]
+        opening = _opening(door, its)
+        if opening is not None:
+            serial = explainer.watches[opening.watch].serial
+            events.append(Opened(door, packet.source, packet.destination, opening.stage, serial))
+            continue
+        right = any(it.kind in (Kind.BEGINS, Kind.ENDS_ANOTHER, *_GOES_ON, *_WHOLE) for it in its)
+        right = right or any(it.silent and it.kind not in (Kind.GUARD, Kind.GUARD_AGAIN) for it in its)
+        step, watches = step_of(packet), explainer.watches
+        ignored = [
+            it
+            for it in its
+            if it.kind in (Kind.IGNORED, Kind.COOLDOWN)
+            and step == watches[it.watch].steps[0]
+            and not it.silent
+            and not right
+        ]
+        said = [event for it in its for event in _implied(it, watches[it.watch], packet)]
+        said += [event for it in ignored[:1] for event in tell(it)]
+        if right:
+            said = [one for one in said if not isinstance(one, Guarded | Spoiled)]
+        for kind in _ORDER:
+            same = [one for one in said if type(one) is kind]
+            events += sorted(same, key=lambda one: -getattr(one, "stage", 0))[:1]
+        heard = [it for it in its if not it.silent]
+        if any(it.kind is Kind.BEGINS for it in heard) and not any(it.kind in _GOES_ON for it in heard):
+            begun.append(Stage(door, packet.source, 1))
+    return events + begun
+
+
+def _implied(it: Verdict, watch: Watch, packet: Packet) -> list[Event]:
+    """The events that a verdict stands for, but for those of ignored and opening packets."""
+    events: list[Event] = []
+    if it.kind in (Kind.STALE, Kind.USED):
+        events.append(Stale(it.door, packet.source, watch.serial))
+    if it.silent:
+        return events
+    if it.expired:
+        events.append(Expired(it.door, packet.source, it.expired))
+    match it.kind:
+        case Kind.GUARD:
+            events.append(Guarded(it.door, packet.source, it.before, packet.protocol << 16 | packet.port))
+        case Kind.NEXT:
+            events.append(Stage(it.door, packet.source, it.stage))
+        case Kind.WRONG:
+            events.append(Spoiled(it.door, packet.source, it.before))
+    return events
 
 
 def neighbours(doors: Sequence[Door]) -> list[frozenset[Step]]:

@@ -61,7 +61,10 @@ def table(*watches: Watch) -> PortTable:
 
 def owners(made: PortTable) -> dict[int, list[tuple[int, bytes]]]:
     """The door and tag of every role, by port."""
-    return {port & 0xFFFF: [(role.door, role.tag) for role in found] for port, found in made.roles.items()}
+    return {
+        port & 0xFFFF: [(one.door, one.tag) for role in found for one in role.siblings or (role,)]
+        for port, found in made.roles.items()
+    }
 
 
 def test_roles_of_a_port() -> None:

@@ -26,6 +26,7 @@ FULL = Watch(
     guards=(Step(6996), Step(6997), Step(6998), Step(6998), Step(7001, Protocol.UDP)),
     opens=False,
     ignore_time=90.0,
+    key=2,
     access=Access(make_networks([ip_network("192.0.2.0/24")]), make_networks([ip_network("2001:db8::/32")])),
 )
 VIEWS = {
