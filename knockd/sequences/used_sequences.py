@@ -8,29 +8,24 @@ World: the notes of used sequences.
 
 from __future__ import annotations
 
-import errno
-import json
 import os
-import stat
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from knockd.files.trusted import open_trusted
 from knockd.log.logger import Log
+from knockd.sequences.noted_lines import NotedLines
 from knockd_conf.model import Step
 from knockd_conf.one_time import written
 from knockd_conf.trust import TrustPolicy
 
 NAME: Final = "used-sequences"
-MAX_SIZE: Final = 1_048_576
-"""Bytes of the longest file that is read: each opening with a file that cannot be written adds a line."""
 
 
 class UsedSequences:
     """What is noted, by the path of the one-time file. ``directories``: where it is noted, the best first."""
 
     def __init__(self, directories: Sequence[str], policy: TrustPolicy, log: Log) -> None:
-        self._policy = policy
+        self._notes = NotedLines(NAME, "notes used sequences", policy)
         self._log = log
         self._used: dict[str, set[str]] = {}
         self._directories = tuple(directories)
@@ -56,7 +51,10 @@ class UsedSequences:
             return
         for directory in self._directories:
             try:
-                self._write(directory, [path, None] if self._used else None, create=False)
+                if self._used:
+                    self._notes.append(directory, [path, None], create=False)
+                else:
+                    self._notes.clear(directory)
             except FileNotFoundError:
                 continue
             except OSError as error:  # what stays noted there keeps nobody out: the file does not hold it
@@ -91,61 +89,18 @@ class UsedSequences:
         reasons = []
         for directory in self._directories:
             try:
-                self._write(directory, [path, sequence], create=True)
+                self._notes.append(directory, [path, sequence])
                 return
             except OSError as error:
                 reasons.append(f"{directory}: {error.strerror}")
         self._log("used-unnoted", path=path, reason="; ".join(reasons) or "there is no directory for it")
 
-    def _write(self, directory: str, line: list[str | None] | None, *, create: bool) -> None:
-        """Appends a line and syncs it; None empties the file."""
-        flags = os.O_WRONLY | os.O_APPEND | (os.O_CREAT if create else 0)
-        descriptor = self._open(directory, flags)
-        try:
-            if line is None:
-                os.ftruncate(descriptor, 0)
-            else:
-                data = b"\n%b\n" % json.dumps(line).encode()  # the line before may be torn
-                if os.write(descriptor, data) != len(data):
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        if create:
-            above = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            try:
-                os.fsync(above)
-            finally:
-                os.close(above)
-
     def _read(self, directory: str) -> Iterator[tuple[str, str | None]]:
-        """Yields (path, sequence) for each line, None for what was forgotten; a torn line is left out.
-
-        Raises OSError.
-        """
-        try:
-            with os.fdopen(self._open(directory, os.O_RDONLY), "rb") as file:
-                data = file.read(MAX_SIZE + 1)
-            if len(data) > MAX_SIZE:
-                raise OSError(errno.EFBIG, f"it has more than {MAX_SIZE} bytes")
-        except (FileNotFoundError, NotADirectoryError):
-            return
-        except OSError as error:
-            path = os.path.join(directory, NAME)
-            raise OSError(error.errno, f"{path}, which notes used sequences: {error.strerror}") from None
-        for line in data.split(b"\n"):
+        """Yields (path, sequence) for each line, None for what was forgotten. Raises OSError."""
+        for value in self._notes.read(directory) or ():
             try:
-                path, sequence = json.loads(line)
+                path, sequence = value
             except (ValueError, TypeError):
-                continue  # torn, so nothing was run after it
+                continue
             if isinstance(path, str) and (sequence is None or isinstance(sequence, str)):
                 yield path, sequence
-
-    def _open(self, directory: str, flags: int) -> int:
-        descriptor = open_trusted(os.path.join(directory, NAME), flags, policy=self._policy)
-        status = os.fstat(descriptor)
-        ours = status.st_uid in self._policy.owners and not status.st_mode & 0o022
-        if stat.S_ISREG(status.st_mode) and (ours or not self._policy.enforce):
-            return descriptor
-        os.close(descriptor)
-        raise OSError(errno.EPERM, f"others can write {NAME} in it, remove it")

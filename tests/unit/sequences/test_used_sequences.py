@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from knockd.sequences.used_sequences import MAX_SIZE, NAME, UsedSequences
+from knockd.sequences.noted_lines import MAX_SIZE
+from knockd.sequences.used_sequences import NAME, UsedSequences
 from knockd_conf.trust import TrustPolicy
 from tests.support.doubles.played import steps
 
