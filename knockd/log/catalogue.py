@@ -62,6 +62,7 @@ FIELDS: Mapping[str, tuple[type, str]] = {
     "host": (str, "name of `ip`, empty when it has none; only with `-l`, and only where it is known in time"),
     "interface": (str, "name of an interface, or several names with commas between them"),
     "ip": (str, "address that the knocks came from"),
+    "key": (str, "name of a key"),
     "kib": (int, "size in KiB"),
     "line": (str, "one line that a command printed"),
     "most": (int, "length that a command line may have"),
@@ -141,6 +142,39 @@ EVENTS: Mapping[str, Event] = {
         limited=True,
         failure=True,
         note="a sequence was begun after a guard port, or within `Seq_Cooldown`; once in these seconds",
+    ),
+    "key-opened": Event("info", "{who}: {door}: opened with key {key}", opening=True, note="behind `open`"),
+    "key-used": Event(
+        "info",
+        "{who}: {door}: sequence used already, the next sequence in {seconds:.0f} s",
+        ("key",),
+        limited=True,
+        failure=True,
+        note="somebody has repeated what opened, or its owner has knocked twice in a period",
+    ),
+    "key-behind": Event(
+        "info",
+        "{who}: {door}: clock of the knocker is {seconds:.0f} s behind",
+        ("key",),
+        limited=True,
+        failure=True,
+        note="or somebody has repeated a knock of then; counted from the middle of its period",
+    ),
+    "key-ahead": Event(
+        "info",
+        "{who}: {door}: clock of the knocker is {seconds:.0f} s ahead",
+        ("key",),
+        limited=True,
+        failure=True,
+        note="counted from the middle of the period",
+    ),
+    "key-before-start": Event(
+        "info",
+        "{who}: {door}: sequence of before the start, the next sequence in {seconds:.0f} s",
+        ("key",),
+        limited=True,
+        failure=True,
+        note="after `periods-from-now`: it may have been used",
     ),
     "guards-in-use": Event(
         "info",
@@ -278,6 +312,38 @@ EVENTS: Mapping[str, Event] = {
         note="after `one-time-problem`, which has disabled the door",
     ),
     "used-kept": Event("warning", "{path} still notes sequences that are struck out ({reason})"),
+    "clock-waiting": Event(
+        "warning", "doors with Sequence_Key wait: {reason}", note="once for each reason; other doors open"
+    ),
+    "clock-good": Event("info", "doors with Sequence_Key can be opened, the clock is good"),
+    "key-file-problem": Event(
+        "error",
+        "{door}: key file {path}: {problem} --> disabling the door",
+        note="it is read again soon, and after each change of `problem`",
+    ),
+    "key-expired": Event("warning", "{door}: key {key} has expired, it opens nothing any more"),
+    "keys-problem": Event(
+        "error",
+        "key files could not be read ({reason}), trying again",
+        note="sequences that are live stay so for some periods",
+    ),
+    "periods-from-now": Event(
+        "warning",
+        "nobody knows what was used before the start: doors with Sequence_Key open by sequences that begin"
+        " from now on",
+        note="without a record of an earlier run that lasts",
+    ),
+    "periods-unread": Event("error", "{reason}: what may have been used before the start opens nothing"),
+    "periods-unlasting": Event(
+        "warning",
+        "used sequences of keys are noted until the next boot only ({reason}): what begins before that opens"
+        " nothing then",
+    ),
+    "periods-unnoted": Event(
+        "error",
+        "used sequences of keys can be noted nowhere ({reason}): what begins before the next start opens"
+        " nothing then",
+    ),
     "one-time-line": Event(
         "warning",
         "{door}: one time sequences file {problem}",

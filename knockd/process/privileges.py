@@ -138,6 +138,12 @@ def end_with(parent: int) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
+def leave_no_core() -> None:
+    """Keeps the memory of this process out of files: no core, and nobody but root may look into it."""
+    _prctl(_PR_SET_DUMPABLE, 0)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
 def leave_network() -> None:
     """Puts this process into a network namespace of its own, in which there is nothing. Raises OSError."""
     _must(ctypes.get_errno() if _libc.unshare(_CLONE_NEWNET) else 0)

@@ -11,10 +11,11 @@ from knockd.process.loop import Loop
 
 
 class Timer:
-    """A callback that waits for ``seconds``."""
+    """A callback that waits for ``seconds``, until the loop's time is ``due``."""
 
-    def __init__(self, seconds: float, callback: Callable[[], object]) -> None:
+    def __init__(self, seconds: float, callback: Callable[[], object], now: float = 0.0) -> None:
         self.seconds = seconds
+        self.due = now + seconds
         self.callback = callback
         self.cancelled = False
 
@@ -44,7 +45,7 @@ class ManualLoop:
 
     def call_later(self, seconds: float, callback: Callable[..., object], *given: Any) -> Timer:
         """Notes a timer."""
-        self.timers.append(Timer(seconds, lambda: callback(*given)))
+        self.timers.append(Timer(seconds, lambda: callback(*given), self.now))
         return self.timers[-1]
 
     def call_soon(self, callback: Callable[..., object], *given: Any) -> Timer:

@@ -43,22 +43,25 @@ def test_formats_fit_the_fields(name: str) -> None:
 def test_what_strangers_cause() -> None:
     """A packet that opens nothing causes these events and no other."""
     limited = {name for name, event in EVENTS.items() if event.limited}
-    assert {"stage", "expired", "spoiled", "flags-unfit", "guarded", "ignored", "refused"} == limited
+    keyed = {"key-used", "key-behind", "key-ahead", "key-before-start"}
+    assert {"stage", "expired", "spoiled", "flags-unfit", "guarded", "ignored", "refused", *keyed} == limited
 
 
 def test_what_openings_cause() -> None:
     """They are about one door each: where strangers can open it they are held back, else never."""
     caused = {name for name, event in EVENTS.items() if event.opening}
     said = {f"command-{what}" for what in ("failed", "timeout", "output", "late", "too-long")}
-    said |= {"held-open", "left", "open-max"}
+    said |= {"held-open", "left", "open-max", "key-opened"}
     assert {"stage", "open", "command", *said} == caused
     assert all("door" in EVENTS[name].fields for name in caused)
 
 
 def test_what_log_failures_is_about() -> None:
     """``Log_Failures = no`` leaves out why a knock failed, which strangers cause too."""
-    failures = {name: event.limited for name, event in EVENTS.items() if event.failure}
-    assert {"spoiled": True, "flags-unfit": True, "guarded": True, "ignored": True} == failures
+    failures = {name for name, event in EVENTS.items() if event.failure}
+    keyed = {"key-used", "key-behind", "key-ahead", "key-before-start"}
+    assert {"spoiled", "flags-unfit", "guarded", "ignored", *keyed} == failures
+    assert all(EVENTS[name].limited for name in failures)
 
 
 def test_fields_of_an_event() -> None:

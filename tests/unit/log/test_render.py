@@ -67,6 +67,7 @@ FIELDS: dict[str, Any] = {
     "then": "the next start closes them",
     "interface": "eth0",
     "share": 0.125,
+    "key": "anne",
     "kib": 512,
     "flags": "syn,ack",
     "path": "/etc/knockd.conf",

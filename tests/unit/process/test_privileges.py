@@ -17,6 +17,7 @@ from knockd.process.privileges import (
     User,
     files_of_group,
     find_group,
+    leave_no_core,
     packet_user,
 )
 
@@ -109,3 +110,19 @@ def test_files_of_group(tmp_path: Path) -> None:
         (tmp_path / "a").touch(exist_ok=False)
     (tmp_path / "b").touch()
     assert [4_242, 0] == [(tmp_path / name).stat().st_gid for name in "ab"]
+
+
+def test_no_core() -> None:
+    """A process that has secrets writes no core, and nobody but root may look into it."""
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if not pid:
+        leave_no_core()
+        limits = Path("/proc/self/limits").read_text()
+        (core,) = (line for line in limits.splitlines() if line.startswith("Max core file size"))
+        os.write(writer, f"{core.split()[4:6]} {Path('/proc/self/mem').owner()}".encode())
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as pipe:
+        assert pipe.read() == "['0', '0'] root"
+    os.waitpid(pid, 0)

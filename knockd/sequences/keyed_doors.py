@@ -1,0 +1,256 @@
+"""Doors with a key: which of their sequences are live, and what becomes of a whole knock.
+
+The wall clock is looked at again at the next boundary of a period, at each knock, and every few seconds
+while doors wait. A child (key_child) reads the key files once a period, and derives a period more than is
+watched: at a boundary what is at hand moves on, and nobody has to wait for a child. While children fail, what
+is live stays. A file that cannot be used closes its doors at once, as one without keys does.
+
+Loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Final, NamedTuple
+
+from knockd.log.logger import Log
+from knockd.process.loop import Loop, Timer
+from knockd.sequences.burnt_periods import BurntPeriods
+from knockd.sequences.derived_keys import Answer
+from knockd.sequences.key_asker import KeyAsker, StartChild
+from knockd.sequences.live_keys import Identity, KeyedDoor, LiveSequence, Serials
+from knockd.sequences.live_periods import Fate, find_end, find_period, judge_knock
+from knockd.sequences.recorded_clock import RecordedClock
+from knockd.sequences.rotating_watches import RECOGNISED, KeySequences
+from knockd.sequences.trusted_clock import Reading
+from knockd_conf.model import ClockTrust, Config, Door
+
+POLL: Final = 5.0
+"""Seconds between two looks at a clock that is not trusted."""
+
+MOST_WAIT: Final = 15.0
+"""Seconds between two looks at the clock at most: the loop's does not count while the machine sleeps."""
+
+_MARGIN: Final = 0.002
+"""Seconds after a boundary at which the clock is looked at."""
+
+
+class Judgement(NamedTuple):
+    """What becomes of a whole knock with a key.
+
+    ``seconds`` are those of a Verdict; ``reason``: why it is REFUSED.
+    """
+
+    fate: Fate
+    key: str = ""
+    sequence: LiveSequence | None = None
+    seconds: float = 0.0
+    reason: str = ""
+
+
+class KeyedDoors:
+    """The doors with a key of a configuration. ``changed`` is called when other sequences are live.
+
+    ``clock`` reads the clocks, and ``start`` starts a child that reads key files.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        log: Log,
+        burnt: BurntPeriods,
+        *,
+        clock: Callable[[], Reading],
+        start: StartChild,
+    ) -> None:
+        self.changed: Callable[[], None] = lambda: None
+        self._loop, self._log, self._burnt = loop, log, burnt
+        self._clock = RecordedClock(log, burnt, clock)
+        self._asker = KeyAsker(loop, log, start, self._take, self._look_now)
+        self._doors: dict[Identity, KeyedDoor] = {}
+        self._serials = Serials()
+        self._live: dict[Identity, tuple[KeySequences, ...]] = {}
+        self._expired: set[tuple[Identity, str]] = set()
+        """The keys whose end the log has."""
+        self._timer: Timer | None = None
+
+    def adopt(self, config: Config) -> None:
+        """Takes the doors of a configuration; all key files are read anew."""
+        wanted = [KeyedDoor(door) for door in config.doors if door.sequence_key is not None]
+        if not wanted and not self._doors:
+            return
+        self._burnt.move(config.options.state_dir)
+        self._clock.begin(always=config.options.clock is ClockTrust.TRUST)
+        before, self._doors = self._doors, {}
+        for door in wanted:
+            known = before.get(door.identity)
+            self._doors[door.identity] = known if known is not None and known.is_same(door) else door
+            self._doors[door.identity].ask_again()
+        kept = {one for one, door in self._doors.items() if before.get(one) is door}
+        self._serials.forget(lambda sequence: sequence.door not in kept)
+        self._asker.forgive()
+        self._clock.look()
+        self._live = self._list_live()
+        self._go_on()
+
+    def stop(self) -> None:
+        """The daemon ends."""
+        self._asker.stop()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._doors:
+            self._clock.mark_end()
+
+    def reap(self) -> None:
+        """Collects children that have ended; call it on SIGCHLD."""
+        self._asker.reap()
+
+    # What is live.
+
+    def list_sequences(self, door: Door, number: int) -> list[KeySequences]:
+        """The sequences of a door that are watched now, for its number in a list of doors."""
+        return [one._replace(door=number) for one in self._live.get(_identity(door), ())]
+
+    def serial_of(self, door: Door, key: str, period: int) -> int:
+        """The serial of a sequence."""
+        return self._serials.number(LiveSequence(_identity(door), key, period))
+
+    def names(self, door: Door) -> tuple[str, ...]:
+        """The names of the keys of a door that have not expired."""
+        known = self._doors.get(_identity(door))
+        return () if known is None else known.names
+
+    def seconds_to_next(self, door: Door) -> float | None:
+        """Seconds until the next period of a door begins; None: the clock is not trusted."""
+        return self._clock.find_left(door.sequence_period)
+
+    def why_waiting(self, door: Door) -> str | None:
+        """Why a door with a key cannot be opened now; None: it can, or has no key."""
+        known = self._doors.get(_identity(door))
+        if known is None:
+            return None
+        if self._clock.distrust is not None:
+            return self._clock.distrust.text
+        reason = known.problem
+        if not known.has_answer:
+            reason = self._asker.failure or "it is being read"
+        elif not reason and not known.names:
+            reason = "every key in it has expired"
+        return f"key file {known.path}: {reason}" if reason else None
+
+    # Knocks.
+
+    def open(self, door: Door, serial: int) -> Judgement:
+        """What becomes of a whole knock at a door; a sequence that is granted is used when this returns."""
+        found = self._judge(door, serial)
+        if found.fate is Fate.GRANTED and found.sequence is not None and self._clock.now is not None:
+            identity, key, period = found.sequence
+            end = find_end(period, door.sequence_period)
+            self._burnt.burn((*identity, key), end, self._clock.now)
+            self._live = self._list_live()
+        return found
+
+    def explain_stale(self, door: Door, serial: int) -> Judgement:
+        """Why a whole knock at a door that a packet process has not taken for an opening opens nothing."""
+        found = self._judge(door, serial)
+        if found.fate is not Fate.GRANTED or found.sequence is None or self._clock.now is None:
+            return found
+        # A boundary has passed since: it was early, or late, when it came.
+        away = self._clock.now - (found.sequence.period + 0.5) * door.sequence_period
+        return found._replace(fate=Fate.BEHIND if away > 0 else Fate.AHEAD, seconds=abs(away))
+
+    def note_stage(self, door: Door) -> None:
+        """Somebody has gone half the way at a door."""
+        if _identity(door) in self._doors:
+            self._clock.mark_stage(door.sequence_period)
+
+    def _judge(self, door: Door, serial: int) -> Judgement:
+        self._clock.look()
+        sequence, known = self._serials.find(serial), self._doors.get(_identity(door))
+        if known is None or sequence is None or sequence.door != known.identity:
+            return Judgement(Fate.REFUSED, reason="its sequence is not known any more")
+        key, now, distrust = sequence.key, self._clock.now, self._clock.distrust
+        if now is None:
+            reason = "" if distrust is None else distrust.text
+            return Judgement(Fate.REFUSED, key, sequence, reason=reason)
+        if known.has_expired(key, now):
+            return Judgement(Fate.REFUSED, key, sequence, reason=f"key {key} is no longer good")
+        used = self._find_used_until(known.identity, key)
+        fate, seconds = judge_knock(sequence.period, now, known.rule.period, used)
+        if fate is Fate.USED and used == self._burnt.floor:
+            fate = Fate.BEFORE_START
+        return Judgement(fate, key, sequence, seconds)
+
+    # Time.
+
+    def _tick(self) -> None:
+        self._timer = None
+        self._clock.look()
+        live = self._list_live()
+        if live != self._live:
+            self._live = live
+            self.changed()
+        self._go_on()
+
+    def _look_now(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._tick()
+
+    def _go_on(self) -> None:
+        """Notes the time, has files read that are due, and waits for the next reason to look."""
+        if not self._doors:
+            return
+        now, seconds = self._clock.now, POLL
+        if now is not None:
+            lengths = {door.rule.period for door in self._doors.values()}
+            self._clock.mark_period(min(lengths))
+            to_next = min((find_period(now, one) + 1) * one - now for one in lengths)
+            seconds = min(to_next + _MARGIN, MOST_WAIT)
+            due = [door for door in self._doors.values() if door.is_due(now)]
+            self._asker.ask(due, now)
+            if due and not self._asker.is_busy:
+                seconds = min(seconds, self._asker.pause)
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(seconds, self._tick)
+
+    def _list_live(self) -> dict[Identity, tuple[KeySequences, ...]]:
+        """What is watched now; forgets the serials of what is long over."""
+        now = self._clock.now
+        if now is None:
+            return {}
+        self._serials.forget(lambda one: self._is_over(one, now))
+        return {
+            identity: tuple(door.list_sequences(0, now, partial(self._find_used_until, identity)))
+            for identity, door in self._doors.items()
+        }
+
+    def _is_over(self, sequence: LiveSequence, now: float) -> bool:
+        """Whether no message about a sequence can still come: it is not watched for some periods."""
+        length = self._doors[sequence.door].rule.period
+        return abs(sequence.period - find_period(now, length)) > 2 * RECOGNISED
+
+    def _find_used_until(self, door: Identity, key: str) -> float:
+        return self._burnt.find_used_until((*door, key))
+
+    # Files.
+
+    def _take(self, door: KeyedDoor, answer: Answer, asked: float) -> None:
+        """Takes what a file holds; logs what is wrong with it, or has ended."""
+        name, _ = door.identity
+        if answer.problem and answer.problem != door.problem:
+            self._log("key-file-problem", door=name, path=door.path, problem=answer.problem)
+        for key in door.take(answer, asked):
+            self._burnt.begin_key((*door.identity, key))
+            self._serials.forget_key(door.identity, key)
+        expired = {(door.identity, key) for key in door.find_expired()}
+        for _, key in sorted(expired - self._expired):
+            self._log("key-expired", door=name, key=key)
+        self._expired = {one for one in self._expired if one[0] != door.identity} | expired
+
+
+def _identity(door: Door) -> Identity:
+    return door.name, door.occurrence

@@ -1,0 +1,57 @@
+"""What the table of mounts says of a path."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from knockd.files import mounts
+from knockd.files.mounts import find_kind, may_be_emptied
+
+TABLE = rb"""21 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda1 rw
+22 21 0:5 / /run rw,nosuid - tmpfs tmpfs rw,size=1g
+23 22 0:6 / /run/user/0 rw - tmpfs tmpfs rw
+24 21 254:1 / /mnt/two\040words rw - btrfs /dev/vdb rw
+25 21 0:7 / /var rw - tmpfs tmpfs rw
+26 25 254:2 / /var rw - xfs /dev/vdc rw
+garbage
+27 21 0:8
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        (b"/", "ext4"),
+        (b"/etc/knockd", "ext4"),
+        (b"/running", "ext4"),
+        (b"/run", "tmpfs"),
+        (b"/run/knockd", "tmpfs"),
+        (b"/mnt/two words/state", "btrfs"),
+        (b"/var/lib/knockd", "xfs"),
+    ],
+)
+def test_kind(path: bytes, kind: str) -> None:
+    """The mount that is nearest above a path; of those on one place the last."""
+    assert kind == find_kind(TABLE, path)
+
+
+def test_unknown() -> None:
+    """Without a mount that fits, nothing is known."""
+    assert find_kind(b"", b"/x") is None
+
+
+def test_a_path_that_is_not_there() -> None:
+    """It would be on what its place is on: /proc is no disk, and no memory that is emptied."""
+    assert not may_be_emptied("/proc/nothing/there")
+
+
+def test_memory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What is in memory may be gone; so may be what nobody knows of."""
+    table = tmp_path / "mountinfo"
+    table.write_bytes(b"1 1 0:1 / / rw - tmpfs tmpfs rw\n")
+    monkeypatch.setattr(mounts, "_TABLE", str(table))
+    assert may_be_emptied("/anywhere")
+    table.unlink()
+    assert may_be_emptied("/anywhere")
