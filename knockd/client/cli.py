@@ -2,130 +2,119 @@
 
 Imports of everything that --help does not need are inside the functions, so that it starts fast.
 
-World: the process and its standard streams.
+World: the process.
 """
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from knockd.client import status
 from knockd.client.options import HELP, SYNOPSIS, Options, UsageError, parse_arguments
+from knockd.client.output import say, tell
 
 if TYPE_CHECKING:
-    from knockd.client.hits import Hit
-    from knockd.client.knock import Send
-    from knockd.client.network import Destination
-
-INTERRUPTED = 130
-"""What a shell reports for a command ended by SIGINT: 128 + 2."""
+    from knockd.client.plan import Plan
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run ``knock`` with the arguments after its name (default: the process's own).
+    """Run ``knock`` with the arguments after its name (default: the process's own); the exit status.
 
-    The exit status: 0 done, 64 usage, 65 bad port, 68 unknown host, 69 impacket is missing,
-    77 no right to a raw socket, 130 interrupted.
+    It is 0 when done, one of status.py when not, and that of the command where one was run.
     """
     try:
-        options = parse_arguments(sys.argv[1:] if argv is None else argv)
-        if options.show is not None:
-            say(HELP if options.show == "help" else version())
-            return os.EX_OK
-        return run_knock(options)
+        return run(parse_arguments(sys.argv[1:] if argv is None else argv))
     except UsageError as error:
-        complain(f"{error}\n{SYNOPSIS}\ntry 'knock --help' for the options")
-        return os.EX_USAGE
+        tell(f"{error}\n{SYNOPSIS}\ntry 'knock --help' for the options")
+        return status.USAGE
+    except status.Refused as refused:
+        for message in refused.messages:
+            tell(message)
+        return refused.status
     except KeyboardInterrupt:
-        return INTERRUPTED
+        return status.INTERRUPTED
 
 
-def run_knock(options: Options) -> int:
-    """Check everything that can be checked, then knock; the exit status.
+def run(options: Options) -> int:
+    """Do what the options ask for; the exit status. Raises UsageError and Refused."""
+    match options.show:
+        case "help":
+            say(HELP)
+            return status.OK
+        case "version":
+            say(version())
+            return status.OK
+        case "list":
+            return list_profiles()
+    if options.uri is not None:
+        from knockd.client import import_uri, network, profiles
 
-    Nothing is sent unless all ports are good and the host has an address: half a knock only
-    starts an attempt that has to expire. A packet that this machine cannot send is reported
-    and, as in 0.8, does not change the status.
-    """
-    import time
+        path = profiles.profile_path()
+        import_uri.import_profile(options.uri, options.host, path, network.service_port)
+        return status.OK
+    if not options.host:
+        return mark_line(options)
 
-    from knockd.client import network
-    from knockd.client.knock import send_hits
+    from knockd.client.knocking import run_knock
 
-    hits, problems = read_hits(options, network.service_port)
-    for problem in problems:
-        complain(problem)
+    result = run_knock(options, settle(options))
+    if result == status.OK and options.command:
+        from knockd.client.command import run_command
+
+        return run_command(options.command)
+    return result
+
+
+def settle(options: Options) -> Plan:
+    """The plan of a knock, with a profile where the host is given without ports."""
+    from knockd.client.plan import make_plan
+
+    if options.ports:
+        return make_plan(options, None, "")
+
+    from knockd.client import network, profiles
+
+    path = profiles.profile_path()
+    found = profiles.read_profiles(path, network.service_port)
+    profile = found.profiles.get(options.host) if found is not None else None
+    problems = profile.problems if profile is not None else ()
+    if found is not None and profile is None and not options.choices.chosen("key", "sequence_file"):
+        problems = found.problems
     if problems:
-        return os.EX_DATAERR
-    try:
-        destination = network.resolve_host(options.host, options.version)
-        with sender(options, destination, hits) as send:
-            send_hits(
-                hits,
-                destination.text,
-                send,
-                delay=options.delay,
-                pause=time.sleep,
-                announce=say if options.verbose else lambda _: None,
-                complain=lambda deed, error: complain(failure(deed, error, destination)),
-            )
-    except network.UnknownHost as error:
-        complain(str(error))
-        return os.EX_NOHOST
-    except network.Unavailable as error:
-        complain(str(error))
-        return os.EX_NOPERM if error.permission else os.EX_UNAVAILABLE
-    return os.EX_OK
+        raise status.Refused(status.CONFIG, *problems)
+    return make_plan(options, profile, profiles.describe_profiles(found, path))
 
 
-def read_hits(
-    options: Options, service: Callable[[str, str], int | None]
-) -> tuple[tuple[Hit, ...], tuple[str, ...]]:
-    """The hits of a command line, and a message for each argument that is not one."""
-    from knockd.client.hits import parse_hit
+def list_profiles() -> int:
+    """Print a line for each profile, without its sequence, and what is wrong in the file."""
+    from knockd.client import network, profiles
 
-    hits: list[Hit] = []
-    problems: list[str] = []
-    for text in options.ports:
-        try:
-            hits.append(parse_hit(text, service, udp=options.udp))
-        except ValueError as error:
-            problems.append(str(error))
-    return tuple(hits), tuple(problems)
-
-
-@contextmanager
-def sender(options: Options, destination: Destination, hits: Sequence[Hit]) -> Iterator[Send]:
-    """What sends one hit: TCP through a raw socket when flags are asked for, all else the ordinary way.
-
-    Raises Unavailable on entering when a raw socket is needed and cannot be had.
-    """
-    from knockd.client import network
-    from knockd_conf.protocol import Protocol
-
-    def plain(hit: Hit) -> None:
-        network.send_hit(destination, hit)
-
-    if options.flags is None or all(hit.protocol is Protocol.UDP for hit in hits):
-        yield plain
-        return
-
-    from knockd.client.raw_socket import raw_sender
-
-    with raw_sender(destination, options.flags) as raw:
-        yield lambda hit: (raw if hit.protocol is Protocol.TCP else plain)(hit)
+    path = profiles.profile_path()
+    found = profiles.read_profiles(path, network.service_port)
+    if found is None or not found.profiles:
+        tell(profiles.describe_profiles(found, path))
+    if found is None:
+        return status.OK
+    width = max(map(len, found.profiles), default=0)
+    for one in found.profiles.values():
+        say(f"{one.name:{width}}  {one.host}  {one.kind}")
+    problems = (*found.problems, *(text for one in found.profiles.values() for text in one.problems))
+    for problem in problems:
+        tell(problem)
+    return status.CONFIG if problems else status.OK
 
 
-def failure(deed: str, error: OSError, destination: Destination) -> str:
-    """The message for a packet that could not be sent."""
-    from knockd.client.network import advice
+def mark_line(options: Options) -> int:
+    """Strike out the next line of a one-time file, and knock nothing."""
+    from knockd.client.one_time import read_next_line, strike_out
 
-    reason = os.strerror(error.errno) if error.errno else str(error)
-    hint = advice(error, destination)
-    return f"{deed}: not sent: {reason}" + (f"; {hint}" if hint else "")
+    line, _ = read_next_line(options.choices.sequence_file or "")
+    strike_out(line)
+    left = line.left - 1
+    tell(f"line {line.number} of {line.path} is struck out, {left} {'is' if left == 1 else 'are'} left")
+    return status.OK
 
 
 def version() -> str:
@@ -133,19 +122,3 @@ def version() -> str:
     from knockd import __version__
 
     return f"knock {__version__}"
-
-
-def say(text: str) -> None:
-    """Write to standard output now. A reader that has gone away must not stop the knock half-way."""
-    try:
-        print(text.removesuffix("\n"), flush=True)
-    except OSError:
-        # Else the interpreter would fail on the unwritten rest when it ends.
-        sink = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(sink, 1)
-        os.close(sink)
-
-
-def complain(text: str) -> None:
-    """Write ``knock: ...`` to standard error."""
-    print(f"knock: {text}", file=sys.stderr, flush=True)

@@ -8,7 +8,7 @@ Pure.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from knockd_conf.protocol import MAX_PORT, Protocol
@@ -23,6 +23,16 @@ class Hit(NamedTuple):
     label: str
     port: int
     protocol: Protocol
+
+
+def split_list(operands: Iterable[str]) -> Iterator[str]:
+    """Each ``port[:tcp|udp]`` of operands that may hold several, divided by commas as in a configuration.
+
+    ``7000,8000:udp``, ``7000, 8000:udp`` and ``7000 , 8000:udp`` are all the same.
+    """
+    for operand in operands:
+        if operand.strip() != ",":
+            yield from (part.strip() for part in operand.strip().removesuffix(",").split(","))
 
 
 def parse_hit(text: str, service: ServiceLookup, *, udp: bool = False) -> Hit:
@@ -54,8 +64,6 @@ def _port(text: str, label: str, protocol: Protocol, service: ServiceLookup) -> 
         if len(label) > 9 or int(label) > MAX_PORT:
             raise ValueError(f"port {text!r}: expected a number from 0 to {MAX_PORT}, got {label!r}")
         return int(label)
-    if "," in label:
-        raise ValueError(f"port {text!r}: expected one port an argument, divided by spaces, not commas")
     port = _service_port(label, protocol, service)
     if port is None:
         expected = f"a number from 0 to {MAX_PORT} or a service of /etc/services"

@@ -5,37 +5,53 @@ Pure.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from knockd.client.hits import Hit
+
+if TYPE_CHECKING:
+    from knockd.client.network import Destination
 
 Send = Callable[[Hit], None]
 """Sends one hit. Raises OSError when no packet has left."""
 
 
+class Target(NamedTuple):
+    """An address to knock at, and what sends a hit there."""
+
+    where: Destination
+    send: Send
+
+
 def send_hits(
-    hits: Iterable[Hit],
-    address: str,
-    send: Send,
+    hits: Collection[Hit],
+    targets: Sequence[Target],
     *,
     delay: int,
     pause: Callable[[float], None],
     announce: Callable[[str], None],
-    complain: Callable[[str, OSError], None],
-) -> None:
-    """Send every hit, in order, and pause after each, the last one included.
+    complain: Callable[[str, OSError, Destination], None],
+    secret: bool = False,
+) -> int:
+    """Send every hit, in order, to each target, and pause after it, the last one included.
 
-    ``delay`` is in milliseconds, ``pause`` takes seconds. ``announce`` gets 0.8's line before
-    each hit. A hit that cannot be sent goes to ``complain`` (what was tried, why it failed),
-    and the others go on. 0.8 pauses after the last hit too, and scripts that connect right
-    after the knock live on that.
+    Returns how many packets have left. ``delay`` is in milliseconds, ``pause`` takes seconds.
+    ``announce`` gets 0.8's line before each packet. A packet that cannot be sent goes to ``complain``
+    (what was tried, which names no port where that is ``secret``, why it failed, and where), and the
+    others go on. 0.8 pauses after the last hit too, and scripts that connect right after the knock live
+    on that.
     """
-    for hit in hits:
-        deed = f"hitting {hit.protocol} {address}:{hit.label}"
-        announce(deed)
-        try:
-            send(hit)
-        except OSError as error:
-            complain(deed, error)
+    left = 0
+    for number, hit in enumerate(hits, 1):
+        for where, send in targets:
+            deed = f"hitting {hit.protocol} {where.text}:{hit.label}"
+            announce(deed)
+            try:
+                send(hit)
+                left += 1
+            except OSError as error:
+                complain(f"hit {number} of {len(hits)} at {where.text}" if secret else deed, error, where)
         if delay:
             pause(delay / 1000)
+    return left

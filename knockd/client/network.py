@@ -11,14 +11,29 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import sys
 from typing import NamedTuple
 
 from knockd.client.hits import Hit
 from knockd_conf.protocol import Protocol
 
-SENT = frozenset({0, errno.EINPROGRESS, errno.ECONNREFUSED})
+WSAEACCES, WSAEWOULDBLOCK, WSAECONNREFUSED, WSAENETUNREACH, WSAEHOSTUNREACH = (
+    10013,
+    10035,
+    10061,
+    10051,
+    10065,
+)
+"""Windows' own numbers of what errno names elsewhere (Windows Sockets Error Codes)."""
+
+REFUSED = frozenset({errno.ECONNREFUSED, WSAECONNREFUSED})
+UNDER_WAY = frozenset({errno.EINPROGRESS, WSAEWOULDBLOCK})
+SENT = frozenset({0}) | UNDER_WAY | REFUSED
 """Results of a non-blocking connect after which a SYN has left (a refusal is an answer to it)."""
 
+_NO_ROUTE = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, WSAENETUNREACH, WSAEHOSTUNREACH})
+_FORBIDDEN = frozenset({errno.EPERM, errno.EACCES, WSAEACCES})
+_ROUTE_COMMANDS = {"linux": "ip route get {}", "darwin": "route -n get {}", "win32": "route print"}
 _FAMILIES = {None: socket.AF_UNSPEC, 4: socket.AF_INET, 6: socket.AF_INET6}
 
 
@@ -76,6 +91,11 @@ def resolve_host(host: str, version: int | None) -> Destination:
     One look-up serves all hits: a name with several addresses would otherwise spread the
     knock over them. Raises UnknownHost.
     """
+    return resolve_both(host, version)[0]
+
+
+def resolve_both(host: str, version: int | None) -> tuple[Destination, ...]:
+    """The first address of each IP version that ``host`` has, in the system's order. Raises UnknownHost."""
     family = _FAMILIES[version]
     try:
         # Bytes spare an ASCII name the import of the IDNA codec.
@@ -84,10 +104,13 @@ def resolve_host(host: str, version: int | None) -> Destination:
     except (OSError, UnicodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a valid name"
         raise UnknownHost(f"host {host!r}: {reason}; {_host_advice(host, version)}") from None
-    kind, _, _, _, sockaddr = found[0]
-    text, _ = socket.getnameinfo(sockaddr, socket.NI_NUMERICHOST | socket.NI_NUMERICSERV)
-    scope = int(sockaddr[3]) if len(sockaddr) == 4 else 0
-    return Destination(6 if kind == socket.AF_INET6 else 4, str(sockaddr[0]), scope, text)
+    first: dict[int, Destination] = {}
+    for kind, _, _, _, sockaddr in found:
+        if kind not in first:
+            text, _ = socket.getnameinfo(sockaddr, socket.NI_NUMERICHOST | socket.NI_NUMERICSERV)
+            scope = int(sockaddr[3]) if len(sockaddr) == 4 else 0
+            first[kind] = Destination(6 if kind == socket.AF_INET6 else 4, str(sockaddr[0]), scope, text)
+    return tuple(first.values())
 
 
 def _host_advice(host: str, version: int | None) -> str:
@@ -109,15 +132,39 @@ def send_hit(destination: Destination, hit: Hit) -> None:
         sock.setblocking(False)
         result = sock.connect_ex(destination.sockaddr(hit.port))
     if result not in SENT:
-        raise OSError(result, os.strerror(result))
+        raise OSError(result, error_text(result))
+
+
+def error_text(number: int) -> str:
+    """What an error of a socket means, in the system's words."""
+    words: dict[int, str] = getattr(socket, "errorTab", {})  # of Windows' own numbers, which strerror lacks
+    return words.get(number) or os.strerror(number)
+
+
+def is_own(destination: Destination) -> bool:
+    """Whether an address is one of this machine's: the kernel would then reach it from itself."""
+    try:
+        mine = own_address(destination)
+        return mine == destination.address or destination.address.startswith("127.")
+    except OSError:
+        return False
+
+
+def own_address(destination: Destination) -> str:
+    """The address of this machine that the kernel would use to reach ``destination``; OSError if none."""
+    with socket.socket(destination.family, socket.SOCK_DGRAM) as sock:
+        # Connecting a datagram socket looks up the route and sends nothing. The port is discard.
+        sock.connect(destination.sockaddr(9))
+        return str(sock.getsockname()[0]).partition("%")[0]
 
 
 def advice(error: OSError, destination: Destination) -> str:
     """What the user can do about a packet that could not be sent; empty when nothing comes to mind."""
     if destination.scope == 0 and destination.address.startswith("fe80:"):
         return f"a link-local address needs its interface, as in {destination.address}%eth0"
-    if error.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH):
-        return f"there is no route to it, see: ip route get {destination.address}"
-    if error.errno in (errno.EPERM, errno.EACCES):
+    if error.errno in _NO_ROUTE:
+        command = _ROUTE_COMMANDS.get(sys.platform, "netstat -rn")
+        return f"there is no route to it, see: {command.format(destination.address)}"
+    if error.errno in _FORBIDDEN:
         return "a rule of this machine's own firewall or routing forbids it"
     return ""

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from knockd.client.hits import Hit
-from knockd.client.network import Destination, Unavailable
+from knockd.client.network import Destination, Unavailable, own_address
 from knockd.client.raw import Segment, builder
 
 NO_RIGHT = (
@@ -51,7 +51,7 @@ def raw_sender(destination: Destination, flags: int) -> Iterator[Callable[[Hit],
 
         def send(hit: Hit) -> None:
             segment = Segment(
-                source=source_address(destination),
+                source=own_address(destination),
                 destination=destination.address,
                 source_port=FIRST_SOURCE_PORT + secrets.randbelow(SOURCE_PORTS),
                 port=hit.port,
@@ -62,11 +62,3 @@ def raw_sender(destination: Destination, flags: int) -> Iterator[Callable[[Hit],
             sock.sendto(build(segment), destination.sockaddr(0))
 
         yield send
-
-
-def source_address(destination: Destination) -> str:
-    """The address of this machine that the kernel would use to reach ``destination``; OSError if none."""
-    with socket.socket(destination.family, socket.SOCK_DGRAM) as sock:
-        # Connecting a datagram socket looks up the route and sends nothing. The port is discard.
-        sock.connect(destination.sockaddr(9))
-        return str(sock.getsockname()[0]).partition("%")[0]

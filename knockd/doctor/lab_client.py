@@ -10,12 +10,12 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from knockd.client.cli import sender
 from knockd.client.hits import Hit, parse_hit
-from knockd.client.knock import send_hits
-from knockd.client.network import Unavailable, resolve_host, service_port
-from knockd.client.options import Options
+from knockd.client.knock import Target, send_hits
+from knockd.client.network import Destination, Unavailable, resolve_host, service_port
+from knockd.client.senders import sender
 from knockd.doctor.lab import CLIENT, LabError, Peer, join
+from knockd_conf.protocol import Protocol
 
 
 def run_client(peer: Peer) -> int:
@@ -40,17 +40,17 @@ def _join(peer: Peer, *, mine: str, other: str, version: int) -> None:
 def _knock(peer: Peer, asked: Mapping[str, Any]) -> None:
     """Knocks: tells of each packet that it has left, or why it has not, and at the end that it is done."""
     hits = [parse_hit(text, service_port) for text in asked["ports"]]
-    options = Options(host=asked["host"], version=asked["version"], flags=asked["flags"])
+    tcp = any(hit.protocol is Protocol.TCP for hit in hits)
     destination = resolve_host(asked["host"], asked["version"])
     sent = 0
 
-    def complain(_deed: str, error: OSError) -> None:
+    def complain(_deed: str, error: OSError, _where: Destination) -> None:
         nonlocal sent
         peer.send(unsent=sent, reason=os.strerror(error.errno) if error.errno else str(error))
         sent += 1
 
     try:
-        with sender(options, destination, hits) as send:
+        with sender(destination, asked["flags"] if tcp else None) as send:
 
             def send_and_tell(hit: Hit) -> None:
                 nonlocal sent
@@ -60,8 +60,7 @@ def _knock(peer: Peer, asked: Mapping[str, Any]) -> None:
 
             send_hits(
                 hits,
-                destination.text,
-                send_and_tell,
+                [Target(destination, send_and_tell)],
                 delay=asked["delay"],
                 pause=time.sleep,
                 announce=lambda _: None,

@@ -245,14 +245,15 @@ def test_flags_without_the_right_to_them_are_status_77(pair: Pair, version: int)
 
 
 def test_no_route_is_told_for_each_hit(pair: Pair) -> None:
-    """As in 0.8 the status is 0; unlike 0.8 standard error says that nothing was sent, and why."""
+    """Unlike in 0.8 the status is 74, and standard error says that nothing was sent, and why."""
     done = pair.client.status(*KNOCK, "-v", "192.0.2.1", "7000", "8000:udp")
     why = "not sent: Network is unreachable; there is no route to it, see: ip route get 192.0.2.1"
     lines = ["hitting tcp 192.0.2.1:7000", "hitting udp 192.0.2.1:8000"]
     expected = (
-        0,
+        os.EX_IOERR,
         "".join(f"{line}\n" for line in lines),
-        "".join(f"knock: {line}: {why}\n" for line in lines),
+        "".join(f"knock: {line}: {why}\n" for line in lines)
+        + "knock: nothing could be sent, so nothing was knocked\n",
     )
     assert expected == result(done)
 

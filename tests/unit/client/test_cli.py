@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +19,21 @@ from knockd.client.hits import Hit
 from knockd.client.knock import Send
 
 Sent = list[tuple[str, str, int]]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of configurations, where there is no file of profiles yet."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    return tmp_path
+
+
+def write_profiles(home: Path, text: str) -> Path:
+    """The file of profiles, with this text."""
+    path = home / "knock" / "config"
+    path.parent.mkdir()
+    path.write_text(text)
+    return path
 
 
 @pytest.fixture
@@ -104,12 +120,14 @@ def test_an_unknown_host_is_status_68(sent: Sent, capfd: pytest.CaptureFixture[s
     assert sent == []
 
 
-def test_wrong_usage_is_status_64(capfd: pytest.CaptureFixture[str]) -> None:
+def test_wrong_usage_is_status_64(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """The message, the synopsis and where to find more are on standard error."""
     assert cli.main(["192.0.2.1"]) == os.EX_USAGE
     expected = (
-        "knock: expected at least one port after the host, got only '192.0.2.1'\n"
-        "usage: knock [options] <host> <port[:proto]> [port[:proto]] ...\n"
+        "knock: expected ports behind the host, or the name of a profile, got only '192.0.2.1'; "
+        f"there are no profiles ({home}/knock/config does not exist)\n"
+        "usage: knock [options] <host> <port[:proto]> [port[:proto]] ... [-- command ...]\n"
+        "       knock [options] <profile> [-- command ...]\n"
         "try 'knock --help' for the options\n"
     )
     assert ("", expected) == tuple(capfd.readouterr())
@@ -135,18 +153,27 @@ def test_a_raw_knock_that_cannot_be_made_sends_nothing(
     assert (sent, capfd.readouterr().err) == ([], "knock: --flags expected more\n")
 
 
-def test_a_hit_that_cannot_be_sent_is_told_and_the_status_stays_0(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(("lost", "status"), [({53}, 0), ({7000}, 0), ({53, 7000}, os.EX_IOERR)])
+def test_hits_that_cannot_be_sent(
+    lost: set[int], status: int, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """As in 0.8 the status is 0, but standard error says which hit failed, why and what to do."""
+    """As in 0.8 a lost packet does not change the status, but where none could be sent it is 74.
 
-    def fail(_destination: network.Destination, _hit: Hit) -> None:
-        raise OSError(errno.ENETUNREACH, "Network is unreachable")
+    Standard error says which hit failed, why and what to do.
+    """
+
+    def fail(_destination: network.Destination, hit: Hit) -> None:
+        if hit.port in lost:
+            raise OSError(errno.ENETUNREACH, "Network is unreachable")
 
     monkeypatch.setattr(network, "send_hit", fail)
-    assert cli.main(["192.0.2.1", "7000", "53:udp"]) == 0
+    assert status == cli.main(["192.0.2.1", "7000", "53:udp"])
     reason = "not sent: Network is unreachable; there is no route to it, see: ip route get 192.0.2.1"
-    expected = f"knock: hitting tcp 192.0.2.1:7000: {reason}\nknock: hitting udp 192.0.2.1:53: {reason}\n"
+    lines = [(7000, f"hitting tcp 192.0.2.1:7000: {reason}"), (53, f"hitting udp 192.0.2.1:53: {reason}")]
+    told = [line for port, line in lines if port in lost]
+    if status:
+        told.append("nothing could be sent, so nothing was knocked")
+    expected = "".join(f"knock: {line}\n" for line in told)
     assert ("", expected) == tuple(capfd.readouterr())
 
 
@@ -176,9 +203,11 @@ def test_help_is_no_error(capfd: pytest.CaptureFixture[str]) -> None:
 def test_an_ordinary_knock_loads_neither_impacket_nor_the_daemon() -> None:
     """What only --flags and the daemon need is not imported, so that a knock starts fast."""
     code = (
-        "import sys; from knockd.client import cli, network; network.send_hit = print; "
+        "import sys; before = set(sys.modules); from knockd.client import cli, network; "
+        "network.send_hit = print; "
         "cli.main(['192.0.2.1', '1']); "
-        "print({'impacket', 'structlog', 'pcapy', 'knockd_conf.model', 'dataclasses'} & set(sys.modules))"
+        "print({'impacket', 'structlog', 'pcapy', 'knockd_conf.model', 'dataclasses', 'ipaddress'} "
+        "& (set(sys.modules) - before))"
     )
     path = os.pathsep.join(sys.path)
     done = subprocess.run(
@@ -218,3 +247,128 @@ def test_the_module_is_the_command() -> None:
         env={"PYTHONPATH": os.pathsep.join(sys.path)},
     )
     assert (f"knock {knockd.__version__}\n", 0) == (done.stdout, done.returncode)
+
+
+TEXT = """
+[home]
+host = 192.0.2.7
+sequence = 7000, 8000:udp
+
+[office]
+host = 192.0.2.8
+key = office.key
+door = ssh
+
+[bad]
+hots = 192.0.2.9
+"""
+
+
+def test_a_profile_is_knocked(home: Path, sent: Sent, capfd: pytest.CaptureFixture[str]) -> None:
+    """Its name stands for host and sequence; options count as ever."""
+    write_profiles(home, TEXT)
+    assert 0 == cli.main(["-v", "home"])
+    assert [("plain", "tcp", 7000), ("plain", "udp", 8000)] == sent
+    assert "hitting tcp 192.0.2.7:7000\nhitting udp 192.0.2.7:8000\n" == capfd.readouterr().out
+
+
+def test_ports_behind_a_name_are_0_8_s(home: Path, sent: Sent, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host with ports is no profile, whatever profiles there are: as scripts of 0.8 mean it."""
+    write_profiles(home, TEXT)
+    four = network.Destination(4, "192.0.2.1", 0, "192.0.2.1")
+    monkeypatch.setattr(network, "resolve_host", lambda host, _: four if host == "home" else None)
+    assert 0 == cli.main(["home", "1"])
+    assert [("plain", "tcp", 1)] == sent
+
+
+def test_a_profile_that_there_is_not(home: Path, sent: Sent, capfd: pytest.CaptureFixture[str]) -> None:
+    """The message lists those that there are, with their file."""
+    path = write_profiles(home, TEXT)
+    assert os.EX_USAGE == cli.main(["hmoe"])
+    expected = "expected ports behind the host, or the name of a profile, got only 'hmoe'"
+    err = capfd.readouterr().err
+    assert f"knock: {expected}; the profiles are home, office, bad ({path})\n" == err.splitlines(True)[0]
+    assert [] == sent
+
+
+def test_a_profile_with_mistakes(home: Path, sent: Sent, capfd: pytest.CaptureFixture[str]) -> None:
+    """All that is wrong with it is told, with status 78, and nothing is sent."""
+    path = write_profiles(home, TEXT)
+    assert os.EX_CONFIG == cli.main(["bad"])
+    lines = capfd.readouterr().err.splitlines()
+    assert f"knock: {path}:12: expected a key of a profile, got 'hots'; did you mean host?" == lines[0]
+    assert 3 == len(lines)
+    assert [] == sent
+
+
+@pytest.mark.parametrize(("text", "status"), [("[a\n", os.EX_CONFIG), ("\n", os.EX_USAGE)])
+def test_mistakes_of_the_file(home: Path, text: str, status: int) -> None:
+    """They are told where the name is no profile: it may be one that could not be read."""
+    write_profiles(home, text)
+    assert status == cli.main(["a"])
+
+
+def test_a_list_of_profiles(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """A line each, with host and kind, no port of a sequence; mistakes are told on standard error."""
+    path = write_profiles(home, TEXT)
+    assert os.EX_CONFIG == cli.main(["--list"])
+    out, err = capfd.readouterr()
+    assert out.splitlines() == [
+        "home    192.0.2.7  sequence",
+        f"office  192.0.2.8  key {path.parent}/office.key, door ssh",
+        "bad       sequence",
+    ]
+    assert 3 == len(err.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [(None, "there are no profiles ({} does not exist)"), ("", "there are no profiles in {}")],
+)
+def test_an_empty_list(
+    home: Path, text: str | None, expected: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Where there are none, that is said, with the file that they would be in."""
+    if text is not None:
+        write_profiles(home, text)
+    assert 0 == cli.main(["--list"])
+    assert ("", f"knock: {expected.format(home / 'knock' / 'config')}\n") == tuple(capfd.readouterr())
+
+
+def test_marking_without_a_knock(tmp_path: Path, sent: Sent, capfd: pytest.CaptureFixture[str]) -> None:
+    """--mark with a one-time file and no host strikes out the next line, and says how many are left."""
+    path = tmp_path / "once"
+    path.write_text("1,2\n3,4\n")
+    path.chmod(0o600)
+    assert 0 == cli.main(["--mark", "--sequence-file", str(path)])
+    assert "#,2\n3,4\n" == path.read_text()
+    assert f"knock: line 1 of {path} is struck out, 1 is left\n" == capfd.readouterr().err
+    assert [] == sent
+
+
+@pytest.mark.parametrize(("status", "runs"), [(0, True), (75, False)])
+def test_a_command_runs_when_the_knock_was_good(
+    status: int, runs: bool, sent: Sent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its exit status is ours; where the door did not open it does not run."""
+    ran: list[tuple[str, ...]] = []
+
+    def run(argv: tuple[str, ...]) -> int:
+        ran.append(argv)
+        return 7
+
+    monkeypatch.setattr("knockd.client.knocking.run_knock", lambda *_: status)
+    monkeypatch.setattr("knockd.client.command.run_command", run)
+    assert (7 if runs else 75) == cli.main(["192.0.2.1", "1", "--", "ssh", "me@home"])
+    assert ([("ssh", "me@home")] if runs else []) == ran
+    assert [] == sent
+
+
+def test_standard_output_is_the_command_s(
+    sent: Sent, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """With a command, -v writes to standard error: ssh would take our lines for the server's."""
+    monkeypatch.setattr("knockd.client.command.run_command", lambda _: 0)
+    assert 0 == cli.main(["-v", "192.0.2.1", "7000", "--", "nc", "192.0.2.1", "22"])
+    assert ("", "knock: hitting tcp 192.0.2.1:7000\n") == tuple(capfd.readouterr())
+    assert [("plain", "tcp", 7000)] == sent

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from knockd.client.hits import Hit, parse_hit
+from knockd.client.hits import Hit, parse_hit, split_list
 from knockd_conf.protocol import Protocol
 
 SERVICES = {("ssh", "tcp"): 22, ("domain", "tcp"): 53, ("domain", "udp"): 53, ("tftp", "udp"): 69}
@@ -70,7 +70,6 @@ NUMBER_OR_SERVICE = "a number from 0 to 65535 or a service of /etc/services"
         ("7000:", "port '7000:': expected tcp or udp after the colon, got ''"),
         ("7000:sctp", "port '7000:sctp': expected tcp or udp after the colon, got 'sctp'"),
         ("80:tcp:udp", "port '80:tcp:udp': expected tcp or udp after the colon, got 'tcp:udp'"),
-        ("1,2", "port '1,2': expected one port an argument, divided by spaces, not commas"),
     ],
 )
 def test_a_bad_port_says_what_was_expected_and_seen(text: str, message: str) -> None:
@@ -90,3 +89,25 @@ def test_an_endless_number_is_just_a_bad_port() -> None:
     """Python refuses to convert more than 4300 digits; the user still reads what was expected."""
     with pytest.raises(ValueError, match="expected a number from 0 to 65535"):
         parse_hit("9" * 5000, service)
+
+
+@pytest.mark.parametrize(
+    "operands",
+    [
+        ["7000,8000:udp,9000"],
+        ["7000, 8000:udp, 9000"],
+        ["7000,", "8000:udp,", "9000"],
+        ["7000", ",", "8000:udp", ",", "9000"],
+        ["7000", "8000:udp", "9000"],
+        [" 7000 ,8000:udp,", "9000,"],
+    ],
+)
+def test_a_list_of_the_configuration_can_be_pasted(operands: list[str]) -> None:
+    """Commas divide ports as they do in a Sequence line, with or without spaces beside them."""
+    assert ["7000", "8000:udp", "9000"] == list(split_list(operands))
+
+
+@pytest.mark.parametrize("operand", ["", ",7000", "7000,,8000", "7000,,"])
+def test_an_empty_port_in_a_list_stays(operand: str) -> None:
+    """Where a port was left out there is an empty one, which is an error when it is read."""
+    assert "" in list(split_list([operand]))

@@ -4,10 +4,23 @@ from __future__ import annotations
 
 import errno
 import socket
+import sys
 
 import pytest
 
-from knockd.client.network import Destination, UnknownHost, advice, resolve_host, service_port
+from knockd.client.hits import Hit
+from knockd.client.network import (
+    Destination,
+    UnknownHost,
+    advice,
+    error_text,
+    is_own,
+    resolve_both,
+    resolve_host,
+    send_hit,
+    service_port,
+)
+from knockd_conf.protocol import Protocol
 
 V4 = Destination(4, "192.0.2.1", 0, "192.0.2.1")
 V6 = Destination(6, "2001:db8::1", 0, "2001:db8::1")
@@ -103,6 +116,7 @@ LINK_LOCAL = Destination(6, "fe80::1", 0, "fe80::1")
         (errno.EHOSTUNREACH, V6, "there is no route to it, see: ip route get 2001:db8::1"),
         (errno.EPERM, V4, "a rule of this machine's own firewall or routing forbids it"),
         (errno.EACCES, V4, "a rule of this machine's own firewall or routing forbids it"),
+        (10013, V4, "a rule of this machine's own firewall or routing forbids it"),
         (errno.EINVAL, LINK_LOCAL, "a link-local address needs its interface, as in fe80::1%eth0"),
         (errno.EINVAL, V4, ""),
     ],
@@ -110,3 +124,73 @@ LINK_LOCAL = Destination(6, "fe80::1", 0, "fe80::1")
 def test_a_failure_comes_with_advice(number: int, destination: Destination, expected: str) -> None:
     """What the user can do depends on the error and the address."""
     assert expected == advice(OSError(number, "reason"), destination)
+
+
+@pytest.mark.parametrize(
+    ("platform", "command"),
+    [
+        ("darwin", "route -n get 192.0.2.1"),
+        ("win32", "route print"),
+        ("freebsd14", "netstat -rn"),
+    ],
+)
+@pytest.mark.parametrize("number", [errno.ENETUNREACH, 10051, 10065])
+def test_the_command_that_shows_a_route(
+    platform: str, command: str, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The advice is of the system that the client runs on, for its own error numbers too."""
+    monkeypatch.setattr(sys, "platform", platform)
+    assert f"there is no route to it, see: {command}" == advice(OSError(number, "reason"), V4)
+
+
+def test_one_address_of_each_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With several addresses, the first of each IP version counts, in the system's order."""
+    found = [
+        (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("2001:db8::1", 0, 0, 0)),
+        (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("2001:db8::2", 0, 0, 0)),
+        (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", 0)),
+        (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.2", 0)),
+    ]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_: found)
+    assert (V6, V4) == resolve_both("both.example", None)
+
+
+@pytest.mark.parametrize(
+    ("address", "own"), [("127.0.0.1", True), ("127.3.2.1", True), ("::1", True), ("192.0.2.1", False)]
+)
+def test_own_addresses(address: str, own: bool) -> None:
+    """An address of this machine is told from another's."""
+    assert own == is_own(resolve_host(address, None))
+
+
+def test_an_address_without_a_route_is_not_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be reached is another machine's."""
+
+    def fail(_self: socket.socket, _address: object) -> None:
+        raise OSError(errno.ENETUNREACH, "Network is unreachable")
+
+    monkeypatch.setattr(socket.socket, "connect", fail)
+    assert not is_own(resolve_host("127.0.0.1", None))
+
+
+@pytest.mark.parametrize("result", [0, errno.EINPROGRESS, errno.ECONNREFUSED, 10035, 10061])
+def test_results_of_a_packet_that_has_left(result: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Connected, under way or refused, in the numbers of this system and of Windows: a SYN has left."""
+    monkeypatch.setattr(socket.socket, "connect_ex", lambda *_: result)
+    send_hit(V4, Hit("1", 1, Protocol.TCP))
+
+
+@pytest.mark.parametrize("result", [errno.ENETUNREACH, errno.EPERM, errno.EAGAIN, 10065])
+def test_results_of_a_packet_that_has_not_left(result: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every other result is a failure, with its number."""
+    monkeypatch.setattr(socket.socket, "connect_ex", lambda *_: result)
+    with pytest.raises(OSError, match=r".") as caught:
+        send_hit(V4, Hit("1", 1, Protocol.TCP))
+    assert result == caught.value.errno
+
+
+def test_errors_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows' own numbers have the words that Python knows for them there, others the system's."""
+    monkeypatch.setattr(socket, "errorTab", {10065: "The host is unreachable."}, raising=False)
+    assert "The host is unreachable." == error_text(10065)
+    assert "Network is unreachable" == error_text(errno.ENETUNREACH)

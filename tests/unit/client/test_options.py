@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from knockd.client.choices import Choices
 from knockd.client.options import Options, UsageError, parse_arguments
 
 PLAIN = Options(host="host", ports=("1",))
@@ -17,12 +18,14 @@ PLAIN = Options(host="host", ports=("1",))
         "--delay=100 host 1",
         "--delay 100 host 1",
         "--del=100 host 1",
+        "--d 100 host 1",
+        "--d=100 host 1",
         "host 1 -d 100",
     ],
 )
 def test_a_delay_has_all_forms_of_getopt(argv: str) -> None:
     """Apart, joined, long, shortened, and after the operands."""
-    assert PLAIN._replace(delay=100) == parse_arguments(argv.split())
+    assert PLAIN._replace(choices=Choices(delay=100)) == parse_arguments(argv.split())
 
 
 @pytest.mark.parametrize(
@@ -65,8 +68,17 @@ def test_flags_are_exactly_those_named(text: str, flags: int) -> None:
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        ([], "expected a host and at least one port, got neither"),
-        (["host"], "expected at least one port after the host, got only 'host'"),
+        ([], "expected a host and at least one port, or the name of a profile, got neither"),
+        (["--mark"], "expected a host and at least one port, or the name of a profile, got neither"),
+        (["--verify", "ssh", "host", "1"], "--verify: expected a TCP port from 1 to 65535, got 'ssh'"),
+        (["--steps=2", "home"], "--steps: expected a whole number from 3 to 16, got '2'"),
+        (["--list", "home"], "--list: expected nothing behind it, got 'home'"),
+        (["--list", "--", "ssh"], "--list: expected nothing behind it, got 'ssh'"),
+        (["--import", "-", "a", "b"], "--import: expected the name of a profile behind it, got 'a' 'b'"),
+        (
+            ["--import", "-", "a", "--", "ssh"],
+            "--import: expected the name of a profile behind it, got 'a' 'ssh'",
+        ),
         (["-x", "host", "1"], "option -x not recognized"),
         (["--bogus", "host", "1"], "option --bogus not recognized"),
         (["--ver", "host", "1"], "option --ver not a unique prefix"),
@@ -103,3 +115,81 @@ def test_wrong_usage_says_what_was_expected_and_seen(argv: list[str], message: s
 def test_help_and_version_need_no_operands(argv: str, show: str) -> None:
     """-h and -V are good alone, and nothing else counts then."""
     assert Options(show=show) == parse_arguments(argv.split())
+
+
+@pytest.mark.parametrize("argv", ["--u host 1", "--ud host 1", "--udp host 1"])
+def test_names_shortened_as_for_0_8(argv: str) -> None:
+    """What 0.8 knows by its first letters is known by them still, whatever options have come."""
+    assert PLAIN._replace(udp=True) == parse_arguments(argv.split())
+    assert Options(show="help") == parse_arguments(["--h"])
+    assert Options(show="version") == parse_arguments(["--vers"])
+    assert PLAIN._replace(verbose=True) == parse_arguments(["--verb", "host", "1"])
+
+
+@pytest.mark.parametrize("argv", ["host 7000,8000:udp,9000", "host 7000, 8000:udp , 9000"])
+def test_a_list_is_several_ports(argv: str) -> None:
+    """A list that was pasted from the configuration is what it is there."""
+    assert ("7000", "8000:udp", "9000") == parse_arguments(argv.split()).ports
+
+
+def test_a_host_alone_may_be_a_profile() -> None:
+    """Whether it is one is not known yet."""
+    assert Options(host="home") == parse_arguments(["home"])
+
+
+@pytest.mark.parametrize(
+    ("argv", "choices"),
+    [
+        ("--key f --door ssh --name alice", Choices(key="f", door="ssh", name="alice")),
+        (
+            "--steps 5 --period 60 --ports 30000-40000 --protocol mixed",
+            Choices(steps=5, period=60, ports=(30000, 40000), protocol="mixed"),
+        ),
+        ("--verify 22 --tries 5 --both", Choices(verify=22, tries=5, both=True)),
+        ("--sequence-file f", Choices(sequence_file="f")),
+    ],
+)
+def test_what_profiles_can_say_too(argv: str, choices: Choices) -> None:
+    """Each option fills its choice."""
+    assert Options(host="home", choices=choices) == parse_arguments(["home", *argv.split()])
+
+
+def test_switches() -> None:
+    """--wait, --if-needed and --mark are on or off."""
+    expected = Options(host="home", wait=True, if_needed=True, mark=True)
+    assert expected == parse_arguments(["--wait", "home", "--if-needed", "--mark"])
+
+
+@pytest.mark.parametrize(
+    ("argv", "host", "ports", "command"),
+    [
+        ("home -- ssh me@home -v", "home", (), ("ssh", "me@home", "-v")),
+        ("host 1 2 -- ssh", "host", ("1", "2"), ("ssh",)),
+        ("-- home -- ssh -p 22", "home", (), ("ssh", "-p", "22")),
+        ("--verify 22 -- host 1 -- true", "host", ("1",), ("true",)),
+        ("home -- sh -c -- x", "home", (), ("sh", "-c", "--", "x")),
+        ("home -- nc h 22", "home", (), ("nc", "h", "22")),
+        ("home --", "home", (), ()),
+        ("host 1 -- 2 3:udp", "host", ("1", "2", "3:udp"), ()),
+        ("host -- 7000 8000:tcp", "host", ("7000", "8000:tcp"), ()),
+    ],
+)
+def test_a_command_behind_two_dashes(
+    argv: str, host: str, ports: tuple[str, ...], command: tuple[str, ...]
+) -> None:
+    """Behind a host, two dashes begin a command; port numbers alone are ports there, as in 0.8."""
+    options = parse_arguments(argv.split())
+    assert (host, ports, command) == (options.host, options.ports, options.command)
+
+
+def test_marking_needs_no_host() -> None:
+    """With a one-time file, --mark can do without a knock."""
+    expected = Options(mark=True, choices=Choices(sequence_file="f"))
+    assert expected == parse_arguments(["--mark", "--sequence-file", "f"])
+
+
+def test_a_list_and_an_import() -> None:
+    """Both stand alone; an import may name the profile."""
+    assert Options(show="list") == parse_arguments(["--list"])
+    assert Options(uri="-") == parse_arguments(["--import", "-"])
+    assert Options(uri="knock://h/d", host="home") == parse_arguments(["--import", "knock://h/d", "home"])

@@ -10,9 +10,9 @@ import pytest
 
 from knockd.client import raw_socket
 from knockd.client.hits import Hit
-from knockd.client.network import Destination
+from knockd.client.network import Destination, own_address
 from knockd.client.raw import Segment
-from knockd.client.raw_socket import FIRST_SOURCE_PORT, SOURCE_PORTS, raw_sender, source_address
+from knockd.client.raw_socket import FIRST_SOURCE_PORT, SOURCE_PORTS, raw_sender
 from knockd_conf.protocol import Protocol
 
 FOUR = Destination(4, "192.0.2.1", 0, "192.0.2.1")
@@ -111,9 +111,9 @@ def test_each_hit_draws_again(raw: Raw) -> None:
     assert len({packet for packet, _ in raw.sent}) > 10
 
 
-def test_source_address(raw: Raw) -> None:
+def test_own_address(raw: Raw) -> None:
     """Our address is that of the route, without its zone; nothing is sent to find it."""
-    assert "fe80::2" == source_address(SIX)
+    assert "fe80::2" == own_address(SIX)
     assert [SIX.sockaddr(9)] == raw.connected
     assert [] == raw.sent
     assert 1 == raw.closed

@@ -1,0 +1,45 @@
+"""The command that is run when the door is open.
+
+World: other programs.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from knockd.client.status import NOT_EXECUTABLE, NOT_FOUND, Refused
+
+BECOMES = os.name == "posix"
+"""Whether a process can become another program: on Windows execvp starts a second one and ends the first."""
+
+
+def run_command(argv: Sequence[str]) -> int:
+    """Become the command, or on Windows, where no process can, run it and return its exit status.
+
+    Raises Refused, with the status that shells have for it, where it cannot be run.
+    """
+    sys.stdout.flush()
+    try:
+        if BECOMES:
+            _restore_signals()
+            os.execvp(argv[0], list(argv))
+        import subprocess
+
+        return subprocess.run(list(argv), check=False).returncode
+    except FileNotFoundError:
+        raise Refused(
+            NOT_FOUND, f"command {argv[0]!r}: expected a program, found none of this name"
+        ) from None
+    except OSError as error:
+        raise Refused(NOT_EXECUTABLE, f"command {argv[0]!r}: cannot be run: {error.strerror}") from None
+
+
+def _restore_signals() -> None:
+    """Give the command the signals that Python ignores: without SIGPIPE many do not end with their reader."""
+    import signal
+
+    for name in ("SIGPIPE", "SIGXFSZ"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_DFL)

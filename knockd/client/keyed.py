@@ -1,0 +1,47 @@
+"""Rotating sequences as the client knocks them: which key, which period, which hits.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from knockd.client.hits import Hit
+from knockd_conf.key_file import KeyFile, NamedKey
+from knockd_conf.timed import Rule, derive_ports
+
+AT_ONCE = 2
+"""How many tries do not wait for a period of their own: the second is for packets that were lost."""
+
+
+def choose_key(found: KeyFile, name: str | None) -> NamedKey:
+    """The key of a name, or the only one. Raises ValueError, which shows names and no key."""
+    names = ", ".join(key.name for key in found.keys)
+    if name is None and len(found.keys) > 1:
+        raise ValueError(f"expected --name with a file of several keys, got none; it has {names}")
+    for key in found.keys:
+        if name in (None, key.name):
+            return key
+    raise ValueError(f"expected the name of a key in it, got {name!r}; it has {names}")
+
+
+def choose_period(rule: Rule, used: Sequence[int], now: float, *, wait: bool = False) -> tuple[int, float]:
+    """The period to knock in, and the seconds until it begins (0: at once).
+
+    ``used`` are the periods of the tries before, ``now`` seconds since the epoch. ``wait``: not the
+    present period, as somebody else may have used it. A third try, and any after it, has a period that
+    no try had before: a period that opened the door opens nothing more.
+    """
+    present = rule.period_at(now)
+    chosen = max([present, *(one + 1 for one in used)]) if len(used) >= AT_ONCE else present
+    if wait and not used:
+        chosen = present + 1
+    return chosen, max(0.0, chosen * rule.period - now)
+
+
+def keyed_hits(key: bytes, door: str, period: int, rule: Rule) -> tuple[Hit, ...]:
+    """The hits of a period."""
+    return tuple(
+        Hit(str(port), port, protocol) for port, protocol in derive_ports(key, door, period, rule).steps
+    )

@@ -1,0 +1,36 @@
+"""Files that hold secrets: read only where nobody but their owner may read them.
+
+World: files.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from knockd.client.status import CONFIG, NO_INPUT, Refused
+from knockd_conf.text import printable
+
+OTHERS = stat.S_IRWXG | stat.S_IRWXO
+MODES = os.name == "posix"
+"""Whether this system's files have modes."""
+
+
+def read_private(path: str, limit: int, what: str) -> bytes:
+    """The bytes of a file, at most ``limit`` and one more; ``what`` is for the messages. Raises Refused."""
+    place = f"{what} {printable(path)}"
+    try:
+        with open(path, "rb") as file:
+            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+            if MODES and mode & OTHERS:
+                raise Refused(CONFIG, f"{place}: expected mode 0600, got {mode:04o}; {advise_chmod(path)}")
+            return file.read(limit + 1)
+    except OSError as error:
+        raise Refused(NO_INPUT, f"{place}: {error.strerror}") from None
+
+
+def advise_chmod(path: str) -> str:
+    """What to do about a file that others may read."""
+    from shlex import quote
+
+    return f"others than you may use it: run chmod 600 {quote(printable(path))}"

@@ -1,0 +1,97 @@
+"""Where the hits of a knock come from: the command line, a one-time file, or a key and the time.
+
+World: the time of day and files.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from knockd.client import network
+from knockd.client.hits import Hit, parse_hit
+from knockd.client.options import Options
+from knockd.client.output import tell
+from knockd.client.plan import Keyed, Plan
+from knockd.client.status import BAD_DATA, CONFIG, Refused
+from knockd_conf.protocol import Protocol
+
+if TYPE_CHECKING:
+    from knockd.client.one_time import NextLine
+
+
+class Source(NamedTuple):
+    """``hits`` takes the number of the try, from 1, and may wait. ``udp``: no TCP packet is ever among them.
+
+    ``line`` is the line of a one-time file that they come from.
+    """
+
+    hits: Callable[[int], Sequence[Hit]]
+    udp: bool
+    line: NextLine | None = None
+
+
+def open_source(options: Options, plan: Plan) -> Source:
+    """The hits that a plan asks for. Raises Refused when there are none to be had."""
+    if plan.keyed is not None:
+        return _rotating(plan.keyed, wait=options.wait, udp=options.udp)
+    if plan.sequence_file is None:
+        return _fixed(read_hits(plan.ports, udp=options.udp))
+    from knockd.client.one_time import read_next_line
+
+    line, problems = read_next_line(plan.sequence_file)
+    for problem in problems:
+        tell(problem)
+    return _fixed(_as_udp(line.hits) if options.udp else line.hits)._replace(line=line)
+
+
+def read_hits(texts: Sequence[str], *, udp: bool) -> tuple[Hit, ...]:
+    """The hits of ``port[:tcp|udp]`` texts. Raises Refused, with a message for each that is none."""
+    hits: list[Hit] = []
+    problems: list[str] = []
+    for text in texts:
+        try:
+            hits.append(parse_hit(text, network.service_port, udp=udp))
+        except ValueError as error:
+            problems.append(str(error))
+    if problems:
+        raise Refused(BAD_DATA, *problems)
+    return tuple(hits)
+
+
+def _fixed(hits: tuple[Hit, ...]) -> Source:
+    return Source(lambda _number: hits, all(hit.protocol is Protocol.UDP for hit in hits))
+
+
+def _rotating(keyed: Keyed, *, wait: bool, udp: bool) -> Source:
+    """The sequence of the present period at each try, or of a later one after waiting for it."""
+    from knockd.client.keyed import choose_key, choose_period, keyed_hits
+    from knockd.client.private_file import read_private
+    from knockd_conf.key_file import MAX_SIZE, parse_keys
+    from knockd_conf.text import printable
+
+    found = parse_keys(read_private(keyed.path, MAX_SIZE, "key file"))
+    place = f"key file {printable(keyed.path)}"
+    if found.problems:
+        raise Refused(CONFIG, *(f"{place}: {problem}" for problem in found.problems))
+    try:
+        key = choose_key(found, keyed.name)
+    except ValueError as error:
+        raise Refused(CONFIG, f"{place}: {error}") from None
+    used: list[int] = []
+
+    def hits(_number: int) -> Sequence[Hit]:
+        period, seconds = choose_period(keyed.rule, used, time.time(), wait=wait)
+        if seconds:
+            tell(f"next sequence in {-int(-seconds // 1)} s")
+            time.sleep(seconds)
+        used.append(period)
+        made = keyed_hits(key.key, keyed.door, period, keyed.rule)
+        return _as_udp(made) if udp else made
+
+    return Source(hits, udp or keyed.rule.protocol == "udp")
+
+
+def _as_udp(hits: Sequence[Hit]) -> tuple[Hit, ...]:
+    return tuple(hit._replace(protocol=Protocol.UDP) for hit in hits)

@@ -1,0 +1,74 @@
+"""Which key, which period, which hits."""
+
+from __future__ import annotations
+
+import pytest
+
+from knockd.client.hits import Hit
+from knockd.client.keyed import choose_key, choose_period, keyed_hits
+from knockd_conf.key_file import KeyFile, NamedKey
+from knockd_conf.protocol import Protocol
+from knockd_conf.timed import Rule, derive_ports
+
+KEY = bytes(range(32))
+ALICE, BOB = NamedKey("alice", KEY), NamedKey("bob", bytes(32))
+RULE = Rule(period=30)
+
+
+def test_the_only_key() -> None:
+    """A file of one key needs no name."""
+    assert ALICE == choose_key(KeyFile((ALICE,), ()), None)
+
+
+def test_a_key_by_its_name() -> None:
+    """Of several keys, the name chooses."""
+    assert BOB == choose_key(KeyFile((ALICE, BOB), ()), "bob")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        (None, "expected --name with a file of several keys, got none; it has alice, bob"),
+        ("carol", "expected the name of a key in it, got 'carol'; it has alice, bob"),
+    ],
+)
+def test_no_such_key(name: str | None, message: str) -> None:
+    """The message says which names there are, and no key."""
+    with pytest.raises(ValueError, match="expected") as caught:
+        choose_key(KeyFile((ALICE, BOB), ()), name)
+    assert message == str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("used", "now", "period", "seconds"),
+    [
+        ([], 3000.0, 100, 0.0),
+        ([], 3029.9, 100, 0.0),
+        ([100], 3005.0, 100, 0.0),
+        ([100], 3031.0, 101, 0.0),
+        ([100, 100], 3010.0, 101, 20.0),
+        ([100, 101], 3035.0, 102, 25.0),
+        ([100, 100], 3065.0, 102, 0.0),
+        ([100, 100, 101], 3035.0, 102, 25.0),
+        ([100, 100], 2990.0, 101, 40.0),
+    ],
+)
+def test_the_period_of_a_try(used: list[int], now: float, period: int, seconds: float) -> None:
+    """The first two tries have the present period; each later one has one that none had, when it begins."""
+    assert (period, seconds) == choose_period(RULE, used, now)
+
+
+def test_waiting_for_the_next_period() -> None:
+    """With --wait the first try has the next period; the second does not wait again."""
+    assert (101, 17.0) == choose_period(RULE, [], 3013.0, wait=True)
+    assert (101, 0.0) == choose_period(RULE, [101], 3030.5, wait=True)
+
+
+def test_the_hits_are_the_steps_of_the_period() -> None:
+    """Ports and protocols are those that the specification derives, in their order."""
+    rule = Rule(steps=16, protocol="mixed")
+    steps = derive_ports(KEY, "ssh", 100, rule).steps
+    assert tuple(Hit(str(port), port, protocol) for port, protocol in steps) == keyed_hits(
+        KEY, "ssh", 100, rule
+    )
+    assert {Protocol.TCP, Protocol.UDP} == {protocol for _, protocol in steps}

@@ -1,0 +1,101 @@
+"""A command line and a profile together."""
+
+from __future__ import annotations
+
+import pytest
+
+from knockd.client.choices import Choices
+from knockd.client.options import Options, UsageError
+from knockd.client.plan import Keyed, Plan, make_plan
+from knockd.client.profile_file import Profile
+from knockd_conf.timed import Rule
+
+PLAIN = Profile("home", "home.example", ("7000", "8000"), Choices(delay=50, verify=22, tries=5, both=True))
+KEYED = Profile("work", "work.example", (), Choices(key="k", door="ssh", name="alice", steps=5, verify=443))
+ONCE = Profile("once", "once.example", (), Choices(sequence_file="f"))
+NONE = "there are no profiles (F does not exist)"
+
+
+def plan(profile: Profile | None = None, host: str = "host", *, ports: str = "", **more: object) -> Plan:
+    """The plan of a command line: choices by their names, other options as Options has them."""
+    chosen = {name: more.pop(name) for name in list(more) if name in Choices._fields}
+    options = Options(host, tuple(ports.split()), Choices(**chosen), **more)  # type: ignore[arg-type]
+    return make_plan(options, profile, NONE)
+
+
+def test_ports_of_the_command_line() -> None:
+    """A host and ports are a plain knock, once, without delay."""
+    assert Plan("host", ("1", "2")) == plan(ports="1 2")
+    assert Plan("host", ("1",), delay=20, verify=22, tries=3) == plan(ports="1", delay=20, verify=22)
+
+
+def test_a_profile() -> None:
+    """All that a profile says is in the plan."""
+    assert Plan("home.example", ("7000", "8000"), None, None, 50, 22, 5, True) == plan(PLAIN)
+    keyed = Keyed("k", "alice", "ssh", Rule(steps=5))
+    assert Plan("work.example", (), keyed, verify=443, tries=3) == plan(KEYED)
+    assert Plan("once.example", sequence_file="f") == plan(ONCE)
+
+
+def test_the_command_line_wins() -> None:
+    """What is chosen there stands in place of the profile's."""
+    assert Plan("home.example", ("7000", "8000"), None, None, 0, 80, 1, True) == plan(
+        PLAIN, delay=0, verify=80, tries=1
+    )
+    assert Keyed("mine", "alice", "http", Rule(steps=5)) == plan(KEYED, key="mine", door="http").keyed
+
+
+def test_another_kind_of_sequence() -> None:
+    """A key or a file of the command line stands in place of the profile's sequence, whatever that is."""
+    found = plan(PLAIN, key="k", door="ssh")
+    assert ((), Keyed("k", None, "ssh", Rule())) == (found.ports, found.keyed)
+    found = plan(KEYED, sequence_file="f")
+    assert (None, "f") == (found.keyed, found.sequence_file)
+    found = plan(ONCE, key="k", door="ssh")
+    assert (Keyed("k", None, "ssh", Rule()), None) == (found.keyed, found.sequence_file)
+
+
+def test_a_key_without_a_profile() -> None:
+    """A host and --key with --door need no file of profiles."""
+    found = plan(key="k", door="ssh", ports="", period=60, protocol="udp", wait=True)
+    assert Plan("host", (), Keyed("k", None, "ssh", Rule(4, 60, 20_000, 60_000, "udp"))) == found
+
+
+KEY = {"key": "k", "door": "ssh"}
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({}, f"expected ports behind the host, or the name of a profile, got only 'host'; {NONE}"),
+        ({"ports": "1", **KEY}, "expected one sequence, got ports and --key"),
+        ({"ports": "1", "sequence_file": "f"}, "expected one sequence, got ports and --sequence-file"),
+        ({"sequence_file": "f", **KEY}, "expected one sequence, got --key and --sequence-file"),
+        ({"key": "k"}, "expected --door with --key (the name that the door has in knockd.conf), got none"),
+        (
+            {"ports": "1", "door": "ssh"},
+            "expected --door only with a rotating sequence (--key), got it without",
+        ),
+        (
+            {"ports": "1", "wait": True},
+            "expected --wait only with a rotating sequence (--key), got it without",
+        ),
+        (
+            {"delay": 2500, "steps": 4, "period": 10, **KEY},
+            "expected a --delay with which 4 packets take less than the period, 10 s, got 2500 ms",
+        ),
+        ({"ports": "1", "tries": 2}, "expected --verify with --tries, got none"),
+        ({"ports": "1", "if_needed": True}, "expected --verify with --if-needed, got none"),
+        ({"ports": "1", "mark": True}, "expected --sequence-file with --mark, got none"),
+    ],
+)
+def test_what_makes_no_sense(given: dict[str, object], message: str) -> None:
+    """The message says what was expected and what was seen."""
+    with pytest.raises(UsageError) as caught:
+        plan(**given)  # type: ignore[arg-type]
+    assert message == str(caught.value)
+
+
+def test_a_delay_that_just_fits() -> None:
+    """The packets may take nearly a whole period."""
+    assert 2499 == plan(delay=2499, steps=4, period=10, **KEY).delay  # type: ignore[arg-type]

@@ -1,0 +1,82 @@
+"""Where the file of profiles is."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from knockd.client.profile_file import Profile, ProfileFile
+from knockd.client.profiles import config_folder, describe_profiles, profile_path, read_profiles
+from knockd.client.status import NO_INPUT, Refused
+
+
+@pytest.mark.parametrize(
+    ("environ", "folder"),
+    [
+        ({"XDG_CONFIG_HOME": "/x"}, "/x/knock"),
+        ({"XDG_CONFIG_HOME": ""}, "/home/me/.config/knock"),
+        ({"XDG_CONFIG_HOME": "relative"}, "/home/me/.config/knock"),
+        ({"APPDATA": "/roaming"}, "/home/me/.config/knock"),
+    ],
+)
+def test_the_folder(environ: dict[str, str], folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is that of the XDG specification, which ignores relative paths."""
+    monkeypatch.setenv("HOME", "/home/me")
+    assert folder == config_folder(environ, windows=False)
+
+
+def test_the_folder_on_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is that of roaming files."""
+    monkeypatch.setenv("HOME", "/users/me")
+    environ = {"APPDATA": "/users/me/Roaming", "XDG_CONFIG_HOME": "/x"}
+    assert os.path.join("/users/me/Roaming", "knock") == config_folder(environ, windows=True)
+    assert "/users/me/AppData/Roaming/knock" == config_folder({}, windows=True)
+
+
+def test_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is called config."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", "/x")
+    assert "/x/knock/config" == profile_path()
+
+
+def read(path: Path) -> ProfileFile | None:
+    """What a file says."""
+    return read_profiles(str(path), lambda *_: None)
+
+
+def test_paths_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are as from the file's own folder; ~ is the home directory, and a whole path stays."""
+    monkeypatch.setenv("HOME", "/home/me")
+    path = tmp_path / "config"
+    path.write_text(
+        "[a]\nhost=h\ndoor=d\nkey=a.key\n[b]\nhost=h\ndoor=d\nkey=~/b.key\n[c]\nhost=h\nsequence-file=/c\n"
+    )
+    found = read(path)
+    assert found is not None
+    choices = [one.choices for one in found.profiles.values()]
+    assert [str(tmp_path / "a.key"), "/home/me/b.key", None] == [one.key for one in choices]
+    assert "/c" == choices[2].sequence_file
+
+
+@pytest.mark.parametrize("name", ["absent", "absent/config", "file/config"])
+def test_no_file(tmp_path: Path, name: str) -> None:
+    """Most people have none, and that is no mistake."""
+    (tmp_path / "file").touch()
+    assert read(tmp_path / name) is None
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    """A directory of its name is told of."""
+    with pytest.raises(Refused) as caught:
+        read(tmp_path)
+    assert (NO_INPUT, f"profiles {tmp_path}: Is a directory") == (caught.value.status, str(caught.value))
+
+
+def test_which_profiles_there_are() -> None:
+    """The text names them and the file, or says that there is none."""
+    two = ProfileFile({name: Profile(name) for name in ("home", "work")})
+    assert "the profiles are home, work (F)" == describe_profiles(two, "F")
+    assert "there are no profiles in F" == describe_profiles(ProfileFile({}), "F")
+    assert "there are no profiles (F does not exist)" == describe_profiles(None, "F")
