@@ -96,6 +96,7 @@ def _format_door(
         "seq_timeout": door.seq_timeout,
         "allow": [str(one) for one in door.access.allow] if door.access else [],
         "deny": [str(one) for one in door.access.deny] if door.access else [],
+        "expires": door.expires or None,
         "guards": [str(port) for port in guard.ports],
         "guards_left_out": {str(port): reason for port, reason in (guard.left_out or {}).items()},
         "strength": None if strength is None else as_values(strength),

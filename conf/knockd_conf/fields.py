@@ -14,6 +14,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final, NoReturn, TypeVar
 
 from knockd_conf.errors import seen
+from knockd_conf.key_file import parse_date
 from knockd_conf.model import MAX_STEPS, FlagRule, GuardPorts, Step
 from knockd_conf.protocol import FLAG_BITS, MAX_PORT, Protocol
 from knockd_conf.text import MAX_DOOR_NAME, encoded, garbles
@@ -102,6 +103,14 @@ def seconds(text: str) -> float:
     if not _NUMBER.fullmatch(text) or int(text) > MAX_SECONDS:
         _reject("whole seconds, 0 or more", text)
     return float(text)
+
+
+def day(text: str) -> str:
+    """A day of the calendar as YYYY-MM-DD."""
+    try:
+        return parse_date(text)
+    except ValueError as error:
+        raise ValueError(f"{error}, got {seen(text)}") from None
 
 
 def yes_no(text: str) -> bool:

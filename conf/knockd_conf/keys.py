@@ -105,6 +105,7 @@ _DOOR_KEYS: Final = (
     Key("Guard_Ports", "guard_ports", fields.guard_ports),
     Key("Allow", "allow", networks.parse_allow),
     Key("Deny", "deny", networks.parse_deny),
+    Key("Expires", "expires", fields.day),
 )
 
 

@@ -179,12 +179,18 @@ class Door:
     """Besides those of ``[options]``."""
     access: Access | None = None
     """Who may knock, of Allow and Deny of the door and of ``[options]``; None: everybody."""
+    expires: str = ""
+    """The last day (YYYY-MM-DD, this host's) on which a knock opens it; empty: there is none."""
     inherited: tuple[tuple[str, str], ...] = ()
     """(key, template name) of every key that came from a template."""
     places: Places = field(default=(), compare=False, repr=False)
     """Where each key was written, by the field it fills; empty in the daemon."""
     facts: tuple[CommandFacts, ...] = ()
     """What is certain of each of ``commands()``, in their order; empty: nothing."""
+
+    def has_expired(self, today: str) -> bool:
+        """Whether its last day is over on a day (YYYY-MM-DD)."""
+        return bool(self.expires) and today > self.expires
 
     def place(self, name: str | None = None) -> Place:
         """Where the field ``name`` was written; without it, or where it was not, the section's place."""

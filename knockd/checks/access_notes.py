@@ -1,4 +1,4 @@
-"""What will surprise in Allow and Deny: doors that open for nobody, or for one IP version only.
+"""Who cannot open a door by Allow, Deny and Expires: nobody can, those of one IP version, or nobody soon.
 
 Pure.
 """
@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from ipaddress import ip_network
 from typing import Final
 
+from knockd.checks.keys import Days
 from knockd_conf.access import SIZES, Access, find_spans, make_networks, subtract_spans
 from knockd_conf.errors import Note
 from knockd_conf.model import Config, Door
@@ -19,38 +20,53 @@ _NEVER: Final = make_networks(
 """What is no packet's source (RFC 6890, RFC 4291)."""
 
 
-def find_access_notes(
-    config: Config, has_ipv6: Callable[[Door], bool], *, versions: bool = True
-) -> Iterator[Note]:
-    """Yields a note for each door that Allow and Deny keep everybody from; with ``versions`` also where
-    they keep a whole IP version from it that it could serve.
+HasIPv6 = Callable[[Door], bool]
+"""Whether a door can be knocked at over IPv6 on this host."""
 
-    ``has_ipv6`` says whether a door can be knocked at over IPv6 on this host.
+
+def find_shut_doors(config: Config, has_ipv6: HasIPv6, today: str) -> Iterator[Note]:
+    """Yields a note for each door that no knock opens on a day (YYYY-MM-DD), with the reason."""
+    for door in config.doors:
+        if door.has_expired(today):
+            yield door.note("expires", f"nobody can open the door: its last day was {door.expires}")
+        elif door.access is not None and (why := _why_nobody(door, door.access, has_ipv6)) is not None:
+            yield _note(config, door, f"nobody can open the door: {why}")
+
+
+def find_access_notes(
+    config: Config, has_ipv6: HasIPv6, days: Days, *, versions: bool = True
+) -> Iterator[Note]:
+    """Yields a note for each door whose last day is near.
+
+    With ``versions`` also where Allow has no address of an IP version that the door could serve.
     """
     for door in config.doors:
-        if door.access is None:
+        if door.has_expired(days.soon) and not door.has_expired(days.today):
+            yield door.note("expires", f"the door opens until {door.expires} only")
+        if not versions or door.access is None or _why_nobody(door, door.access, has_ipv6) is not None:
             continue
-        served = [size for size in SIZES if _serves(door, size, has_ipv6)]
-        knockers = [size for size in SIZES if _knockers(door.access, size)]
-        if not knockers:
-            yield _note(config, door, f"nobody can open the door: {_why_nobody(door.access)}")
-        elif served and not set(served) & set(knockers):
-            here, there = _name(served[0]), _name(knockers[0])
-            message = f"nobody can open the door: it is for {here} knockers alone, and Allow is for {there}"
-            yield _note(config, door, message)
-        elif versions and door.access.allow:
-            for size in served:
-                if all(one.size != size for one in door.access.allow):
-                    everybody = "::/0" if size == 16 else "0.0.0.0/0"
-                    yield _note(
-                        config,
-                        door,
-                        f"it has no {_name(size)} address: no {_name(size)} knocker can open the door"
-                        f" (with {everybody} everyone could)",
-                    )
+        for size in SIZES if door.access.allow else ():
+            if _serves(door, size, has_ipv6) and all(one.size != size for one in door.access.allow):
+                everybody = "::/0" if size == 16 else "0.0.0.0/0"
+                yield _note(
+                    config,
+                    door,
+                    f"it has no {_name(size)} address: no {_name(size)} knocker can open the door"
+                    f" (with {everybody} everyone could)",
+                )
 
 
-def _serves(door: Door, size: int, has_ipv6: Callable[[Door], bool]) -> bool:
+def _why_nobody(door: Door, access: Access, has_ipv6: HasIPv6) -> str | None:
+    served = [size for size in SIZES if _serves(door, size, has_ipv6)]
+    knockers = [size for size in SIZES if _has_knockers(access, size)]
+    if not knockers:
+        return _why_no_address(access)
+    if served and not set(served) & set(knockers):
+        return f"it is for {_name(served[0])} knockers alone, and Allow is for {_name(knockers[0])}"
+    return None
+
+
+def _serves(door: Door, size: int, has_ipv6: HasIPv6) -> bool:
     version = 6 if size == 16 else 4
     if version == 6 and not has_ipv6(door):
         return False
@@ -58,12 +74,12 @@ def _serves(door: Door, size: int, has_ipv6: Callable[[Door], bool]) -> bool:
     return aimed and (door.start_for(version) is not None or not (door.start_command or door.start_command_6))
 
 
-def _knockers(access: Access, size: int) -> bool:
+def _has_knockers(access: Access, size: int) -> bool:
     """Whether any packet's source of ``size`` bytes may knock."""
     return bool(subtract_spans(access.spans(size), find_spans(_NEVER, size)))
 
 
-def _why_nobody(access: Access) -> str:
+def _why_no_address(access: Access) -> str:
     if any(access.spans(size) for size in SIZES):
         return "no packet comes from an address of Allow"
     return "Deny has every address of Allow" if access.allow else "Deny has every address"

@@ -59,6 +59,8 @@ def describe_door(door: Door, live: Sequence[Step] | None, keys: DoorKeys | None
     yield f"door {door.name} (line {door.line}): {what}"
     if door.access is not None:
         yield f"  opens for knocks {describe_access(door.access)}"
+    if door.expires:
+        yield f"  opens until {door.expires}, all of that day"
     if door.close_when_idle:
         ports = ", ".join(map(str, door.service))
         longest = max(door.open_max, door.cmd_timeout)

@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 
-from knockd.checks.access_notes import find_access_notes
+from knockd.checks.access_notes import find_access_notes, find_shut_doors
 from knockd.checks.command_notes import Circumstances, find_current_notes, is_elsewhere
 from knockd.checks.doors import find_scan_openings, find_surprises
 from knockd.checks.keys import ELSEWHERE, KeyFiles, find_key_notes
@@ -53,7 +53,8 @@ def find_notes(
     opened = list(find_scan_openings(config.doors, live, guards, skipping=not known.starting))
     found += opened
     found += find_weak_doors(config.doors, live, taken.in_use, [Place(*note[:3]) for note in opened])
-    found += find_access_notes(config, known.has_ipv6, versions=not known.starting)
+    found += find_shut_doors(config, known.has_ipv6, known.days.today)
+    found += find_access_notes(config, known.has_ipv6, known.days, versions=not known.starting)
     found += find_current_notes(config, known)
     if not is_elsewhere(config):
         found += find_key_notes(config, files, known.days)

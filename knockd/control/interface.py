@@ -27,14 +27,15 @@ type Interface (
 )
 
 # A door of the configuration. open: how many addresses are in. closes: whether it has a stop command.
-# disabled: it has no sequence that can be used.
+# disabled: it has no sequence that can be used. expires: the last day on which a knock opens it (YYYY-MM-DD).
 type Door (
   name: string,
   occurrence: int,
   open: int,
   closes: bool,
   disabled: bool,
-  close_when_idle: ?float
+  close_when_idle: ?float,
+  expires: ?string
 )
 
 # A door that is open for an address. by: how it was opened, in words. unopened: the start command failed.
@@ -115,9 +116,10 @@ method Counters() -> (counts: []Count, left_out: int, version: string, python: s
 # Opens a door for an address as a knock would. seconds: in place of Cmd_Timeout. Answers when the start
 # command has ended. lease: null for a door without a stop command. Of several doors of one name it is the
 # first in the file. destination and interface: what the knock would have had, for %DST% and %IFACE%; else an
-# address of the first interface that is listened on.
+# address of the first interface that is listened on. note: why a knock would not have opened it.
 method Open(door: string, address: string, seconds: ?float, destination: ?string, interface: ?string) -> (
-  lease: ?Lease
+  lease: ?Lease,
+  note: ?string
 )
 
 # Runs the stop commands of a door, of an address, of both, or of all. Answers when they have ended, or after

@@ -57,9 +57,12 @@ def _open(found: argparse.Namespace, asking: Asking) -> int:
     lease = Fields(reply).maybe_record("lease", read_lease)
     if asking.json:
         print_json(reply)
-    elif lease is None:
+        return NOT_DONE if lease is not None and lease.unopened else 0
+    if lease is None:
         door = printable(found.door)
         print(f"{door} was opened for {parameters['address']}; it has no stop command, so nothing closes it")
     else:
         print(printable(describe_lease(lease)))
+    if (note := Fields(reply).maybe_text("note")) is not None:
+        print(f"note: {printable(note)}")
     return NOT_DONE if lease is not None and lease.unopened else 0

@@ -34,6 +34,7 @@ class Door(NamedTuple):
     closes: bool
     disabled: bool
     close_when_idle: float | None
+    expires: str | None
 
 
 class Lease(NamedTuple):
@@ -145,6 +146,7 @@ def read_door(found: object) -> Door:
         of.flag("closes"),
         of.flag("disabled"),
         of.maybe_number("close_when_idle"),
+        of.maybe_text("expires"),
     )
 
 

@@ -139,6 +139,8 @@ class _Screen:
             parts = [f"{door.open:,} in" if door.closes else "no stop command: nobody knows who is in"]
             if door.close_when_idle is not None:
                 parts.append(f"closes {show_span(door.close_when_idle)} after the last connection")
+            if door.expires is not None:
+                parts.append(f"last day {door.expires}")
             return self._labelled(f"Door {door.name}", ", ".join(parts))
         parts = [_join(used, ", ")] if used else ["nobody in"]
         if endless:

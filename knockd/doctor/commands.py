@@ -1,4 +1,4 @@
-"""The commands of doors: whether they can be run here, for whom they work, and what else knockd -t says.
+"""Doors and their commands: whether they can be opened, for whom they work, and what else knockd -t says.
 
 World: what knockd -t looks at.
 """
@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 
+from knockd.checks.access_notes import find_shut_doors
 from knockd.checks.asked_tools import PATIENCE
 from knockd.checks.command_advice import COMMANDS, judge_opening
 from knockd.checks.command_files import find_program_notes, find_whereabouts
@@ -24,13 +25,14 @@ from knockd_conf.model import Config, Door
 
 
 def look_at_commands(config: Config, known: Circumstances) -> Looked:
-    """What was found of commands and their programs."""
+    """What was found of doors, of their commands and the programs of these."""
     until = time.monotonic() + PATIENCE
     notes: list[tuple[str, Note]] = []
     for door in config.doors:
         for field in COMMANDS:
             text: str | None = getattr(door, field)
             notes += (("command-open", one) for one in judge_opening(door, field, text or ""))
+    notes += (("door-shut", one) for one in find_shut_doors(config, known.has_ipv6, known.days.today))
     notes += (("command-unreadable", one) for one in find_unreadable(config.doors, until))
     notes += (("one-version", one) for one in find_one_sided(config.doors, known, until))
     where = find_whereabouts(os.environ, starting=False)

@@ -35,6 +35,7 @@ KINDS: Mapping[str, tuple[Severity, str]] = {
     ),
     "config-readable": (_WEAK, "Everybody on this host can read the sequences."),
     "config-note": (_NOTE, "What `knockd -t` says of the configuration."),
+    "door-shut": (_OUT, "No knock opens a door: its last day is over, or Allow and Deny leave nobody."),
     "no-interface": (
         _OUT,
         "An interface that is asked for is not there, or no interface has a default route.",

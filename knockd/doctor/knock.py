@@ -27,7 +27,7 @@ from knockd.doctor.knock_words import (
 from knockd.doctor.lab import LabError, Peer, run_in_lab
 from knockd.doctor.lab_client import run_client
 from knockd.keeper.settings import Settings, wanted_interfaces
-from knockd.leases.obstacles import find_obstacle
+from knockd.leases.obstacles import find_bar, find_obstacle
 from knockd.leases.runner import search_path
 from knockd.leases.values import Knock
 from knockd.replay.command import load_watches
@@ -69,7 +69,8 @@ def run_knock(
         _complain(f"there is no door {printable(name)} in {printable(config.path)}; expected one of {named}")
         return os.EX_USAGE
     config = replace(config, doors=tuple(replace(one, facts=find_facts(one)) for one in config.doors))
-    script = _Script(Knocked(config, watches, door, settings.ipv6), delay, columns)
+    today = settings.find_circumstances(config).days.today
+    script = _Script(Knocked(config, watches, door, settings.ipv6), delay, columns, today)
     status = script.play()
     changed = _find_changed(config.files, asked)
     lines = compare_with_daemon(asked, settings.config_path, config.doors[door], changed)
@@ -80,10 +81,11 @@ def run_knock(
 class _Script:
     """What is done and printed."""
 
-    def __init__(self, at: Knocked, delay: int, columns: int) -> None:
+    def __init__(self, at: Knocked, delay: int, columns: int, today: str) -> None:
         self._at = at
         self._delay = delay
         self._columns = columns
+        self._today = today
         self._door = at.config.doors[at.door]
         self._watch = at.watches[at.door]
         wanted = wanted_interfaces(at.config)
@@ -159,9 +161,9 @@ class _Script:
         knock = Knock(
             self._door, way.link.client, version, address_text(outcome.opened.destination), self._interface
         )
-        obstacle = find_obstacle(knock, search_path())
+        obstacle = find_bar(knock, self._today) or find_obstacle(knock, search_path())
         openings = Openings(self._at.config.doors, self._interface, self._at.config.options.max_leases)
-        actions = [*openings.open(outcome.opened, 0), *openings.close_due(None)]
+        actions = [*openings.open(outcome.opened, 0, self._today), *openings.close_due(None)]
         self.say_all(describe_actions(actions, obstacle, _find_user()))
         return obstacle is None and any(action.kind == "start" for action in actions)
 

@@ -70,7 +70,7 @@ class OpeningCalls:
         knock = Knock(door, source.text, source.version, destination, interface, by)
         self._log("opened-by-hand", ip=source.text, door=door.name, uid=caller.uid, pid=caller.pid)
         self._waiting[id(knock)] = knock, call
-        self._leases.open(knock)
+        self._leases.open(knock, by_hand=True)
 
     def answer(self, knock: Knock, reason: str | None) -> None:
         """An opening has its answer: that of a call is passed on."""
@@ -81,7 +81,13 @@ class OpeningCalls:
             call.fail("Refused", reason=reason)
             return
         lease = self._leases.ask.lease_of(knock)
-        call.reply({"lease": None if lease is None else lease_row(lease, self._leases.now)})
+        bar = self._leases.find_bar(knock)
+        call.reply(
+            {
+                "lease": None if lease is None else lease_row(lease, self._leases.now),
+                "note": None if bar is None else f"a knock would not have opened it: {bar}",
+            }
+        )
 
     def stop(self, life: str) -> None:
         """The daemon ends: no opening comes to its end any more."""

@@ -204,6 +204,7 @@ def _door(daemon: Snapshot, door: Door) -> Row:
         "closes": any(door.stop_for(version) is not None for version in (4, 6)),
         "disabled": key in daemon.disabled,
         "close_when_idle": door.close_when_idle or None,
+        "expires": door.expires or None,
     }
 
 

@@ -16,6 +16,7 @@ from knockd.leases.idle import IdleWatch
 from knockd.leases.journal import Record
 from knockd.leases.journal_file import JournalFile
 from knockd.leases.noting import NOT_NOTED, LeaseJournal, Noting
+from knockd.leases.obstacles import find_bar
 from knockd.leases.patience import Patience
 from knockd.leases.questions import Questions
 from knockd.leases.recovery import Recovery
@@ -44,6 +45,7 @@ from knockd.leases.values import (
 )
 from knockd.log.logger import Logger
 from knockd.log.rate_limit import RateLimit
+from knockd.log.stamps import local_day
 from knockd.process.capabilities import Rights
 from knockd.process.loop import Loop, Timer
 from knockd_conf.model import Config
@@ -65,10 +67,13 @@ class LeaseManager:
         journal: LeaseJournal | None = None,
         runner: Runner | None = None,
         watch: Callable[..., IdleWatch] = IdleWatch,
+        today: Callable[[], str] = local_day,
     ) -> None:
+        """``today`` says the date here, as YYYY-MM-DD."""
         self._loop = loop
         self._logger = logger
         self._clock = clock
+        self._today = today
         self._doors = config.doors
         self._leases = Leases(config.options.max_leases, run=random_name())
         self._refusals = RateLimit(loop, logger.log)
@@ -154,9 +159,13 @@ class LeaseManager:
         self._idle.check_doors(config.doors)
         self._choose_place()
 
-    def open(self, knock: Knock) -> None:
-        """Opens the door of a complete knock, or refuses to: also when it could not be closed."""
-        obstacle = self._commands.find_obstacle(knock)
+    def open(self, knock: Knock, *, by_hand: bool = False) -> None:
+        """Opens the door of a complete knock, or refuses to: also when it could not be closed.
+
+        ``by_hand``: it opens whoever may knock, and on whatever day.
+        """
+        obstacle = None if by_hand else self.find_bar(knock)
+        obstacle = obstacle or self._commands.find_obstacle(knock)
         if obstacle is None and self._noting.required and self.ask.closes_first(knock):
             reason = self._noting.commit()  # where that fails what is open stays so
             obstacle = None if reason is None else NOT_NOTED.format(reason)
@@ -179,9 +188,14 @@ class LeaseManager:
         self._handle(GiveUp(lease))
         self._noting.commit()
 
+    def find_bar(self, knock: Knock) -> str | None:
+        """Why the door is not for this knocker, or not today; by hand it can be opened all the same."""
+        return find_bar(knock, self._today())
+
     def preview(self, knock: Knock) -> Preview:
-        """What an opening would run; runs nothing."""
-        return self._commands.preview(knock)
+        """What a knock would run; runs nothing."""
+        found = self._commands.preview(knock)
+        return found._replace(obstacle=self.find_bar(knock) or found.obstacle)
 
     def close(self, patience: float, done: Callable[[int], None]) -> None:
         """Stops every lease; calls ``done`` once with how many are not closed after ``patience`` seconds.

@@ -1,4 +1,4 @@
-"""Why commands of a door could not be run, looked for before anything opens.
+"""Why a door is not opened: for whom or on which day it is not, or commands that could not be run.
 
 What could not be closed is not opened. A look costs some microseconds for each command.
 
@@ -11,6 +11,7 @@ import os
 import re
 import stat
 from collections.abc import Iterable
+from ipaddress import ip_address
 
 from knockd.leases.commands import MAX_COMMAND, expand
 from knockd.leases.values import Knock
@@ -19,6 +20,19 @@ from knockd_conf.text import encoded
 
 _LONGEST_HEAD = 256
 """Bytes of a script that the kernel looks at (BINPRM_BUF_SIZE of linux/binfmts.h)."""
+
+
+def find_bar(knock: Knock, today: str) -> str | None:
+    """Why the door is for other knockers, or was for other days; None: a knock opens it.
+
+    ``today`` is YYYY-MM-DD. By hand it can be opened all the same.
+    """
+    door = knock.door
+    if door.access is not None and not door.access.admits(ip_address(knock.source).packed):
+        return "Allow and Deny keep this address out"
+    if door.has_expired(today):
+        return f"it has expired: its last day was {door.expires}"
+    return None
 
 
 def find_obstacle(knock: Knock, path: str | None) -> str | None:

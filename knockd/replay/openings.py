@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from knockd.knocks.events import Opened
 from knockd.leases.commands import MAX_COMMAND, expand
+from knockd.leases.obstacles import find_bar
 from knockd.leases.table import Leases
 from knockd.leases.values import Ended, Event, Knock, Knocked, Refuse, Start, Stop, Tick
 from knockd_conf.model import Door
@@ -43,8 +44,8 @@ class Openings:
         self._interface = interface
         self._leases = Leases(bound=max_leases, run="replay")
 
-    def open(self, opened: Opened, steady: int) -> list[Action]:
-        """What a knock that is complete leads to."""
+    def open(self, opened: Opened, steady: int, day: str = "") -> list[Action]:
+        """What a knock that is complete leads to; ``day`` is its date (YYYY-MM-DD), empty: any."""
         door = self._doors[opened.door]
         knock = Knock(
             door=door,
@@ -53,6 +54,8 @@ class Openings:
             destination=address_text(opened.destination),
             interface=self._interface,
         )
+        if (bar := find_bar(knock, day)) is not None:
+            return [Action(steady, "refused", door.name, knock.source, bar)]
         was_open = self._leases.ask.lease_of(knock) is not None
         actions = list(self._handle(Knocked(knock), steady))
         if not actions:

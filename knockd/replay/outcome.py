@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from knockd.knocks.events import Opened
+from knockd.log.stamps import local_day
 from knockd.replay.clock import CaptureClock
 from knockd.replay.openings import Action, Openings
 from knockd.replay.player import Counts
@@ -65,7 +66,7 @@ class Timeline:
         stamp = self.clock.stamp_at(steady)
         destination = address_text(event.destination)
         self._add(Line(stamp, "open", door.name, address_text(event.source), destination, packet))
-        self._add_actions(self.openings.open(event, steady))
+        self._add_actions(self.openings.open(event, steady, local_day(stamp)))
 
     def pass_time(self, steady: int | None) -> None:
         """Closes what is due by then; None: everything."""

@@ -68,3 +68,9 @@ def test_a_door_says_who_may_knock(tmp_path: Path, keys: str, expected: list[str
     """-t names the first networks of a door, and counts the rest."""
     [door] = configured(tmp_path, keys).doors
     assert expected == list(describe_door(door, None))[1:]
+
+
+def test_a_door_says_its_last_day(tmp_path: Path) -> None:
+    """-t names the last day."""
+    [door] = configured(tmp_path, "Expires = 2026-12-31").doors
+    assert ["  opens until 2026-12-31, all of that day"] == list(describe_door(door, None))[1:]

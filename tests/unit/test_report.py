@@ -74,7 +74,7 @@ def test_for_programs() -> None:
     report = a_report(notes=(NOTE,))
     length = len(report.filters[0].prefilter.fitted.program)
     timed = {"seq_timeout": 7.0}
-    everybody: dict[str, list[str]] = {"allow": [], "deny": []}
+    everybody: dict[str, list[str] | None] = {"allow": [], "deny": [], "expires": None}
     assert {
         "version": knockd.__version__,
         "file": PATH,

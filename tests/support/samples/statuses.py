@@ -33,6 +33,7 @@ def door(name: str, now_open: int = 0, **fields: Any) -> dict[str, Any]:
         "closes": True,
         "disabled": False,
         "close_when_idle": None,
+        "expires": None,
         **fields,
     }
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from knockd.checks.access_notes import find_access_notes
+from knockd.checks.access_notes import find_access_notes, find_shut_doors
+from knockd.checks.keys import Days
 from knockd_conf.access import Access, make_networks
 from knockd_conf.errors import Place
 from knockd_conf.model import Config, Options
@@ -15,6 +16,7 @@ from tests.support.doubles.played import door
 
 FOUR, SIX = (ip_address("192.0.2.1"),), (ip_address("2001:db8::1"),)
 BOTH = FOUR + SIX
+DAYS = Days("2026-12-18", "2027-01-01")
 PATH = "/etc/knockd.conf"
 
 
@@ -28,7 +30,8 @@ def notes(rule: Access, *, ipv6: bool = True, versions: bool = True, **values: A
     places = (("allow", Place(PATH, 3, "Allow")), ("deny", Place(PATH, 4, "Deny")))
     made = door("1", **{"start_command": "open", "access": rule, "places": places, **values})
     config = Config(PATH, Options(), (made,), "host", (PATH,))
-    found = find_access_notes(config, lambda _: ipv6, versions=versions)
+    found = [*find_shut_doors(config, lambda _: ipv6, DAYS.today)]
+    found += find_access_notes(config, lambda _: ipv6, DAYS, versions=versions)
     return [str(note).removeprefix(f"{PATH}:") for note in found]
 
 
@@ -96,10 +99,29 @@ def test_the_place_is_where_it_is_written() -> None:
     places = (("allow", Place(PATH, 2, "Allow")),)
     doors = door("1", access=rule, start_command="open"), door("2", name="b", start_command="open")
     config = Config(PATH, Options(), doors, "host", (PATH,), places=places)
-    [note] = find_access_notes(config, lambda _: True)
+    [note] = find_access_notes(config, lambda _: True, DAYS)
     assert (2, "Allow") == (note.line, note.key)
 
 
 def test_both_targets() -> None:
     """A door for targets of both versions serves both."""
     assert [NO_SIX] == notes(access("10.0.0.0/8"), target=BOTH)
+
+
+@pytest.mark.parametrize(
+    ("expires", "expected"),
+    [
+        ("", []),
+        ("2026-12-17", ["nobody can open the door: its last day was 2026-12-17"]),
+        ("2026-12-18", ["the door opens until 2026-12-18 only"]),
+        ("2026-12-31", ["the door opens until 2026-12-31 only"]),
+        ("2027-01-01", []),
+    ],
+)
+def test_the_last_day(expires: str, expected: list[str]) -> None:
+    """What has expired is said, and what will within 14 days; the last day itself belongs to the door."""
+    made = door("1", start_command="open", expires=expires)
+    config = Config(PATH, Options(), (made,), "host", (PATH,))
+    found = [*find_shut_doors(config, lambda _: True, DAYS.today)]
+    found += find_access_notes(config, lambda _: True, DAYS, versions=False)
+    assert expected == [note.message for note in found]

@@ -15,6 +15,19 @@ DOOR_VALUES = [
         "expected an address or a network, got 'home.example': a name is no rule, as whoever answers for it"
         " would say who may knock",
     ),
+    *(
+        (f"Expires = {day}", f"expected a day as YYYY-MM-DD, got '{day}'")
+        for day in (
+            "",
+            "2026-02-29",
+            "2026-13-01",
+            "2026-00-10",
+            "26-12-31",
+            "31.12.2026",
+            "never",
+            "2026-12-31 12:00",
+        )
+    ),
     ("Allow = none", "expected all or a list of addresses and networks, got 'none'"),
     (
         "Deny = fe80::1%eth0",

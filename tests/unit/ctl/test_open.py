@@ -71,3 +71,10 @@ def test_mistakes(arguments: list[str], expected: str, capfd: pytest.CaptureFixt
     """A command line that cannot be is not sent."""
     assert cli.main(["open", *arguments]) == 64
     assert capfd.readouterr().err.startswith(f"knockctl open: {expected}")
+
+
+def test_a_note(daemon: CannedDaemon, capfd: pytest.CaptureFixture[str]) -> None:
+    """Why a knock would not have opened it is said below."""
+    daemon.answers["Open"] = {**LEASE, "note": "a knock would not have opened it: it has expired"}
+    assert cli.main(["open", "ssh", "::1"]) == 0
+    assert capfd.readouterr().out.endswith(" left\nnote: a knock would not have opened it: it has expired\n")

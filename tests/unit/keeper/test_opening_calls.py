@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from knockd.control.call import Caller
 from knockd.keeper.control_values import RefusedError
 from knockd.keeper.opening_calls import OpeningCalls
 from knockd.log.logger import Logger
+from knockd_conf.access import Access, make_networks
 from knockd_conf.model import CommandFacts, Door, Reknock
 from tests.support.doubles.lease_manager import DOOR, PLAIN, PlayedManager, knock, said
 from tests.support.doubles.made_calls import MadeCalls
@@ -68,6 +70,7 @@ def test_answered_when_it_is_open() -> None:
     opened.played.end()
     name, answer = opened.made.take()
     assert name == "reply"
+    assert answer["note"] is None
     lease = answer["lease"]
     assert lease["state"] == "open"
     assert lease["address"] == ALICE
@@ -103,7 +106,7 @@ def test_a_door_that_nothing_closes() -> None:
     opened.open()
     assert opened.made.answers == []
     opened.played.end()
-    assert opened.made.take() == ("reply", {"lease": None})
+    assert opened.made.take() == ("reply", {"lease": None, "note": None})
 
 
 @pytest.mark.parametrize("reknock", list(Reknock))
@@ -317,3 +320,31 @@ def test_preview_where_nothing_is_listened_on() -> None:
     assert "no interface that is listened on" in answer["obstacle"]
     assert answer["start"]["environment"]["KNOCKD_DST"] == "0.0.0.0"
     json.dumps(answer)
+
+
+EXPIRED = replace(DOOR, expires="2020-01-31")
+
+
+def test_by_hand_a_door_opens_that_has_expired() -> None:
+    """A door whose last day is over opens by hand, and the answer says so; a knock there is refused."""
+    opened = Opened(EXPIRED)
+    why = "it has expired: its last day was 2020-01-31"
+    assert opened.test()["obstacle"] == why
+    opened.open()
+    opened.played.end()
+    _, answer = opened.made.take()
+    assert answer["lease"]["state"] == "open"
+    assert answer["note"] == f"a knock would not have opened it: {why}"
+    with capture_logs() as logs:
+        opened.played.manager.open(knock(EXPIRED, "192.0.2.9"))
+    assert [why] == [line["reason"] for line in logs if line["event"] == "refused"]
+    assert opened.played.runner.lines == ["open 192.0.2.1"]
+
+
+def test_by_hand_a_door_opens_for_who_may_not_knock() -> None:
+    """Root lets in whom it likes, and hears that a knock of that address opens nothing."""
+    opened = Opened(replace(DOOR, access=Access(make_networks([ip_network("198.51.100.0/24")]))))
+    opened.open()
+    opened.played.end()
+    _, answer = opened.made.take()
+    assert answer["note"] == "a knock would not have opened it: Allow and Deny keep this address out"

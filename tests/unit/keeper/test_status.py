@@ -46,6 +46,7 @@ def test_status() -> None:
                 "open": 1,
                 "closes": True,
                 "disabled": False,
+                "expires": None,
                 "close_when_idle": None,
             },
             {
@@ -54,6 +55,7 @@ def test_status() -> None:
                 "open": 0,
                 "closes": False,
                 "disabled": True,
+                "expires": None,
                 "close_when_idle": None,
             },
         ],

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
 
-from knockd.leases.obstacles import find_obstacle
+from knockd.leases.obstacles import find_bar, find_obstacle
 from knockd.leases.values import Knock
+from knockd_conf.access import Access, make_networks
 from knockd_conf.command_facts import find_facts
 from tests.support.doubles.played import door
 
@@ -164,3 +166,29 @@ def test_file_that_becomes_a_fifo(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     stop = str(tmp_path / "close")
     reason = f"its stop command needs {stop}, which is missing or cannot be executed"
     assert obstacle(4, None, start_command="open", stop_command=stop) == reason
+
+
+def test_who_may_not_knock() -> None:
+    """Whom Allow and Deny keep out is refused by the daemon too, whatever the packet process says."""
+    rule = Access(make_networks([ip_network("192.0.2.0/24")]), make_networks([ip_network("192.0.2.7/32")]))
+    made = door("1 2", access=rule)
+    bars = {
+        source: find_bar(Knock(made, source, 6 if ":" in source else 4, "10.0.0.1", "eth0"), "2026-12-31")
+        for source in ("192.0.2.6", "192.0.2.7", "198.51.100.1", "2001:db8::1")
+    }
+    why = "Allow and Deny keep this address out"
+    assert {"192.0.2.6": None, "192.0.2.7": why, "198.51.100.1": why, "2001:db8::1": why} == bars
+
+
+@pytest.mark.parametrize(
+    ("today", "expected"),
+    [
+        ("2026-12-30", None),
+        ("2026-12-31", None),
+        ("2027-01-01", "it has expired: its last day was 2026-12-31"),
+    ],
+)
+def test_expired(today: str, expected: str | None) -> None:
+    """A door opens on its last day, and on none after it."""
+    knock = Knock(door("1 2", expires="2026-12-31"), "192.0.2.1", 4, "10.0.0.1", "eth0")
+    assert expected == find_bar(knock, today)

@@ -107,3 +107,11 @@ def test_too_long() -> None:
     """A command line that is too long would not be run."""
     (action,) = openings(door("1", start_command="a" * 4_097)).open(KNOCK, 0)
     assert ("refused", "its start command is longer than 4096 bytes") == (action.kind, action.text)
+
+
+def test_expired() -> None:
+    """The day of the capture counts, not today."""
+    made = openings(replace(PLAIN, expires="2026-12-31"))
+    assert "start" == made.open(KNOCK, 0, "2026-12-31")[0].kind
+    refused = Action(5, "refused", "ssh", "192.0.2.1", "it has expired: its last day was 2026-12-31")
+    assert [refused] == made.open(KNOCK, 5, "2027-01-01")
