@@ -20,6 +20,9 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "test": ("knockd.ctl.test", "what a knock would run, and as whom; runs nothing"),
     "metrics": ("knockd.ctl.metrics", "figures for monitoring: OpenMetrics, node_exporter's textfile"),
     "doctor": ("knockd.ctl.doctor", "what locks people out, and what to do"),
+    "keygen": ("knockd.ctl.keygen", "makes a key of a door whose sequences rotate"),
+    "export": ("knockd.ctl.export", "what a client needs to know of a door, as knock:// address or QR code"),
+    "gen-sequences": ("knockd.ctl.gen_sequences", "makes random sequences for a one-time door"),
     "log": ("knockd.ctl.log", "what happened: openings, failed knocks, scans, failed commands"),
 }
 """By its name: the module, whose ``run_command`` takes arguments and returns the status; what it does."""
@@ -86,7 +89,7 @@ def _run(arguments: list[str]) -> int:
 
 
 def _usage() -> str:
-    lines = [f"  {name:<10} {what}" for name, (_, what) in COMMANDS.items()]
+    lines = [f"  {name:<13} {what}" for name, (_, what) in COMMANDS.items()]
     return "\n".join(
         [
             "usage: knockctl SUBCOMMAND [OPTION...]",

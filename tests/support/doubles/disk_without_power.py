@@ -1,4 +1,4 @@
-"""A disk whose power can be cut: stands in for ``os`` and ``fcntl`` in state_dir.py, and says what survives.
+"""A disk whose power can be cut: stands in for ``os`` and ``fcntl`` where files are written to survive it.
 
 What counts is what POSIX promises and no more. Names come to the disk in the order they were
 changed, when their directory is synced at the latest; bytes when their file is synced at the latest,
@@ -34,6 +34,7 @@ class File:
     data: bytes = b""
     synced: bytes = b""
     pending: list[tuple[int, bytes]] = field(default_factory=list)
+    locked: bool = False
 
     def write(self, offset: int, data: bytes) -> None:
         """Writes, to memory."""
@@ -81,6 +82,8 @@ class Disk:
         if dir_fd is None:
             return self._descriptor(self._directory(path), flags)
         directory = self._open[dir_fd][0]
+        if path == ".":
+            return self._descriptor(directory, flags)
         if flags & os.O_CREAT:
             if path in directory.names:
                 raise FileExistsError(errno.EEXIST, "File exists")
@@ -94,7 +97,7 @@ class Disk:
     def close(self, descriptor: int) -> None:
         """Closes; a lock goes with it."""
         node, flags = self._open.pop(descriptor)
-        if isinstance(node, Directory) and flags & _LOCKED:
+        if flags & _LOCKED:
             node.locked = False
 
     def fstat(self, descriptor: int) -> Any:
@@ -104,6 +107,15 @@ class Disk:
     def lstat(self, path: str) -> Any:
         """The same by its path."""
         return self._stat(self._directory(path))
+
+    def stat(self, name: str, *, dir_fd: int, follow_symlinks: bool) -> Any:
+        """The same by its name in a directory."""
+        del follow_symlinks
+        return self._stat(self._open[dir_fd][0].names[name])
+
+    def fchmod(self, descriptor: int, mode: int) -> None:
+        """There are no other modes."""
+        assert stat.S_IMODE(self.fstat(descriptor).st_mode) == mode
 
     def read(self, descriptor: int, size: int) -> bytes:
         """All at once, then the end."""
@@ -220,7 +232,8 @@ class Disk:
     def _stat(self, node: Any) -> Any:
         kind = stat.S_IFDIR | 0o700 if isinstance(node, Directory) else stat.S_IFREG | 0o600
         size = len(node.data) if isinstance(node, File) else 0
-        return SimpleNamespace(st_uid=os.geteuid(), st_mode=kind, st_dev=1, st_ino=id(node), st_size=size)
+        who = {"st_uid": os.geteuid(), "st_gid": os.getegid(), "st_nlink": 1}
+        return SimpleNamespace(**who, st_mode=kind, st_dev=1, st_ino=id(node), st_size=size)
 
     def _flock(self, descriptor: int, _how: int) -> None:
         node, flags = self._open[descriptor]

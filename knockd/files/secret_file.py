@@ -1,0 +1,153 @@
+"""Files that hold secrets, changed as a whole: after a power cut the old file is there or the new one.
+
+Only their owner may read them. Two processes that change one file do it one after the other.
+
+World: files with secrets.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import shlex
+import stat
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
+
+from knockd.files.trusted import OpenRule
+from knockd_conf.trust import TrustPolicy, judge
+from knockd_conf.walk import End, walk
+
+MAX_SIZE: Final = 1_048_576
+"""Bytes of the longest file that is changed."""
+
+MODE: Final = 0o600
+
+_READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_CREATE: Final = os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+Change = Callable[[bytes], bytes]
+"""What a file holds, to what it is to hold; may raise to leave it as it is."""
+
+
+def change_secret(path: str, change: Change, policy: TrustPolicy | None = None) -> bool:
+    """Changes a file, made with mode 0600 when there is none; returns whether it was made.
+
+    When this returns the change survives a power cut. Raises OSError, with a reason for people, when that is
+    impossible, when group or others may use the file, and when somebody else could lead us to another one;
+    and what ``change`` raises. Then all is as it was, but for a disk that fails at the last moment.
+    """
+    chosen = policy or TrustPolicy.current()
+    with walk(path, OpenRule(chosen.owners).follows) as end:
+        if end.link is not None:
+            raise OSError(errno.ELOOP, "is a link that somebody else may have made")
+        if not end.name:
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if problems := judge(chosen, None, end.way):
+            raise OSError(errno.EPERM, f"{problems[0].path}: {problems[0].message}")
+        directory = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=end.directory)
+        try:
+            return _change(path, end, directory, change, chosen)
+        finally:
+            os.close(directory)
+
+
+def _change(path: str, end: End, directory: int, change: Change, policy: TrustPolicy) -> bool:
+    descriptor, made = _open_locked(end.name, directory)
+    try:
+        status = os.fstat(descriptor)
+        _judge_file(path, status, policy)
+        _replace(end.name, directory, change(_read(descriptor)), status)
+    except BaseException:
+        if made:  # by us, and nobody else has had it: it is locked
+            with suppress(OSError):
+                os.unlink(end.name, dir_fd=directory)
+        raise
+    finally:
+        os.close(descriptor)  # and with it the lock
+    return made
+
+
+def _open_locked(name: str, directory: int) -> tuple[int, bool]:
+    """Returns the file's descriptor, once nobody else has it locked, and whether it was made."""
+    while True:
+        made = False
+        try:
+            descriptor = os.open(name, _READ, dir_fd=directory)
+        except FileNotFoundError:
+            try:
+                descriptor = os.open(name, _CREATE, MODE, dir_fd=directory)
+            except FileExistsError:
+                continue  # somebody was first
+            made = True
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if _is_still(name, directory, descriptor):
+                return descriptor, made
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)  # it was replaced while we waited
+
+
+def _is_still(name: str, directory: int, descriptor: int) -> bool:
+    held = os.fstat(descriptor)
+    try:
+        now = os.stat(name, dir_fd=directory, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return (held.st_dev, held.st_ino) == (now.st_dev, now.st_ino)
+
+
+def _judge_file(path: str, status: os.stat_result, policy: TrustPolicy) -> None:
+    quoted, mode = shlex.quote(path), stat.S_IMODE(status.st_mode)
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "is not a regular file")
+    if policy.enforce and status.st_uid not in policy.owners:
+        raise OSError(errno.EPERM, f"belongs to uid {status.st_uid}, run chown root {quoted}")
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise OSError(
+            errno.EPERM, f"others than its owner may use it (mode {mode:04o}), run chmod 600 {quoted}"
+        )
+    if status.st_nlink > 1:
+        raise OSError(errno.EMLINK, "has a second name, under which it would stay as it is")
+
+
+def _read(descriptor: int) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    while size <= MAX_SIZE and (part := os.read(descriptor, MAX_SIZE + 1 - size)):
+        parts.append(part)
+        size += len(part)
+    if size > MAX_SIZE:
+        raise OSError(errno.EFBIG, f"has more than {MAX_SIZE} bytes")
+    return b"".join(parts)
+
+
+def _replace(name: str, directory: int, data: bytes, old: os.stat_result) -> None:
+    """Puts a new file in the place of the old one, which is locked."""
+    new = f".{name}.new"
+    with suppress(FileNotFoundError):  # of a process that was killed
+        os.unlink(new, dir_fd=directory)
+    descriptor = os.open(new, _NEW, MODE, dir_fd=directory)
+    try:
+        try:
+            made = os.fstat(descriptor)
+            if (made.st_uid, made.st_gid) != (old.st_uid, old.st_gid):
+                os.fchown(descriptor, old.st_uid, old.st_gid)
+            os.fchmod(descriptor, stat.S_IMODE(old.st_mode))
+            left = memoryview(data)
+            while left:
+                left = left[os.write(descriptor, left) :]
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        os.rename(new, name, src_dir_fd=directory, dst_dir_fd=directory)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(new, dir_fd=directory)
+        raise
+    os.fsync(directory)
