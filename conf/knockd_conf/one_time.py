@@ -90,6 +90,11 @@ def written(steps: Iterable[Step]) -> str:
     return ",".join(map(str, steps))
 
 
+def line_of(steps: Iterable[Step]) -> str:
+    """A sequence as a line to be put into a file: with a space in front, which is what a ``#`` replaces."""
+    return " " + ",".join(str(step).removesuffix(":tcp") for step in steps)
+
+
 def _lines(data: bytes) -> Iterator[tuple[int, LiveLine | str]]:
     """(line number, live line or what was expected instead) for each line that is not skipped."""
     offset = 0

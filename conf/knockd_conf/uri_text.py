@@ -22,6 +22,7 @@ _LABEL: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 _OCTET: Final = re.compile(r"25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9]")
 _NAME: Final = re.compile(r"[a-z]{1,10}")
 _ESCAPE: Final = re.compile(rb"%([0-9A-Fa-f]{2})")
+_NO_HOST: Final = "host: expected a name, an IPv4 address, or an IPv6 address in brackets"
 _UNRESERVED: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 
 
@@ -61,8 +62,11 @@ def encode_part(text: str) -> str:
 
 
 def encode_host(host: str) -> str:
-    """A host as it stands in a URI: an IPv6 address in brackets."""
-    return f"[{host}]" if ":" in host else host
+    """A host as it stands in a URI: an IPv6 address in brackets. Raises ValueError for what is no host."""
+    text = f"[{host}]" if ":" in host else host
+    if not text.isascii() or _parse_host(text) != host:
+        raise ValueError(_NO_HOST)
+    return text
 
 
 def _decode(text: str, what: str) -> str:
@@ -86,7 +90,7 @@ def _parse_host(text: str) -> str:
         port = colon + port
         good = _is_host(host)
     if not good:
-        raise ValueError("host: expected a name, an IPv4 address, or an IPv6 address in brackets")
+        raise ValueError(_NO_HOST)
     if port and not _PORT.fullmatch(port):
         raise ValueError("host: expected a number behind its colon")
     return host

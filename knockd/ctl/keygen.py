@@ -146,8 +146,8 @@ def _parser() -> Parser:
     parser = Parser(
         prog="knockctl keygen",
         usage="knockctl keygen [OPTION...] [NAME]",
-        description="Makes a key of a door whose sequences rotate (Sequence_Key), and prints its line, or"
-        " adds it to a file that nobody else may read. Give each person, and best each device, one of its own.",
+        description="Makes a key of a door whose sequences rotate (Sequence_Key), and prints its line,"
+        " or adds it to a file that nobody else may read. Each person, best each device, has its own.",
         epilog="See knockctl(1), and Rotating sequences in knockd.conf(5).",
     )
     parser.add_argument("name", nargs="?", metavar="NAME", help=f"whose key it is; default: {DEFAULT_NAME}")

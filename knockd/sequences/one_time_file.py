@@ -1,4 +1,7 @@
-"""One-time sequence files on disk: a used line is struck out with one byte and synced.
+"""One-time sequence files on disk: a used line is struck out, a new one put in use, with one byte and a sync.
+
+So a power cut leaves each line as it was or as it is to be, and the daemon may strike lines out of a file
+while others are added to it.
 
 World: one-time files.
 """
@@ -6,15 +9,29 @@ World: one-time files.
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import shlex
 import stat
+from collections.abc import Callable, Sequence
 from itertools import islice
 
+from knockd.files.secret_file import change_secret
 from knockd.files.trusted import open_trusted
 from knockd_conf.model import Step
-from knockd_conf.one_time import MAX_SIZE, OneTimeFile, find_lines, parse_one_time, strike_line, written
+from knockd_conf.one_time import (
+    MAX_SIZE,
+    OneTimeFile,
+    find_lines,
+    line_of,
+    parse_one_time,
+    strike_line,
+    written,
+)
 from knockd_conf.trust import TrustPolicy
+
+Choose = Callable[[Sequence[tuple[Step, ...]]], Sequence[tuple[Step, ...]]]
+"""The sequences that a file has, to new ones for it."""
 
 
 def read_one_time(path: str, policy: TrustPolicy | None = None) -> OneTimeFile:
@@ -69,6 +86,75 @@ def strike_used(path: str, used: frozenset[str], policy: TrustPolicy | None = No
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def add_one_time(path: str, choose: Choose, policy: TrustPolicy | None = None) -> int:
+    """Adds sequences behind those of a file, made for its owner alone when there is none; returns how many
+    it has that are not struck out.
+
+    ``choose`` is given those and returns the new ones. Raises OSError, also when group or others may read the
+    file, or ValueError when it has a line that is no sequence or would be too large. Then nothing is added;
+    of a disk that fails some lines may be there and in use.
+    """
+    while True:
+        try:
+            descriptor = _open(path, policy)
+        except FileNotFoundError:
+            try:
+                return _make_one_time(path, choose, policy)
+            except FileExistsError:
+                continue  # somebody was first
+        try:
+            return _add(path, descriptor, choose)
+        finally:
+            os.close(descriptor)
+
+
+def _make_one_time(path: str, choose: Choose, policy: TrustPolicy | None) -> int:
+    chosen = choose(())
+
+    def fill(old: bytes) -> bytes:
+        if old:
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+        return "".join(f"{line_of(steps)}\n" for steps in chosen).encode()
+
+    change_secret(path, fill, policy)
+    return len(chosen)
+
+
+def _add(path: str, descriptor: int, choose: Choose) -> int:
+    """Adds lines that are comments at first, and puts them in use when they are on the disk."""
+    mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise OSError(
+            errno.EPERM,
+            f"others than its owner may use it (mode {mode:04o}), run chmod 600 {shlex.quote(path)}",
+        )
+    fcntl.flock(descriptor, fcntl.LOCK_EX)  # the daemon needs no lock: it changes other bytes
+    before = _content(descriptor)
+    if problems := parse_one_time(before).problems:
+        raise ValueError(f"{problems[0]}: mend it, or name another file")
+    known = [line.steps for line in find_lines(before)]
+    chosen = choose(known)
+    lines = b"" if not before or before.endswith(b"\n") else b"\n"
+    first = []
+    for steps in chosen:
+        first.append(len(before) + len(lines))
+        lines += f"#{line_of(steps)[1:]}\n".encode()
+    if len(before) + len(lines) > MAX_SIZE:
+        raise ValueError(f"expected a file of at most {MAX_SIZE} bytes, it would have more")
+    _write(descriptor, lines, len(before))
+    os.fsync(descriptor)
+    for offset in first:
+        os.pwrite(descriptor, b" ", offset)
+    os.fsync(descriptor)
+    return len(known) + len(chosen)
+
+
+def _write(descriptor: int, data: bytes, offset: int) -> None:
+    while data:
+        done = os.pwrite(descriptor, data, offset)
+        data, offset = data[done:], offset + done
 
 
 def _open(path: str, policy: TrustPolicy | None = None) -> int:

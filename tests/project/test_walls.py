@@ -17,7 +17,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "architecture.md"
 PACKAGES = {"knockd": ROOT, "knockd_bpf": ROOT / "bpf", "knockd_conf": ROOT / "conf"}
-DEPENDENCIES = {"pcapy", "impacket", "structlog", "jinja2"}
+DEPENDENCIES = {"pcapy", "impacket", "structlog", "jinja2", "segno"}
 
 SAFE = frozenset(
     {
@@ -190,7 +190,7 @@ def test_what_the_client_reaches() -> None:
 
 @every_module
 def test_dependencies_are_those_declared(module: Module) -> None:
-    """Only the standard library, this project and its four dependencies are imported."""
+    """Only the standard library, this project and its dependencies are imported."""
     allowed = sys.stdlib_module_names | DEPENDENCIES
     assert set() == {
         n for n in module.imports if n not in MODULES and n.partition(".")[0] not in allowed | {"knockd"}
@@ -217,7 +217,7 @@ def test_an_outside_thing_has_its_files(thing: str) -> None:
     assert files == {module.name for module in PLAIN if signs & touched(module)}
 
 
-@pytest.mark.parametrize("package", ["impacket", "jinja2"])
+@pytest.mark.parametrize("package", ["impacket", "jinja2", "segno"])
 def test_what_few_need_is_imported_when_it_is_used(package: str) -> None:
     """Nobody pays for these at start-up: they are imported inside the functions that need them."""
     assert set() == {

@@ -43,6 +43,7 @@ READ = [
 
 EITHER = "expected either key or sequence, got"
 NOT_SEQUENCE = "sequence: expected ports with commas between them, as in 1234,5678:udp (not shown)"
+NOT_HOST = "host: expected a name, an IPv4 address, or an IPv6 address in brackets"
 NOT_KEY = "key: expected 43 characters of base64url, which has A-Z a-z 0-9 - _ and no padding"
 
 MISTAKES = [
@@ -118,10 +119,10 @@ def test_an_unknown_parameter() -> None:
         (KnockUri("h", "ssh", KEY[:31]), NOT_KEY),
         (KnockUri("h", "ssh", KEY, rule=Rule(steps=2)), "steps: expected from 3 to 16, got '2'"),
         (KnockUri("h", "", KEY), "door: expected a name of 1 to 128 bytes"),
-        (
-            KnockUri("a b", "ssh", KEY),
-            "expected a URI of ASCII characters without spaces: others are written as %XX",
-        ),
+        (KnockUri("a b", "ssh", KEY), NOT_HOST),
+        (KnockUri("h:80", "ssh", KEY), NOT_HOST),
+        (KnockUri("h/x?", "ssh", KEY), NOT_HOST),
+        (KnockUri("\u0661.2.3.4", "ssh", KEY), NOT_HOST),
         (KnockUri("h", "ssh", name="bob", sequence=STEPS), "expected values that a URI can hold"),
     ],
 )

@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 
 from knockd_conf.model import Step
-from knockd_conf.one_time import MAX_SIZE, LiveLine, OneTimeFile, find_live_line, parse_one_time, strike_line
+from knockd_conf.one_time import (
+    MAX_SIZE,
+    LiveLine,
+    OneTimeFile,
+    find_lines,
+    find_live_line,
+    line_of,
+    parse_one_time,
+    strike_line,
+)
 from knockd_conf.protocol import Protocol
 
 BAD = "expected port[:tcp|udp] steps divided by commas, got something else (not shown: it may be secret)"
@@ -94,3 +103,11 @@ def test_strike_twice(data: bytes) -> None:
     """A line that is struck, or empty, is not struck again."""
     with pytest.raises(ValueError, match=r"^expected the offset of a line that is in use, got 0$"):
         strike_line(data, 0)
+
+
+def test_a_line_to_be_put_in() -> None:
+    """A line begins with a space, so that all digits are there still when it is struck out."""
+    steps = (Step(7_000), Step(8_000, Protocol.UDP))
+    assert " 7000,8000:udp" == line_of(steps)
+    assert [LiveLine(0, steps)] == list(find_lines(line_of(steps).encode()))
+    assert b"#7000,8000:udp" == strike_line(line_of(steps).encode(), 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 
@@ -27,6 +28,11 @@ def put(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(secret_file, "walk", walk)
 
 
+def put_text(text: bytes, _old: bytes) -> bytes:
+    """What a file is to hold, whatever it held."""
+    return text
+
+
 def found_in(disk: Disk) -> bytes | None:
     """What the file holds; None: there is none."""
     file = disk.top.names["etc"].names.get("keys")
@@ -46,7 +52,7 @@ def test_every_cut(monkeypatch: pytest.MonkeyPatch) -> None:
             disk.fsync(disk.open("/d", os.O_RDONLY))
             put(disk, monkeypatch)
             for text in texts:
-                change_secret("/d/etc/keys", lambda _old, text=text: text)
+                change_secret("/d/etc/keys", partial(put_text, text))
                 returned.append(text)
             done = True
         except PowerCutError:
@@ -58,7 +64,7 @@ def test_every_cut(monkeypatch: pytest.MonkeyPatch) -> None:
                 assert found_in(left) in {returned[-1], begun} | empty
                 seen.add(found_in(left))
                 put(left, monkeypatch)
-                change_secret("/d/etc/keys", lambda _: b"next")
+                change_secret("/d/etc/keys", partial(put_text, b"next"))
                 assert b"next" == found_in(left)
         if done:
             break

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import re
 from collections.abc import Callable
@@ -10,11 +11,13 @@ from pathlib import Path
 import pytest
 
 from knockd.sequences.one_time_file import (
+    add_one_time,
     read_one_time,
     read_one_time_lines,
     strike_one_time,
     strike_used,
 )
+from knockd_conf.model import Step
 from knockd_conf.one_time import MAX_SIZE, OneTimeFile
 from knockd_conf.trust import TrustPolicy
 from tests.support.doubles.played import steps
@@ -236,3 +239,97 @@ def test_nothing_is_left_open(path: Path) -> None:
     with pytest.raises(OSError, match="regular"):
         read_one_time(str(path))
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def _add_ten(path: Path, number: int) -> None:
+    for n in range(10):
+        add(path, f"{number} {n}")
+
+
+def add(path: Path, *texts: str) -> int:
+    """Adds sequences, written as for ``steps``; how many the file has then."""
+    return add_one_time(str(path), lambda _: tuple(map(steps, texts)))
+
+
+def test_add_to_none(tmp_path: Path) -> None:
+    """A file is made for its owner alone, and the first sequence is live."""
+    path = tmp_path / "sequences"
+    assert 2 == add(path, "1 2 3", "4u 5")
+    assert " 1,2,3\n 4:udp,5\n" == path.read_text()
+    assert 0o600 == path.stat().st_mode & 0o777
+    assert FIRST == live(read_one_time(str(path)))
+
+
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_add_to_some(path: Path, end: str) -> None:
+    """What was there stays where it is; the new ones come behind it, in the same file."""
+    path.chmod(0o600)
+    path.write_text(f"# used once each\n#,2,3\n4:udp,5{end}")
+    inode = path.stat().st_ino
+    asked: list[object] = []
+
+    def choose(known: object) -> tuple[tuple[Step, ...], ...]:
+        asked.append(known)
+        return steps("6 7"), steps("8 9u")
+
+    assert 3 == add_one_time(str(path), choose)
+    assert [[SECOND]] == asked
+    assert "# used once each\n#,2,3\n4:udp,5\n 6,7\n 8,9:udp\n" == path.read_text()
+    assert path.stat().st_ino == inode
+
+
+def test_strike_while_lines_are_added(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the daemon strikes out meanwhile stays struck out, and lines count only when they are whole."""
+    path.chmod(0o600)
+    fsync = os.fsync
+    left: list[int] = []
+
+    def strike(descriptor: int) -> None:
+        with monkeypatch.context() as real:
+            real.setattr("os.fsync", fsync)
+            left.append(strike_one_time(str(path), (FIRST, SECOND)[len(left)]).left)
+        fsync(descriptor)
+
+    monkeypatch.setattr("os.fsync", strike)
+    add(path, "6 7")
+    assert [1, 1] == left
+    assert "# used once each\n#,2,3\n#:udp,5\n 6,7\n" == path.read_text()
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604])
+def test_add_where_others_can_read(path: Path, mode: int) -> None:
+    """Sequences that others can read are none."""
+    path.chmod(mode)
+    expected = f"others than its owner may use it (mode {mode:04o}), run chmod 600 {path}"
+    with pytest.raises(PermissionError, match=re.escape(expected)):
+        add(path, "6 7")
+    assert TEXT == path.read_text()
+
+
+def test_add_to_something_else(path: Path) -> None:
+    """A file with a line that is no sequence is left alone, and so is one that would be too large."""
+    path.chmod(0o600)
+    path.write_text("[options]\n")
+    with pytest.raises(ValueError, match=r"^line 1: .*: mend it, or name another file$"):
+        add(path, "6 7")
+    path.write_text("#" * (MAX_SIZE - 3))
+    with pytest.raises(
+        ValueError, match=f"^expected a file of at most {MAX_SIZE} bytes, it would have more$"
+    ):
+        add(path, "6 7")
+    assert MAX_SIZE - 3 == path.stat().st_size
+
+
+def test_several_add_at_once(tmp_path: Path) -> None:
+    """Whoever adds lines at the same time loses none, also when the file is made."""
+    path = tmp_path / "sequences"
+    context = multiprocessing.get_context("fork")
+    everybody = [context.Process(target=_add_ten, args=(path, number)) for number in range(4)]
+    for one in everybody:
+        one.start()
+    for one in everybody:
+        one.join()
+        assert 0 == one.exitcode
+    assert sorted(f" {number},{n}" for number in range(4) for n in range(10)) == sorted(
+        path.read_text().splitlines()
+    )

@@ -1,0 +1,232 @@
+"""knockctl export: what a client needs to know of a door."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from knockd.ctl.cli import main
+from knockd.ctl.export import RefusedError, _find_door
+from knockd_conf.key_file import NamedKey, format_key
+from knockd_conf.knock_uri import KnockUri, parse_uri
+from knockd_conf.protocol import Protocol
+from knockd_conf.timed import Port, Rule
+
+KEY = bytes(range(32))
+CONFIG = """
+[ssh]
+Sequence = 7000,8000:udp
+TCPFlags = syn
+
+[odd]
+Sequence = 7000,8000
+TCPFlags = syn,ack
+
+[my codes]
+One_Time_Sequences = /etc/knockd/codes
+
+[keyed]
+Sequence_Key = KEYS
+
+[slow]
+Sequence_Key      = KEYS
+Sequence_Steps    = 6
+Sequence_Period   = 60
+Sequence_Ports    = 1024-9000
+Sequence_Protocol = mixed
+
+[twice]
+Sequence = 7000,9000
+
+[twice]
+Sequence = 7000,9500
+"""
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Run:
+    """Runs the subcommand for a host h: status, standard output and standard error."""
+    config, keys = tmp_path / "knockd.conf", tmp_path / "keys"
+    config.write_text(CONFIG.replace("KEYS", str(keys)))
+    config.chmod(0o600)
+    keys.write_text(format_key(NamedKey("alice", KEY)) + "\n")
+    keys.chmod(0o600)
+
+    def export(*arguments: str, host: str = "h") -> tuple[int, str, str]:
+        status = main(["export", "-c", str(config), "--host", host, *arguments])
+        return (status, *capfd.readouterr())
+
+    return export
+
+
+def secret(name: str, whose: str = "") -> str:
+    """What is said of an address that was printed."""
+    return f"knockctl export: keep this secret: whoever has it can knock at {name}{whose}\n"
+
+
+def test_a_door_with_a_key(run: Run) -> None:
+    """The address has the key, whose it is, and what the door says of its sequences."""
+    status, out, err = run("keyed")
+    assert (status, err) == (0, secret("keyed", " as alice"))
+    assert KnockUri("h", "keyed", KEY, "alice") == parse_uri(out.removesuffix("\n"))
+    _, out, _ = run("slow", "--verify", "22", "--delay", "300", "--both", host="2001:db8::7")
+    assert KnockUri(
+        "2001:db8::7",
+        "slow",
+        KEY,
+        "alice",
+        Rule(6, 60, 1_024, 9_000, "mixed"),
+        delay=300,
+        verify=22,
+        both=True,
+    ) == parse_uri(out.removesuffix("\n"))
+
+
+def test_one_of_several_keys(run: Run, tmp_path: Path) -> None:
+    """Of several keys one has to be named; the message has the names and nothing of the keys."""
+    keys = tmp_path / "keys"
+    keys.write_text(keys.read_text() + format_key(NamedKey("bob", bytes(32), "2030-01-01")) + "\n")
+    _, out, err = run("keyed", "--name", "bob")
+    assert bytes(32) == parse_uri(out.removesuffix("\n")).key
+    assert secret("keyed", " as bob") == err
+    for arguments, message in (
+        (["keyed"], "--name: expected one of alice, bob, the keys of keyed"),
+        (["keyed", "--name", "carol"], "--name: expected one of alice, bob, got 'carol'"),
+    ):
+        expected = f"knockctl export: {message}\ntry 'knockctl export --help'\n"
+        assert (64, "", expected) == run(*arguments)
+
+
+def test_a_door_with_a_sequence(run: Run) -> None:
+    """The address has the steps."""
+    status, out, err = run("ssh")
+    steps = (Port(7_000, Protocol.TCP), Port(8_000, Protocol.UDP))
+    assert (status, err) == (0, secret("ssh"))
+    assert KnockUri("h", "ssh", sequence=steps) == parse_uri(out.removesuffix("\n"))
+
+
+def test_packets_that_clients_do_not_send(run: Run) -> None:
+    """Where no ordinary client opens the door, that is said."""
+    status, _, err = run("odd")
+    assert 0 == status
+    assert "so only knock --flags opens it" in err.splitlines()[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (
+            ["my codes"],
+            1,
+            "my codes takes each sequence once, and an address has one: copy /etc/knockd/codes to the client"
+            " instead (knock --sequence-file)",
+        ),
+        (["twice"], 1, "2 doors are called twice: give them different names first"),
+        (
+            ["shh"],
+            64,
+            "there is no door 'shh'; did you mean 'ssh'? All doors: ssh, odd, my codes, keyed, slow, twice,"
+            " twice",
+        ),
+    ],
+)
+def test_refused(run: Run, arguments: list[str], status: int, message: str) -> None:
+    """What cannot be exported is refused with the reason."""
+    assert (status, "", f"knockctl export: {message}\n") == run(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["ssh", "--name", "bob"], "--name: expected for a door with Sequence_Key, ssh has none"),
+        (["ssh", "--verify", "0"], "--verify: expected a port from 1 to 65535, got '0'"),
+        (["ssh", "--verify", "ssh"], "--verify: expected a number, got 'ssh'"),
+        (["ssh", "--delay", "99999"], "--delay: expected milliseconds from 0 to 60000, got '99999'"),
+        (["ssh", "--qr"], "--qr: expected a terminal to draw on, got none; --force draws all the same"),
+        ([], "the following arguments are required: DOOR"),
+    ],
+)
+def test_mistakes(run: Run, arguments: list[str], message: str) -> None:
+    """A mistake of the command line prints no address."""
+    assert (64, "", f"knockctl export: {message}\ntry 'knockctl export --help'\n") == run(*arguments)
+
+
+def test_no_host(run: Run) -> None:
+    """A host that none can be is told."""
+    message = "--host: expected a name, an IPv4 address, or an IPv6 address in brackets"
+    for host in ("a/b", "h:80", ""):
+        assert (64, "", f"knockctl export: {message}\ntry 'knockctl export --help'\n") == run(
+            "ssh", host=host
+        )
+
+
+def test_an_address_in_brackets(run: Run) -> None:
+    """An IPv6 address may have its brackets already."""
+    assert "2001:db8::7" == parse_uri(run("ssh", host="[2001:db8::7]")[1].strip()).host
+
+
+def test_a_bad_configuration(run: Run, tmp_path: Path) -> None:
+    """Its problems are printed, and nothing is exported."""
+    path = tmp_path / "knockd.conf"
+    path.write_text("[ssh]\nSequence = none\n")
+    status, out, err = run("ssh")
+    assert (status, out) == (78, "")
+    assert f"{path}:2: " in err
+
+
+@pytest.mark.parametrize(
+    ("text", "mode", "message"),
+    [
+        ("alice\n", 0o600, "line 1: expected NAME KEY, got one word"),
+        (
+            "alice\n",
+            0o644,
+            "others than its owner may use it (mode 0644), run chmod 600 {path}",
+        ),
+        (None, 0, "No such file or directory"),
+    ],
+)
+def test_a_bad_key_file(run: Run, tmp_path: Path, text: str | None, mode: int, message: str) -> None:
+    """A key file that the daemon would not take is not exported from."""
+    path = tmp_path / "keys"
+    path.unlink()
+    if text is not None:
+        path.write_text(text)
+        path.chmod(mode)
+    status, out, err = run("keyed")
+    assert out == ""
+    assert err == f"knockctl export: {path}: {message.format(path=path)}\n"
+    assert status == 78 if os.geteuid() == 0 else status in {77, 78}
+
+
+def test_not_root(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Who may not read the configuration is told that root may."""
+    path = tmp_path / "knockd.conf"
+    path.touch()
+    monkeypatch.setattr("os.geteuid", lambda: 1_000)
+    monkeypatch.setattr("os.access", lambda *_: False)
+    with pytest.raises(RefusedError, match=f"^only root may read {path}; try it with sudo$") as refused:
+        _find_door(str(path), "ssh")
+    assert 77 == refused.value.status
+
+
+def test_qr(run: Run) -> None:
+    """A code is drawn in place of the address where that was asked for twice."""
+    status, out, err = run("ssh", "--qr", "--force")
+    assert (status, err) == (0, secret("ssh"))
+    assert "knock://" not in out
+    assert len(out.splitlines()) > 10
+
+
+def test_without_the_package(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it is missing it is named, and so is what to do."""
+    monkeypatch.setitem(sys.modules, "segno", None)
+    status, out, err = run("ssh", "--qr", "--force")
+    assert (status, out) == (69, "")
+    assert "pip install 'knockd[qr]'" in err
+    assert "keep this secret" not in err
