@@ -25,6 +25,8 @@ from knockd.doctor.state import look_at_state
 from knockd.doctor.status import SUBJECT, judge_status
 from knockd.keeper.settings import Settings, wanted_interfaces
 from knockd.net.ports_in_use import ports_in_use
+from knockd.replay.keys import find_watches_now
+from knockd.replay.rotating import make_base
 from knockd_conf.model import Config
 
 Asked = Mapping[str, Any] | str
@@ -68,7 +70,9 @@ def _examine_configured(
     told = (*files.findings, *commands.findings)
     guards = current_guards(config, live, taken)
     yield look_at_notes(config, live, guards, current_keys(config), known, told)
-    yield look_at_filter(config, live, guards, ipv6=settings.ipv6)
+    # Why a key cannot be used, the notes have said.
+    now = find_watches_now(config, make_base(config, live, guards, taken), lambda _: None)
+    yield look_at_filter(config, now.watches, ipv6=settings.ipv6)
     ports = look_at_ports(config, live, taken.with_sockets(ports_in_use()))
     yield ports._replace(unlooked=tuple(note.message for note in unsure))
     firewall = read_firewall()

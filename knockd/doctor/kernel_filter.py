@@ -10,20 +10,16 @@ from collections.abc import Sequence
 
 from knockd.doctor.findings import Finding, Looked
 from knockd.doctor.own_packet import Seen, see_own_packet
-from knockd.knocks.guards import Guards, with_guards
-from knockd.knocks.watch import watches_of
-from knockd_conf.model import Config, Step
+from knockd.knocks.watch import Watch
+from knockd_conf.model import Config
 
 SUBJECT = "filter"
 
 
-def look_at_filter(
-    config: Config, live: Sequence[tuple[Step, ...]], guards: Sequence[Guards], *, ipv6: bool
-) -> Looked:
+def look_at_filter(config: Config, watches: Sequence[Watch], *, ipv6: bool) -> Looked:
     """What becomes of the first packet of a door, in a network of its own; only root can make one."""
     if os.geteuid() != 0:
         return Looked(SUBJECT, (), ("whether it sees a packet of our own: run it as root",))
-    watches = with_guards(watches_of(config.doors, live), tuple(guards))
     return judge_seen(see_own_packet(config, watches, ipv6=ipv6))
 
 

@@ -27,10 +27,12 @@ from knockd.doctor.knock_words import (
 from knockd.doctor.lab import LabError, Peer, run_in_lab
 from knockd.doctor.lab_client import run_client
 from knockd.keeper.settings import Settings, wanted_interfaces
+from knockd.knocks.watch import Watch
 from knockd.leases.obstacles import find_bar, find_obstacle
 from knockd.leases.runner import search_path
 from knockd.leases.values import Knock
-from knockd.replay.command import load_watches
+from knockd.replay.command import load_base
+from knockd.replay.keys import find_watches_now
 from knockd.replay.openings import Openings
 from knockd.replay.text import wrap
 from knockd.worker.capture import CaptureError
@@ -59,7 +61,7 @@ def run_knock(
         return os.EX_NOPERM
     settings = Settings(os.path.abspath(path), directory=os.getcwd())
     try:
-        config, watches = load_watches(settings)
+        config, base = load_base(settings)
     except ConfigError as error:
         print(error, file=sys.stderr)
         return os.EX_TEMPFAIL if error.passing else os.EX_CONFIG
@@ -70,7 +72,10 @@ def run_knock(
         return os.EX_USAGE
     config = replace(config, doors=tuple(replace(one, facts=find_facts(one)) for one in config.doors))
     today = settings.find_circumstances(config).days.today
-    script = _Script(Knocked(config, watches, door, settings.ipv6), delay, columns, today)
+    rotating = find_watches_now(config, base, _complain)
+    # A knock takes a moment, and sequences open for a period before and after their own.
+    at = Knocked(config, rotating.watches, door, settings.ipv6)
+    script = _Script(at, rotating.find_current(door), delay, columns, today)
     status = script.play()
     changed = _find_changed(config.files, asked)
     lines = compare_with_daemon(asked, settings.config_path, config.doors[door], changed)
@@ -81,23 +86,23 @@ def run_knock(
 class _Script:
     """What is done and printed."""
 
-    def __init__(self, at: Knocked, delay: int, columns: int, today: str) -> None:
+    def __init__(self, at: Knocked, watch: Watch | None, delay: int, columns: int, today: str) -> None:
         self._at = at
         self._delay = delay
         self._columns = columns
         self._today = today
         self._door = at.config.doors[at.door]
-        self._watch = at.watches[at.door]
+        self._watch = watch
         wanted = wanted_interfaces(at.config)
         self._interface = wanted[0] if wanted else "eth0"
         """What stands for %IFACE%."""
 
     def play(self) -> int:
         """Knocks by each IP version that the door serves; returns the exit status."""
-        if not self._watch.steps:
-            self.say_all(
-                [f"door {printable(self._door.name)} has no sequence that can be used: it is disabled"]
-            )
+        if self._watch is None:
+            name = printable(self._door.name)
+            what = "waits for a key" if self._door.sequence_key is not None else "is disabled"
+            self.say_all([f"door {name} has no sequence that can be used: it {what}"])
             return NOT_OPENED
         self.say_all([describe_door(self._door, self._watch)])
         planned = [*plan_ways(self._door, self._watch, ipv6=self._at.ipv6)]
@@ -132,8 +137,9 @@ class _Script:
     def _walk_all(self, ways: Sequence[Way], peer: Peer) -> int:
         """In the lab; the exit status."""
         opened = []
+        kept_out = self._at.watches[self._at.door].access is not None
         for way in ways:
-            client = f", from {way.link.client}, who may knock" if self._watch.access is not None else ""
+            client = f", from {way.link.client}, who may knock" if kept_out else ""
             self.say_all(["", f"IPv{way.link.version}: {way.command}{client}"])
             try:
                 outcome = walk(peer, way, self._at, self._delay, self._tell)

@@ -34,16 +34,26 @@ _OTHER_CLIENTS = {4: "192.0.2.3", 6: "2001:db8::3"}
 
 
 class Way(NamedTuple):
-    """A knock to be tried. ``flags``: the byte to send in place of an ordinary client's, None: that."""
+    """A knock to be tried. ``flags``: the byte to send in place of an ordinary client's, None: that.
+
+    ``secret``: the name of a door with a key, whose ports of now are not to be shown.
+    """
 
     link: Link
     steps: tuple[Step, ...]
     flags: int | None
+    secret: str = ""
+
+    def show_step(self, number: int) -> str:
+        """The step at a place as it may be shown."""
+        return str(self.steps[number].protocol if self.secret else self.steps[number])
 
     @property
     def command(self) -> str:
         """The command line that sends it."""
         flags = "" if self.flags is None else f"--flags {_flag_names(self.flags)} "
+        if self.secret:
+            return f"knock {flags}--key FILE --door {printable(self.secret)} {self.link.server}"
         return f"knock {flags}{self.link.server} {' '.join(map(str, self.steps))}"
 
 
@@ -85,7 +95,8 @@ def plan_ways(door: Door, watch: Watch, *, ipv6: bool) -> Iterator[Way | Untried
                 link.version, f"Allow and Deny leave no IPv{link.version} address that a client could have"
             )
             continue
-        yield Way(Link(link.version, server, client), watch.steps, flags)
+        secret = "" if door.sequence_key is None else door.name
+        yield Way(Link(link.version, server, client), watch.steps, flags, secret)
 
 
 def _explain_unserved(door: Door, version: int, *, ipv6: bool) -> str | None:

@@ -96,8 +96,10 @@ class Story:
 
     def _tell_of(self, number: int) -> None:
         if number in self._arrived:
-            for head, text in describe_packet(number + 1, self._arrived[number], self._doors, self._door):
+            account, secret = self._arrived[number], bool(self._way.secret)
+            lines = describe_packet(number + 1, account, self._doors, self._door, secret=secret)
+            for head, text in lines:
                 self._tell(head, text)
             return
         text = "left, did not arrive" if number in self._left else self._unsent.get(number, "was not sent")
-        self._tell(f"  {number + 1:>2}  {self._way.steps[number]!s:<14} ", text)
+        self._tell(f"  {number + 1:>2}  {self._way.show_step(number):<14} ", text)

@@ -23,7 +23,11 @@ MOST_NAMED = 5
 def describe_door(door: Door, watch: Watch) -> str:
     """What is asked for at a door: steps, time, flags, guard ports."""
     text = f"door {printable(door.name)} ({printable(door.path)}:{door.line}): "
-    text += f"{', '.join(map(str, watch.steps))} within {watch.seq_timeout:g} s"
+    if door.sequence_key is None:
+        text += ", ".join(map(str, watch.steps))
+    else:
+        text += f"{len(watch.steps)} steps made of a key in {printable(door.sequence_key)}"
+    text += f" within {watch.seq_timeout:g} s"
     if watch.flags is not None:
         text += f", TCPFlags {flag_names(watch.flags)}"
     if watch.guards:
@@ -33,9 +37,15 @@ def describe_door(door: Door, watch: Watch) -> str:
     return text
 
 
-def describe_packet(number: int, account: Account, doors: Doors, door: int) -> Iterator[tuple[str, str]]:
-    """Yields head and text of the lines of a packet that has arrived: first what it is at our door."""
-    head = f"  {number:>2}  {format_packet(account):<14} "
+def describe_packet(
+    number: int, account: Account, doors: Doors, door: int, *, secret: bool = False
+) -> Iterator[tuple[str, str]]:
+    """Yields head and text of the lines of a packet that has arrived: first what it is at our door.
+
+    ``secret``: without its port.
+    """
+    packet = format_packet(account)
+    head = f"  {number:>2}  {packet.partition(':')[2] if secret else packet:<14} "
     if account.why:
         yield head, f"left, arrived: {account.why}"
         return

@@ -34,12 +34,12 @@ def see_own_packet(config: Config, watches: Sequence[Watch], *, ipv6: bool) -> S
 
     Needs root, and a moment. Leaves nothing behind.
     """
-    for number, watch in enumerate(watches):
+    for watch in watches:
         # Whether its commands can be run is another question.
-        door = replace(config.doors[number], start_command="true", start_command_6=None, facts=())
-        for way in plan_ways(door, watch, ipv6=ipv6) if watch.steps else ():
+        door = replace(config.doors[watch.door], start_command="true", start_command_6=None, facts=())
+        for way in plan_ways(door, watch, ipv6=ipv6) if watch.steps and watch.opens else ():
             if isinstance(way, Way) and way.flags is None:
-                return _look(Knocked(config, watches, number, ipv6), way._replace(steps=way.steps[:1]))
+                return _look(Knocked(config, watches, watch.door, ipv6), way._replace(steps=way.steps[:1]))
     return Seen(None, "no door can be knocked at by an ordinary client")
 
 

@@ -30,7 +30,7 @@ from knockd.net.interface import LOOPBACK
 from knockd.net.selection import Scene, make_scene
 from knockd.process.privileges import end_with, give_up, packet_user
 from knockd.replay.clock import CaptureClock
-from knockd.replay.command import load_watches, say
+from knockd.replay.command import load_base, say
 from knockd.worker.capture import Capture, CaptureError, NoPermissionError
 from knockd_bpf.instruction import Instruction
 from knockd_bpf.vm import run_program
@@ -62,7 +62,8 @@ def explain_live(settings: Settings, source: bytes, *, as_json: bool) -> int:
     Raises ConfigError, and OSError when it cannot print.
     """
     stop = _catch_signals()
-    config, watches = load_watches(settings)
+    config, base = load_base(settings)
+    watches = base.watches
     names = wanted_interfaces(config)
     if absent := explain_absent(names):
         say(absent)

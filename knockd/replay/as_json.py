@@ -67,7 +67,9 @@ def format_json(outcome: Outcome) -> str:
 def _line(line: Line) -> dict[str, Any]:
     made = {"time": utc_time(line.stamp), "event": line.kind, "door": printable(line.door), "ip": line.source}
     if line.kind == "open":
-        return {**made, "packet": line.packet, "destination": line.text}
+        return {**made, "packet": line.packet, "destination": line.text, "key": line.key or None}
+    if line.kind == "stale":
+        return {**made, "packet": line.packet, "key": line.key, "reason": line.text}
     key = "command" if line.kind in ("start", "stop") else "reason"
     return {**made, key: printable(line.text)}
 

@@ -16,15 +16,15 @@ from collections.abc import Callable, Iterator
 from knockd.arguments import Replay
 from knockd.checks.notes import current_guards, current_sequences, current_taken
 from knockd.keeper.settings import Settings
-from knockd.knocks.guards import with_guards
 from knockd.knocks.kernel_view import shown_linktype
-from knockd.knocks.watch import Watch, watches_of
 from knockd.process.privileges import give_up, packet_user
 from knockd.replay.as_json import format_json
 from knockd.replay.judge import Basis, MakeObserver, judge_capture
+from knockd.replay.keys import Keys
 from knockd.replay.links import LINK_NAMES
 from knockd.replay.outcome import Outcome
 from knockd.replay.report import format_report
+from knockd.replay.rotating import Base, make_base
 from knockd.worker.capture_file import CaptureFile, CaptureFileError, CutCaptureError, Frame
 from knockd_conf.model import Config
 from knockd_conf.text import printable
@@ -64,8 +64,15 @@ def play_file(
     make_observer: MakeObserver | None = None,
 ) -> int:
     """Judges a capture, hands ``report`` what came of it and returns the exit status. Raises ConfigError."""
-    config, watches = load_watches(settings)
-    by = Basis(config, watches, asked.local, asked.vlan, settings.ipv6)
+    config, base = load_base(settings)
+    with Keys(config, say) as keys:
+        by = Basis(config, base, keys.ask, asked.local, asked.vlan, settings.ipv6)
+        return _play(by, asked, report, make_observer)
+
+
+def _play(
+    by: Basis, asked: Replay, report: Callable[[Outcome], None], make_observer: MakeObserver | None
+) -> int:
     try:
         _open_as_input(asked.path)
         _give_up_rights(by.config)
@@ -82,14 +89,14 @@ def play_file(
     return os.EX_OK
 
 
-def load_watches(settings: Settings) -> tuple[Config, tuple[Watch, ...]]:
-    """The configuration and what its doors watch for here and now. Raises ConfigError."""
+def load_base(settings: Settings) -> tuple[Config, Base]:
+    """The configuration and what its doors watch for here and now, but for keys. Raises ConfigError."""
     config = settings.load_config()
     live, notes = current_sequences(config)
     taken, unsure = current_taken(config)
     for note in (*notes, *unsure):
         say(str(note))
-    return config, with_guards(watches_of(config.doors, live), current_guards(config, live, taken))
+    return config, make_base(config, live, current_guards(config, live, taken), taken)
 
 
 def _open_as_input(path: str) -> None:

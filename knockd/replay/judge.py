@@ -10,12 +10,12 @@ from itertools import chain
 from typing import NamedTuple
 
 from knockd.knocks.file_links import DLT_LOOP, DLT_NULL
-from knockd.knocks.kernel_view import show_frame, show_in_vlan
-from knockd.knocks.watch import Watch
+from knockd.knocks.kernel_view import Shown, show_frame, show_in_vlan
 from knockd.replay.clock import CaptureClock
 from knockd.replay.openings import Openings
 from knockd.replay.outcome import Outcome, Timeline, Watched
 from knockd.replay.player import Player, Rules, Seen
+from knockd.replay.rotating import Ask, Base, RotatingWatches
 from knockd.replay.sources import Sources
 from knockd.replay.targets import KnockPorts, choose_most_knocked, count_destinations
 from knockd.worker.capture_file import Frame
@@ -31,15 +31,20 @@ FRAME_COST = 256
 class Basis(NamedTuple):
     """What a capture is judged by.
 
-    ``watches`` are those of the configuration here and now, in the order of its doors. ``local`` are the
-    packed addresses to watch (None: those that are knocked at most), ``vlan`` whose interface it is.
+    ``base`` is of the configuration here and now, ``ask`` has what its keys make. ``local`` are the packed
+    addresses to watch (None: those that are knocked at most), ``vlan`` whose interface it is.
     """
 
     config: Config
-    watches: tuple[Watch, ...]
+    base: Base
+    ask: Ask
     local: tuple[bytes, ...] | None = None
     vlan: int | None = None
     ipv6: bool = True
+
+    def make_rotating(self) -> RotatingWatches:
+        """The watches before the first frame: no sequence has been used."""
+        return RotatingWatches(self.base, self.config.doors, self.ask)
 
 
 MakeObserver = Callable[[Basis, Rules, Timeline], Callable[[Seen], None]]
@@ -61,7 +66,7 @@ def judge_capture(
     local = frozenset(one.address for one in watched)
     at_loopback = linktype in (DLT_NULL, DLT_LOOP) or any(map(_is_loopback, local))
     rules = Rules(
-        by.watches,
+        by.make_rotating(),
         local,
         None if at_loopback else local,
         options.max_attempts,
@@ -69,12 +74,15 @@ def judge_capture(
         by.ipv6,
         by.vlan,
     )
-    steps = tuple(len(watch.steps) for watch in by.watches)
+    steps = tuple(
+        len(watch.steps) if door.sequence_key is None else door.sequence_steps
+        for door, watch in zip(by.config.doors, by.base.plain, strict=True)
+    )
     sources, clock = Sources(steps), CaptureClock()
     openings = Openings(by.config.doors, _interface(by.config), options.max_leases)
     timeline = Timeline(by.config.doors, openings, clock)
     observe = None if make_observer is None else make_observer(by, rules, timeline)
-    player = Player(rules, linktype, clock, sources, timeline.hear, observe)
+    player = Player(rules, linktype, clock, sources, timeline, observe)
     player.play(every)
     player.finish()
     timeline.pass_time(None)
@@ -105,10 +113,20 @@ def _hold(frames: Iterator[Frame]) -> list[Frame]:
 
 def _choose(held: Iterable[Frame], linktype: int, by: Basis) -> tuple[Watched, ...]:
     """The addresses that these frames knock at most."""
-    shown = (show_frame(linktype, frame.data) for frame in held)
-    if by.vlan is not None:
-        shown = (show_in_vlan(one) for one in shown if one.vlan == by.vlan)
-    counts = count_destinations(shown, KnockPorts(by.watches))
+    rotating = by.make_rotating()
+
+    def knocks() -> Iterator[tuple[Shown, KnockPorts]]:
+        ports = KnockPorts(rotating.watches)
+        for stamp, data, _ in held:
+            if rotating.move_to(stamp):
+                ports = KnockPorts(rotating.watches)
+            shown = show_frame(linktype, data)
+            if by.vlan is None:
+                yield shown, ports
+            elif shown.vlan == by.vlan:
+                yield show_in_vlan(shown), ports
+
+    counts = count_destinations(knocks())
     return tuple(Watched(address, count) for address, count in choose_most_knocked(counts))
 
 

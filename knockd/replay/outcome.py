@@ -9,11 +9,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from knockd.knocks.events import Opened
+from knockd.knocks.events import Opened, Stale
 from knockd.log.stamps import local_day
 from knockd.replay.clock import CaptureClock
+from knockd.replay.counts import Counts
 from knockd.replay.openings import Action, Openings
-from knockd.replay.player import Counts
 from knockd.replay.sources import Sources
 from knockd_conf.model import Door
 from knockd_conf.text import address_text
@@ -25,7 +25,8 @@ MOST_LINES = 10_000
 class Line(NamedTuple):
     """One thing that would have happened at a stamp (microseconds since the epoch).
 
-    ``kind`` is ``open`` with the number of the ``packet``, or that of an Action.
+    ``kind`` is ``open`` or ``stale`` with the number of the ``packet`` and the name of the ``key``, if the
+    sequence was made of one, or that of an Action.
     """
 
     stamp: int
@@ -34,6 +35,7 @@ class Line(NamedTuple):
     source: str
     text: str
     packet: int = 0
+    key: str = ""
 
 
 class Watched(NamedTuple):
@@ -56,7 +58,7 @@ class Timeline:
     used: set[int] = field(default_factory=set)
     """Numbers of one-time doors that were opened."""
 
-    def hear(self, event: Opened, packet: int, steady: int) -> None:
+    def hear(self, event: Opened, packet: int, steady: int, key: str = "") -> None:
         """Takes an opening by a packet."""
         self.pass_time(steady)
         self.opened += 1
@@ -65,8 +67,14 @@ class Timeline:
             self.used.add(event.door)
         stamp = self.clock.stamp_at(steady)
         destination = address_text(event.destination)
-        self._add(Line(stamp, "open", door.name, address_text(event.source), destination, packet))
+        self._add(Line(stamp, "open", door.name, address_text(event.source), destination, packet, key))
         self._add_actions(self.openings.open(event, steady, local_day(stamp)))
+
+    def hear_stale(self, event: Stale, packet: int, steady: int, key: str, why: str) -> None:
+        """Takes a whole knock that opens nothing."""
+        self.pass_time(steady)
+        door, stamp = self.doors[event.door], self.clock.stamp_at(steady)
+        self._add(Line(stamp, "stale", door.name, address_text(event.source), why, packet, key))
 
     def pass_time(self, steady: int | None) -> None:
         """Closes what is due by then; None: everything."""

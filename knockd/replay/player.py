@@ -7,29 +7,26 @@ Pure.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from knockd.knocks.batch import RECORD
-from knockd.knocks.decode import decode_ethernet, decoder_for
-from knockd.knocks.events import Opened
+from knockd.knocks.decode import decoder_for
+from knockd.knocks.events import Event, Opened, Stale
 from knockd.knocks.kernel_view import Shown, is_outgoing, show_frame, show_in_vlan
 from knockd.knocks.prefilter import SNAPLEN, prefilter
-from knockd.knocks.refusals import Cause, find_refusal
 from knockd.knocks.session import SEEN_BEFORE, Frames, Origin, Session
 from knockd.knocks.watch import Watch
 from knockd.replay.clock import CaptureClock
+from knockd.replay.counts import Counts, is_cut
 from knockd.replay.kinds import Kind, kind_of
+from knockd.replay.rotating import RotatingWatches
 from knockd.replay.sources import Source, Sources
 from knockd.replay.targets import KnockPorts, fits_flags, is_kept_out
+from knockd.sequences.live_periods import Fate
 from knockd.worker.capture_file import Frame
 from knockd_bpf.vm import run_program
 from knockd_bpf.wire import DLT_EN10MB, DLT_LINUX_SLL2, PacketFields
-
-MOST_ELSEWHERE = 1_000
-"""Addresses that are not watched whose knocks are counted."""
 
 MOST_INTERFACES = 8
 """Interfaces of a cooked capture that are told apart: by the rest of their index."""
@@ -42,16 +39,22 @@ class Rules(NamedTuple):
     """What a capture is judged by.
 
     ``local`` are the packed addresses that count, ``own`` those that are no packet's source (None: at a
-    loopback interface). ``slack`` is in seconds. ``vlan``: the interface is that of this VLAN.
+    loopback interface). ``slack`` is in seconds. ``vlan``: the interface is that of this VLAN. ``rotating``
+    has the watches of the time that was moved to last.
     """
 
-    watches: Sequence[Watch]
+    rotating: RotatingWatches
     local: frozenset[bytes]
     own: frozenset[bytes] | None
     max_attempts: int
     slack: float
     ipv6: bool = True
     vlan: int | None = None
+
+    @property
+    def watches(self) -> Sequence[Watch]:
+        """Those of the time that was moved to last."""
+        return self.rotating.watches
 
 
 class Seen(NamedTuple):
@@ -72,39 +75,17 @@ class Seen(NamedTuple):
     here: bool
 
 
-@dataclass(slots=True)
-class Counts:
-    """How many frames there were of which kind."""
+class Hearer(Protocol):
+    """Is told of whole knocks, with the number of the last frame and the steady time in microseconds.
 
-    frames: int = 0
-    passed: int = 0
-    """The filter lets them through."""
-    packets: int = 0
-    """Of these, what has to do with a door, or nearly."""
-    outgoing: int = 0
-    """The host itself sent them."""
-    cut: int = 0
-    """Too little of them was captured to see port and flags."""
-    kept_out: int = 0
-    """To a knock port, of a source that may not knock there."""
-    impossible: int = 0
-    """Of a source that no packet off the wire can have."""
-    duplicates: int = 0
-    """Another interface of the capture has seen them."""
-    wrong_flags: int = 0
-    """To a knock port, with flags that its doors do not ask for."""
-    elsewhere: Counter[bytes] = field(default_factory=Counter)
-    """To a knock port, of an address that is not watched."""
-    vlans: Counter[int] = field(default_factory=Counter)
-    """To a knock port, in a VLAN."""
-    double_tagged: int = 0
-    first: int | None = None
-    """The stamp of the first frame."""
-    last: int = 0
+    ``key`` is the name of the key that the sequence was made of; empty: of none.
+    """
 
+    def hear(self, event: Opened, packet: int, steady: int, key: str = "") -> None:
+        """A knock that opens its door."""
 
-Hear = Callable[[Opened, int, int], None]
-"""Is given an opening, the number of its frame and the steady time in microseconds."""
+    def hear_stale(self, event: Stale, packet: int, steady: int, key: str, why: str) -> None:
+        """A knock whose time is over, or has not come, or that was used."""
 
 
 class Player:
@@ -116,7 +97,7 @@ class Player:
         linktype: int,
         clock: CaptureClock,
         sources: Sources,
-        hear: Hear,
+        hearer: Hearer,
         observe: Callable[[Seen], None] | None = None,
     ) -> None:
         self.counts = Counts()
@@ -124,15 +105,13 @@ class Player:
         self._rules = rules
         self._linktype = linktype
         self._sources = sources
-        self._hear = hear
+        self._hearer = hearer
         self._observe = observe
         self._current = Source()
         """The row of the packet that is being judged."""
-        self._ports = KnockPorts(rules.watches)
-        made = prefilter(rules.watches, rules.local, DLT_EN10MB, ipv6=rules.ipv6)
-        self._program = made.fitted.program.instructions
         self._idle: set[Kind | None] = set()
         """Kinds of frames that the filter drops and that are for no knock port."""
+        self._make_filter()
         self._origin = Origin(0, rules.local, rules.own)
         self._session = Session(
             rules.watches,
@@ -151,11 +130,26 @@ class Player:
             counts.first = stamp if counts.first is None else counts.first
             counts.last = stamp
             steady = self.clock.advance(counts.frames, stamp)
+            if self._rules.rotating.move_to(stamp):
+                self._take_watches(steady)
             self._play(data[: SNAPLEN + 4], stamp, steady)  # libpcap puts a tag back into what was cut
 
     def finish(self) -> None:
         """Ends what has grown too old by the end of the capture."""
         self._expire(self.clock.latest)
+
+    def _make_filter(self) -> None:
+        rules = self._rules
+        self._ports = KnockPorts(rules.watches)
+        made = prefilter(rules.watches, rules.local, DLT_EN10MB, ipv6=rules.ipv6)
+        self._program = made.fitted.program.instructions
+        self._idle.clear()
+
+    def _take_watches(self, steady: int) -> None:
+        """Judges by other watches from now on."""
+        self._expire(steady)
+        self._session.set_watches(self._rules.watches, steady / 1e6)
+        self._make_filter()
 
     def _play(self, data: bytes, stamp: int, steady: int) -> None:
         shown = show_frame(self._linktype, data)
@@ -180,7 +174,7 @@ class Player:
         elif here and not idle:
             self._count_dropped(shown, kind)
         if shown.vlan:
-            self._count_tagged(shown)
+            self.counts.count_tagged(shown, self._ports)
 
     def _judge(self, shown: Shown, stamp: int, steady: int) -> None:
         """Judges what the filter lets through at the time of its stamp."""
@@ -195,16 +189,31 @@ class Player:
         if packet is not None:
             self._count_packet(packet)
         else:
-            self.counts.cut += _is_cut(shown)
+            self.counts.cut += is_cut(shown)
         if shown.linktype == DLT_LINUX_SLL2:  # of tcpdump -i any: a bridge and its port may see one packet
             interface = int.from_bytes(shown.frame[4:8], "big") % MOST_INTERFACES
             self._origin = self._origin._replace(interface=interface)
-        for event, _ in self._session.judge(
+        judged = self._session.judge(
             frames, self._origin, now, now - (seconds + rest / 1e6), self._note_ignored
-        ):
-            self._sources.count_event(event)
-            if isinstance(event, Opened):
-                self._hear(event, self.counts.frames, steady)
+        )
+        before = self._rules.watches
+        for event, _ in judged:
+            self._take_event(event, stamp, steady)
+        if self._rules.watches is not before:
+            self._take_watches(steady)
+
+    def _take_event(self, event: Event, stamp: int, steady: int) -> None:
+        heard = None
+        if isinstance(event, Opened | Stale) and event.serial:
+            heard = self._rules.rotating.judge(event.door, event.serial, stamp)
+        if isinstance(event, Opened) and (heard is None or heard.fate is Fate.GRANTED):
+            self._hearer.hear(event, self.counts.frames, steady, "" if heard is None else heard.key)
+        elif heard is not None and isinstance(event, Opened | Stale):
+            stale = Stale(event.door, event.source, event.serial)
+            self._hearer.hear_stale(stale, self.counts.frames, steady, heard.key, heard.why)
+            self._sources.note_stale(stale, heard.why)
+            return
+        self._sources.count_event(event)
 
     def _expire(self, steady: int) -> None:
         due = self._session.next_expiry()
@@ -236,7 +245,7 @@ class Player:
         decoder = decoder_for(shown.linktype)
         packet = decoder(shown.frame, 0, len(shown.frame)) if decoder else None
         if packet is None:
-            self.counts.cut += _is_cut(shown)
+            self.counts.cut += is_cut(shown)
             return
         watches = self._ports.watches_at(packet)
         if not watches:
@@ -253,21 +262,5 @@ class Player:
             self.counts.wrong_flags += 1
             row.reason = "its flags are none that the door asks for"
         elif any(fits_flags(watch, packet) for watch in watches):
-            if packet[1] in self.counts.elsewhere or len(self.counts.elsewhere) < MOST_ELSEWHERE:
-                self.counts.elsewhere[packet[1]] += 1
+            self.counts.count_elsewhere(packet[1])
             row.reason = "it knocked at an address that is not watched"
-
-    def _count_tagged(self, shown: Shown) -> None:
-        """Counts what its VLAN's own interface would be asked about."""
-        if shown.filtered[12:14] in (b"\x81\x00", b"\x88\xa8"):
-            self.counts.double_tagged += 1
-            return
-        packet = decode_ethernet(shown.filtered, 0, len(shown.filtered))
-        if packet is not None and self._ports.watches_at(packet):
-            self.counts.vlans[shown.vlan] += 1
-
-
-def _is_cut(shown: Shown) -> bool:
-    """Whether too little of a packet that nobody could read was captured."""
-    refusal = find_refusal(DLT_EN10MB, shown.filtered)
-    return refusal is not None and refusal.cause is Cause.CUT

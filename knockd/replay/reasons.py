@@ -25,6 +25,8 @@ def explain_source(row: Source, doors: Sequence[Door], steps: Sequence[int]) -> 
     if isinstance(failure, Guarded):
         port = f"guard port {failure.port & 0xFFFF}:{Protocol(failure.port >> 16)}"
         after = f" after {place}" if failure.stage else ""
+        if door.sequence_key is not None:
+            return f"touched {port}{after}; the sequences of then are closed to it"
         return f"touched {port}{after}; ignored for {door.seq_timeout:g} s each time"
     if isinstance(failure, Expired):
         return f"the next step did not come in time after {place}: Seq_Timeout is {door.seq_timeout:g} s"
@@ -32,6 +34,8 @@ def explain_source(row: Source, doors: Sequence[Door], steps: Sequence[int]) -> 
 
 
 def _explain_quiet(row: Source, steps: Sequence[int]) -> str:
+    if row.stale:
+        return f"knocked a whole sequence of a key: {row.stale}"
     if row.openings:
         return ""
     if row.impossible:

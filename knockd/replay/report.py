@@ -71,7 +71,11 @@ def _describe_filter(outcome: Outcome) -> str:
 def _format_line(line: Line) -> Iterator[str]:
     when, who, door = local_time(line.stamp), line.source, printable(line.door)
     if line.kind == "open":
-        yield from _wrap(f"{when} packet {line.packet}: {who} opens {door} at {line.text}", "    ")
+        key = f" with key {line.key}" if line.key else ""
+        yield from _wrap(f"{when} packet {line.packet}: {who} opens {door} at {line.text}{key}", "    ")
+    elif line.kind == "stale":
+        text = f"{who} knocks at {door} with key {line.key}, which opens nothing: {line.text}"
+        yield from _wrap(f"{when} packet {line.packet}: {text}", "    ")
     elif line.kind in ("start", "stop"):
         if line.kind == "stop":
             yield from _wrap(f"{when} {door} closes for {who}", "    ")

@@ -34,6 +34,8 @@ class Source:
     """The latest."""
     reason: str = ""
     """Why the latest of ``dropped`` was."""
+    stale: str = ""
+    """Why its latest whole knock with a key opened nothing."""
 
     @property
     def rank(self) -> tuple[int, float, int, int]:
@@ -63,7 +65,7 @@ class Sources:
         """Notes what the matcher said of a source."""
         row = self.find(event.source)
         if isinstance(event, Stale):
-            return
+            return  # note_stale has more
         if isinstance(event, Ignored):
             if event.opened:  # else the touch of the guard says more
                 row.failure = event
@@ -77,6 +79,12 @@ class Sources:
             row.guards += 1
         if isinstance(event, Spoiled | Expired | Guarded):
             row.failure = event
+
+    def note_stale(self, event: Stale, why: str) -> None:
+        """Notes that a source knocked a whole sequence of a key that opened nothing."""
+        row = self.find(event.source)
+        row.door, row.stage, row.share = event.door, self._steps[event.door], 1.0
+        row.failure, row.stale = None, why
 
     def ranked(self) -> list[tuple[bytes, Source]]:
         """All rows, those that did most first."""

@@ -34,14 +34,16 @@ class KnockPorts:
         return self._watches.get(packet[2] << 16 | packet[3], ())
 
 
-def count_destinations(shown: Iterable[Shown], ports: KnockPorts) -> Counter[bytes]:
+def count_destinations(knocks: Iterable[tuple[Shown, KnockPorts]]) -> Counter[bytes]:
     """How many knocks each address got at doors that watch their interface's own addresses.
+
+    With each frame come the knock ports of its time.
 
     Where no packet has the flags of a knock, those to knock ports count without them.
     """
     found: Counter[bytes] = Counter()
     unfit: Counter[bytes] = Counter()
-    for one in shown:
+    for one, ports in knocks:
         decoder = decoder_for(one.linktype)
         packet = decoder(one.frame, 0, len(one.frame)) if decoder else None
         if packet is None or is_group(packet[1]):

@@ -29,8 +29,9 @@ SEE = """
 import sys
 from knockd.keeper.settings import Settings
 from knockd.doctor.own_packet import see_own_packet
-from knockd.replay.command import load_watches
-print(see_own_packet(*load_watches(Settings(sys.argv[1])), ipv6=True))
+from knockd.replay.command import load_base
+config, base = load_base(Settings(sys.argv[1]))
+print(see_own_packet(config, base.watches, ipv6=True))
 """
 
 

@@ -17,14 +17,17 @@ from knockd.replay.outcome import Outcome
 from knockd.replay.report import format_report
 from knockd.worker.capture_file import CaptureFile, CaptureFileError, CutCaptureError, Frame
 from knockd_conf.model import Config, FlagRule, Options
-from tests.support.doubles.played import door, watched
+from tests.support.doubles.played import door
+from tests.support.doubles.replays import asked, base_of
 
 DOORS = (
     door("7000 8000 9000", "ssh", start_command="open %IP%", stop_command="close %IP%"),
+    door("", "keyed", start_command="open %IP%", sequence_key="/etc/knockd.key", flags=FlagRule(2, 16)),
     door("1 2u", "mixed", start_command="open %IP% %IFACE%", flags=FlagRule(2, 16), seq_cooldown=1.0),
 )
 CONFIG = Config("/etc/knockd.conf", Options(max_leases=2), DOORS, "host", ("/etc/knockd.conf",))
-WATCHES = watched(*DOORS, guards=["6999 7001", "3"])
+BASE = base_of(*DOORS, guards=["6999 7001", "", "3"])
+ASK = asked({"ann": bytes(range(32))}, *DOORS)
 
 
 def replay(path: str, vlan: int | None) -> Outcome | None:
@@ -36,7 +39,7 @@ def replay(path: str, vlan: int | None) -> Outcome | None:
     if shown_linktype(capture.linktype) is None:
         return None
 
-    return judge_capture(Basis(CONFIG, WATCHES, None, vlan), capture.linktype, _whole(capture))
+    return judge_capture(Basis(CONFIG, BASE, ASK, None, vlan), capture.linktype, _whole(capture))
 
 
 def _whole(capture: CaptureFile) -> Iterator[Frame]:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from ipaddress import ip_address
 
+from knockd.knocks.guards import Guards, guard_rules
+from knockd.knocks.taken import Taken
+from knockd.knocks.watch import watches_of
 from knockd.replay.judge import Basis, judge_capture
 from knockd.replay.outcome import Outcome
 from knockd.replay.player import Seen
+from knockd.replay.rotating import Ask, Base
+from knockd.sequences.rotating_watches import KeySequences
 from knockd.worker.capture_file import Frame
 from knockd_bpf.wire import DLT_EN10MB
-from knockd_conf.model import Config, Door, Options
-from tests.support.doubles.played import watched
+from knockd_conf.model import Config, Door, GuardPorts, Options
+from knockd_conf.rotating import rule_of
+from knockd_conf.timed import derive_ports
+from tests.support.doubles.played import door, watched
 from tests.support.samples.captures import BEGIN
 from tests.support.samples.frames import SYN, TCP, ethernet, packet
 
@@ -40,6 +47,45 @@ def on_link(at: float, data: bytes) -> Frame:
     return Frame(STAMP + round(at * 1e6), data, len(data))
 
 
+KEYS = {"ann": bytes(range(32)), "bob": bytes(range(32, 64))}
+HOME = door(
+    "", "home", start_command="open %IP%", cmd_timeout=500.0, sequence_key="/k", sequence_protocol="mixed"
+)
+"""A door whose sequences are made of ``KEYS``."""
+
+
+def keyed_knock(at: float, *, period: int = 0, key: str = "ann", source: str = ALICE) -> list[Frame]:
+    """A whole knock at ``HOME`` at a second, with the sequence of a period: 0 is that of second 0."""
+    number = STAMP // 30_000_000 + period
+    ports = enumerate(derive_ports(KEYS[key], HOME.name, number, rule_of(HOME)).steps)
+    return [frame(at + 0.1 * place, port, source, protocol=int(kind)) for place, (port, kind) in ports]
+
+
+def base_of(*doors: Door, guards: Sequence[str] = ()) -> Base:
+    """What watches are made of; ``guards`` are those of the first doors, in the letters of ``steps``."""
+    ports = tuple(Guards(watch.guards) for watch in watched(*doors, guards=guards))
+    return Base(watches_of(doors), ports, guard_rules(doors, GuardPorts()), Taken())
+
+
+def asked(keys: Mapping[str, bytes], *doors: Door) -> Ask:
+    """Answers for any time what these keys make of the doors that have a Sequence_Key."""
+
+    def ask(now: float) -> list[KeySequences]:
+        return [
+            KeySequences(
+                number,
+                name,
+                door.sequence_period,
+                period := int(now // door.sequence_period),
+                {at: derive_ports(key, door.name, at, rule_of(door)) for at in range(period - 3, period + 4)},
+            )
+            for number, door in enumerate(doors)
+            for name, key in (keys if door.sequence_key else {}).items()
+        ]
+
+    return ask
+
+
 def replayed(
     frames: Iterable[Frame],
     *doors: Door,
@@ -50,11 +96,15 @@ def replayed(
     ipv6: bool = True,
     options: Options | None = None,
     observe: Callable[[Seen], None] | None = None,
+    keys: Mapping[str, bytes] | None = None,
 ) -> Outcome:
-    """What comes of frames; ``local`` None: the addresses are chosen by them."""
+    """What comes of frames; ``local`` None: the addresses are chosen by them.
+
+    ``keys`` are the named ones of all doors that have a Sequence_Key.
+    """
     config = Config("/etc/knockd.conf", options or Options(), doors, "host", ("/etc/knockd.conf",))
     addresses = None if local is None else tuple(ip_address(one).packed for one in local)
-    basis = Basis(config, watched(*doors, guards=guards), addresses, vlan, ipv6)
+    basis = Basis(config, base_of(*doors, guards=guards), asked(keys or {}, *doors), addresses, vlan, ipv6)
     return judge_capture(basis, linktype, iter(frames), None if observe is None else lambda *_: observe)
 
 

@@ -10,17 +10,16 @@ from knockd.doctor import kernel_filter as module
 from knockd.doctor.findings import Finding, Looked
 from knockd.doctor.kernel_filter import judge_seen, look_at_filter
 from knockd.doctor.own_packet import Seen
-from knockd.knocks.guards import Guards
 from knockd.knocks.watch import Watch
 from knockd_conf.model import Config, Options
-from tests.support.doubles.played import door, steps
+from tests.support.doubles.played import door, steps, watched
 
 CONFIG = Config("/etc/knockd.conf", Options(), (door("7 8"),), "host", ("/etc/knockd.conf",))
 
 
 def look() -> Looked:
     """What is found for a door with a guard port."""
-    return look_at_filter(CONFIG, [steps("7 8")], [Guards(steps("9"))], ipv6=True)
+    return look_at_filter(CONFIG, watched(*CONFIG.doors, guards=["9"]), ipv6=True)
 
 
 def test_root_looks(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ import json
 
 from knockd.replay.as_json import format_json
 from tests.support.doubles.played import door
-from tests.support.doubles.replays import BOB, frame, replayed
+from tests.support.doubles.replays import BOB, HOME, KEYS, STAMP, frame, keyed_knock, replayed
 
 SSH = door("1 2", "ssh", start_command="open %IP%")
 
@@ -24,6 +24,7 @@ def test_object() -> None:
             "ip": "192.0.2.1",
             "packet": 2,
             "destination": "10.0.0.1",
+            "key": None,
         },
         {
             "time": "2023-11-14T22:13:21.000000Z",
@@ -44,6 +45,20 @@ def test_object() -> None:
         "steps": 2,
         "reason": "nothing came after step 1 of 2 before the capture ended",
     } == made["sources"][1]
+
+
+def test_knocks_with_a_key() -> None:
+    """An opening has the name of its key; a whole knock that opens nothing is an event with the reason."""
+    at = 30 - STAMP / 1e6 % 30
+    frames = [*keyed_knock(at, period=1), *keyed_knock(at + 9.7, period=-1, source=BOB)]
+    made = json.loads(format_json(replayed(frames, HOME, keys=KEYS)))
+    events = [one for one in made["events"] if one["event"] in ("open", "stale")]
+    assert [(one["event"], one["ip"], one["packet"], one["key"]) for one in events] == [
+        ("open", "192.0.2.1", 4, "ann"),
+        ("stale", "192.0.2.2", 8, "ann"),
+    ]
+    assert events[1]["reason"] == "clock of the knocker is 55 s behind"
+    assert made["openings"] == 1
 
 
 def test_nothing() -> None:

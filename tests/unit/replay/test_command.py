@@ -7,13 +7,15 @@ import os
 import signal
 import subprocess
 import sys
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
-from tests.support.samples.captures import pcap, pcapng
+from knockd_conf.timed import Rule, derive_ports
+from tests.support.samples.captures import BEGIN, pcap, pcapng
 from tests.support.samples.frames import ethernet, packet
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
@@ -46,6 +48,22 @@ def test_file(config: Path, tmp_path: Path) -> None:
     assert (0, b"") == (done.returncode, done.stderr)
     assert b"192.0.2.1 opens ssh at 10.0.0.1\n    would run: touch 192.0.2.1\n" in done.stdout
     assert not (tmp_path / "192.0.2.1").exists()
+
+
+def test_knock_with_a_key(config: Path, tmp_path: Path) -> None:
+    """A capture is judged by what keys made at its time; a door whose key cannot be had is left out."""
+    key = tmp_path / "home.key"
+    key.write_text(f"ann {b64encode(bytes(range(32))).decode()}\n")
+    key.chmod(0o600)
+    with config.open("a") as file:
+        file.write(f"[home]\nSequence_Key = {key}\nCommand = true\n[none]\nSequence_Key = /none\n")
+    ports = derive_ports(bytes(range(32)), "home", Rule().period_at(BEGIN), Rule()).steps
+    frames = [ethernet(bytes(6), bytes(6), packet("192.0.2.1", "10.0.0.1", one.port)) for one in ports]
+    (tmp_path / "a.pcap").write_bytes(pcap(list(enumerate(frames))))
+    done = run(config, tmp_path / "a.pcap")
+    assert done.stderr == b"knockd: door none is left out: /none: No such file or directory\n"
+    assert b"192.0.2.1 opens home at 10.0.0.1 with key\n    ann\n    would run: true\n" in done.stdout
+    assert done.returncode == 0
 
 
 def test_standard_input(config: Path) -> None:

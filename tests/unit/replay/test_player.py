@@ -7,7 +7,7 @@ from ipaddress import ip_address, ip_network
 import pytest
 
 from knockd.knocks import file_links
-from knockd.replay import player
+from knockd.replay import counts
 from knockd.replay.notes import find_notes
 from knockd.replay.player import Seen
 from knockd.replay.reasons import explain_source
@@ -228,7 +228,7 @@ def test_who_may_not_knock() -> None:
 
 def test_elsewhere_in_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Addresses beyond the most are not counted; those that are there go on."""
-    monkeypatch.setattr(player, "MOST_ELSEWHERE", 1)
+    monkeypatch.setattr(counts, "MOST_ELSEWHERE", 1)
     frames = [frame(0, 7000, to=to) for to in ("10.9.9.1", "10.9.9.2", "10.9.9.1")]
     assert {ip_address("10.9.9.1").packed: 2} == replayed(frames, SSH).counts.elsewhere
 

@@ -8,8 +8,10 @@ import pytest
 
 from knockd.replay.reasons import explain_source
 from knockd.worker.capture_file import Frame
+from knockd_conf.rotating import rule_of
+from knockd_conf.timed import derive_ports
 from tests.support.doubles.played import door
-from tests.support.doubles.replays import ALICE, BOB, OURS, frame, replayed
+from tests.support.doubles.replays import ALICE, BOB, HOME, KEYS, OURS, STAMP, frame, keyed_knock, replayed
 
 SSH = door("1 2 3", "ssh", seq_timeout=5.0)
 
@@ -40,6 +42,19 @@ def test_reason(frames: list[Frame], reason: str) -> None:
     outcome = replayed(frames, SSH, guards=["7"])
     row = outcome.sources.find(ip_address(ALICE).packed)
     assert reason == explain_source(row, outcome.doors, outcome.steps)
+
+
+def test_guard_of_a_key() -> None:
+    """A guard port of a key closes the sequences of its time to the source, as long as they live."""
+    ports = derive_ports(KEYS["ann"], "home", STAMP // 30_000_000, rule_of(HOME))
+    guard = ports.guards[0]
+    frames = [keyed_knock(0)[0], frame(1, guard.port, protocol=int(guard.protocol))]
+    outcome = replayed(frames, HOME, keys=KEYS)
+    row = outcome.sources.find(ip_address(ALICE).packed)
+    assert explain_source(row, outcome.doors, outcome.steps) == (
+        f"touched guard port {guard.port}:{guard.protocol} after step 1 of 4;"
+        " the sequences of then are closed to it"
+    )
 
 
 def test_cooldown() -> None:

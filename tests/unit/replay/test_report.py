@@ -9,7 +9,7 @@ import pytest
 from knockd.replay import report
 from knockd.replay.report import COLUMNS, format_report
 from tests.support.doubles.played import door
-from tests.support.doubles.replays import ALICE6, BOB, frame, replayed
+from tests.support.doubles.replays import ALICE6, BOB, HOME, KEYS, STAMP, frame, keyed_knock, replayed
 
 SSH = door("1 2", "ssh", start_command="open %IP%", stop_command="close %IP%", cmd_timeout=10.0)
 KNOCK = [frame(0, 1), frame(1, 2), frame(2, 1, BOB)]
@@ -67,6 +67,24 @@ def test_nothing_opened() -> None:
     lines = list(format_report(replayed([frame(0, 22)], SSH)))
     assert "nothing would have opened" in lines
     assert "no source has sent anything to a door" == lines[-1]
+
+
+def test_knocks_with_a_key() -> None:
+    """Who opened is told by the name of the key, and why a whole knock with one opened nothing."""
+    at = 30 - STAMP / 1e6 % 30
+    frames = [*keyed_knock(at, period=1), *keyed_knock(at + 9.7, period=-1, source=BOB)]
+    assert list(format_report(replayed(frames, HOME, keys=KEYS)))[4:] == [
+        "2023-11-14 22:13:30.300000 packet 4: 192.0.2.1 opens home at 10.0.0.1 with key",
+        "    ann",
+        "    would run: open 192.0.2.1",
+        "2023-11-14 22:13:40.000000 packet 8: 192.0.2.2 knocks at home with key ann,",
+        "    which opens nothing: clock of the knocker is 55 s behind",
+        "",
+        "source            packets   dropped opened  guards  furthest",
+        "192.0.2.1               4         0      1       0  home 4 of 4",
+        "192.0.2.2               4         0      0       0  home 4 of 4",
+        "    knocked a whole sequence of a key: clock of the knocker is 55 s behind",
+    ]
 
 
 def test_refused() -> None:

@@ -26,8 +26,8 @@ SYN_ONLY = FlagRule(must_set=0x02, must_clear=0x10)
 
 def counted(frames: list[Frame], *doors: Door) -> dict[str, int]:
     """The knocks of each address."""
-    shown = (show_frame(DLT_EN10MB, one.data) for one in frames)
-    counts = count_destinations(shown, KnockPorts(watched(*doors)))
+    ports = KnockPorts(watched(*doors))
+    counts = count_destinations((show_frame(DLT_EN10MB, one.data), ports) for one in frames)
     return {str(ip_address(address)): count for address, count in counts.items()}
 
 
