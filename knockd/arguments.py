@@ -40,6 +40,8 @@ class Arguments(NamedTuple):
     as_json: bool
     replay: Replay | None = None
     explain: bytes | None = None
+    show_secrets: bool = False
+    """With ``dry_run``: also the ports that are made of keys now."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -84,8 +86,17 @@ def read_arguments(argv: Sequence[str] | None = None) -> Arguments:
         parser.error("arguments --local and --vlan: expected with --replay FILE")
     if given.explain is not None and (given.check or given.dry_run or given.daemon):
         parser.error("argument --explain: expected without -t, --dry-run and -d")
-    as_json = given.format == "json"
-    return Arguments(settings, given.check, given.dry_run, as_json, replay, given.explain)
+    if given.show_secrets and not given.dry_run:
+        parser.error("argument --show-secrets: expected with --dry-run")
+    return Arguments(
+        settings,
+        given.check,
+        given.dry_run,
+        given.format == "json",
+        replay,
+        given.explain,
+        given.show_secrets,
+    )
 
 
 def _control_socket(text: str | None) -> str | None:
@@ -156,6 +167,7 @@ def _parser() -> argparse.ArgumentParser:
         "-t", "--check", action="store_true", help="check the config, say what is good and what will surprise"
     )
     add("--dry-run", action="store_true", help="print the filter that the kernel will run, and exit")
+    add("--show-secrets", action="store_true", help="with --dry-run: the ports too that keys make now")
     add("--replay", metavar="FILE", help="say what would open for a capture (pcap, pcapng, -), and exit")
     add(
         "--explain",

@@ -102,7 +102,9 @@ def read_command_line(argv: Sequence[str] | None, send: Send) -> int:
         return end.code if isinstance(end.code, int) else os.EX_OK
     settings = given.settings
     if given.check or given.dry_run:
-        work = partial(_dry_run if given.dry_run else _check, settings, as_json=given.as_json)
+        work = partial(_check, settings, as_json=given.as_json)
+        if given.dry_run:
+            work = partial(_dry_run, settings, as_json=given.as_json, show_secrets=given.show_secrets)
         return _print(send, settings, work, checking=not given.dry_run)
     if given.explain is not None:
         from knockd.explanation.command import explain
@@ -204,9 +206,11 @@ def _explain_restart(settings: Settings, error: ConfigError) -> None:
         _say(f"a restart would use the last good configuration, kept in {printable(place.path)}")
 
 
-def _dry_run(settings: Settings, *, as_json: bool) -> int:
+def _dry_run(settings: Settings, *, as_json: bool, show_secrets: bool) -> int:
     from knockd.checks.notes import current_guards, current_sequences, current_taken
-    from knockd.dryrun import build_filters, format_json, format_text
+    from knockd.dryrun import build_filters, format_json, format_text, list_live
+    from knockd.replay.keys import find_watches_now
+    from knockd.replay.rotating import make_base
 
     config = settings.load_config()
     live, notes = current_sequences(config)
@@ -216,8 +220,13 @@ def _dry_run(settings: Settings, *, as_json: bool) -> int:
     for note in (*notes, *unsure, *([absent] if absent else [])):
         print(f"knockd: {note}", file=sys.stderr)
     guards = current_guards(config, live, taken)
-    made = build_filters(config, names or ("(none)",), live, guards, ipv6=settings.ipv6)
-    print(format_json(made) if as_json else format_text(made, config, guards))
+    base = make_base(config, live, guards, taken)
+    watches, shown = base.watches, None
+    if show_secrets:
+        rotating = find_watches_now(config, base, _say)
+        watches, shown = rotating.watches, list_live(config, rotating.sequences, rotating.newest / 1e6)
+    made = build_filters(watches, names or ("(none)",), ipv6=settings.ipv6)
+    print(format_json(made, config, shown) if as_json else format_text(made, config, guards, shown))
     return os.EX_OK
 
 
@@ -250,6 +259,8 @@ def _make_report(settings: Settings) -> Report:
         find_weak_one_time,
     )
     from knockd.dryrun import build_filters
+    from knockd.knocks.guards import with_guards
+    from knockd.knocks.watch import watches_of
     from knockd.report import Report
 
     config = settings.load_config()
@@ -257,7 +268,7 @@ def _make_report(settings: Settings) -> Report:
     taken, unsure = current_taken(config)
     guards = current_guards(config, live, taken)
     names = wanted_interfaces(config)
-    filters = build_filters(config, names, live, guards, ipv6=settings.ipv6)
+    filters = build_filters(with_guards(watches_of(config.doors, live), guards), names, ipv6=settings.ipv6)
     known = settings.find_circumstances(config)
     files = current_keys(config)
     keys = find_keys(config.doors, files, known.days.today)

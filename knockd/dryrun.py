@@ -9,16 +9,18 @@ World: the kernel's interfaces.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from math import ceil
+from typing import Any, NamedTuple
 
-from knockd.checks.notes import Sequences
 from knockd.knocks.addresses import spread_addresses
-from knockd.knocks.guards import Guards, with_guards
+from knockd.knocks.guards import Guards
 from knockd.knocks.prefilter import Prefilter, prefilter
-from knockd.knocks.watch import watches_of
+from knockd.knocks.watch import Watch
 from knockd.net import interfaces
 from knockd.net.interface import find_interface
+from knockd.sequences.rotating_watches import LIVE, KeySequences
 from knockd_bpf.costs import Costs, costs
 from knockd_bpf.fit import Addresses
 from knockd_bpf.terms import Group, merge_ports
@@ -26,6 +28,7 @@ from knockd_bpf.wire import DLT_EN10MB, flag_names
 from knockd_conf.model import Config
 from knockd_conf.protocol import Protocol
 from knockd_conf.text import printable
+from knockd_conf.timed import Port
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +46,29 @@ class InterfaceFilter:
         return costs(made.fitted.program, made.fitted.term, made.layout)
 
 
-def build_filters(
-    config: Config, names: Sequence[str], live: Sequences, guards: Sequence[Guards], *, ipv6: bool
-) -> list[InterfaceFilter]:
+class LiveSequence(NamedTuple):
+    """A sequence that is made of a key, and for how many seconds more it opens its door."""
+
+    door: str
+    key: str
+    steps: tuple[Port, ...]
+    seconds: int
+
+
+def list_live(config: Config, sequences: Sequence[KeySequences], now: float) -> list[LiveSequence]:
+    """The sequences that open at ``now``, in seconds since the epoch."""
+    return [
+        LiveSequence(
+            config.doors[one.door].name, one.key, ports.steps, ceil((period + LIVE + 1) * one.length - now)
+        )
+        for one in sequences
+        for period, ports in sorted(one.ports.items())
+        if one.opens(period)
+    ]
+
+
+def build_filters(watches: Sequence[Watch], names: Sequence[str], *, ipv6: bool) -> list[InterfaceFilter]:
     """The filter of each interface of ``names`` as this machine's addresses are now."""
-    watches = with_guards(watches_of(config.doors, live), guards)
     there = interfaces.read_interfaces()
     here = {name: found for name in names if (found := find_interface(name, there))}
     spread = spread_addresses({name: found.addresses for name, found in here.items()})
@@ -60,12 +81,45 @@ def build_filters(
     return made
 
 
-def format_text(made: Sequence[InterfaceFilter], config: Config, guards: Sequence[Guards]) -> str:
-    """The filters and guards as text for people."""
+def format_text(
+    made: Sequence[InterfaceFilter],
+    config: Config,
+    guards: Sequence[Guards],
+    live: Sequence[LiveSequence] | None = None,
+) -> str:
+    """The filters and guards as text for people. ``live``: the filters have these; None: no port of a key."""
     guarded = [
-        f"guards of {door.name}: {format_guards(one)}" for door, one in zip(config.doors, guards, strict=True)
+        f"guards of {door.name}: {format_guards(one)}"
+        for door, one in zip(config.doors, guards, strict=True)
+        if door.sequence_key is None
     ]
-    return "\n\n".join("\n".join(lines) for lines in (*map(_format_filter, made), guarded))
+    keyed = _format_left_out(config) if live is None else _format_live(live)
+    parts = (*map(_format_filter, made), guarded, [*keyed])
+    return "\n\n".join("\n".join(lines) for lines in parts if lines)
+
+
+def _format_left_out(config: Config) -> Iterator[str]:
+    names = find_keyed(config)
+    if names:
+        shown = "--show-secrets shows those of now"
+        yield f"without the ports of {', '.join(names)}, which are made of keys: {shown}"
+
+
+def find_keyed(config: Config) -> list[str]:
+    """The names of the doors whose ports are made of keys."""
+    return [printable(door.name) for door in config.doors if door.sequence_key is not None]
+
+
+def _format_live(live: Sequence[LiveSequence]) -> Iterator[str]:
+    for name, key in dict.fromkeys((one.door, one.key) for one in live):
+        yield f"door {printable(name)} opens with key {key} by:"
+        for one in live:
+            if (one.door, one.key) == (name, key):
+                yield f"  {' '.join(map(_format_step, one.steps))}  for {one.seconds} s more"
+
+
+def _format_step(step: Port) -> str:
+    return f"{step.port}:{step.protocol}"
 
 
 def format_guards(guards: Guards) -> str:
@@ -131,10 +185,14 @@ def format_group(group: Group) -> str:
     )
 
 
-def format_json(made: Sequence[InterfaceFilter]) -> str:
-    """The filters as JSON for programs."""
+def format_json(
+    made: Sequence[InterfaceFilter], config: Config, live: Sequence[LiveSequence] | None = None
+) -> str:
+    """The filters as JSON for programs; ``live`` as for ``format_text``."""
     return json.dumps(
         {
+            "left_out": find_keyed(config) if live is None else [],
+            "live": None if live is None else [_live_json(one) for one in live],
             "interfaces": [
                 {
                     "name": printable(one.interface),
@@ -147,6 +205,11 @@ def format_json(made: Sequence[InterfaceFilter]) -> str:
                     "widened": one.prefilter.fitted.widened,
                 }
                 for one in made
-            ]
+            ],
         }
     )
+
+
+def _live_json(one: LiveSequence) -> dict[str, Any]:
+    steps = [_format_step(step) for step in one.steps]
+    return {"door": printable(one.door), "key": one.key, "steps": steps, "seconds": one.seconds}

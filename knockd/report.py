@@ -23,7 +23,7 @@ from knockd.checks.strength import (
     judge_rule,
     judge_steps,
 )
-from knockd.dryrun import InterfaceFilter, format_guards
+from knockd.dryrun import InterfaceFilter, find_keyed, format_guards
 from knockd.knocks.guards import Guards
 from knockd_conf.errors import Note, Problem
 from knockd_conf.model import Config, Door, Step
@@ -60,8 +60,10 @@ def format_report(report: Report) -> Iterator[str]:
             yield f"    {line}"
     if len(doors) > 1:
         yield f"  all doors: a scan in random order opens one of them {format_odds(_add_up(report))} at most"
+    without = ", without the ports that are made of keys" if find_keyed(report.config) else ""
     for one in report.filters:
-        yield f"  {printable(one.interface)}: filter of {len(one.prefilter.fitted.program)} instructions"
+        length = len(one.prefilter.fitted.program)
+        yield f"  {printable(one.interface)}: filter of {length} instructions{without}"
     for note in report.notes:
         yield f"  warning: {note}"
 

@@ -59,6 +59,12 @@ def test_explain(text: str, expected: bytes) -> None:
     assert expected == read_arguments(["--explain", text]).explain
 
 
+def test_show_secrets() -> None:
+    """--show-secrets is asked for by itself: --dry-run alone shows no port that is made of a key."""
+    assert not read_arguments(["--dry-run"]).show_secrets
+    assert read_arguments(["--dry-run", "--show-secrets"]).show_secrets
+
+
 def test_replay() -> None:
     """--replay has a file, and perhaps addresses, each once, and a VLAN."""
     assert Replay("a.pcap") == read_arguments(["--replay", "a.pcap"]).replay
@@ -103,6 +109,8 @@ def test_control_socket() -> None:
             "argument --explain: expected an IP address, as 192.0.2.7 or 2001:db8::7, got 'host\\x1b'",
         ),
         (["--explain", "192.0.2.7", "-d"], "argument --explain: expected without -t, --dry-run and -d"),
+        (["--show-secrets"], "argument --show-secrets: expected with --dry-run"),
+        (["--show-secrets", "-t"], "argument --show-secrets: expected with --dry-run"),
         (["--replay", "x", "-t"], "argument --replay: expected without -t and --dry-run"),
         (["--local", "10.0.0.1"], "arguments --local and --vlan: expected with --replay FILE"),
         (["--vlan", "7"], "arguments --local and --vlan: expected with --replay FILE"),

@@ -8,6 +8,8 @@ import re
 import signal
 import subprocess
 import sys
+import time
+from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +17,7 @@ import pytest
 
 from knockd import cli
 from knockd.keeper.settings import Loaded, Settings
+from knockd_conf.timed import Rule, derive_ports
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
 
@@ -266,6 +269,56 @@ def test_dry_run_for_programs(capsys: pytest.CaptureFixture[str], path: Path) ->
     (one,) = json.loads(capsys.readouterr().out)["interfaces"]
     assert (status, one["name"], one["linktype"], one["instructions"]) == (0, "lo", 1, len(one["program"]))
     assert {"filter", "cost"} <= set(one)
+
+
+@pytest.fixture
+def keyed(path: Path) -> Path:
+    """The configuration with two more doors, whose sequences are made of keys; one of them has none."""
+    key = path.parent / "home.key"
+    key.write_text(f"ann {b64encode(bytes(range(32))).decode()}\n")
+    key.chmod(0o600)
+    with path.open("a") as file:
+        file.write(f"[home]\nSequence_Key = {key}\nCommand = true %IP%\n[none]\nSequence_Key = /none\n")
+    return path
+
+
+def test_dry_run_shows_no_port_of_a_key(capsys: pytest.CaptureFixture[str], keyed: Path) -> None:
+    """Without --show-secrets the filter has no port that is made of a key, and a line says so."""
+    assert run("--dry-run", "-i", "lo", "-c", keyed) == 0
+    said = capsys.readouterr()
+    left_out = "without the ports of home, none, which are made of keys: --show-secrets shows those of now"
+    assert (said.err, said.out.splitlines()[-1]) == ("", left_out)
+    assert run("--dry-run", "--format", "json", "-i", "lo", "-c", keyed) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["left_out"], found["live"]) == (["home", "none"], None)
+
+
+def test_dry_run_shows_ports_of_now(capsys: pytest.CaptureFixture[str], keyed: Path) -> None:
+    """With --show-secrets the filter lets the steps of now through; what has no key is said."""
+    rule = Rule()
+    before = rule.period_at(time.time())
+    assert run("--dry-run", "--show-secrets", "--format", "json", "-i", "lo", "-c", keyed) == 0
+    said = capsys.readouterr()
+    assert said.err == "knockd: door none is left out: /none: No such file or directory\n"
+    found = json.loads(said.out)
+    assert found["left_out"] == []
+    assert [(one["door"], one["key"]) for one in found["live"]] == [("home", "ann")] * 3
+    assert [step for one in found["live"] for step in one["steps"]] in (
+        [
+            f"{port}:tcp"
+            for period in (now - 1, now, now + 1)
+            for port, _ in derive_ports(bytes(range(32)), "home", period, rule).steps
+        ]
+        for now in (before, before + 1)
+    )
+    one = found["live"][1]
+    assert 30 <= one["seconds"] <= 60
+    covered = " ".join(found["interfaces"][0]["covers"])
+    assert all(step.removesuffix(":tcp") in covered for step in one["steps"])
+    assert run("--dry-run", "--show-secrets", "-i", "lo", "-c", keyed) == 0
+    lines = capsys.readouterr().out.splitlines()
+    at = lines.index("door home opens with key ann by:")
+    assert [line.split("  for ")[1].split()[1:] for line in lines[at + 1 :]] == [["s", "more"]] * 3
 
 
 MAIN = "from knockd.cli import main; sys.exit(main())"

@@ -9,6 +9,7 @@ import pytest
 from knockd.checks.doors import describe_door
 from knockd.dryrun import build_filters, format_text
 from knockd.knocks.guards import Guards
+from knockd.knocks.watch import watches_of
 from knockd_conf.load import load
 from knockd_conf.model import Config
 from knockd_conf.trust import TrustPolicy
@@ -29,7 +30,7 @@ def configured(tmp_path: Path, keys: str) -> Config:
 
 def dry_run(config: Config) -> list[str]:
     """The lines of --dry-run for an interface that is not here."""
-    made = build_filters(config, ["eth9"], tuple(door.steps for door in config.doors), [Guards()], ipv6=True)
+    made = build_filters(watches_of(config.doors), ["eth9"], ipv6=True)
     return format_text(made, config, [Guards()]).splitlines()
 
 

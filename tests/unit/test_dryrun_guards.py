@@ -8,7 +8,7 @@ import pytest
 
 from knockd.checks.doors import find_scan_openings
 from knockd.dryrun import build_filters, format_guards, format_text
-from knockd.knocks.guards import guard_rules, guards_of
+from knockd.knocks.guards import guard_rules, guards_of, with_guards
 from knockd.knocks.taken import Taken
 from knockd.knocks.watch import watches_of
 from knockd.log.catalogue import EVENTS
@@ -120,7 +120,7 @@ def test_dry_run_covers_guards(config: Config) -> None:
     guards = guards_of(
         watches_of(config.doors, live), guard_rules(config.doors, config.options.guard_ports), Taken()
     )
-    made = build_filters(config, ["nowhere0"], live, guards, ipv6=True)
+    made = build_filters(with_guards(watches_of(config.doors, live), guards), ["nowhere0"], ipv6=True)
     text = format_text(made, config, guards)
     assert text.splitlines()[-6:] == [
         "guards of shipped: 6996-6999:tcp, 7001-7004:tcp, 7996-7999:tcp, 8001-8004:tcp, 8996-8999:tcp,"
