@@ -289,7 +289,7 @@ EVENTS: Mapping[str, Event] = {
         "warning",
         "{note}",
         note="`file:line: key: ...`, at the start and at each reload: each warning of `knockd -t`"
-        " but those about scans that skip ports",
+        " but those about scans that skip ports, and about further lines of one-time files",
     ),
     "config-kept": Event("error", "config file has {count} problem[s], keeping the old configuration"),
     "last-good": Event(

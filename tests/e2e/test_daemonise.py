@@ -22,7 +22,7 @@ from tests.support.lab.waiting import wait_until
 def argv(tmp_path: Path) -> list[str]:
     """A command line for the daemon; config, pid file and log are in the test's directory."""
     path = tmp_path / "knockd.conf"
-    path.write_text(config(door("secret", "700,800:udp,900", start_command="true")))
+    path.write_text(config(door("secret", "900,1800:udp,700", start_command="true")))
     path.chmod(0o600)
     state = ("--state-dir", str(tmp_path / "state"))
     files = ("-c", str(path), "-p", str(tmp_path / "pid"), "-g", str(tmp_path / "log"))
@@ -70,7 +70,7 @@ def test_the_command_returns_when_the_daemon_listens(pair: Pair, argv: list[str]
     """Status 0 means: the pid file is there and a knock opens, without any waiting."""
     done = begin(pair, argv)
     assert (0, "") == (done.returncode, done.stderr)
-    send_knock(pair.client, SERVER[4], "700", "800:udp", "900")
+    send_knock(pair.client, SERVER[4], "900", "1800:udp", "700")
     wait_until(lambda: f"{CLIENT[4]}: secret: OPEN SESAME" in (tmp_path / "log").read_text(), 10, "it opens")
     end(daemon_pid(tmp_path))
 
@@ -94,14 +94,14 @@ def test_two_daemons(pair: Pair, argv: list[str], tmp_path: Path) -> None:
     begin(pair, argv)
     first = daemon_pid(tmp_path)
     other = tmp_path / "other.conf"
-    other.write_text(config(door("other", "1700,1800:udp", start_command="true")))
+    other.write_text(config(door("other", "1700,2900:udp,2800", start_command="true")))
     other.chmod(0o600)
     second_log = tmp_path / "second"
     state = ("--state-dir", str(tmp_path / "other-state"))
     done = begin(pair, [*argv, "-c", str(other), "-g", str(second_log), *state])
     assert done.returncode == 0
     assert done.stderr == f"knockd: could not create pid file {tmp_path}/pid: another knockd holds it\n"
-    send_knock(pair.client, SERVER[4], "700", "800:udp", "900", "1700", "1800:udp")
+    send_knock(pair.client, SERVER[4], "900", "1800:udp", "700", "1700", "2900:udp", "2800")
     wait_until(lambda: f"{CLIENT[4]}: other: OPEN SESAME" in second_log.read_text(), 10, "the second opens")
     wait_until(lambda: f"{CLIENT[4]}: secret: OPEN SESAME" in (tmp_path / "log").read_text(), 10, "the first")
     assert first == daemon_pid(tmp_path)
