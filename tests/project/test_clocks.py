@@ -21,7 +21,7 @@ WALL_CLOCK = {
     *("CLOCK_REALTIME", "CLOCK_TAI", "asctime", "ctime", "datetime", "gmtime", "localtime", "mktime"),
     *("strftime", "time_ns", "utime"),
 }
-NOT_OF_THE_DAEMON = {"client", "review", "ctl", "doctor"}
+NOT_OF_THE_DAEMON = {"client", "review", "ctl", "doctor", "replay"}
 FILE_TIMES = {"st_atime", "st_ctime", "st_mtime", "getmtime", "getctime"}
 
 
