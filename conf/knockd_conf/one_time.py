@@ -90,6 +90,15 @@ def written(steps: Iterable[Step]) -> str:
     return ",".join(map(str, steps))
 
 
+def find_struck(data: bytes) -> Iterator[int]:
+    """The offset of every line that begins with ``#``: one that was struck out, or a comment."""
+    offset = 0
+    for line in data.split(b"\n"):
+        if line.startswith(b"#"):
+            yield offset
+        offset += len(line) + 1
+
+
 def line_of(steps: Iterable[Step]) -> str:
     """A sequence as a line to be put into a file: with a space in front, which is what a ``#`` replaces."""
     return " " + ",".join(str(step).removesuffix(":tcp") for step in steps)

@@ -62,8 +62,8 @@ def _change(path: str, end: End, directory: int, change: Change, policy: TrustPo
         _judge_file(path, status, policy)
         _replace(end.name, directory, change(_read(descriptor)), status)
     except BaseException:
-        if made:  # by us, and nobody else has had it: it is locked
-            with suppress(OSError):
+        with suppress(OSError):
+            if made and os.fstat(descriptor).st_size == 0:  # who had it locked before us has left it empty
                 os.unlink(end.name, dir_fd=directory)
         raise
     finally:

@@ -40,8 +40,8 @@ class NotedLines:
         data = b"\n%b\n" % json.dumps(value).encode()  # the line before may be torn
         descriptor = self._open(directory, os.O_WRONLY | os.O_APPEND | (os.O_CREAT if create else 0))
         try:
-            if os.write(descriptor, data) != len(data):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            while data:
+                data = data[os.write(descriptor, data) :]
             os.fsync(descriptor)
             size = os.fstat(descriptor).st_size
         finally:

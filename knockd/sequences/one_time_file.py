@@ -23,6 +23,7 @@ from knockd_conf.one_time import (
     MAX_SIZE,
     OneTimeFile,
     find_lines,
+    find_struck,
     line_of,
     parse_one_time,
     strike_line,
@@ -77,12 +78,19 @@ def strike_one_time(path: str, used: tuple[object, ...], policy: TrustPolicy | N
 
 
 def strike_used(path: str, used: frozenset[str], policy: TrustPolicy | None = None) -> None:
-    """Strikes out every line with one of the sequences ``used`` (as ``written``). Raises OSError."""
+    """Strikes out every line with one of the sequences ``used`` (as ``written``). Raises OSError.
+
+    When this returns none of them is on the disk, also where an earlier sync has failed: the system may have
+    left such a line as it was, read it as struck out, and never write it unless it is written again.
+    """
     descriptor = _open(path, policy)
     try:
-        for line in find_lines(_content(descriptor)):
+        data = _content(descriptor)
+        for line in find_lines(data):
             if written(line.steps) in used:
                 os.pwrite(descriptor, b"#", line.offset)
+        for offset in find_struck(data):
+            os.pwrite(descriptor, b"#", offset)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
@@ -105,9 +113,13 @@ def add_one_time(path: str, choose: Choose, policy: TrustPolicy | None = None) -
             except FileExistsError:
                 continue  # somebody was first
         try:
-            return _add(path, descriptor, choose)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)  # the daemon needs no lock: it changes other bytes
+            if os.path.samestat(os.fstat(descriptor), os.stat(path)):
+                return _add(path, descriptor, choose)
+        except FileNotFoundError:
+            continue
         finally:
-            os.close(descriptor)
+            os.close(descriptor)  # and with it the lock; where the file was replaced meanwhile, once more
 
 
 def _make_one_time(path: str, choose: Choose, policy: TrustPolicy | None) -> int:
@@ -130,20 +142,22 @@ def _add(path: str, descriptor: int, choose: Choose) -> int:
             errno.EPERM,
             f"others than its owner may use it (mode {mode:04o}), run chmod 600 {shlex.quote(path)}",
         )
-    fcntl.flock(descriptor, fcntl.LOCK_EX)  # the daemon needs no lock: it changes other bytes
     before = _content(descriptor)
     if problems := parse_one_time(before).problems:
         raise ValueError(f"{problems[0]}: mend it, or name another file")
     known = [line.steps for line in find_lines(before)]
     chosen = choose(known)
-    lines = b"" if not before or before.endswith(b"\n") else b"\n"
-    first = []
+    start = len(before) + (before[-1:] not in (b"", b"\n"))
+    lines, first = b"", []
     for steps in chosen:
-        first.append(len(before) + len(lines))
+        first.append(start + len(lines))
         lines += f"#{line_of(steps)[1:]}\n".encode()
-    if len(before) + len(lines) > MAX_SIZE:
+    if start + len(lines) > MAX_SIZE:
         raise ValueError(f"expected a file of at most {MAX_SIZE} bytes, it would have more")
-    _write(descriptor, lines, len(before))
+    if start > len(before):  # else a torn line would be the rest of the last one
+        _write(descriptor, b"\n", len(before))
+        os.fsync(descriptor)
+    _write(descriptor, lines, start)
     os.fsync(descriptor)
     for offset in first:
         os.pwrite(descriptor, b" ", offset)

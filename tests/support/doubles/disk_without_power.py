@@ -2,12 +2,14 @@
 
 What counts is what POSIX promises and no more. Names come to the disk in the order they were
 changed, when their directory is synced at the latest; bytes when their file is synced at the latest,
-whatever its name does. Of what was not synced any sectors may be there; each as a whole.
+whatever its name does. Of what was not synced any sectors may be there; each as a whole. After a sync that
+failed nobody writes the same bytes again (fsync(2) on Linux): what is read is there, the disk may lack it.
 """
 
 from __future__ import annotations
 
 import errno
+import io
 import os
 import stat
 from collections.abc import Iterator
@@ -34,12 +36,21 @@ class File:
     data: bytes = b""
     synced: bytes = b""
     pending: list[tuple[int, bytes]] = field(default_factory=list)
+    forsaken: list[tuple[int, bytes]] = field(default_factory=list)
+    """What a sync that failed has left in memory."""
     locked: bool = False
 
     def write(self, offset: int, data: bytes) -> None:
         """Writes, to memory."""
         self.data = _written(self.data, offset, data)
         self.pending.append((offset, data))
+
+    def sync(self) -> None:
+        """Brings to the disk what was written since the last sync, whether that failed or not."""
+        for offset, data in self.pending:
+            self.synced = _written(self.synced, offset, data)
+        self.forsaken = [one for one in self.forsaken if not _is_covered(one, self.pending)]
+        self.pending = []
 
 
 @dataclass(eq=False)
@@ -63,6 +74,8 @@ class Disk:
 
     cut: int | None = None
     sector: int = SECTOR
+    broken: bool = False
+    """Whether files cannot be synced."""
     top: Directory = field(default_factory=Directory)
     steps: int = 0
     _open: dict[int, tuple[Any, int]] = field(default_factory=dict)
@@ -70,7 +83,7 @@ class Disk:
 
     def __getattr__(self, name: str) -> Any:
         """What does not touch the disk is that of os."""
-        if name.startswith("O_") or name in {"path", "geteuid", "environ"}:
+        if name.startswith("O_") or name in {"path", "geteuid", "environ", "strerror"}:
             return getattr(os, name)
         raise AttributeError(name)
 
@@ -108,10 +121,12 @@ class Disk:
         """The same by its path."""
         return self._stat(self._directory(path))
 
-    def stat(self, name: str, *, dir_fd: int, follow_symlinks: bool) -> Any:
-        """The same by its name in a directory."""
+    def stat(self, path: str, *, dir_fd: int | None = None, follow_symlinks: bool = True) -> Any:
+        """The same by its path, or by its name in a directory."""
         del follow_symlinks
-        return self._stat(self._open[dir_fd][0].names[name])
+        folder, name = os.path.split(path)
+        directory = self._directory(folder) if dir_fd is None else self._open[dir_fd][0]
+        return self._stat(directory.names[name])
 
     def fchmod(self, descriptor: int, mode: int) -> None:
         """There are no other modes."""
@@ -139,6 +154,20 @@ class Disk:
         self._open[descriptor][0].write(offset, bytes(data))
         return len(data)
 
+    def ftruncate(self, descriptor: int, size: int) -> None:
+        """Empties a file."""
+        assert size == 0
+        self._step()
+        node = self._open[descriptor][0]
+        node.write(_TRUNCATED, b"")
+
+    def fdopen(self, descriptor: int, mode: str) -> Any:
+        """What reads a file and closes it."""
+        assert mode == "rb"
+        data = self._open[descriptor][0].data
+        self.close(descriptor)
+        return io.BytesIO(data)
+
     def fdatasync(self, descriptor: int) -> None:
         """Brings bytes to the disk."""
         self.fsync(descriptor)
@@ -149,8 +178,11 @@ class Disk:
         node = self._open[descriptor][0]
         if isinstance(node, Directory):
             node.synced, node.pending = dict(node.names), []
+        elif self.broken:
+            node.forsaken, node.pending = node.forsaken + node.pending, []
+            raise OSError(errno.EIO, "Input/output error")
         else:
-            node.synced, node.pending = node.data, []
+            node.sync()
 
     def rename(self, old: str, new: str, *, src_dir_fd: int, dst_dir_fd: int) -> None:
         """Replaces in one change."""
@@ -243,13 +275,17 @@ class Disk:
         self._open[descriptor] = node, flags | _LOCKED
 
 
+_TRUNCATED = -1
+"""The offset of a write that empties the file."""
+
 _READ = 1 << 40
 _LOCKED = 1 << 41
 
 
 def _contents(file: File, sector: int) -> set[bytes]:
     """What may be found in a file: what was synced, and any part of the rest."""
-    parts = [part for offset, data in file.pending for part in _sectors(offset, data, sector)]
+    pending = [*file.forsaken, *file.pending]
+    parts = [part for offset, data in pending for part in _sectors(offset, data, sector)]
     numbers = range(len(parts))
     if len(parts) <= FEW:
         chosen = chain.from_iterable(combinations(numbers, count) for count in range(len(parts) + 1))
@@ -267,6 +303,8 @@ def _contents(file: File, sector: int) -> set[bytes]:
 
 def _sectors(offset: int, data: bytes, sector: int) -> list[tuple[int, bytes]]:
     """A write, divided where one sector ends and the next begins."""
+    if offset == _TRUNCATED:
+        return [(offset, data)]
     ends = [at - offset for at in range(offset + sector - offset % sector, offset + len(data), sector)]
     return [
         (offset + start, data[start:end]) for start, end in zip([0, *ends], [*ends, len(data)], strict=True)
@@ -275,7 +313,14 @@ def _sectors(offset: int, data: bytes, sector: int) -> list[tuple[int, bytes]]:
 
 def _written(before: bytes, offset: int, data: bytes) -> bytes:
     """Bytes after a write; a gap is filled with zeros."""
+    if offset == _TRUNCATED:
+        return b""
     return before[:offset].ljust(offset, b"\0") + data + before[offset + len(data) :]
+
+
+def _is_covered(one: tuple[int, bytes], later: list[tuple[int, bytes]]) -> bool:
+    """Whether a later write has the same bytes."""
+    return any(at <= one[0] and one[0] + len(one[1]) <= at + len(data) for at, data in later)
 
 
 def _on_disk(data: bytes) -> File:

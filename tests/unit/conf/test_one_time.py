@@ -11,6 +11,7 @@ from knockd_conf.one_time import (
     OneTimeFile,
     find_lines,
     find_live_line,
+    find_struck,
     line_of,
     parse_one_time,
     strike_line,
@@ -111,3 +112,10 @@ def test_a_line_to_be_put_in() -> None:
     assert " 7000,8000:udp" == line_of(steps)
     assert [LiveLine(0, steps)] == list(find_lines(line_of(steps).encode()))
     assert b"#7000,8000:udp" == strike_line(line_of(steps).encode(), 0)
+
+
+def test_lines_that_are_struck_out() -> None:
+    """Each line that begins with a hash is found by its offset, the first one and the last one too."""
+    assert [0, 4, 13, 15] == list(find_struck(b"# a\n#,2\n 1,2\n#\n# "))
+    assert [0, 15] == list(find_struck(b"#\n 1 # 2\n\n 3\nx\n#"))
+    assert [] == list(find_struck(b""))
