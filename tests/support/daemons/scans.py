@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import sys
 import time
+from array import array
 from collections.abc import Iterable, Sequence
 from ipaddress import ip_address
+from typing import NamedTuple
 
 from tests.support.lab.hosts import Host
 from tests.support.samples.frames import TCP, ethernet, packet
@@ -20,6 +23,18 @@ BURST, REST = 40, 0.001
 
 _SOURCE, _PORT = slice(26, 30), slice(36, 38)
 """Source and destination port in an Ethernet frame with an IPv4 header without options."""
+
+
+TICK = 0.002
+"""Seconds between two rounds of scans that go on together."""
+
+
+class Scans(NamedTuple):
+    """Scans that went on together: their addresses, the packets of all, and the seconds that they took."""
+
+    sources: list[str]
+    packets: int
+    seconds: float
 
 
 class Strangers:
@@ -52,6 +67,32 @@ class Strangers:
                 if number % BURST == 0:
                     time.sleep(REST if number < len(ALL_PORTS) // 16 else 0)
         return source
+
+    def scan_together(self, orders: Sequence[Sequence[int]], rate: int) -> Scans:
+        """Scans side by side, each from a fresh address: a SYN to each port of its order.
+
+        ``rate``: packets a second of each scan. A sender that falls behind catches up.
+        """
+        sources = [self.fresh() for _ in orders]
+        frames = [ethernet(*self._macs, packet(source, self.address, 1)) for source in sources]
+        scans = [
+            (one[: _PORT.start], array("H", order), one[_PORT.stop :])
+            for one, order in zip(frames, orders, strict=True)
+        ]
+        for _, ports, _ in scans:
+            ports.byteswap()
+        longest = max(map(len, orders))
+        begun, sent = time.monotonic(), 0
+        with self._client.socket(socket.AF_PACKET, socket.SOCK_RAW) as out:
+            out.bind(("eth0", 0))
+            while sent < longest:
+                due = min(longest, int((time.monotonic() - begun) * rate))
+                for before, ports, after in scans:
+                    for port in ports[sent:due]:
+                        out.send(before + port.to_bytes(2, sys.byteorder) + after)
+                sent = due
+                time.sleep(TICK)
+        return Scans(sources, sum(map(len, orders)), time.monotonic() - begun)
 
     def flood(self, ports: Sequence[int], count: int) -> None:
         """Sends one SYN to each port from each of ``count`` fresh addresses, as fast as can be read."""
