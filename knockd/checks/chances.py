@@ -50,7 +50,8 @@ def count_sequences(steps: int, ports: int, *, apart: bool = False) -> int:
     return factorial(steps) * comb(ports - steps + 1, steps) if apart else ports**steps
 
 
-def arranged_chance(order: Sequence[int], guards: int, copies: int) -> Fraction | None:
+@lru_cache(maxsize=256)
+def arranged_chance(order: tuple[int, ...], guards: int, copies: int) -> Fraction | None:
     """The chance of a scan that sends each port ``copies`` times, all in random order.
 
     ``order`` has the port of each step. By the rules of the matcher, every order of the packets that

@@ -88,7 +88,7 @@ def judge_steps(
     ports = LAST_PORT * len(kinds)
     count = sum(guard.protocol in kinds for guard in guards)
     numbers = list(dict.fromkeys(steps))
-    order = [numbers.index(step) for step in steps]
+    order = tuple(numbers.index(step) for step in steps)
     copies = max(Counter(order).values())
     chance = scan_chance(len(steps), count) if copies == 1 else arranged_chance(order, count, copies)
     scan = Scan(
@@ -130,7 +130,7 @@ def _slowed(
 
 
 def _guess(
-    order: Sequence[int], copies: int, guards: int, ports: int, most: float, timeout: float
+    order: tuple[int, ...], copies: int, guards: int, ports: int, most: float, timeout: float
 ) -> Guess | None:
     """Scans of a share of the ports; where a step comes again, of each as many packets."""
     if not timeout:

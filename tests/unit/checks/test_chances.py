@@ -74,7 +74,7 @@ def test_every_order(steps: int, guards: int) -> None:
         opens(matcher, number, [(1.0, port) for port in order]) for number, order in enumerate(orders)
     )
     assert Fraction(opened, len(orders)) == scan_chance(steps, guards)
-    assert scan_chance(steps, guards) == arranged_chance(range(steps), guards, 1)
+    assert scan_chance(steps, guards) == arranged_chance(tuple(range(steps)), guards, 1)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_one_packet_a_port_opens_no_door_with_a_repeated_port() -> None:
 
 def test_more_orders_than_can_be_gone_through() -> None:
     """The chance is not computed then."""
-    assert arranged_chance([*range(12), 0], 8, 2) is None
+    assert arranged_chance((*range(12), 0), 8, 2) is None
 
 
 def test_stages() -> None:
