@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +14,7 @@ from tests.e2e.conftest import Pair, Start
 from tests.support.daemons.daemon import environment
 from tests.support.daemons.doors import CLIENT, SERVER, config, door
 from tests.support.lab.hosts import Host, Lab
+from tests.support.lab.services import passes, session
 from tests.support.lab.tools import lacking, need
 from tests.support.samples.firewalls import PRIVATE_UFW
 from tests.support.samples.printed import EXAMPLES, example, set_up
@@ -128,35 +126,6 @@ def of_firewall(said: dict[str, Any]) -> set[str]:
     return {one["name"] for one in said["findings"] if one["subject"] == "firewall"}
 
 
-@contextmanager
-def session(server: Host, client: Host) -> Iterator[tuple[socket.socket, socket.socket] | None]:
-    """A connection to port 22: both its ends; None: it could not be made within two seconds."""
-    with server.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((SERVER[4], 22))
-        listener.listen()
-        with client.socket(socket.AF_INET, socket.SOCK_STREAM) as out:
-            out.settimeout(2)
-            try:
-                out.connect((SERVER[4], 22))
-            except OSError:
-                yield None
-                return
-            with listener.accept()[0] as inside:
-                yield out, inside
-
-
-def passes(ends: tuple[socket.socket, socket.socket], timeout: float) -> bool:
-    """Whether a byte comes from the client to the server."""
-    out, inside = ends
-    inside.settimeout(timeout)
-    try:
-        out.send(b"x")
-        return inside.recv(1) == b"x"
-    except OSError:
-        return False
-
-
 @pytest.mark.parametrize("name", FIREWALLS)
 def test_what_it_says_is_so(four: Pair, tmp_path: Path, name: str) -> None:
     """Whether strangers, knockers and their sessions pass is what the kernel does with them."""
@@ -166,10 +135,10 @@ def test_what_it_says_is_so(four: Pair, tmp_path: Path, name: str) -> None:
     four.server.run("sh", "-e", stdin=rules)
     path = write(tmp_path, config(door("ssh", "7001,7003,7002", start_command=start, stop_command=stop)))
     names = of_firewall(found(four.server, path))
-    with session(four.server, four.client) as stranger:
+    with session(four.server, four.client, SERVER[4], 22) as stranger:
         assert (OPEN in names) is (stranger is not None)
     four.server.run("sh", "-ec", start.replace("%IP%", CLIENT[4]))
-    with session(four.server, four.client) as knocker:
+    with session(four.server, four.client, SERVER[4], 22) as knocker:
         assert bool(LOCKED & names) is (knocker is None)
         if knocker is not None:
             assert passes(knocker, 10)

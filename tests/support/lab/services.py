@@ -7,6 +7,7 @@ import select
 import socket
 import threading
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from types import TracebackType
 
 from tests.support.lab.hosts import Host
@@ -114,6 +115,37 @@ def wait_open(host: Host, address: str, port: int, *, udp: bool = False, within:
 def wait_closed(host: Host, address: str, port: int, *, udp: bool = False, within: float = 10.0) -> None:
     """Wait until the service no longer answers; raises WaitTimeout after ``within`` seconds."""
     wait_until(lambda: not can_connect(host, address, port, udp=udp), within, f"{address} port {port} closes")
+
+
+@contextlib.contextmanager
+def session(
+    server: Host, client: Host, address: str, port: int
+) -> Iterator[tuple[socket.socket, socket.socket] | None]:
+    """A connection of the client to the server: both its ends; None: it could not be made in two seconds."""
+    with server.socket(family_of(address), socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((address, port))
+        listener.listen()
+        with client.socket(family_of(address), socket.SOCK_STREAM) as out:
+            out.settimeout(2)
+            try:
+                out.connect((address, port))
+            except OSError:
+                yield None
+                return
+            with listener.accept()[0] as inside:
+                yield out, inside
+
+
+def passes(ends: tuple[socket.socket, socket.socket], timeout: float) -> bool:
+    """Whether a byte comes from the client to the server."""
+    out, inside = ends
+    inside.settimeout(timeout)
+    try:
+        out.send(b"x")
+        return inside.recv(1) == b"x"
+    except OSError:
+        return False
 
 
 def send_knock(host: Host, address: str, *steps: str, source_port: int | None = None) -> None:
