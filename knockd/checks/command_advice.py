@@ -165,6 +165,10 @@ def _explain_leftover(change: Change, removed: list[Change]) -> str:
     )
 
 
+_SETS = frozenset({"nft", "ipset"})
+"""Tools whose changes are those of sets."""
+
+
 def _net_changes(script: Script) -> list[Change] | None:
     """What is added or removed when a script has run; None when that is not known."""
     if not script.plain:
@@ -176,6 +180,7 @@ def _net_changes(script: Script) -> list[Change] | None:
             return None
         for change in changes:
             before = net.pop(change.key, None)
-            if before is None or change.adds or not before.adds:
+            # What has been added to a set once more is gone all the same; of two equal rules one is left.
+            if before is None or change.adds or not before.adds or change.tool in _SETS:
                 net[change.key] = change
     return list(net.values())

@@ -182,6 +182,16 @@ def test_what_is_left(start: str, stop: str, expected: str) -> None:
             "nft 'add element f k { 1 }; delete element f k { 1 }; add element f k { 1 timeout 9s }'",
             "nft delete element ip f k { 1 }",
         ),
+        *(
+            (
+                f"{tool} add {start} && {FOUR.format('I', 22)}",
+                f"{tool} {stop}; {FOUR.format('D', 22)}",
+            )
+            for tool, start, stop in (
+                ("nft", "element f k { 1 }", "'add element f k { 1 }; delete element f k { 1 }'"),
+                ("ipset", "k %IP%", "-exist add k %IP%; ipset del k %IP%"),
+            )
+        ),
         ("ufw allow from %IP% to any port 22 \\", "ufw delete allow from %IP% to any port 22"),
         ("ufw allow from %IP% to any port 22", "ufw delete allow from %IP% to any \\"),
     ],
