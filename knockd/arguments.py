@@ -9,15 +9,21 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from ipaddress import ip_address
 from typing import NamedTuple, NoReturn
 
 import knockd
 from knockd.keeper.settings import Settings
 from knockd_conf.fields import interfaces
+from knockd_conf.model import Service
+from knockd_conf.services import parse_services
 from knockd_conf.text import printable
 
 DEFAULT_CONFIG = "/etc/knockd.conf"
+_STDOUT = "-"
+_RANDOM, _KEY = "ports", "key"
+"""How a first door gets its sequence: random ports, or a new key."""
 
 
 class Replay(NamedTuple):
@@ -28,8 +34,19 @@ class Replay(NamedTuple):
     vlan: int | None = None
 
 
+class Init(NamedTuple):
+    """A first configuration, with a key or random ports; ``printing``: nothing is written.
+
+    ``service`` is the port to open, None: where SSH is served.
+    """
+
+    keyed: bool = False
+    service: Service | None = None
+    printing: bool = False
+
+
 class Arguments(NamedTuple):
-    """What the command line asks for: to serve, unless ``check``, ``dry_run``, ``replay`` or ``explain``.
+    """What the command line asks for: to serve, unless one of the fields behind ``settings`` is set.
 
     ``explain`` is the packed address of the source that is explained.
     """
@@ -42,6 +59,7 @@ class Arguments(NamedTuple):
     explain: bytes | None = None
     show_secrets: bool = False
     """With ``dry_run``: also the ports that are made of keys now."""
+    init: Init | None = None
 
 
 class _Parser(argparse.ArgumentParser):
@@ -88,15 +106,40 @@ def read_arguments(argv: Sequence[str] | None = None) -> Arguments:
         parser.error("argument --explain: expected without -t, --dry-run and -d")
     if given.show_secrets and not given.dry_run:
         parser.error("argument --show-secrets: expected with --dry-run")
+    init = _read_init(parser, given)
+    if init is not None and given.config == _STDOUT:
+        settings = replace(settings, config_path=DEFAULT_CONFIG)
     return Arguments(
         settings,
         given.check,
-        given.dry_run,
+        given.dry_run and init is None,
         given.format == "json",
         replay,
         given.explain,
         given.show_secrets,
+        init,
     )
+
+
+def _read_init(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Init | None:
+    """The value of --init with what belongs to it."""
+    if given.init is None:
+        if given.port is not None:
+            parser.error("argument --port: expected with --init")
+        return None
+    others = {
+        "-t": given.check,
+        "--replay": given.replay is not None,
+        "--explain": given.explain is not None,
+        "-d": given.daemon,
+        "-4": given.only_ip_v4,
+        "--format json": given.format == "json",
+        "--show-secrets": given.show_secrets,
+    }
+    for name, is_given in others.items():
+        if is_given:
+            parser.error(f"argument --init: expected without {name}")
+    return Init(given.init == _KEY, given.port, given.dry_run or given.config == _STDOUT)
 
 
 def _control_socket(text: str | None) -> str | None:
@@ -132,6 +175,18 @@ def _source(text: str) -> bytes:
         ) from None
     mapped = address.ipv4_mapped if address.version == 6 else None
     return (mapped or address).packed
+
+
+def _service(text: str) -> Service:
+    """The value of --port: of TCP where it does not say."""
+    text = text.strip()
+    try:
+        (found,) = parse_services(f"{text}/tcp" if text.isdecimal() else text)
+        if found.low == found.high:
+            return found
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"expected one port, as 22 or 51820/udp, got '{printable(text)}'")
 
 
 def _vlan(text: str) -> int:
@@ -183,6 +238,16 @@ def _parser() -> argparse.ArgumentParser:
         default="text",
         help="how -t, --dry-run, --replay and --explain print (default: text)",
     )
+    add(
+        "--init",
+        nargs="?",
+        choices=(_RANDOM, _KEY),
+        const=_RANDOM,
+        metavar=f"{_RANDOM}|{_KEY}",
+        help="write a first config, never over one that is there, and say what to do next; with --dry-run or"
+        f" -c - print it (default: {_RANDOM})",
+    )
+    add("--port", metavar="PORT", type=_service, help="with --init: the port to open (default: that of SSH)")
     add("--host", metavar="NAME", help="choose key[NAME] = value variants (default: this host's name)")
     add(
         "--allow-insecure-config", action="store_true", help="accept a config that others than root can write"

@@ -101,6 +101,10 @@ def read_command_line(argv: Sequence[str] | None, send: Send) -> int:
     except SystemExit as end:  # --help, --version and mistakes
         return end.code if isinstance(end.code, int) else os.EX_OK
     settings = given.settings
+    if given.init is not None:
+        from knockd.init.command import init
+
+        return _print(send, settings, partial(init, settings, given.init))
     if given.check or given.dry_run:
         work = partial(_check, settings, as_json=given.as_json)
         if given.dry_run:

@@ -7,9 +7,11 @@ import os
 import pytest
 
 import knockd
-from knockd.arguments import DEFAULT_CONFIG, Arguments, Replay, read_arguments
+from knockd.arguments import DEFAULT_CONFIG, Arguments, Init, Replay, read_arguments
 from knockd.keeper.settings import Settings
 from knockd_conf.errors import seen
+from knockd_conf.model import Service
+from knockd_conf.protocol import Protocol
 
 NAME = "expected an interface name (1 to 127 bytes without '/' or white space), auto or any"
 
@@ -73,6 +75,31 @@ def test_replay() -> None:
     assert Replay("-", addresses, 100) == read_arguments(line).replay
 
 
+@pytest.mark.parametrize(
+    ("line", "expected", "path"),
+    [
+        ("--init", Init(), DEFAULT_CONFIG),
+        ("--init=ports -c /srv/a", Init(), "/srv/a"),
+        ("--init=key", Init(keyed=True), DEFAULT_CONFIG),
+        ("--init --dry-run", Init(printing=True), DEFAULT_CONFIG),
+        ("--init -c -", Init(printing=True), DEFAULT_CONFIG),
+        ("--init --port 2222", Init(service=Service(2222, 2222, Protocol.TCP)), DEFAULT_CONFIG),
+        ("--init --port 51820/udp", Init(service=Service(51820, 51820, Protocol.UDP)), DEFAULT_CONFIG),
+    ],
+)
+def test_init(line: str, expected: Init, path: str) -> None:
+    """--init has a kind, a port and a place; what it prints is no filter."""
+    given = read_arguments(line.split())
+    assert expected == given.init
+    assert path == given.settings.config_path
+    assert not given.dry_run
+
+
+def test_a_file_named_as_standard_output() -> None:
+    """Without --init a file may be called -."""
+    assert os.path.abspath("-") == read_arguments(["-c", "-"]).settings.config_path
+
+
 def test_our_options() -> None:
     """Options that 0.8 does not have."""
     settings = read_arguments(["--state-dir", "s", "--host", "h", "--allow-insecure-config"]).settings
@@ -124,6 +151,27 @@ def test_control_socket() -> None:
         *(
             (["--vlan", text], f"argument --vlan: expected the number of a VLAN, 1 to 4094, got '{text}'")
             for text in ("0", "4095", "x", "")
+        ),
+        (["--init=x"], "argument --init: invalid choice: 'x'"),
+        (["--port", "22"], "argument --port: expected with --init"),
+        *(
+            (["--init", *other.split()], f"argument --init: expected without {name}")
+            for other, name in (
+                ("-t", "-t"),
+                ("-d", "-d"),
+                ("-4", "-4"),
+                ("--replay x", "--replay"),
+                ("--explain 192.0.2.7", "--explain"),
+                ("--format json", "--format json"),
+                ("--dry-run --show-secrets", "--show-secrets"),
+            )
+        ),
+        *(
+            (
+                ["--init", "--port", text],
+                f"argument --port: expected one port, as 22 or 51820/udp, got '{text}'",
+            )
+            for text in ("", "0", "65536", "ssh", "22,80", "22-23/tcp", "22/sctp")
         ),
         (["-d=yes"], "argument -d/--daemon: ignored explicit argument"),
     ],

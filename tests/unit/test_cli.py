@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from knockd import cli
+from knockd.arguments import Init
 from knockd.keeper.settings import Loaded, Settings
 from knockd_conf.timed import Rule, derive_ports
 
@@ -466,3 +467,19 @@ def test_a_daemon_holds_no_parser(path: Path) -> None:
     held = start(code, "-c", path).stderr.split()
     assert "knockd.keeper.keeper" in held
     assert set() == parsers & set(held)
+
+
+def test_first_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """--init is done in the child that reads the command line, and nothing is served."""
+    asked: list[tuple[str, bool]] = []
+    sent: list[object] = []
+
+    def init(settings: Settings, wanted: Init) -> int:
+        asked.append((settings.config_path, wanted.keyed))
+        return os.EX_CANTCREAT
+
+    monkeypatch.setattr("knockd.init.command.init", init)
+    path = str(tmp_path / "a.conf")
+    assert os.EX_CANTCREAT == cli.read_command_line(["--init=key", "-c", path], sent.append)
+    assert [(path, True)] == asked
+    assert [None] == sent

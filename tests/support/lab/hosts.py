@@ -68,7 +68,7 @@ class Host:
     def __init__(self, name: str, namespace: str) -> None:
         self.name = name
         self.namespace = namespace
-        self.exec_prefix = ("ip", "netns", "exec", namespace)
+        self.exec_prefix: tuple[str, ...] = ("ip", "netns", "exec", namespace)
         self._processes: list[subprocess.Popen[Any]] = []
         execute("ip", "netns", "add", namespace)
         self._fd = os.open(NETNS / namespace, os.O_RDONLY | os.O_CLOEXEC)

@@ -1,0 +1,192 @@
+"""What ``knockd --init`` says: what it found and chose, and the owner's next steps in their order.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from knockd.doctor.findings import Finding
+from knockd.init.commands import PATIENCE, Work
+from knockd.init.content import CMD_TIMEOUT
+from knockd.init.ways import Tool, Way
+from knockd_conf.firewall_tools import Version
+from knockd_conf.model import Service
+from knockd_conf.text import printable
+
+WIDTH = 80
+_UNIT = "knockd-undo"
+_NAMES = {
+    Tool.NFT: "nft",
+    Tool.GATE: "nft",
+    Tool.IPTABLES: "iptables",
+    Tool.UFW: "ufw",
+    Tool.FIREWALLD: "firewalld",
+}
+
+
+class Summary(NamedTuple):
+    """What was found, chosen and written."""
+
+    written: tuple[str, ...]
+    """Paths; empty: the file was printed."""
+    interfaces: tuple[str, ...]
+    addresses: tuple[str, ...]
+    """At which others may knock, the likeliest first."""
+    private: bool
+    """Whether the first of them is not of the Internet (RFC 1918)."""
+    door: str
+    service: Service
+    listening: bool
+    """Whether somebody serves there."""
+    keyed: bool
+    knocks: tuple[str, ...]
+    """What the client knocks: ports; of a door with a key nothing."""
+    ways: tuple[Way, ...]
+    versions: tuple[Version, ...]
+    """By which others can reach this host."""
+    work: Work
+    systemd: bool
+    start: str
+    """The line that starts the daemon."""
+    options: str
+    """What commands need where the file is not the default one."""
+    unlooked: tuple[str, ...]
+    """What could not be looked at."""
+    care: tuple[str, ...]
+    """Sentences about what is not well."""
+
+
+def describe_finding(finding: Finding) -> str:
+    """A finding of the doctor as one sentence."""
+    return f"{finding.text}: {finding.cure}"
+
+
+def format_report(summary: Summary) -> Iterator[str]:
+    """Yields the lines."""
+    if summary.written:
+        yield f"Wrote {' and '.join(map(printable, summary.written))} (mode 600)."
+        yield ""
+    yield from _tell_found(summary)
+    for text in summary.care:
+        yield from _wrap("! ", text)
+    for number, (title, lines, after) in enumerate(_plan(summary), 1):
+        yield ""
+        yield from _wrap(f"{number}. ", title)
+        for line in lines:
+            yield from (f"     {part}" for part in line.split("\n"))
+        for text in after:
+            yield from _wrap("   ", text)
+
+
+def _tell_found(summary: Summary) -> Iterator[str]:
+    yield from _wrap("Interface: ", ", ".join(map(printable, summary.interfaces)))
+    where = ", ".join(summary.addresses) or "no address yet"
+    yield from _wrap("Addresses: ", where)
+    yield from _wrap("Firewall:  ", "; ".join(_tell_firewall(summary)))
+    serves = "" if summary.listening else " (nobody listens there yet)"
+    how = "a key, a new sequence every 30 seconds" if summary.keyed else f"{len(summary.knocks)} random ports"
+    what = f"{summary.door} opens {summary.service}{serves} for {CMD_TIMEOUT} seconds; {how}"
+    yield from _wrap("Door:      ", what)
+
+
+def _tell_firewall(summary: Summary) -> Iterator[str]:
+    if summary.unlooked:
+        yield f"not known ({'; '.join(summary.unlooked)}): taken for one that lets everybody in"
+        return
+    said: dict[str, set[Version]] = {}
+    for way in summary.ways:
+        if way.version in summary.versions:
+            said.setdefault(_tell_way(way), set()).add(way.version)
+    for text, versions in said.items():
+        yield text if versions == {*summary.versions} else f"{text} (IPv{min(versions)})"
+
+
+def _tell_way(way: Way) -> str:
+    if way.wide_open:
+        return "nothing drops strangers" if way.tool is Tool.GATE else f"{_NAMES[way.tool]} lets everybody in"
+    where = f", chain {way.place}," if way.tool in (Tool.NFT, Tool.IPTABLES) else ""
+    return f"{_NAMES[way.tool]}{where} drops strangers"
+
+
+def _plan(summary: Summary) -> Iterator[tuple[str, Sequence[str], Sequence[str]]]:
+    """Yields title, command lines and sentences behind them of each step."""
+    work = summary.work
+    if work.prepare:
+        yield (
+            "Tell the firewall of those who have knocked. This changes nothing for anybody yet.",
+            work.prepare,
+            work.advice if not work.close else (),
+        )
+    yield "Start knockd.", [summary.start], ()
+    yield _plan_knock(summary)
+    if not work.close:
+        return
+    yield (
+        f"{_tell_open(summary)} When step"
+        f" {3 if work.prepare else 2} has worked, close it, and leave this session open: in {PATIENCE}"
+        " minutes it is undone.",
+        [*_undo_later(work.undo, systemd=summary.systemd), *work.close],
+        (),
+    )
+    yield (
+        "From the other host connect without a knock: that has to fail. Then knock and connect. When that"
+        " works, let it stay closed.",
+        [_keep_undone(systemd=summary.systemd), *work.keep],
+        work.advice,
+    )
+
+
+def _tell_open(summary: Summary) -> str:
+    if summary.unlooked:
+        return f"Where everybody reaches {summary.service}, THE DOOR PROTECTS NOTHING YET."
+    return f"THE DOOR PROTECTS NOTHING YET: everybody reaches {summary.service}{_over(summary)}."
+
+
+def _over(summary: Summary) -> str:
+    """The only IP version over which everybody comes in, in words."""
+    versions = {way.version for way in summary.ways if way.wide_open} & {*summary.versions}
+    return f" over IPv{min(versions)}" if len(versions) < len(summary.versions) else ""
+
+
+def _plan_knock(summary: Summary) -> tuple[str, Sequence[str], Sequence[str]]:
+    host = summary.addresses[0] if summary.addresses else "THIS-HOST"
+    rehearse = f"knockctl doctor --knock {summary.door}{summary.options}"
+    after = [f"Within {CMD_TIMEOUT} seconds connect to {host}, {summary.service}."]
+    if summary.private:
+        after.append(
+            "From the Internet knock at the address of your router, which has to forward these ports too."
+        )
+    if summary.keyed:
+        lines = [rehearse, f"knockctl export {summary.door}{summary.options}"]
+        after.insert(0, "Give 'knock --import' on the other host what export prints, and let nobody see it.")
+    else:
+        lines = [rehearse, f"knock {host} {' '.join(summary.knocks)}"]
+    return "Try it: first without a network, here; then knock from another host.", lines, after
+
+
+def _undo_later(lines: Iterable[str], *, systemd: bool) -> list[str]:
+    if systemd:
+        return [
+            f"systemd-run --on-active={PATIENCE}min --unit={_UNIT}-{number} {line}"
+            for number, line in enumerate(lines, 1)
+        ]
+    return [f"(trap '' HUP; sleep {PATIENCE * 60}; {'; '.join(lines)}) > /dev/null 2>&1 &"]
+
+
+def _keep_undone(*, systemd: bool) -> str:
+    return f"systemctl stop '{_UNIT}-*.timer'" if systemd else "kill $!"
+
+
+def _wrap(begin: str, text: str) -> list[str]:
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=begin,
+        subsequent_indent=" " * len(begin),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
