@@ -6,14 +6,17 @@ What a config cannot say stands in its comments: ``# golden: key = value`` with 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from base64 import b64decode
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from pathlib import Path
 
 import pcapy
 
+from knockd.knocks.taken import Taken
 from knockd.knocks.watch import watches_of
+from knockd.sequences.rotating_watches import RECOGNISED, KeySequences, make_rotating
 from knockd_bpf.build import build_term
 from knockd_bpf.fit import Fitted, fit_term
 from knockd_bpf.layout import Layout, layout_for
@@ -21,8 +24,10 @@ from knockd_bpf.render import render_term
 from knockd_bpf.vm import run_program
 from knockd_bpf.wire import UDP
 from knockd_conf.load import load
-from knockd_conf.model import Step
+from knockd_conf.model import Door, Step
 from knockd_conf.protocol import Protocol
+from knockd_conf.rotating import rule_of
+from knockd_conf.timed import derive_ports
 from knockd_conf.trust import TrustPolicy
 from tests.support.samples.headers import LINKTYPES
 
@@ -35,6 +40,8 @@ CASE_KEYS = {
     "ipv6": "no: as with --only-ip-v4",
     "live": "the live sequence of the one-time door",
     "guards": "guard ports of the first door",
+    "key": "the key of every door with a Sequence_Key, in base64",
+    "period": "the number of the period that is now, for such doors",
     "limit": "most instructions the program may have",
 }
 
@@ -121,13 +128,26 @@ def read(name: str) -> Case:
     sequences = [door.steps or live for door in config.doors]
     watches = watches_of(config.doors, sequences)
     watches = tuple(replace(one, guards=() if one.door else guards) for one in watches)
+    keyed = list(_keyed(config.doors, b64decode(notes.get("key", "")), int(notes.get("period", "0"))))
+    rotating = make_rotating(watches, Taken(), keyed, lambda _door, _key, period: period)
+    watches = (*watches, *rotating)
     linktype = LINKTYPES[notes.get("link", "ethernet")]
     layout = layout_for(linktype)
     term = build_term((one.ports for one in watches if one.steps), local, ipv6=notes.get("ipv6") != "no")
     fitted = fit_term(term, layout, int(notes.get("limit", "4096")))
     targets = [str(one) for door in config.doors for one in door.target]
-    steps = tuple(step for sequence in sequences for step in sequence)
+    steps = tuple(step for watch in watches for step in watch.steps)
     return Case(folder, linktype, layout, fitted, steps, tuple(dict.fromkeys((*addresses, *targets))))
+
+
+def _keyed(doors: Iterable[Door], key: bytes, now: int) -> Iterator[KeySequences]:
+    """The sequences of all doors that have a key; there is one key."""
+    for number, door in enumerate(doors):
+        if door.sequence_key is not None:
+            rule = rule_of(door)
+            near = range(now - RECOGNISED, now + RECOGNISED + 1)
+            ports = {period: derive_ports(key, door.name, period, rule) for period in near}
+            yield KeySequences(number, "key", rule.period, now, ports)
 
 
 def _notes(path: Path) -> Iterator[tuple[str, str]]:

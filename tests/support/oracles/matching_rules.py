@@ -7,9 +7,10 @@ and what a timer, another sequence and other guards change. No bounds, no limits
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from knockd.knocks.events import Attempt as Exported
 from knockd.knocks.events import Event, Expired, Guarded, Ignored, Opened, Spoiled, Stage, Stale
 from knockd.knocks.explain import Attempt, Explainer, Kind, Verdict
 from knockd.knocks.watch import Watch, watches_of
@@ -88,6 +89,13 @@ class Model:
                     foremost = max(one.stage for one in before)
                     events.append(Expired(self.watches[number].door, source, foremost))
         return events
+
+    def attempts(self) -> Iterator[Exported]:
+        """All attempts, as a matcher exports them."""
+        for source, explainer in self._sources.items():
+            for watch, state in zip(self.watches, explainer.states, strict=True):
+                for stage, start in state.attempts:
+                    yield Exported(hash(watch.attempts_at), source, stage, start)
 
     def soonest_deadline(self) -> float | None:
         """Until when the attempt that ends first may live; None without attempts."""
