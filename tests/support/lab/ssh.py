@@ -42,7 +42,8 @@ class SshServer:
     """sshd on a host, port 22; whoever has the key logs in as the user who runs the tests."""
 
     def __init__(self, host: Host, directory: Path) -> None:
-        self._key = directory / "user"
+        self.key = directory / "user"
+        """The private key of whoever may log in."""
         for name in ("host", "user"):
             execute(need("ssh-keygen"), "-q", "-t", "ed25519", "-N", "", "-f", str(directory / name))
         settings = directory / "sshd_config"
@@ -55,7 +56,7 @@ class SshServer:
     @contextmanager
     def session(self, client: Host, address: str) -> Iterator[subprocess.Popen[Any]]:
         """A shell on the server, logged in to; it ends as a user ends it, when the block does."""
-        command = (need("ssh"), *CLIENT, "-i", str(self._key), f"root@{address}", "echo in; exec cat")
+        command = (need("ssh"), *CLIENT, "-i", str(self.key), f"root@{address}", "echo in; exec cat")
         process = client.popen(*command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert process.stdin is not None
         assert process.stdout is not None
