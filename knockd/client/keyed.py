@@ -11,8 +11,8 @@ from knockd.client.hits import Hit
 from knockd_conf.key_file import KeyFile, NamedKey
 from knockd_conf.timed import Rule, derive_ports
 
-AT_ONCE = 2
-"""How many tries do not wait for a period of their own: the second is for packets that were lost."""
+TRIES_OF_A_PERIOD = 2
+"""The second is for packets that were lost (docs/spec/rotating-sequence.md, section 7)."""
 
 
 def choose_key(found: KeyFile, name: str | None) -> NamedKey:
@@ -26,18 +26,16 @@ def choose_key(found: KeyFile, name: str | None) -> NamedKey:
     raise ValueError(f"expected the name of a key in it, got {name!r}; it has {names}")
 
 
-def choose_period(rule: Rule, used: Sequence[int], now: float, *, wait: bool = False) -> tuple[int, float]:
+def choose_period(rule: Rule, used: Sequence[int], now: float, *, fresh: bool = False) -> tuple[int, float]:
     """The period to knock in, and the seconds until it begins (0: at once).
 
-    ``used`` are the periods of the tries before, ``now`` seconds since the epoch. ``wait``: not the
-    present period, as somebody else may have used it. A third try, and any after it, has a period that
-    no try had before: a period that opened the door opens nothing more.
+    ``used`` are the periods of the tries before, ``now`` seconds since the epoch. After two tries in a
+    period there is the next one to come; ``fresh``: also after one.
     """
-    present = rule.period_at(now)
-    chosen = max([present, *(one + 1 for one in used)]) if len(used) >= AT_ONCE else present
-    if wait and not used:
-        chosen = present + 1
-    return chosen, max(0.0, chosen * rule.period - now)
+    chosen = rule.period_at(now)
+    if used and (fresh or used.count(used[-1]) >= TRIES_OF_A_PERIOD):
+        chosen = max(chosen, used[-1] + 1)
+    return chosen, max(0.0, rule.begin_of(chosen) - now)
 
 
 def keyed_hits(key: bytes, door: str, period: int, rule: Rule) -> tuple[Hit, ...]:

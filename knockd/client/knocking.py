@@ -48,10 +48,12 @@ def run_knock(options: Options, plan: Plan) -> int:
                 tell(OWN_HOST.format(where.text))
         hands = make_hands(options, plan, source, targets)
         try:
-            outcome = knock_until_open(plan, hands, if_needed=options.if_needed)
+            outcome = knock_until_open(plan, hands, len(targets), if_needed=options.if_needed)
         except KeyboardInterrupt:
             settle_line(source, Outcome(INTERRUPTED, knocked=True), mark=False)
             raise
+    if outcome.opened:
+        source.note()
     settle_line(source, outcome, mark=options.mark)
     return outcome.status
 
@@ -71,10 +73,10 @@ def make_hands(options: Options, plan: Plan, source: Source, targets: Sequence[T
     verbose = (tell if options.command else say) if options.verbose else None
     port = plan.verify or 0
 
-    def send(hits: Sequence[Hit], delay: int) -> int:
+    def send(hits: Sequence[Hit], delay: int, which: int | None) -> int:
         return send_hits(
             hits,
-            targets,
+            targets if which is None else [targets[which]],
             delay=delay,
             pause=time.sleep,
             announce=verbose or (lambda _: None),
@@ -98,7 +100,7 @@ def make_hands(options: Options, plan: Plan, source: Source, targets: Sequence[T
 
         return look(PATIENCE)
 
-    return Hands(source.hits, send, glance, wait, tell)
+    return Hands(source.hits, send, source.is_used, glance, wait, tell)
 
 
 def settle_line(source: Source, outcome: Outcome, *, mark: bool) -> None:

@@ -15,6 +15,9 @@ from knockd_conf.timed import Rule
 TRIES: Final = 3
 """How often is knocked at most, where --verify says when it is enough."""
 
+KEYED_DELAY: Final = 200
+"""Milliseconds between packets of a rotating sequence (its specification, section 6)."""
+
 
 class Keyed(NamedTuple):
     """A rotating sequence: the key's file, whose key in it (None: there is one), door and rule."""
@@ -39,6 +42,16 @@ class Plan(NamedTuple):
     verify: int | None = None
     tries: int = 1
     both: bool = False
+
+    @property
+    def glances(self) -> bool:
+        """Whether the port may be looked at before the knock.
+
+        A sequence that may hold the port itself would be spoilt by that (its specification, section 5).
+        """
+        if self.verify is None:
+            return False
+        return self.keyed is None or not self.keyed.rule.low <= self.verify <= self.keyed.rule.high
 
 
 def make_plan(options: Options, profile: Profile | None, others: str) -> Plan:
@@ -65,17 +78,19 @@ def make_plan(options: Options, profile: Profile | None, others: str) -> Plan:
     if len(ways) > 1:
         raise UsageError(f"expected one sequence, got {' and '.join(ways)}")
     keyed = _keyed(options, choices)
-    _check(options, choices)
-    return Plan(
+    usual = 0 if keyed is None else KEYED_DELAY
+    plan = Plan(
         host,
         ports,
         keyed,
         choices.sequence_file,
-        choices.delay or 0,
+        usual if choices.delay is None else choices.delay,
         choices.verify,
         1 if choices.verify is None else choices.tries or TRIES,
         bool(choices.both),
     )
+    _check(options, choices, plan)
+    return plan
 
 
 def _keyed(options: Options, choices: Choices) -> Keyed | None:
@@ -87,16 +102,24 @@ def _keyed(options: Options, choices: Choices) -> Keyed | None:
     if choices.door is None:
         raise UsageError("expected --door with --key (the name that the door has in knockd.conf), got none")
     rule = choices.rule()
-    if rule.steps * (choices.delay or 0) >= rule.period * 1000:
-        raise UsageError(
-            f"expected a --delay with which {rule.steps} packets take less than the period, "
-            f"{rule.period} s, got {choices.delay} ms"
-        )
     return Keyed(choices.key, choices.name, choices.door, rule)
 
 
-def _check(options: Options, choices: Choices) -> None:
-    """Options that mean nothing without another one."""
+def _check(options: Options, choices: Choices, plan: Plan) -> None:
+    """Options that mean nothing without another one, or not with its value."""
+    if plan.keyed is not None:
+        rule = plan.keyed.rule
+        if rule.steps * plan.delay >= rule.period * 1000:
+            raise UsageError(
+                f"expected a --delay with which {rule.steps} packets take less than the period, "
+                f"{rule.period} s, got {plan.delay} ms"
+            )
+        if options.if_needed and plan.verify is not None and not plan.glances:
+            ports = f"{rule.low}-{rule.high}"
+            raise UsageError(
+                f"expected a --verify port outside of {ports} with --if-needed, got {plan.verify}: "
+                "it may be one of the sequence, and must not be touched before the knock"
+            )
     if choices.verify is None:
         for name, given in (("tries", choices.tries is not None), ("if-needed", options.if_needed)):
             if given:

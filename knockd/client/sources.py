@@ -19,23 +19,29 @@ from knockd_conf.protocol import Protocol
 
 if TYPE_CHECKING:
     from knockd.client.one_time import NextLine
+    from knockd_conf.key_file import NamedKey
 
 
 class Source(NamedTuple):
-    """``hits`` takes the number of the try, from 1, and may wait. ``udp``: no TCP packet is ever among them.
+    """Hits by the number of the try.
 
-    ``line`` is the line of a one-time file that they come from.
+    ``hits`` takes it, from 1, and whether a sequence that a try had before will not do; it may wait.
+    ``udp``: no TCP packet is ever among them. ``line`` is the line of a one-time file that they are of.
+    ``is_used`` says whether the present sequence has opened the door already, ``note`` notes that the
+    last one did.
     """
 
-    hits: Callable[[int], Sequence[Hit]]
+    hits: Callable[[int, bool], Sequence[Hit]]
     udp: bool
     line: NextLine | None = None
+    is_used: Callable[[], bool] = lambda: False
+    note: Callable[[], None] = lambda: None
 
 
 def open_source(options: Options, plan: Plan) -> Source:
     """The hits that a plan asks for. Raises Refused when there are none to be had."""
     if plan.keyed is not None:
-        return _rotating(plan.keyed, wait=options.wait, udp=options.udp)
+        return _rotating(plan.host, plan.keyed, wait=options.wait, udp=options.udp)
     if plan.sequence_file is None:
         return _fixed(read_hits(plan.ports, udp=options.udp))
     from knockd.client.one_time import read_next_line
@@ -61,12 +67,47 @@ def read_hits(texts: Sequence[str], *, udp: bool) -> tuple[Hit, ...]:
 
 
 def _fixed(hits: tuple[Hit, ...]) -> Source:
-    return Source(lambda _number: hits, all(hit.protocol is Protocol.UDP for hit in hits))
+    return Source(lambda _number, _fresh: hits, all(hit.protocol is Protocol.UDP for hit in hits))
 
 
-def _rotating(keyed: Keyed, *, wait: bool, udp: bool) -> Source:
+def _rotating(host: str, keyed: Keyed, *, wait: bool, udp: bool) -> Source:
     """The sequence of the present period at each try, or of a later one after waiting for it."""
-    from knockd.client.keyed import choose_key, choose_period, keyed_hits
+    from knockd.client.keyed import choose_period, keyed_hits
+    from knockd.client.opened import note_opened, note_path, read_opened
+
+    key = _read_key(keyed)
+    rule, path = keyed.rule, note_path(host, keyed)
+    opened = read_opened(path)
+    used: list[int] = []
+
+    def is_used() -> bool:
+        return opened == rule.period_at(time.time())
+
+    def hits(number: int, fresh: bool) -> Sequence[Hit]:
+        now = time.time()
+        if number == 1 and (wait or is_used()):
+            used.append(rule.period_at(now))
+            fresh = True
+        period, seconds = choose_period(rule, used, now, fresh=fresh)
+        if seconds:
+            tell(f"next sequence in {-int(-seconds // 1)} s")
+            time.sleep(seconds)
+        used.append(period)
+        made = keyed_hits(key.key, keyed.door, period, rule)
+        return _as_udp(made) if udp else made
+
+    def note() -> None:
+        try:
+            note_opened(path, used[-1])
+        except OSError as error:
+            tell(f"{path}: {error.strerror}; so the next knock may use this sequence again, in vain")
+
+    return Source(hits, udp or rule.protocol == "udp", None, is_used, note)
+
+
+def _read_key(keyed: Keyed) -> NamedKey:
+    """The key to use. Raises Refused."""
+    from knockd.client.keyed import choose_key
     from knockd.client.private_file import read_private
     from knockd_conf.key_file import MAX_SIZE, parse_keys
     from knockd_conf.text import printable
@@ -79,18 +120,9 @@ def _rotating(keyed: Keyed, *, wait: bool, udp: bool) -> Source:
         key = choose_key(found, keyed.name)
     except ValueError as error:
         raise Refused(CONFIG, f"{place}: {error}") from None
-    used: list[int] = []
-
-    def hits(_number: int) -> Sequence[Hit]:
-        period, seconds = choose_period(keyed.rule, used, time.time(), wait=wait)
-        if seconds:
-            tell(f"next sequence in {-int(-seconds // 1)} s")
-            time.sleep(seconds)
-        used.append(period)
-        made = keyed_hits(key.key, keyed.door, period, keyed.rule)
-        return _as_udp(made) if udp else made
-
-    return Source(hits, udp or keyed.rule.protocol == "udp")
+    if key.expires and key.expires < time.strftime("%Y-%m-%d"):
+        tell(f"{place}: key {key.name} opens nothing any more: its last day was {key.expires}")
+    return key
 
 
 def _as_udp(hits: Sequence[Hit]) -> tuple[Hit, ...]:

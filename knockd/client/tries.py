@@ -12,21 +12,24 @@ from knockd.client.hits import Hit
 from knockd.client.plan import Plan
 from knockd.client.status import IO_ERROR, OK, TEMPORARY
 
-RETRY_DELAY: Final = 100
-"""Milliseconds between the packets of a second knock at least: the first may have failed as they overtook
+RETRY_DELAY: Final = 200
+"""Milliseconds between the packets of a second knock at least: those of the first may have overtaken
 each other."""
 
 
 class Hands(NamedTuple):
     """What acts for a knock.
 
-    ``hits`` takes the number of the try, from 1, and may wait; ``send`` takes hits and a delay in
-    milliseconds and returns how many packets have left. ``look`` says what was seen at the port instead
-    of an answer, ``""`` when it answered: ``glance`` before the knock, ``look`` after it.
+    ``hits`` takes the number of the try, from 1, and whether no sequence of a try before will do; it may
+    wait. ``send`` takes hits, a delay in milliseconds, and the address's number, None for all addresses;
+    it returns how many packets have left. ``is_used``: the present sequence has opened already, and
+    will not again. ``glance`` before the knock and ``look`` after it say what was
+    seen at the port instead of an answer, ``""`` when it answered.
     """
 
-    hits: Callable[[int], Sequence[Hit]]
-    send: Callable[[Sequence[Hit], int], int]
+    hits: Callable[[int, bool], Sequence[Hit]]
+    send: Callable[[Sequence[Hit], int, int | None], int]
+    is_used: Callable[[], bool]
     glance: Callable[[], str]
     look: Callable[[], str]
     tell: Callable[[str], None]
@@ -40,30 +43,45 @@ class Outcome(NamedTuple):
     opened: bool = False
 
 
-def knock_until_open(plan: Plan, hands: Hands, *, if_needed: bool = False) -> Outcome:
-    """Knock once, or with ``verify`` at most ``tries`` times."""
-    before = plan.verify is not None and not hands.glance()
+def knock_until_open(plan: Plan, hands: Hands, addresses: int = 1, *, if_needed: bool = False) -> Outcome:
+    """Knock once, or with ``verify`` at most ``tries`` times, at one address or at several.
+
+    A sequence of a key opens once, so it goes to one address: each try has another one, and without
+    ``verify`` each address has a sequence of its own.
+    """
+    before = plan.glances and not hands.glance()
     if before:
-        hands.tell(_answers_already(plan, if_needed))
-        if if_needed:
+        used = hands.is_used()
+        hands.tell(_answers_already(plan, if_needed, used))
+        if if_needed or used:
             return Outcome(OK)
-    seen = ""
-    for number in range(1, plan.tries + 1):
+    in_turn = plan.keyed is not None and addresses > 1
+    rounds = plan.tries if plan.verify is not None else addresses if in_turn else 1
+    left, seen = 0, ""
+    for number in range(1, rounds + 1):
+        hits = hands.hits(number, plan.verify is None and number > 1)
         delay = plan.delay if number == 1 else max(plan.delay, RETRY_DELAY)
-        if not hands.send(hands.hits(number), delay):
-            hands.tell("nothing could be sent, so nothing was knocked")
-            return Outcome(IO_ERROR)
-        if plan.verify is None:
-            return Outcome(OK, knocked=True)
-        seen = hands.look()
-        if not seen:
-            return Outcome(OK, knocked=True, opened=not before)
+        sent = hands.send(hits, delay, (number - 1) % addresses if in_turn else None)
+        left += sent
+        if not sent and not in_turn:
+            break
+        if sent and plan.verify is not None:
+            seen = hands.look()
+            if not seen:
+                return Outcome(OK, knocked=True, opened=not before)
+    if not left:
+        hands.tell("nothing could be sent, so nothing was knocked")
+        return Outcome(IO_ERROR)
+    if plan.verify is None:
+        return Outcome(OK, knocked=True)
     hands.tell(_stays_closed(plan, seen))
     return Outcome(TEMPORARY, knocked=True)
 
 
-def _answers_already(plan: Plan, if_needed: bool) -> str:
-    then = "no knock is needed" if if_needed else "knocking all the same"
+def _answers_already(plan: Plan, if_needed: bool, used: bool) -> str:
+    then = "the present sequence has opened it" if used else "knocking all the same"
+    if if_needed:
+        then = "no knock is needed"
     return f"port {plan.verify} of {plan.host} answers before the knock; {then}"
 
 
@@ -71,5 +89,5 @@ def _stays_closed(plan: Plan, seen: str) -> str:
     times = "1 knock" if plan.tries == 1 else f"{plan.tries} knocks"
     advice = "the log of knockd there says whether the knock arrived"
     if plan.keyed is not None:
-        advice += ", and whether this machine's clock is right"
+        advice += "; if it did not: is this machine's clock right, are key, door, steps, period and ports?"
     return f"port {plan.verify} of {plan.host} did not open after {times} ({seen}); {advice}"

@@ -31,7 +31,8 @@ KNOCK = (sys.executable, "-m", "knockd.client")
 
 def knock(host: Host, *argv: object, home: Path | None = None) -> subprocess.CompletedProcess[str]:
     """Run the client on a host, with the profiles of ``home``."""
-    variables = [f"PYTHONPATH={environment()['PYTHONPATH']}", f"XDG_CONFIG_HOME={home or '/nonexistent'}"]
+    folders = (f"{name}={home or '/nonexistent'}" for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME"))
+    variables = [f"PYTHONPATH={environment()['PYTHONPATH']}", *folders]
     return host.status("env", *variables, *KNOCK, *map(str, argv))
 
 

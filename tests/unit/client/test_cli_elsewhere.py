@@ -61,7 +61,8 @@ def platform(request: pytest.FixtureRequest) -> str:
 
 def knock(platform: str, home: Path, *argv: object) -> subprocess.CompletedProcess[str]:
     """Run the client in a process that lacks what the system lacks."""
-    environ = {"PYTHONPATH": os.pathsep.join(sys.path), "XDG_CONFIG_HOME": str(home), "APPDATA": str(home)}
+    folders = ("XDG_CONFIG_HOME", "APPDATA", "XDG_STATE_HOME", "LOCALAPPDATA")
+    environ = {"PYTHONPATH": os.pathsep.join(sys.path), **dict.fromkeys(folders, str(home))}
     command = [sys.executable, "-c", TAKE_AWAY, platform, *map(str, argv)]
     return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
 
@@ -127,6 +128,14 @@ def test_a_profile_with_a_key(platform: str, tmp_path: Path) -> None:
     assert 4 == done.stdout.count("hitting tcp 127.0.0.1:")
     assert 0 == done.returncode
     assert 0 == knock(platform, tmp_path, "--list").returncode
+
+
+def test_a_sequence_that_has_opened(platform: str, tmp_path: Path, answering: int) -> None:
+    """A port that nobody has seen closed proves nothing, so nothing is noted."""
+    write_key(tmp_path)
+    done = knock(platform, tmp_path, "--ports", "1-1100", "--verify", answering, "home")
+    assert 0 == done.returncode
+    assert {"config", "home.key"} == {path.name for path in (tmp_path / "knock").iterdir()}
 
 
 def test_a_key_that_others_can_read(platform: str, tmp_path: Path) -> None:

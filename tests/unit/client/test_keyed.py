@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from knockd.client.hits import Hit
@@ -47,21 +51,41 @@ def test_no_such_key(name: str | None, message: str) -> None:
         ([100], 3005.0, 100, 0.0),
         ([100], 3031.0, 101, 0.0),
         ([100, 100], 3010.0, 101, 20.0),
-        ([100, 101], 3035.0, 102, 25.0),
         ([100, 100], 3065.0, 102, 0.0),
-        ([100, 100, 101], 3035.0, 102, 25.0),
+        ([100, 101], 3035.0, 101, 0.0),
+        ([100, 100, 101], 3035.0, 101, 0.0),
+        ([100, 100, 101, 101], 3035.0, 102, 25.0),
         ([100, 100], 2990.0, 101, 40.0),
     ],
 )
 def test_the_period_of_a_try(used: list[int], now: float, period: int, seconds: float) -> None:
-    """The first two tries have the present period; each later one has one that none had, when it begins."""
+    """Each period has two tries; then the next one is waited for, unless it has come."""
     assert (period, seconds) == choose_period(RULE, used, now)
 
 
-def test_waiting_for_the_next_period() -> None:
-    """With --wait the first try has the next period; the second does not wait again."""
-    assert (101, 17.0) == choose_period(RULE, [], 3013.0, wait=True)
-    assert (101, 0.0) == choose_period(RULE, [101], 3030.5, wait=True)
+def test_a_period_that_no_try_had() -> None:
+    """Where a used sequence will not do, the next one is waited for after one try."""
+    assert (101, 17.0) == choose_period(RULE, [100], 3013.0, fresh=True)
+    assert (101, 0.0) == choose_period(RULE, [100], 3035.0, fresh=True)
+    assert (100, 0.0) == choose_period(RULE, [], 3013.0, fresh=True)
+
+
+VECTORS = json.loads((Path(__file__).parents[3] / "docs/spec/rotating-sequence-vectors.json").read_text())
+
+
+@pytest.mark.parametrize("vector", VECTORS["ports"], ids=lambda vector: vector["name"])
+def test_the_vectors_of_the_specification(vector: dict[str, Any]) -> None:
+    """What is sent is what the specification says."""
+    rule = Rule(vector["steps"], RULE.period, vector["low"], vector["high"], vector["protocol"])
+    hits = keyed_hits(bytes.fromhex(vector["key"]), vector["door"], vector["period"], rule)
+    assert vector["expected_steps"] == [f"{hit.port}:{hit.protocol}" for hit in hits]
+
+
+@pytest.mark.parametrize("vector", VECTORS["periods"])
+def test_the_periods_of_the_specification(vector: dict[str, int]) -> None:
+    """The present period is the one that the specification says."""
+    rule = Rule(period=vector["period_seconds"])
+    assert (vector["period"], 0.0) == choose_period(rule, [], vector["seconds"])
 
 
 def test_the_hits_are_the_steps_of_the_period() -> None:

@@ -52,8 +52,9 @@ class Net:
 
 
 @pytest.fixture
-def net(monkeypatch: pytest.MonkeyPatch) -> Net:
-    """A network where nothing leaves this process."""
+def net(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Net:
+    """A network where nothing leaves this process; what is noted is in a folder of the test."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     return Net(monkeypatch)
 
 
@@ -201,3 +202,24 @@ def test_an_interrupt(
         run_knock(Options(), Plan("h", sequence_file=str(path), verify=22))
     assert f"run knock --mark --sequence-file {path}" in capfd.readouterr().err
     assert ONCE == path.read_text()
+
+
+def keyed_plan(tmp_path: Path) -> Plan:
+    """A plan with a key."""
+    path = secret(tmp_path, f"alice {b64encode(bytes(32)).decode()}\n")
+    return Plan("h", keyed=Keyed(str(path), None, "ssh", Rule()))
+
+
+@pytest.mark.parametrize(("opens", "noted"), [(4, True), (0, False), (10**6, False)])
+def test_what_is_noted(tmp_path: Path, net: Net, opens: int, noted: bool) -> None:
+    """The sequence is noted as used where the port was seen to open by it, and not else."""
+    net.opens = opens
+    run_knock(Options(), keyed_plan(tmp_path)._replace(verify=22))
+    assert noted == bool(list(tmp_path.glob("state/knock/*")))
+
+
+def test_both_addresses_with_a_key(tmp_path: Path, net: Net) -> None:
+    """Without --verify one address after the other gets a sequence of its own."""
+    assert 0 == run_knock(Options(), keyed_plan(tmp_path)._replace(both=True))
+    assert ["2001:db8::1"] * 4 + ["192.0.2.1"] * 4 == [where for where, _ in net.sent]
+    assert net.sent[0][1] != net.sent[4][1]

@@ -33,7 +33,7 @@ def test_a_profile() -> None:
     """All that a profile says is in the plan."""
     assert Plan("home.example", ("7000", "8000"), None, None, 50, 22, 5, True) == plan(PLAIN)
     keyed = Keyed("k", "alice", "ssh", Rule(steps=5))
-    assert Plan("work.example", (), keyed, verify=443, tries=3) == plan(KEYED)
+    assert Plan("work.example", (), keyed, delay=200, verify=443, tries=3) == plan(KEYED)
     assert Plan("once.example", sequence_file="f") == plan(ONCE)
 
 
@@ -58,7 +58,8 @@ def test_another_kind_of_sequence() -> None:
 def test_a_key_without_a_profile() -> None:
     """A host and --key with --door need no file of profiles."""
     found = plan(key="k", door="ssh", ports="", period=60, protocol="udp", wait=True)
-    assert Plan("host", (), Keyed("k", None, "ssh", Rule(4, 60, 20_000, 60_000, "udp"))) == found
+    rule = Rule(4, 60, 20_000, 60_000, "udp")
+    assert Plan("host", (), Keyed("k", None, "ssh", rule), delay=200) == found
 
 
 KEY = {"key": "k", "door": "ssh"}
@@ -84,6 +85,11 @@ KEY = {"key": "k", "door": "ssh"}
             {"delay": 2500, "steps": 4, "period": 10, **KEY},
             "expected a --delay with which 4 packets take less than the period, 10 s, got 2500 ms",
         ),
+        (
+            {"verify": 20_000, "if_needed": True, **KEY},
+            "expected a --verify port outside of 20000-60000 with --if-needed, got 20000: it may be one of "
+            "the sequence, and must not be touched before the knock",
+        ),
         ({"ports": "1", "tries": 2}, "expected --verify with --tries, got none"),
         ({"ports": "1", "if_needed": True}, "expected --verify with --if-needed, got none"),
         ({"ports": "1", "mark": True}, "expected --sequence-file with --mark, got none"),
@@ -99,3 +105,20 @@ def test_what_makes_no_sense(given: dict[str, object], message: str) -> None:
 def test_a_delay_that_just_fits() -> None:
     """The packets may take nearly a whole period."""
     assert 2499 == plan(delay=2499, steps=4, period=10, **KEY).delay  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("given", "glances"),
+    [
+        ({"ports": "1"}, False),
+        ({"ports": "1", "verify": 30_000}, True),
+        ({"verify": 22, **KEY}, True),
+        ({"verify": 19_999, **KEY}, True),
+        ({"verify": 20_000, **KEY}, False),
+        ({"verify": 60_000, **KEY}, False),
+        ({"verify": 60_001, **KEY}, True),
+    ],
+)
+def test_looking_before_the_knock(given: dict[str, object], glances: bool) -> None:
+    """A port that may be one of a rotating sequence is not touched before it."""
+    assert glances == plan(**given).glances  # type: ignore[arg-type]

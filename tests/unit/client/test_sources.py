@@ -22,6 +22,13 @@ TEXT = f"alice {b64encode(KEY).decode()}\n"
 RULE = Rule()
 
 
+@pytest.fixture(autouse=True)
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of what is noted: the test's own."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    return tmp_path / "state"
+
+
 def secret(tmp_path: Path, text: str) -> str:
     """A file that only its owner may read."""
     path = tmp_path / "secret"
@@ -48,7 +55,12 @@ def test_ports_of_the_command_line() -> None:
     """Each try has the same hits."""
     source = open_source(Options(), Plan("h", ("1", "2:udp")))
     hits = (Hit("1", 1, Protocol.TCP), Hit("2", 2, Protocol.UDP))
-    assert (hits, hits, False, None) == (source.hits(1), source.hits(2), source.udp, source.line)
+    assert (hits, hits, False, None) == (
+        source.hits(1, False),
+        source.hits(2, False),
+        source.udp,
+        source.line,
+    )
 
 
 def test_all_udp() -> None:
@@ -56,7 +68,7 @@ def test_all_udp() -> None:
     assert open_source(Options(), Plan("h", ("1:udp", "2:udp"))).udp
     source = open_source(Options(udp=True), Plan("h", ("1", "2:tcp")))
     assert source.udp
-    assert {Protocol.UDP} == {hit.protocol for hit in source.hits(1)}
+    assert {Protocol.UDP} == {hit.protocol for hit in source.hits(1, False)}
 
 
 def test_every_bad_port_is_told() -> None:
@@ -75,7 +87,7 @@ def test_a_one_time_file(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> N
     path = secret(tmp_path, "wrong\n1000,2000\n")
     source = open_source(Options(), Plan("h", sequence_file=path))
     hits = (Hit("1000", 1000, Protocol.TCP), Hit("2000", 2000, Protocol.TCP))
-    assert (hits, hits, False) == (source.hits(1), source.hits(2), source.udp)
+    assert (hits, hits, False) == (source.hits(1, False), source.hits(2, False), source.udp)
     assert source.line is not None
     assert 2 == source.line.number
     assert capfd.readouterr().err.startswith(f"knock: {path}: line 1: expected")
@@ -88,21 +100,22 @@ def keyed(path: str, name: str | None = None, rule: Rule = RULE) -> Plan:
 
 
 def test_a_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
-    """The present period is knocked twice at once, then each later period when it begins."""
+    """Each period is knocked twice at most, and a later one when it begins."""
     clock = Clock(monkeypatch, 3013.5)
     source = open_source(Options(), keyed(secret(tmp_path, TEXT)))
-    assert keyed_hits(KEY, "ssh", 100, RULE) == source.hits(1) == source.hits(2)
+    assert keyed_hits(KEY, "ssh", 100, RULE) == source.hits(1, False) == source.hits(2, False)
     assert ([], "") == (clock.slept, capfd.readouterr().err)
-    assert keyed_hits(KEY, "ssh", 101, RULE) == source.hits(3)
+    assert keyed_hits(KEY, "ssh", 101, RULE) == source.hits(3, False)
     assert ([16.5], "knock: next sequence in 17 s\n") == (clock.slept, capfd.readouterr().err)
-    assert keyed_hits(KEY, "ssh", 102, RULE) == source.hits(4)
+    assert keyed_hits(KEY, "ssh", 101, RULE) == source.hits(4, False)
+    assert keyed_hits(KEY, "ssh", 102, RULE) == source.hits(5, True)
 
 
 def test_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     """With --wait the first knock waits for the next period and says how long."""
     clock = Clock(monkeypatch, 3013.0)
     source = open_source(Options(wait=True), keyed(secret(tmp_path, TEXT)))
-    assert keyed_hits(KEY, "ssh", 101, RULE) == source.hits(1)
+    assert keyed_hits(KEY, "ssh", 101, RULE) == source.hits(1, False)
     assert ([17.0], "knock: next sequence in 17 s\n") == (clock.slept, capfd.readouterr().err)
 
 
@@ -113,7 +126,7 @@ def test_a_key_and_udp(tmp_path: Path) -> None:
     assert not open_source(Options(), keyed(path, rule=Rule(protocol="mixed"))).udp
     source = open_source(Options(udp=True), keyed(path))
     assert source.udp
-    assert {Protocol.UDP} == {hit.protocol for hit in source.hits(1)}
+    assert {Protocol.UDP} == {hit.protocol for hit in source.hits(1, False)}
 
 
 @pytest.mark.parametrize(
@@ -138,3 +151,62 @@ def test_no_key_file(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="No such file") as caught:
         open_source(Options(), keyed(str(tmp_path / "absent")))
     assert NO_INPUT == caught.value.status
+
+
+def test_a_sequence_that_has_opened_the_door(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The next knock in the same period waits for the next one, since the sequence opens nothing more."""
+    clock = Clock(monkeypatch, 3013.0)
+    plan = keyed(secret(tmp_path, TEXT))
+    source = open_source(Options(), plan)
+    assert not source.is_used()
+    source.hits(1, False)
+    source.note()
+    clock.now = 3020.0
+    again = open_source(Options(), plan)
+    assert again.is_used()
+    assert keyed_hits(KEY, "ssh", 101, RULE) == again.hits(1, False)
+    assert "knock: next sequence in 10 s\n" == capfd.readouterr().err
+    assert keyed_hits(KEY, "ssh", 101, RULE) == again.hits(2, False)
+    later = open_source(Options(), plan)
+    assert not later.is_used()
+    assert keyed_hits(KEY, "ssh", 101, RULE) == later.hits(1, False)
+
+
+def test_a_note_that_cannot_be_written(
+    tmp_path: Path, state: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """That the sequence is used is lost, which is told; the knock has worked."""
+    Clock(monkeypatch, 3013.0)
+    state.write_text("a file")
+    source = open_source(Options(), keyed(secret(tmp_path, TEXT)))
+    source.hits(1, False)
+    source.note()
+    assert "Not a directory; so the next knock may use this sequence again, in vain" in capfd.readouterr().err
+
+
+def test_other_sources_note_nothing(tmp_path: Path, state: Path) -> None:
+    """A sequence that opens again and again, or is struck out, needs no note."""
+    for plan in (Plan("h", ("1",)), Plan("h", sequence_file=secret(tmp_path, "1,2\n"))):
+        source = open_source(Options(), plan)
+        source.note()
+        assert not source.is_used()
+    assert not state.exists()
+
+
+@pytest.mark.parametrize(("expires", "told"), [("2026-11-28", True), ("2026-11-29", False), ("", False)])
+def test_a_key_whose_last_day_is_over(
+    tmp_path: Path,
+    expires: str,
+    told: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """That is told, and it is knocked all the same: the daemon's calendar decides."""
+    monkeypatch.setattr(time, "strftime", lambda _: "2026-11-29")
+    path = secret(tmp_path, TEXT.strip() + (f" expires={expires}" if expires else "") + "\n")
+    source = open_source(Options(), keyed(path))
+    expected = f"knock: key file {path}: key alice opens nothing any more: its last day was {expires}\n"
+    assert (expected if told else "") == capfd.readouterr().err
+    assert 4 == len(source.hits(1, False))
