@@ -112,7 +112,7 @@ def walk(peer: Peer, way: Way, at: Knocked, delay: int, tell: Tell) -> Outcome:
     source = ip_address(way.link.client).packed
     slack = 2 * at.config.options.latency / 1000
     listener = Listener(source, at.watches, slack=slack, ipv6=at.ipv6)
-    doors = Doors([door.name for door in at.config.doors], at.watches, source)
+    doors = Doors([door.name for door in at.config.doors], listener.known, source)
     story = Story(way, listener, doors, at.door, tell)
     with closing(Ears(way.link.client, at)) as ears:
         tell("", f"filter attached: {len(ears.ear.program)} instructions")

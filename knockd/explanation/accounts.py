@@ -6,9 +6,11 @@ Pure.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
+from knockd.explanation.verdicts import KnownWatches, choose_verdicts
 from knockd.knocks.addresses import find_impossible
 from knockd.knocks.batch import Batch, grouped
 from knockd.knocks.decode import decode
@@ -32,6 +34,10 @@ _TEXTS = {
     NO_IPV6: "knockd does not listen to IPv6 here (-4)",
     NOT_HERE: "it is not of the VLAN that --vlan asks for",
 }
+
+
+_IN_FILTER = (Kind.ELSEWHERE, Kind.FLAGS, Kind.NOT_ADMITTED)
+"""Why a packet counts nowhere, and the filter may drop it for the same reason."""
 
 
 class Place(NamedTuple):
@@ -61,11 +67,22 @@ class Sighting(NamedTuple):
     here: bool = True
 
 
+class OfKey(NamedTuple):
+    """The name of the key that a sequence is made of, and why it opens nothing; empty: it opens."""
+
+    name: str = ""
+    why: str = ""
+
+
+TellKey = Callable[[Watch, int], OfKey]
+"""A watch of a key, and a stamp, to what there is to say of it."""
+
+
 class Account(NamedTuple):
     """A packet that has to do with a door. ``port`` is None where it cannot be read.
 
     ``why`` says why it counts nowhere, ``cause`` is a word for that; where both are empty ``verdicts`` say
-    what it is at each door.
+    what it is at each door, and ``keys`` which key each of them is about.
     """
 
     place: Place
@@ -79,13 +96,27 @@ class Account(NamedTuple):
     cause: str
     why: str
     verdicts: tuple[Verdict, ...] = ()
+    keys: tuple[OfKey, ...] = ()
+
+    def key_of(self, verdict: Verdict) -> OfKey:
+        """What there is to say of the key of one of the verdicts."""
+        return self.keys[self.verdicts.index(verdict)]
 
 
 class Listener:
-    """Takes all frames, and keeps account of those of one source. ``slack`` is in seconds."""
+    """Takes all frames, and keeps account of those of one source. ``slack`` is in seconds.
+
+    The verdicts of its accounts are about ``known``, which grows. ``tell_key`` is asked of those of keys.
+    """
 
     def __init__(
-        self, source: bytes, watches: Sequence[Watch], *, slack: float = 0.0, ipv6: bool = True
+        self,
+        source: bytes,
+        watches: Sequence[Watch],
+        *,
+        slack: float = 0.0,
+        ipv6: bool = True,
+        tell_key: TellKey = lambda _watch, _stamp: OfKey(),
     ) -> None:
         self.source = source
         self.packets = 0
@@ -95,8 +126,17 @@ class Listener:
         self._explainer = Explainer(watches, slack=slack)
         self._watches = tuple(watches)
         self._ipv6 = ipv6
-        self._asked = {port for watch in watches if watch.steps for port in (*watch.steps, *watch.guards)}
+        self._tell_key = tell_key
+        self._known = KnownWatches(watches)
+        self.known: Sequence[Watch] = self._known.list
+        self._asked = _find_ports(watches)
         self._first: int | None = None
+
+    def set_watches(self, watches: Sequence[Watch], now: float) -> None:
+        """Other watches are in effect, at seconds of the steady clock."""
+        self._explainer.set_watches(watches, now)
+        self._watches = tuple(watches)
+        self._asked = _find_ports(watches)
 
     def use_up(self, door: int) -> None:
         """Another source has opened a door: a sequence of it that can be used once is used."""
@@ -125,8 +165,11 @@ class Listener:
         if not cause:
             # What the filter drops reaches no door, so it must change nothing here.
             judge = self._explainer if sighting.passes else Explainer(self._watches)
-            verdicts = judge.explain(packet, place.local, sighting.now)
-            if not sighting.passes and not all(one.kind in (Kind.ELSEWHERE, Kind.FLAGS) for one in verdicts):
+            verdicts = [*choose_verdicts(judge.explain(packet, place.local, sighting.now), self._watches)]
+            if not verdicts:
+                self._count(str(step))
+                return None
+            if not sighting.passes and not all(one.kind in _IN_FILTER for one in verdicts):
                 cause, verdicts = (NO_IPV6 if len(self.source) == 16 and not self._ipv6 else FILTERED), []
         why = _TEXTS.get(cause, f"the same packet as at {printable(sighting.seen_at)}: it counts once")
         _, destination, protocol, port, flags = packet
@@ -140,8 +183,16 @@ class Listener:
             flags,
             cause,
             why if cause else "",
-            tuple(verdicts),
+            tuple(replace(one, watch=self._place_of(one)) for one in verdicts),
+            tuple(self._tell_of(one, sighting) for one in verdicts),
         )
+
+    def _place_of(self, verdict: Verdict) -> int:
+        return self._known.place_of(self._watches[verdict.watch], verdict.watch)
+
+    def _tell_of(self, verdict: Verdict, sighting: Sighting) -> OfKey:
+        watch = self._watches[verdict.watch]
+        return self._tell_key(watch, sighting.stamp) if watch.key else OfKey()
 
     def _find_cause(self, sighting: Sighting, place: Place, packet: Packet) -> str:
         """Why the daemon does not judge a packet that it can read; empty when it does."""
@@ -172,3 +223,8 @@ class Listener:
     def _count(self, what: str) -> None:
         if what in self.other_ports or len(self.other_ports) < MOST_PORTS:
             self.other_ports[what] += 1
+
+
+def _find_ports(watches: Sequence[Watch]) -> set[Step]:
+    """The ports that have to do with a door."""
+    return {port for watch in watches if watch.steps for port in (*watch.steps, *watch.guards)}

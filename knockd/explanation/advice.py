@@ -17,6 +17,7 @@ from knockd.explanation.words import (
     destination,
     format_flags,
     format_seconds,
+    name_step,
     until_stamp,
     wanted_flags,
     watched,
@@ -95,6 +96,7 @@ def advise(heard: Heard, doors: Doors) -> str:
         _advise_guard,
         _advise_cooldown,
         _advise_used_up,
+        _advise_stale,
         _advise_late,
         _advise_order,
     )
@@ -109,10 +111,21 @@ def _advise_silence(heard: Heard, doors: Doors, who: str) -> str:
         )
     ports = [port for port, _ in sorted(heard.other_ports.items(), key=lambda one: -one[1])]
     named = ", ".join(ports[:MOST_PORTS]) + (" and others" if len(ports) > MOST_PORTS else "")
-    asked = dict.fromkeys(step for watch in doors.watches for step in watch.steps)
+    asked = dict.fromkeys(step for watch in doors.watches if not watch.key for step in watch.steps)
     wanted = ", ".join(map(str, list(asked)[:MOST_PORTS])) + (" ..." if len(asked) > MOST_PORTS else "")
     count = f"{heard.packets} packet{'s' if heard.packets != 1 else ''} of {who} arrived"
-    idle = [printable(doors.names[watch.door]) for watch in doors.watches if not watch.steps]
+    idle = [
+        printable(doors.names[watch.door])
+        for watch in doors.watches
+        if not watch.steps and watch.door not in doors.keyed
+    ]
+    if doors.keyed:
+        keyed = ", ".join(printable(doors.names[door]) for door in sorted(doors.keyed))
+        told = f" compare what the client sends with Sequence ({wanted}), and" if asked else ""
+        return (
+            f"{count}, none at a port of a door now ({named}):{told} look whether the client has the key and"
+            f" the name of {keyed}, and whether its clock and this one are right."
+        )
     if idle and not asked:
         return f"{count}, but no sequence is left in the file of {', '.join(idle)}: write new ones into it."
     spent = f"; no sequence is left in the file of {', '.join(idle)}" if idle else ""
@@ -204,8 +217,15 @@ def _advise_guard(knock: _Knock) -> str:
         return ""
     account, verdict = (hits or knock.of(Kind.IGNORED))[-1]
     again = f"knock again after {clock(until_stamp(verdict, account))}"
+    if not hits and knock.watch.key:
+        return "The source has touched a guard port of the key: knock with the next sequence."
     if not hits:
         return f"The source has touched a guard port and is ignored for a while: {again}."
+    if knock.watch.key:
+        return (
+            f"The client touched {_step(account)}, a guard port: send nothing but {_sequence(knock.watch)},"
+            " and knock with the next one."
+        )
     return (
         f"The client touched {_step(account)}, a guard port beside a step: send nothing but the sequence"
         f" ({_sequence(knock.watch)}), and {again}."
@@ -232,6 +252,18 @@ def _advise_used_up(knock: _Knock) -> str:
     )
 
 
+def _advise_stale(knock: _Knock) -> str:
+    """Of a sequence that is made of a key and opens nothing."""
+    found = knock.of(Kind.STALE, Kind.USED) or [one for one in knock.verdicts if one[1].silent]
+    if not found:
+        return ""
+    account, verdict = found[-1]
+    key, why = account.key_of(verdict)
+    cure = "set that clock, and let NTP keep it" if "clock" in why else "knock with the next sequence"
+    named = f" of key {key}" if key else ""
+    return f"The sequence{named} opens nothing at {knock.name} ({why or 'it is not live'}): {cure}."
+
+
 def _advise_late(knock: _Knock) -> str:
     for account, verdict in knock.verdicts:
         if verdict.expired and knock.watch.steps[verdict.expired] == _step(account):
@@ -248,15 +280,15 @@ def _advise_order(knock: _Knock) -> str:
     for place, (account, verdict) in enumerate(knock.verdicts):
         if verdict.kind not in (Kind.WRONG, Kind.UNBEGUN) or verdict.expired:
             continue
-        due = knock.watch.steps[verdict.before]
+        due, named = knock.watch.steps[verdict.before], name_step(knock.watch, verdict.before)
         if any(_step(later) == due for later, _ in knock.verdicts[place + 1 :]):
             return (
-                f"The client's packets to {_step(account)} came before {due}, and {knock.name} asks for"
+                f"The client's packets to {_step(account)} came before {named}, and {knock.name} asks for"
                 f" {_sequence(knock.watch)}: send them in this order, with a delay (knock -d 200), for"
                 " packets may overtake each other."
             )
         return (
-            f"{_step(account)} came, and {due} was due, which did not come{_instead(due, knock)}: send"
+            f"{_step(account)} came, and {named} was due, which did not come{_instead(due, knock)}: send"
             f" {_sequence(knock.watch)} in this order, or look who drops that packet on the way."
         )
     return ""
@@ -267,10 +299,12 @@ def _advise_rest(knock: _Knock) -> str:
     stage = max((verdict.stage for _, verdict in knock.verdicts), default=0)
     if not stage:
         return f"No packet came to a step: send {_sequence(knock.watch)} in this order."
-    due = knock.watch.steps[stage] if stage < len(knock.watch.steps) else knock.watch.steps[-1]
+    number = min(stage, len(knock.watch.steps) - 1)
+    due = knock.watch.steps[number]
     return (
         f"After step {stage} of {len(knock.watch.steps)} of {knock.name} nothing came to"
-        f" {due}{_instead(due, knock)}: look whether the client sends it, and who drops it on the way."
+        f" {name_step(knock.watch, number)}{_instead(due, knock)}:"
+        " look whether the client sends it, and who drops it on the way."
     )
 
 
@@ -286,6 +320,8 @@ def _step(account: Account) -> Step | None:
 
 
 def _sequence(watch: Watch) -> str:
+    if watch.key:
+        return "the sequence that the client makes of the key now"
     return ", ".join(map(str, watch.steps))
 
 

@@ -49,6 +49,7 @@ def _verdict(verdict: Verdict, account: Account, doors: Doors) -> dict[str, Any]
         "stage": verdict.stage,
         "steps": len(doors.watches[verdict.watch].steps),
         "late": round(verdict.late, 6) if verdict.expired else None,
+        "key": account.key_of(verdict).name or None,
         "ignored_until": utc_time(until_stamp(verdict, account)) if ignored else None,
         "text": describe(verdict, account, doors),
     }

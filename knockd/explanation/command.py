@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from knockd.arguments import Replay
-from knockd.explanation.accounts import Listener, Place, Sighting
+from knockd.explanation.accounts import Place, Sighting
 from knockd.explanation.first_seen import FirstSeen
+from knockd.explanation.follower import Follower
 from knockd.explanation.live import explain_live
 from knockd.explanation.teller import Teller
-from knockd.explanation.words import Doors
 from knockd.keeper.settings import Settings
 from knockd.knocks.decode import decode
 from knockd.replay.command import play_file, say
@@ -33,9 +33,9 @@ def explain(settings: Settings, capture: Replay | None, source: bytes, *, as_jso
     tellers: list[Teller] = []
 
     def make_observer(by: Basis, rules: Rules, timeline: Timeline) -> Callable[[Seen], None]:
-        listener = Listener(source, rules.watches, slack=rules.slack, ipv6=rules.ipv6)
-        names = [door.name for door in by.config.doors]
-        tellers.append(Teller(listener, Doors(names, rules.watches, source), as_json=as_json))
+        follower = Follower(source, by.config, rules.rotating, slack=rules.slack, ipv6=rules.ipv6)
+        listener = follower.listener
+        tellers.append(Teller(listener, follower.doors, as_json=as_json))
         place = Place("", rules.local, rules.own)
         if by.local is None and rules.local:
             named = ", ".join(sorted(map(address_text, rules.local)))
@@ -43,6 +43,7 @@ def explain(settings: Settings, capture: Replay | None, source: bytes, *, as_jso
         first = FirstSeen()
 
         def observe(seen: Seen) -> None:
+            follower.follow(seen.now)
             for door in timeline.used:
                 listener.use_up(door)
             sighting = Sighting(

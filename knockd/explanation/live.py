@@ -12,12 +12,12 @@ import os
 import select
 import signal
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
-from knockd.explanation.accounts import Listener, Place, Sighting
+from knockd.explanation.accounts import Place, Sighting
 from knockd.explanation.first_seen import FirstSeen
+from knockd.explanation.follower import Follower
 from knockd.explanation.teller import Teller
-from knockd.explanation.words import Doors
 from knockd.keeper.settings import Settings, explain_absent, wanted_interfaces
 from knockd.knocks.addresses import spread_addresses
 from knockd.knocks.batch import RECORD
@@ -31,6 +31,8 @@ from knockd.net.selection import Scene, make_scene
 from knockd.process.privileges import end_with, give_up, packet_user
 from knockd.replay.clock import CaptureClock
 from knockd.replay.command import load_base, say
+from knockd.replay.keys import Keys, start_rotating
+from knockd.replay.rotating import RotatingWatches
 from knockd.worker.capture import Capture, CaptureError, NoPermissionError
 from knockd_bpf.instruction import Instruction
 from knockd_bpf.vm import run_program
@@ -44,10 +46,22 @@ BATCH = 1_024
 SPARE = 16
 """Descriptors that may be opened after rights are given up: nothing of importance needs any."""
 
+Tell = Callable[[Sighting, Place], object]
+"""Is given each frame and where it came in."""
+
+Follow = Callable[[int, float], None]
+"""Is called before each frame with its stamp, in microseconds, and the seconds of a steady clock."""
+
+
+def _stay(_stamp: int, _now: float) -> None:
+    """The watches of all times are the same."""
+
+
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class Ear(NamedTuple):
+@dataclass(slots=True)
+class Ear:
     """An open capture: its number, what counts there, and the daemon's filter for it."""
 
     number: int
@@ -63,14 +77,20 @@ def explain_live(settings: Settings, source: bytes, *, as_json: bool) -> int:
     """
     stop = _catch_signals()
     config, base = load_base(settings)
-    watches = base.watches
+    with Keys(config, say) as keys:
+        return _explain(settings, source, config, start_rotating(config, base, keys), stop, as_json=as_json)
+
+
+def _explain(
+    settings: Settings, source: bytes, config: Config, rotating: RotatingWatches, stop: int, *, as_json: bool
+) -> int:
     names = wanted_interfaces(config)
     if absent := explain_absent(names):
         say(absent)
     there = interfaces.read_interfaces()
     scene = make_scene(names, there)
     try:
-        ears = _open_captures(scene, source, config, watches, ipv6=settings.ipv6)
+        ears = _open_captures(scene, source, config, rotating.watches, ipv6=settings.ipv6)
     except NoPermissionError as error:
         say(f"--explain without --replay listens by itself: {error}")
         return os.EX_NOPERM
@@ -83,12 +103,22 @@ def explain_live(settings: Settings, source: bytes, *, as_json: bool) -> int:
     if kept.identity and os.geteuid() == 0:
         say(f"listens as root, which cannot be given up here: {', '.join(kept.identity)}")
     slack = 2 * config.options.latency / 1000
-    listener = Listener(source, watches, slack=slack, ipv6=settings.ipv6)
-    doors = Doors([door.name for door in config.doors], watches, source)
-    teller = Teller(listener, doors, as_json=as_json)
+    follower = Follower(source, config, rotating, slack=slack, ipv6=settings.ipv6)
+    teller = Teller(follower.listener, follower.doors, as_json=as_json)
+
+    def follow(stamp: int, now: float) -> None:
+        rotating.move_to(stamp)
+        if follower.follow(now):
+            _take_watches(ears, rotating.watches, ipv6=settings.ipv6)
+
+    def tell(sighting: Sighting, place: Place) -> None:
+        account = teller.tell_packet(sighting, place)
+        if account is not None:
+            follower.use(account)
+
     where = ", ".join(printable(ear.capture.interface) for ear in ears.values())
     say(f"listening to {address_text(source)} at {where}; nothing is run; end with Ctrl-C")
-    lost = listen(ears, teller, stop)
+    lost = listen(ears, tell, stop, follow)
     teller.tell_advice()
     return os.EX_UNAVAILABLE if lost else os.EX_OK
 
@@ -122,14 +152,23 @@ def _open_captures(
             local.get(name, frozenset()),
             None if kind == LOOPBACK else scene.own,
         )
-        made = prefilter(watches, place.local, DLT_EN10MB, ipv6=ipv6)
-        ears[capture.fileno()] = Ear(number, capture, place, made.fitted.program.instructions)
+        ears[capture.fileno()] = Ear(number, capture, place, _make_program(watches, place, ipv6=ipv6))
     return ears
 
 
-def listen(ears: Mapping[int, Ear], teller: Teller, stop: int) -> bool:
+def _make_program(watches: Sequence[Watch], place: Place, *, ipv6: bool) -> Sequence[Instruction]:
+    return prefilter(watches, place.local, DLT_EN10MB, ipv6=ipv6).fitted.program.instructions
+
+
+def _take_watches(ears: Mapping[int, Ear], watches: Sequence[Watch], *, ipv6: bool) -> None:
+    """Judges by the filter of other watches from now on."""
+    for ear in ears.values():
+        ear.program = _make_program(watches, ear.place, ipv6=ipv6)
+
+
+def listen(ears: Mapping[int, Ear], tell: Tell, stop: int, follow: Follow = _stay) -> bool:
     """Tells of packets until a signal comes; returns whether all captures were lost before."""
-    poll, hearing = select.poll(), Hearing(teller.tell_packet)
+    poll, hearing = select.poll(), Hearing(tell, follow)
     for descriptor in (stop, *ears):
         poll.register(descriptor, select.POLLIN)
     left = {*ears}
@@ -150,9 +189,9 @@ def listen(ears: Mapping[int, Ear], teller: Teller, stop: int) -> bool:
 class Hearing:
     """What is remembered from one frame to the next: the time, and at which interface packets were seen."""
 
-    def __init__(self, tell: Callable[[Sighting, Place], None]) -> None:
-        """``tell`` is given each frame and where it came in."""
+    def __init__(self, tell: Tell, follow: Follow = _stay) -> None:
         self._tell = tell
+        self._follow = follow
         self._clock = CaptureClock()
         self._frames = 0
         self._seen = FirstSeen()
@@ -164,6 +203,7 @@ class Hearing:
             self._frames += 1
             stamp = seconds * 1_000_000 + microseconds
             now = self._clock.advance(self._frames, stamp) / 1e6
+            self._follow(stamp, now)
             frame, linktype = data[offset : offset + length], ear.capture.linktype
             passes = run_program(ear.program, show_frame(linktype, frame).filtered).verdict > 0
             packet = decode(linktype, frame)

@@ -27,16 +27,20 @@ class Teller:
         self._as_json = as_json
         self._accounts: deque[Account] = deque(maxlen=MOST_KEPT)
 
-    def tell_packet(self, sighting: Sighting, place: Place) -> None:
-        """Prints what becomes of a frame, if it is one of the source's and has to do with a door."""
+    def tell_packet(self, sighting: Sighting, place: Place) -> Account | None:
+        """Prints what becomes of a frame, if it is one of the source's and has to do with a door.
+
+        Returns what was printed.
+        """
         account = self._listener.hear(sighting, place)
         if account is None:
-            return
+            return None
         self._accounts.append(account)
         if self._as_json:
             print(account_json(account, self._doors), flush=True)
         else:
             print("\n".join(format_account(account, self._doors)), flush=True)
+        return account
 
     def tell_advice(self) -> None:
         """Prints how many packets had to do with no door, and the sentence."""

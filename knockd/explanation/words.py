@@ -19,16 +19,19 @@ from knockd_conf.protocol import FLAG_BITS, Protocol
 from knockd_conf.text import address_text, is_link_local, printable
 
 COLUMNS = 100
+_UNOPENED = "its time is over or has not come, or it has been used"
 MOST_ADDRESSES = 4
 """Addresses that a line names."""
 
 
 class Doors(NamedTuple):
-    """The names of all doors, what each watches for, and who is explained."""
+    """The names of all doors, what verdicts are about, and who is explained."""
 
     names: Sequence[str]
     watches: Sequence[Watch]
     source: bytes
+    keyed: frozenset[int] = frozenset()
+    """The places of the doors that have a Sequence_Key."""
 
     def name(self, verdict: Verdict) -> str:
         """The printable name of the door that a verdict is about."""
@@ -95,6 +98,9 @@ def describe(verdict: Verdict, account: Account, doors: Doors) -> str:
 def _describe(verdict: Verdict, account: Account, doors: Doors) -> str:
     watch = doors.watches[verdict.watch]
     last = len(watch.steps)
+    key, why = account.key_of(verdict)
+    of_key = f" with key {key}" if key else ""
+    unopened = f" of a sequence that opens nothing: {why or _UNOPENED}" if verdict.silent else ""
     until = f"ignored until {clock(until_stamp(verdict, account))}"
     left = format_seconds(verdict.until - account.sighting.now)
     ended = (
@@ -112,6 +118,10 @@ def _describe(verdict: Verdict, account: Account, doors: Doors) -> str:
             return "does not count: Allow and Deny of the door leave its address out"
         case Kind.USED_UP:
             return "does not count: the sequence can be used once, and has been"
+        case Kind.GUARD | Kind.GUARD_AGAIN | Kind.IGNORED if watch.key:
+            stage = f"ends the attempt at step {verdict.before} of {last}, " if verdict.before else ""
+            touched = "it has touched a guard port" if verdict.kind is Kind.IGNORED else "guard port"
+            return f"{late}{touched}: {stage}the sequences of now are closed to it"
         case Kind.GUARD:
             stage = f"ends the attempt at step {verdict.before} of {last}, " if verdict.before else ""
             return f"{late}guard port: {stage}{until}"
@@ -122,32 +132,37 @@ def _describe(verdict: Verdict, account: Account, doors: Doors) -> str:
         case Kind.COOLDOWN:
             return f"{until} ({left} s more): it has opened the door (Seq_Cooldown = {watch.seq_cooldown:g})"
         case Kind.BEGINS:
-            return f"{late}step 1 of {last}"
+            return f"{late}step 1 of {last}{of_key}{unopened}"
         case Kind.NEXT:
-            return f"step {verdict.stage} of {last}"
+            return f"step {verdict.stage} of {last}{of_key}{unopened}"
         case Kind.REPEAT:
-            return f"a step that is done comes again; {due(verdict, doors)} is due"
+            return f"a step that is done comes again{of_key}; {due(verdict, doors)} is due"
         case Kind.WRONG:
             stage = f"the attempt ends at step {verdict.before} of {last}"
             return f"wrong step: {due(verdict, doors)} was due; {stage}"
         case Kind.UNBEGUN:
             return (
-                ended if verdict.expired else f"wrong step: there is no attempt, {watch.steps[0]} comes first"
+                ended
+                if verdict.expired
+                else f"wrong step: there is no attempt, {name_step(watch, 0)} comes first"
             )
         case Kind.ENDS_ANOTHER:
             return "the first step, but the packet has ended a knock at another door: begins none"
         case Kind.OPENS:
-            return f"{late}step {last} of {last}: the door would open"
-        case Kind.STALE:
-            why = "its time is over or has not come, or it has been used"
-            return f"{late}step {last} of {last}: the whole sequence, but it opens nothing: {why}"
-        case Kind.USED:
-            return f"{late}step {last} of {last}: the whole sequence, but it opens nothing: it has been used"
+            return f"{late}step {last} of {last}{of_key}: the door would open"
+        case Kind.STALE | Kind.USED:
+            nothing = why or (_UNOPENED if verdict.kind is Kind.STALE else "it has been used")
+            return f"{late}step {last} of {last}{of_key}: the whole sequence, but it opens nothing: {nothing}"
 
 
-def due(verdict: Verdict, doors: Doors) -> Step:
+def due(verdict: Verdict, doors: Doors) -> str:
     """The step that was due when a packet came, or after it where it has changed nothing."""
-    return doors.watches[verdict.watch].steps[verdict.before]
+    return name_step(doors.watches[verdict.watch], verdict.before)
+
+
+def name_step(watch: Watch, number: int) -> str:
+    """A step by its place, from 0; no port that is made of a key: explanations are sent around."""
+    return f"step {number + 1}" if watch.key else str(watch.steps[number])
 
 
 def destination(account: Account) -> str:

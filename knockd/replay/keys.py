@@ -24,9 +24,14 @@ from knockd_conf.trust import TrustPolicy
 def find_watches_now(config: Config, base: Base, say: Callable[[str], None]) -> RotatingWatches:
     """The watches of this moment, without a child that stays. ``say`` is told which doors are left out."""
     with Keys(config, say) as keys:
-        made = RotatingWatches(base, config.doors, keys.ask)
-        made.move_to(round(time.time() * 1e6))
-        return made
+        return start_rotating(config, base, keys)
+
+
+def start_rotating(config: Config, base: Base, keys: Keys) -> RotatingWatches:
+    """Watches that are those of this moment, and may be moved on as long as ``keys`` is open."""
+    made = RotatingWatches(base, config.doors, keys.ask)
+    made.move_to(round(time.time() * 1e6))
+    return made
 
 
 class Keys:

@@ -104,15 +104,23 @@ class RotatingWatches:
 
         ``move_to`` has been called with the stamp.
         """
+        heard = self.explain(door, serial, stamp)
+        if heard.fate is Fate.GRANTED:
+            period = serial // _MOST_KEYS
+            self._used_until[door, heard.key] = find_end(period, self._length(door, heard.key))
+            self._make()
+        return heard
+
+    def explain(self, door: int, serial: int, stamp: int) -> Heard:
+        """What would become of such a knock; nothing is used."""
         period, number = divmod(serial, _MOST_KEYS)
         key = next(key for (_, key), known in self._keys.items() if known == number)
-        length = next(one.length for one in self.sequences if (one.door, one.key) == (door, key))
         used = self._used_until.get((door, key), 0.0)
-        fate, seconds = judge_knock(period, stamp / 1e6, length, used)
-        if fate is Fate.GRANTED:
-            self._used_until[door, key] = find_end(period, length)
-            self._make()
+        fate, seconds = judge_knock(period, stamp / 1e6, self._length(door, key), used)
         return Heard(fate, key, _explain(fate, seconds))
+
+    def _length(self, door: int, key: str) -> int:
+        return next(one.length for one in self.sequences if (one.door, one.key) == (door, key))
 
     def _make(self) -> bool:
         before = self.watches

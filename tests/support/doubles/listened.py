@@ -33,8 +33,8 @@ class Listened:
 
     def __init__(self, *doors: Door, guards: tuple[str, ...] = (), watches: tuple[Watch, ...] = ()) -> None:
         made = watches or watched(*doors, guards=guards)
-        self.doors = Doors([door.name for door in doors], made, ALICE)
         self.listener = Listener(ALICE, made)
+        self.doors = Doors([door.name for door in doors], self.listener.known, ALICE)
         self.accounts: list[Account] = []
 
     def sight(

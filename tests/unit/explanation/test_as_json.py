@@ -36,6 +36,7 @@ def test_packet() -> None:
                 "stage": 1,
                 "steps": 2,
                 "late": None,
+                "key": None,
                 "ignored_until": None,
                 "text": "step 1 of 2",
             }

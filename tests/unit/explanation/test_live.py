@@ -77,7 +77,7 @@ def test_end(capsys: pytest.CaptureFixture[str], stop: int) -> None:
     listened = Listened(DOOR)
     ears = [ear("eth0", [frame("7")]), ear("eth1", CaptureError("eth1: gone"), number=1)]
     teller = Teller(listened.listener, listened.doors, as_json=False)
-    assert not listen({one.capture.fileno(): one for one in ears}, teller, stop)
+    assert not listen({one.capture.fileno(): one for one in ears}, teller.tell_packet, stop)
     said = capsys.readouterr()
     assert "ssh: step 1 of 2" in said.out
     assert "knockd: eth1: gone" in said.err
@@ -89,7 +89,7 @@ def test_all_are_lost() -> None:
     lost = ear("eth0", CaptureError("eth0: gone"))
     teller = Teller(listened.listener, listened.doors, as_json=False)
     reader, writer = os.pipe()
-    assert listen({lost.capture.fileno(): lost}, teller, reader)
+    assert listen({lost.capture.fileno(): lost}, teller.tell_packet, reader)
     os.close(reader)
     os.close(writer)
 
