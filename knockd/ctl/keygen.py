@@ -16,6 +16,7 @@ from knockd.ctl.parser import Parser, UsageError
 from knockd.ctl.terminal import complain, prepare_output
 from knockd.files.secret_file import change_secret
 from knockd_conf.key_file import NamedKey, format_key, parse_date, parse_keys, parse_name
+from knockd_conf.model import Door
 from knockd_conf.text import printable
 from knockd_conf.timed import KEY_BYTES
 
@@ -58,7 +59,7 @@ def add_key(old: bytes, key: NamedKey) -> bytes:
     return new
 
 
-def advise(path: str, name: str, door: str | None) -> Iterator[str]:
+def advise(path: str, name: str, door: Door | None) -> Iterator[str]:
     """What to do with a key that was added to a file: lines to print. ``door``: one that has the file."""
     yield f"{name} has a key in {printable(path)} now."
     if door is None:
@@ -66,13 +67,17 @@ def advise(path: str, name: str, door: str | None) -> Iterator[str]:
         yield ""
         yield f"    Sequence_Key = {printable(path)}"
         yield ""
-    yield "Then, as root:"
+        yield "Then, as root:"
+        yield ""
+        yield "    knockd -t && knockctl reload"
+    else:
+        yield f"It opens {printable(door.name)} within {door.sequence_period} s, if that is loaded. Then:"
+        yield ""
+    shown = shlex.quote("DOOR" if door is None else printable(door.name))
+    yield f"    knockctl export {shown} --name {name} --host THIS.SERVER"
     yield ""
-    yield "    knockd -t && knockctl reload"
-    yield f"    knockctl export {shlex.quote(printable(door or 'DOOR'))} --name {name} --host THIS.SERVER"
-    yield ""
-    yield f"The last line prints what the client of {name} needs, as secret as the key itself."
-    yield f"To shut {name} out, delete the line of {name} from the file, and reload."
+    yield f"prints what the client of {name} needs, as secret as the key itself."
+    yield f"To shut {name} out, delete the line that begins with {name} from the file."
 
 
 def _make(path: str | None, name: str, day: str) -> int:
@@ -96,7 +101,7 @@ def _make(path: str | None, name: str, day: str) -> int:
     return os.EX_OK
 
 
-def _find_door(path: str) -> str | None:
+def _find_door(path: str) -> Door | None:
     """The first door that has this key file in the usual configuration, if that is good."""
     from knockd.ctl.door_config import DEFAULT_CONFIG, read_doors
     from knockd_conf.errors import ConfigError
@@ -105,7 +110,7 @@ def _find_door(path: str) -> str | None:
         doors = read_doors(DEFAULT_CONFIG)
     except ConfigError:
         return None
-    return next((door.name for door in doors if door.sequence_key == path), None)
+    return next((door for door in doors if door.sequence_key == path), None)
 
 
 def explain(error: OSError, path: str) -> str:

@@ -54,9 +54,9 @@ def find_period(now: float, length: int) -> int:
 
 
 def find_derived(now: float, length: int) -> range:
-    """The periods whose sequences are to be at hand."""
+    """The periods whose sequences are to be at hand, at least one: there is none before the epoch."""
     period = find_period(now, length)
-    return range(period - RECOGNISED, period + DERIVED + 1)
+    return range(max(0, period - RECOGNISED), max(0, period + DERIVED) + 1)
 
 
 def find_end(period: int, length: int) -> float:

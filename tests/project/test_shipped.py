@@ -54,7 +54,17 @@ def test_installed_doors(tmp_path: Path) -> None:
 
 def test_examples_are_there() -> None:
     """There is an example for each common case."""
-    names = ["fleet", "idle", "iptables", "nftables", "router-nat", "router", "ufw", "wake-on-lan"]
+    names = [
+        "fleet",
+        "idle",
+        "iptables",
+        "nftables",
+        "rotating",
+        "router-nat",
+        "router",
+        "ufw",
+        "wake-on-lan",
+    ]
     assert [path.stem for path in EXAMPLES] == names
 
 

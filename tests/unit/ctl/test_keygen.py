@@ -70,6 +70,7 @@ def test_a_door_that_has_the_file(run: Run, tmp_path: Path) -> None:
     config.chmod(0o600)
     _, out, _ = run("alice", "--file", str(path))
     assert "    knockctl export 'my ssh' --name alice --host THIS.SERVER\n" in out
+    assert "It opens my ssh within 30 s, if that is loaded. Then:\n" in out
     assert "Sequence_Key" not in out
 
 

@@ -29,6 +29,12 @@ def test_derived() -> None:
     assert range(97, 105) == find_derived(NOW, LENGTH)
 
 
+def test_derived_at_the_epoch() -> None:
+    """A host without a battery begins at the epoch: no period is before that, and some is always at hand."""
+    assert range(6) == find_derived(45.0, LENGTH)
+    assert range(1) == find_derived(-900.0, LENGTH)
+
+
 @pytest.mark.parametrize(
     ("period", "verdict"),
     [
