@@ -82,15 +82,15 @@ def test_syslog(scene: Scene, syslogd: Callable[[], socket.socket], tmp_path: Pa
     missed = [line for line in daemon.log_lines() if "could not" not in line]
     first = syslogd()
     scene.knock()
-    # Lost lines, stage 1, stage 2, open, command.
+    # Lost lines, three stages, open, command.
     heard = hear(first, "running command")
     assert (heard[0], len(heard)) == (
         f"{len(missed)} lines could not be written to syslog (No such file or directory)",
-        5,
+        6,
     )
     second = syslogd()
     scene.knock()
-    assert len(hear(second, "running command")) == 4
+    assert len(hear(second, "running command")) == 5
     knocks = 0
     while not daemon.count("could not write to syslog: Resource temporarily unavailable"):
         scene.knock()
@@ -101,7 +101,7 @@ def test_syslog(scene: Scene, syslogd: Callable[[], socket.socket], tmp_path: Pa
     lost = int(back[0].partition(" ")[0])
     assert (back[0].partition(" ")[2], taken + lost) == (
         "lines could not be written to syslog (Resource temporarily unavailable)",
-        knocks * 4,
+        knocks * 5,
     )
     assert daemon.stop() == 0
 

@@ -39,7 +39,7 @@ class Scene:
         ``log`` None: the log is where the daemon's other files are.
         """
         command = f"echo open >> {self.opened}" + (f"; echo {said}" if said else "")
-        text = config(door("secret", "700,800:udp", start_command=command), **options)
+        text = config(door("secret", "700,1800:udp,600", start_command=command), **options)
         logs = () if log is None else ("-g", str(log))
         state = ("--state-dir", str(self.directory / "state"))
         daemon = self.start(self.pair.server, text, *logs, *state, *more, program=program, ready=None)
@@ -51,7 +51,7 @@ class Scene:
         """Knocks until the door has opened so many times more."""
         before = self.count()
         for number in range(before + 1, before + times + 1):
-            send_knock(self.pair.client, SERVER[4], "700", "800:udp")
+            send_knock(self.pair.client, SERVER[4], "700", "1800:udp", "600")
             wait_until(partial(self.has_opened, number), 10, "the door opens")
 
     def has_opened(self, times: int) -> bool:
