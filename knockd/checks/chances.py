@@ -7,11 +7,13 @@ Pure.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable
 from fractions import Fraction
 from functools import cache, lru_cache
 from math import comb, factorial, inf, log, perm
 from typing import NamedTuple
+
+from knockd.checks.stages import advance
 
 MOST_ARRANGED = 4_096
 """Combinations of packets that are gone through for a door that asks for a port more than once."""
@@ -74,17 +76,6 @@ def arranged_chance(order: tuple[int, ...], guards: int, copies: int) -> Fractio
         return found
 
     return chance(frozenset(), (copies,) * len(ports))
-
-
-def advance(order: Sequence[Hashable], stages: frozenset[int], port: Hashable) -> frozenset[int]:
-    """The stages of a source's attempts after a packet to a step's port; the last one: the door opens."""
-    done = order.index(port) + 1
-    after = {
-        stage + 1 if order[stage] == port else stage
-        for stage in stages
-        if order[stage] == port or stage >= done
-    }
-    return frozenset(after | ({1} if done == 1 and len(order) not in after else set()))
 
 
 def timed_chance(steps: int, guards: int, *, share: float = 1.0, window: float, ignored: float) -> float:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import combinations_with_replacement
 
-from knockd.checks.chances import advance
 from knockd.checks.keys import DoorKeys
+from knockd.checks.stages import advance
 from knockd.knocks.guards import Guards, opened_by_scan
 from knockd_bpf.wire import flag_names
 from knockd_conf.access import describe_access

@@ -14,7 +14,6 @@ from math import factorial, inf, isclose, sqrt
 import pytest
 
 from knockd.checks.chances import (
-    advance,
     arranged_chance,
     count_sequences,
     guess,
@@ -111,17 +110,6 @@ def test_one_packet_a_port_opens_no_door_with_a_repeated_port() -> None:
 def test_more_orders_than_can_be_gone_through() -> None:
     """The chance is not computed then."""
     assert arranged_chance((*range(12), 0), 8, 2) is None
-
-
-def test_stages() -> None:
-    """A port advances the attempts that wait for it, leaves those beyond it, and ends the others."""
-    order = (1, 2, 1, 3)
-    stages: frozenset[int] = frozenset()
-    told = []
-    for port in (2, 1, 1, 2, 1, 2, 1, 3):
-        stages = advance(order, stages, port)
-        told.append(set(stages))
-    assert told == [set(), {1}, {1}, {2}, {3, 1}, {3, 2}, {3, 1}, {4}]
 
 
 SLOW = [(2, 4, 0.2), (2, 4, 0.6), (3, 2, 0.3), (3, 2, 1.5), (1, 5, 0.1)]
