@@ -82,6 +82,13 @@ class Access:
         return at >= 0 and number <= highs[at]
 
 
+def network_of(address: bytes, prefix: int) -> Network:
+    """The network of a packed address that has so many bits."""
+    size = len(address)
+    mask = (1 << 8 * size) - (1 << 8 * size - prefix)
+    return Network(size, mask, int.from_bytes(address, "big") & mask)
+
+
 def settle_access(own: Networks | None, deny: Networks, allow: Networks, deny_all: Networks) -> Access | None:
     """Who may knock at a door, None for everybody.
 

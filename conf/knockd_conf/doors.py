@@ -12,6 +12,7 @@ from knockd_conf.errors import Note, Problem, seen
 from knockd_conf.idle import CLOSE_WHEN_IDLE, settle_services
 from knockd_conf.ini import RawSection
 from knockd_conf.model import SEQ_TIMEOUT, Door, FlagRule
+from knockd_conf.open_prefix import find_prefix_problems
 from knockd_conf.protocol import FLAG_BITS
 from knockd_conf.templates import Lineage
 from knockd_conf.text import printable
@@ -67,6 +68,8 @@ class Builder:
             problem, ready["service"] = settle_services(ready)
             if problem is not None:
                 self.problems.append(Problem(*merged[CLOSE_WHEN_IDLE].place, problem))
+        for name, problem in find_prefix_problems(ready):
+            self.problems.append(Problem(*merged[name].place, problem))
         places = tuple((name, entry.place) for name, entry in merged.items())
         return Door(
             name=named.name,

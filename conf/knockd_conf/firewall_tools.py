@@ -15,8 +15,11 @@ from knockd_conf.shell_words import SimpleCommand
 
 Version = Literal[4, 6]
 
-KNOCKER: Final = re.compile(r"%IP%|\$KNOCKD_IP\b|\$\{KNOCKD_IP\}")
-"""The knocker's address, as commands name it."""
+KNOCKER: Final = re.compile(r"%(?:IP|NET)%|\$KNOCKD_(?:IP|NET)\b|\$\{KNOCKD_(?:IP|NET)\}")
+"""The knocker's address, or the network around it, as commands name them."""
+
+NETWORK: Final = re.compile(r"%NET%|\$KNOCKD_NET\b|\$\{KNOCKD_NET\}")
+"""The knocker's network."""
 
 FAMILIES: Final = frozenset({"ip", "ip6", "inet", "arp", "bridge", "netdev"})
 """Families of nftables' tables."""

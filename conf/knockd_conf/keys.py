@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from knockd_conf import fields, networks, services, timed
+from knockd_conf import fields, networks, open_prefix, services, timed
 from knockd_conf.errors import seen
 from knockd_conf.mistakes import is_quoted
 from knockd_conf.model import ClockTrust, CommandOutput, LogFormat, OnExit, Reknock
@@ -106,6 +106,7 @@ _DOOR_KEYS: Final = (
     Key("Allow", "allow", networks.parse_allow),
     Key("Deny", "deny", networks.parse_deny),
     Key("Expires", "expires", fields.day),
+    Key("Open_Prefix", open_prefix.OPEN_PREFIX, open_prefix.parse_open_prefix),
 )
 
 

@@ -179,6 +179,8 @@ class Door:
     """Besides those of ``[options]``."""
     access: Access | None = None
     """Who may knock, of Allow and Deny of the door and of ``[options]``; None: everybody."""
+    open_prefix: tuple[int, int] | None = None
+    """Bits of the knocker's network over IPv4 and over IPv6, for which it opens; None: for the address."""
     expires: str = ""
     """The last day (YYYY-MM-DD, this host's) on which a knock opens it; empty: there is none."""
     inherited: tuple[tuple[str, str], ...] = ()

@@ -83,6 +83,21 @@ def ask_version(named: AddressSet, until: float) -> Version | None:
     return None if found is None else 6 if found[1] == b"inet6" else 4
 
 
+def ask_networks(named: AddressSet, until: float) -> bool | None:
+    """Whether a set of nft or ipset holds networks; None: it is of another kind, or nobody says until then.
+
+    A set of ipset that holds addresses takes all of a network's over IPv4, one by one.
+    """
+    if named.tool == "nft":
+        done = _run(["nft", "-t", "list", "set", named.family, *named.name.split(" ")], b"", until)
+        if done is None or done.returncode or not re.search(rb"\btype ipv[46]_addr\b(?! \.)", done.stdout):
+            return None
+        return re.search(rb"\bflags [^\n]*\binterval\b", done.stdout) is not None
+    done = _run(["ipset", "list", "-t", named.name], b"", until)
+    kind = re.search(rb"(?m)^Type: hash:(ip|net)$", done.stdout) if done is not None else None
+    return None if kind is None else kind[1] == b"net"
+
+
 def _run(command: Sequence[str], data: bytes, until: float) -> subprocess.CompletedProcess[bytes] | None:
     import subprocess  # here, for most commands need no question
 

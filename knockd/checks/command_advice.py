@@ -18,7 +18,7 @@ from knockd_conf.shell_words import HARMLESS, Script, split_script
 COMMANDS: Final = ("start_command", "start_command_6", "stop_command", "stop_command_6")
 """The fields of a door that hold commands."""
 
-_KNOWN = ("IP", "DOOR", "DST", "IFACE", "TIMEOUT")
+_KNOWN = ("IP", "NET", "DOOR", "DST", "IFACE", "TIMEOUT")
 _PLACEHOLDER = re.compile(r"(%*)%([A-Za-z_]{2,12})%(%*)")
 _HALF = re.compile(r"(?<!%)%IP\b(?!%)|(?<![%\w])IP%(?!%)")
 _HEX = re.compile(r"[0-9A-Fa-f]{2}")

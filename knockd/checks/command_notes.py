@@ -12,10 +12,11 @@ from collections.abc import Iterator
 from functools import cache, partial
 from typing import NamedTuple
 
-from knockd.checks.asked_tools import PATIENCE, ask_version, find_syntax_errors
+from knockd.checks.asked_tools import PATIENCE, ask_networks, ask_version, find_syntax_errors
 from knockd.checks.command_advice import COMMANDS, find_command_notes
 from knockd.checks.command_files import find_program_notes, find_whereabouts
 from knockd.checks.keys import Days
+from knockd.checks.prefix_advice import find_prefix_notes
 from knockd.checks.version_advice import find_version_notes
 from knockd_conf.errors import Note
 from knockd_conf.model import Config, Door
@@ -46,12 +47,18 @@ def find_current_notes(config: Config, known: Circumstances) -> Iterator[Note]:
     yield from find_unreadable(config.doors, until)
     if not is_elsewhere(config):
         yield from find_one_sided(config.doors, known, until)
+        yield from find_network_notes(config.doors, until)
         yield from find_program_notes(config.doors, find_whereabouts(os.environ, starting=known.starting))
 
 
 def find_one_sided(doors: tuple[Door, ...], known: Circumstances, until: float) -> Iterator[Note]:
     """Yields a note for each command that does nothing for some knockers; nobody is asked after ``until``."""
     yield from find_version_notes(doors, known.has_ipv6, cache(partial(ask_version, until=until)))
+
+
+def find_network_notes(doors: tuple[Door, ...], until: float) -> Iterator[Note]:
+    """Yields a note for what is odd about doors that open for a network; nobody is asked after ``until``."""
+    yield from find_prefix_notes(doors, cache(partial(ask_networks, until=until)))
 
 
 def is_elsewhere(config: Config) -> bool:

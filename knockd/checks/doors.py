@@ -59,6 +59,9 @@ def describe_door(door: Door, live: Sequence[Step] | None, keys: DoorKeys | None
     yield f"door {door.name} (line {door.line}): {what}"
     if door.access is not None:
         yield f"  opens for knocks {describe_access(door.access)}"
+    if door.open_prefix is not None:
+        four, six = door.open_prefix
+        yield f"  opens for the knocker's network: /{four} over IPv4, /{six} over IPv6"
     if door.expires:
         yield f"  opens until {door.expires}, all of that day"
     if door.close_when_idle:

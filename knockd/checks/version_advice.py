@@ -5,6 +5,7 @@ Pure.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
@@ -69,20 +70,23 @@ def find_only_version(text: str, ask: Ask) -> Version | None:
     return versions.pop() if len(versions) == 1 else None
 
 
-def find_sets(command: SimpleCommand) -> Iterator[AddressSet]:
-    """Yields the sets to which a command adds the knocker's address alone; none that reads as an option."""
-    for one in _find_named(command):
+def find_sets(command: SimpleCommand, whom: re.Pattern[str] = KNOCKER) -> Iterator[AddressSet]:
+    """Yields the sets to which a command adds the knocker alone; none that reads as an option.
+
+    ``whom``: how the knocker is named there.
+    """
+    for one in _find_named(command, whom):
         if not any(word.startswith("-") for word in one.name.split(" ")):
             yield one
 
 
-def _find_named(command: SimpleCommand) -> Iterator[AddressSet]:
+def _find_named(command: SimpleCommand, whom: re.Pattern[str]) -> Iterator[AddressSet]:
     if command.program == "ipset" and command.words[1:2] == ("add",) and len(command.words) > 3:
-        if KNOCKER.fullmatch(command.words[3]):
+        if whom.fullmatch(command.words[3]):
             yield AddressSet("ipset", "", command.words[2])
     elif command.program == "nft":
         for one in split_nft(command.words) or ():
             if one[:2] == ["add", "element"]:
                 for family, name, element in read_elements(one):
-                    if KNOCKER.fullmatch(element):
+                    if whom.fullmatch(element):
                         yield AddressSet("nft", family, name)

@@ -40,12 +40,13 @@ type Door (
 
 # A door that is open for an address. by: how it was opened, in words. unopened: the start command failed.
 # seconds_left: until its stop command runs (of one that failed: until the next try); null: no time is set.
-# in_use: whether it stays open for a connection (Close_When_Idle).
+# in_use: whether it stays open for a connection (Close_When_Idle). network: what is let in, of Open_Prefix.
 type Lease (
   id: string,
   door: string,
   occurrence: int,
   address: string,
+  network: ?string,
   state: (starting, open, renewing, stopping, retrying, failed, leftover),
   unopened: bool,
   seconds_open: ?float,

@@ -48,7 +48,7 @@ def _close(found: argparse.Namespace, asking: Asking) -> int:
         print_json(reply)
     else:
         for lease in closed:
-            print(printable(f"{lease.door} is closed for {lease.address}"))
+            print(printable(f"{lease.door} is closed for {lease.whom}"))
         for lease in (*failed, *running):
             print(printable(describe_lease(lease)))
         if not closed + failed + running:

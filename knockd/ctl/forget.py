@@ -39,7 +39,7 @@ def _forget(found: argparse.Namespace, asking: Asking) -> int:
     if asking.json:
         print_json(reply)
         return 0
-    print(printable(f"forgotten: {lease.door} for {lease.address}, which stays open until you close it."))
+    print(printable(f"forgotten: {lease.door} for {lease.whom}, which stays open until you close it."))
     print("This was its stop command, which is not run any more:")
     print(f"  {printable(command)}")
     return 0

@@ -12,7 +12,7 @@ from knockd_conf.text import show_span
 
 def describe_lease(lease: Lease) -> str:
     """How it is with the door and the address now, and what to do where it is not well."""
-    who = f"{lease.door} for {lease.address}"
+    who = f"{lease.door} for {lease.whom}"
     left = None if lease.seconds_left is None else show_span(lease.seconds_left)
     failed = f"its stop command failed {count_of(lease.failures, 'time', 'times')}"
     if lease.state == "failed":

@@ -43,6 +43,7 @@ class Lease(NamedTuple):
     id: str
     door: str
     address: str
+    network: str | None
     state: str
     unopened: bool
     seconds_open: float | None
@@ -52,6 +53,11 @@ class Lease(NamedTuple):
     interface: str
     failures: int
     in_use: bool
+
+    @property
+    def whom(self) -> str:
+        """Who is let in: a network, or one address."""
+        return self.network or self.address
 
 
 class Attempt(NamedTuple):
@@ -157,6 +163,7 @@ def read_lease(found: object) -> Lease:
         of.text("id"),
         of.text("door"),
         of.text("address"),
+        of.maybe_text("network"),
         of.text("state"),
         of.flag("unopened"),
         of.maybe_number("seconds_open"),

@@ -80,7 +80,7 @@ def _lease_needs(status: Status) -> Iterator[Need]:
     stuck = [lease for lease in status.leases if lease.state == "failed"]
     for lease in stuck[:MOST]:
         yield Need(
-            f"{lease.door} could not be closed for {lease.address}: its stop command failed"
+            f"{lease.door} could not be closed for {lease.whom}: its stop command failed"
             f" {count_of(lease.failures, 'time', 'times')}.",
             f"close it by hand, then: knockctl forget {lease.id}",
         )
@@ -93,7 +93,7 @@ def _lease_needs(status: Status) -> Iterator[Need]:
     for lease in retried[:MOST]:
         soon = f" in {show_span(lease.seconds_left)}" if lease.seconds_left is not None else ""
         yield Need(
-            f"{lease.door} is still open for {lease.address}: its stop command failed"
+            f"{lease.door} is still open for {lease.whom}: its stop command failed"
             f" {count_of(lease.failures, 'time', 'times')}, and is tried again{soon}.",
             "knockctl log --what command --since today",
         )

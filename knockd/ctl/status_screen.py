@@ -127,7 +127,7 @@ class _Screen:
 
     def _lease_row(self, lease: Lease) -> tuple[str, ...]:
         since = self._show_since(lease.seconds_open)
-        return lease.door, lease.address, since, show_left(lease), lease.by or "knock"
+        return lease.door, lease.whom, since, show_left(lease), lease.by or "knock"
 
     def _doors(self) -> list[str]:
         status = self._status

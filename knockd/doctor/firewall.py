@@ -221,7 +221,8 @@ class _Judge:
 
 
 def _type(opening: Opening) -> str:
-    return "ipv6_addr" if opening.version == 6 else "ipv4_addr"
+    kind = "ipv6_addr" if opening.version == 6 else "ipv4_addr"
+    return kind if opening.door.open_prefix is None else f"{kind}; flags interval"
 
 
 def _find_way(opening: Opening, ruleset: Ruleset) -> Way | None:

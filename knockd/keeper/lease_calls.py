@@ -137,7 +137,7 @@ class LeaseCalls:
         found = [
             lease
             for lease in self._leases.ask.all()
-            if door in {None, lease.knock.door.name} and source in {None, lease.knock.source}
+            if door in {None, lease.knock.door.name} and (source is None or lease.knock.is_for(source))
         ]
         if found or (door is None and source is None):
             return found

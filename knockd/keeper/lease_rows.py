@@ -18,6 +18,7 @@ def lease_row(lease: Lease, now: float) -> dict[str, Any]:
         "door": knock.door.name,
         "occurrence": knock.door.occurrence,
         "address": knock.source,
+        "network": None if knock.prefix is None else knock.network,
         "state": lease.state.value,
         "unopened": lease.unopened,
         "seconds_open": round(max(0.0, now - lease.opened), 1) if lease.opened else None,

@@ -114,6 +114,11 @@ class Wanted(NamedTuple):
         """Whether this address at this door is."""
         return self.door in {None, door} and self.address in {None, address}
 
+    def has_lease(self, lease: Lease) -> bool:
+        """Whether a lease is: that of a network is each of its addresses'."""
+        knock = lease.knock
+        return self.door in {None, knock.door.name} and (self.address is None or knock.is_for(self.address))
+
 
 def build_status(daemon: Snapshot, wanted: Wanted = Wanted()) -> Row:  # noqa: B008 - immutable
     """The answer."""
@@ -168,7 +173,7 @@ def _choose_leases(daemon: Snapshot, wanted: Wanted) -> tuple[list[Lease], int, 
     found, count = daemon.leases, daemon.failed
     first = {State.FAILED, State.RETRYING} if daemon.retrying else {State.FAILED}
     if not wanted.all:
-        found = [one for one in found if wanted.has(one.knock.door.name, one.knock.source)]
+        found = [one for one in found if wanted.has_lease(one)]
         count = sum(one.state is State.FAILED for one in found)
     failed = (one for one in found if one.state is State.FAILED) if count else iter(())
     late = (one for one in reversed(found) if one.state is State.RETRYING) if daemon.retrying else iter(())

@@ -87,4 +87,4 @@ def _place(problem: Problem) -> str:
 def _who(lease: Lease, now: float) -> str:
     """Who is in, and for how long."""
     state = _STATES.get(lease.state) or f"{show_span(lease.deadline - now)} left"
-    return f"{lease.knock.door.name}: {lease.knock.source}, {state}"
+    return f"{lease.knock.door.name}: {lease.knock.network}, {state}"

@@ -18,11 +18,11 @@ MAX_COMMAND = 4_096
 """Bytes of the longest command after expansion, as in knockd 0.8."""
 
 _PLAIN = re.compile(r"[A-Za-z0-9_./:,@%+=\- ]+")
-_PLACEHOLDER = re.compile(r"%(IP|DOOR|DST|IFACE|TIMEOUT)%")
+_PLACEHOLDER = re.compile(r"%(IP|NET|DOOR|DST|IFACE|TIMEOUT)%")
 
 
 def expand(command: str, knock: Knock) -> str:
-    """Puts the values of an opening in: %IP%, %DOOR%, %DST%, %IFACE%, %TIMEOUT% (seconds)."""
+    """Puts the values of an opening in: %IP%, %NET%, %DOOR%, %DST%, %IFACE%, %TIMEOUT% (seconds)."""
     values = {name: shlex.quote(value) for name, value in _values(knock).items()}
     return _PLACEHOLDER.sub(lambda found: values[found[1]], command)
 
@@ -44,6 +44,7 @@ def words(command: str) -> list[str] | None:
 def _values(knock: Knock) -> dict[str, str]:
     return {
         "IP": knock.source,
+        "NET": knock.network,
         "DOOR": knock.door.name,
         "DST": knock.destination,
         "IFACE": knock.interface,

@@ -91,6 +91,7 @@ def knock_of(record: Record) -> Knock:
         record.idle,
         record.service,
         record.open_max,
+        record.prefix,
     )
     version = 6 if ":" in record.source else 4
     return Knock(door, record.source, version, record.destination, record.interface, record.by)
@@ -107,6 +108,7 @@ def _door_of(
     idle: float,
     service: str,
     open_max: float,
+    prefix: int,
 ) -> Door:
     """What is known of the door of a lease. Leases of one door share it: there may be 65,536."""
     return Door(
@@ -122,4 +124,5 @@ def _door_of(
         close_when_idle=idle,
         service=parse_services(service) if idle else (),
         open_max=open_max,
+        open_prefix=(min(prefix, 32), prefix) if prefix else None,
     )

@@ -98,9 +98,9 @@ class IdleWatch:
         leases = self._leases.take_looks(self._began + SLACK)
         wanted = {}
         for lease in leases:
-            address = ip_address(lease.knock.source).packed
+            address, prefix = ip_address(lease.knock.source).packed, lease.knock.prefix
             known = self._known.get(lease.id, b"")
-            wanted[lease.id] = Wanted(address, lease.knock.door.service, known)
+            wanted[lease.id] = Wanted(address, lease.knock.door.service, known, prefix)
         self._asked = tuple(wanted)
         if not wanted:  # the clock has not come so far, or the lease is closed
             self.arm()

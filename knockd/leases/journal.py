@@ -38,6 +38,7 @@ MAX_LINES = 1_048_576
 MAX_SERIAL = 2**62
 MAX_SECONDS = 2.0**31
 MAX_COMMANDS = 256
+MAX_PREFIX = 128
 MAX_NUMBER = 2**31
 """Larger numbers of a record count as these: no configuration has them, but the lease is to be closed."""
 
@@ -95,6 +96,8 @@ class Record(NamedTuple):
     """Close_When_Idle: without a connection to a ``service`` it is closed so late, and after ``open_max``."""
     service: str = ""
     open_max: float = 0.0
+    prefix: int = 0
+    """Bits of the network for which it is open; 0: it is for the address alone."""
 
 
 _OPTIONAL = Record._field_defaults
@@ -218,7 +221,7 @@ def _is_serial(value: object) -> bool:
 
 _KINDS = {
     **dict.fromkeys(Record._fields, str),
-    **dict.fromkeys(("occurrence", "failures", "max_commands"), int),
+    **dict.fromkeys(("occurrence", "failures", "max_commands", "prefix"), int),
     **dict.fromkeys(("deadline", "cmd_timeout", "command_deadline", "opened", "idle", "open_max"), float),
     "unopened": bool,
 }
@@ -236,6 +239,7 @@ _MOST: Sequence[tuple[int, float]] = [
         ("opened", inf),
         ("idle", MAX_SECONDS),
         ("open_max", MAX_SECONDS),
+        ("prefix", MAX_PREFIX),
     )
 ]
 _ADDRESSES = Record._fields.index("source"), Record._fields.index("destination")

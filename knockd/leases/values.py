@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 from math import inf
 from typing import Any, Literal, NamedTuple
 
 from knockd.leases.journal import Record, State
+from knockd_conf.access import network_of
 from knockd_conf.model import Door, Reknock
 
 Verb = Literal["start", "stop"]
 Key = tuple[str, int, str]
-"""A door's name and occurrence, and a source."""
+"""A door's name and occurrence, and the source or the network for which it opens."""
 
 RUNNING = frozenset({State.STARTING, State.RENEWING, State.STOPPING, State.LEFTOVER})
 """States of leases whose start or stop command runs, or waits to."""
@@ -37,7 +39,28 @@ class Knock(NamedTuple):
     @property
     def key(self) -> Key:
         """Whose lease it is."""
-        return self.door.name, self.door.occurrence, self.source
+        return self.door.name, self.door.occurrence, self.network
+
+    @property
+    def prefix(self) -> int | None:
+        """The bits of the network for which the door opens, None where it opens for the address."""
+        return None if self.door.open_prefix is None else self.door.open_prefix[self.version == 6]
+
+    @property
+    def network(self) -> str:
+        """For whom the door opens: the network of Open_Prefix, or the address."""
+        if self.prefix is None:
+            return self.source
+        return str(network_of(ip_address(self.source).packed, self.prefix))
+
+    def is_for(self, address: str) -> bool:
+        """Whether an address, as we print it, is one for which the door opens."""
+        if address == self.source or self.prefix is None:
+            return address == self.source
+        packed = ip_address(address).packed
+        return (
+            len(packed) == (4, 16)[self.version == 6] and str(network_of(packed, self.prefix)) == self.network
+        )
 
 
 _STATES = {
@@ -271,6 +294,7 @@ def record_of(lease: Lease) -> Record:
         unopened=lease.unopened,
         by=knock.by,
         opened=lease.opened,
+        prefix=knock.prefix or 0,
         **(_idle_of(door) if door.close_when_idle else {}),
     )
 

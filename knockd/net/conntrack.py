@@ -13,9 +13,9 @@ import errno
 import os
 import socket
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from knockd.net.conntrack_messages import (
     CT_GET,
@@ -48,15 +48,78 @@ _NOTHING_TRACKS = (
 )
 
 
+_K = TypeVar("_K")
+
+
 class Wanted(NamedTuple):
     """Whose connections are looked for, by a packed address, and to what.
 
-    ``known`` is the key of one that the last look has found, or empty.
+    ``known`` is the key of one that the last look has found, or empty. ``prefix``: those of all addresses
+    that have as many leading bits in common with it; None: of it alone.
     """
 
     address: bytes
     services: tuple[Service, ...]
     known: bytes = b""
+    prefix: int | None = None
+
+    def has(self, source: bytes) -> bool:
+        """Whether connections of a packed address count."""
+        if self.prefix is None or source == self.address:
+            return source == self.address
+        return len(source) == len(self.address) and _cut(source, self.prefix) == _cut(
+            self.address, self.prefix
+        )
+
+
+def _cut(address: bytes, prefix: int) -> int:
+    """The leading bits of an address."""
+    return int.from_bytes(address, "big") >> 8 * len(address) - prefix
+
+
+class _Missing:
+    """Names of those whose connection has not been found yet, by their addresses and by their networks."""
+
+    def __init__(self, wanted: Mapping[str, Wanted]) -> None:
+        self._by_address: dict[bytes, list[str]] = {}
+        self._by_network: dict[tuple[int, int], dict[int, list[str]]] = {}
+        """By size of an address and prefix, then by the leading bits."""
+        for name, one in wanted.items():
+            if one.prefix is None:
+                self._by_address.setdefault(one.address, []).append(name)
+            else:
+                networks = self._by_network.setdefault((len(one.address), one.prefix), {})
+                networks.setdefault(_cut(one.address, one.prefix), []).append(name)
+
+    def __bool__(self) -> bool:
+        return bool(self._by_address or self._by_network)
+
+    def find(self, source: bytes) -> Sequence[str]:
+        """Those for whom a connection of this packed address may count."""
+        found = self._by_address.get(source, ())
+        if not self._by_network:  # as usual, and there may be 250,000 connections
+            return found
+        names = list(found)
+        for (size, prefix), networks in self._by_network.items():
+            if len(source) == size:
+                names += networks.get(_cut(source, prefix), ())
+        return names
+
+    def remove(self, name: str, one: Wanted) -> None:
+        """He is not missing any more."""
+        if one.prefix is None:
+            _drop(self._by_address, one.address, name)
+            return
+        networks = self._by_network[len(one.address), one.prefix]
+        _drop(networks, _cut(one.address, one.prefix), name)
+        if not networks:
+            del self._by_network[len(one.address), one.prefix]
+
+
+def _drop(names: dict[_K, list[str]], key: _K, name: str) -> None:
+    names[key].remove(name)
+    if not names[key]:
+        del names[key]
 
 
 class Look:
@@ -69,7 +132,7 @@ class Look:
         self.found: dict[str, bytes] = {}
         self._wanted = wanted
         self._known = [(name, one) for name, one in wanted.items() if one.known]
-        self._by_address: dict[bytes, list[str]] | None = None
+        self._missing: _Missing | None = None
         self._link = _open()
 
     def step(self) -> bool:
@@ -80,43 +143,34 @@ class Look:
         del self._known[:LOOKUPS]
         if self._known:
             return False
-        if self._by_address is None:
-            self._by_address = self._index_missing()
-            if self._by_address:
+        if self._missing is None:
+            self._missing = _Missing({k: one for k, one in self._wanted.items() if k not in self.found})
+            if self._missing:
                 self._link.send(_request(_REQUEST | _DUMP, socket.AF_UNSPEC))
-            return not self._by_address
+            return not self._missing
         data, (port, _) = self._link.recvfrom(_PIECE)
-        return port == 0 and self._read_piece(data, self._by_address)
+        return port == 0 and self._read_piece(data, self._missing)
 
     def close(self) -> None:
         """Ends it, done or not."""
         self._link.close()
 
-    def _index_missing(self) -> dict[bytes, list[str]]:
-        missing: dict[bytes, list[str]] = {}
-        for name, one in self._wanted.items():
-            if name not in self.found:
-                missing.setdefault(one.address, []).append(name)
-        return missing
-
-    def _read_piece(self, data: bytes, missing: dict[bytes, list[str]]) -> bool:
+    def _read_piece(self, data: bytes, missing: _Missing) -> bool:
         for kind, payload in split_messages(data):
             if kind in {NLMSG_DONE, NLMSG_ERROR}:
                 _raise_error(payload)
                 return True
-            if kind == CT_NEW and (source := find_source(payload)) in missing:
-                self._take(payload, source, missing)
+            if kind == CT_NEW and (names := missing.find(find_source(payload))):
+                self._take(payload, names, missing)
         return not missing
 
-    def _take(self, payload: bytes, source: bytes, missing: dict[bytes, list[str]]) -> None:
+    def _take(self, payload: bytes, names: Iterable[str], missing: _Missing) -> None:
         """Notes for whom a connection counts: they are not looked for any more."""
-        for name in [name for name in missing[source] if _matches(payload, self._wanted[name])]:
+        for name in [name for name in names if _matches(payload, self._wanted[name])]:
             connection = parse_connection(payload)
             assert connection is not None, "it matched"
             self.found[name] = connection.key
-            missing[source].remove(name)
-        if not missing[source]:
-            del missing[source]
+            missing.remove(name, self._wanted[name])
 
 
 def find_obstacle() -> str | None:
@@ -181,7 +235,7 @@ def _matches(payload: bytes | None, wanted: Wanted) -> bool:
     connection = parse_connection(payload) if payload is not None else None
     return (
         connection is not None
-        and connection.source == wanted.address
+        and wanted.has(connection.source)
         and connection.in_use
         and connection.goes_to(wanted.services)
     )

@@ -112,6 +112,18 @@ def test_idle(pair: Pair, start: Start, version: int) -> None:
         assert daemon.count("Close_When_Idle does nothing") == 0
 
 
+@pytest.mark.parametrize("version", [4, 6])
+def test_mobile(pair: Pair, start: Start, version: int) -> None:
+    """mobile.conf opens SSH for the knocker's network, for both IP versions, and its Allow is used."""
+    need("nft")
+    set_up(pair.server, "mobile")
+    with TcpService(pair.server, 22):
+        daemon = start(pair.server, example("mobile"), interface=None)
+        opens_and_closes(daemon, pair.client, SERVER[version], steps(example("mobile")), 22)
+    network = {4: "10.7.0.0/24", 6: "fd00:7::/56"}[version]
+    assert daemon.count(f"knocked{version} {{ {network} }}") == 2
+
+
 def routed(lab: Lab, inner: str, network: str) -> tuple[Host, Host, Host]:
     """The outside world, a router with ppp0 and br-lan, and a host behind it."""
     outside, router, host = lab.host("outside"), lab.host("router"), lab.host("inner")

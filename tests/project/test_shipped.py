@@ -58,6 +58,7 @@ def test_examples_are_there() -> None:
         "fleet",
         "idle",
         "iptables",
+        "mobile",
         "nftables",
         "rotating",
         "router-nat",

@@ -67,6 +67,7 @@ RECORDS = st.builds(
     idle=_SECONDS,
     service=st.lists(_SERVICES, min_size=1, max_size=3).map(",".join),
     open_max=_SECONDS,
+    prefix=st.integers(0, 128),
 )
 
 JOURNALS = st.builds(

@@ -45,6 +45,7 @@ def lease(name: str, address: str, **fields: Any) -> dict[str, Any]:
         "door": name,
         "occurrence": 0,
         "address": address,
+        "network": None,
         "state": "open",
         "unopened": False,
         "seconds_open": 3.0,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from knockd.checks import asked_tools
-from knockd.checks.asked_tools import ask_version, find_syntax_errors
+from knockd.checks.asked_tools import ask_networks, ask_version, find_syntax_errors
 from knockd.checks.version_advice import AddressSet
 
 GOOD = [
@@ -111,3 +111,33 @@ def test_no_tool(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Without the tool nothing is known."""
     monkeypatch.setattr(asked_tools, "SERVICE_PATH", str(tmp_path))
     assert ask_version(IPSET, later()) is None
+
+
+@pytest.mark.parametrize(
+    ("named", "answer", "expected"),
+    [
+        (NFT, "table inet filter {\n\tset k {\n\t\ttype ipv4_addr\n\t}\n}", False),
+        (NFT, "type ipv4_addr\n\t\tflags interval\n", True),
+        (NFT, "type ipv6_addr\n\t\tflags dynamic,interval,timeout\n", True),
+        (NFT, "type ipv4_addr\n\t\tflags timeout\n", False),
+        (NFT, "type ipv4_addr . inet_service\n", None),
+        (NFT, "", None),
+        (IPSET, "Name: k\nType: hash:ip\n", False),
+        (IPSET, "Name: k\nType: hash:net\n", True),
+        (IPSET, "Name: k\nType: hash:ip,port\n", None),
+    ],
+)
+def test_whether_a_set_holds_networks(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, named: AddressSet, answer: str, expected: bool | None
+) -> None:
+    """The tool's own words are read; what holds more than an address is not known."""
+    monkeypatch.setattr(asked_tools, "SERVICE_PATH", f"{tmp_path}:/usr/bin:/bin")
+    a_tool(tmp_path, named.tool, answer)
+    assert expected is ask_networks(named, later())
+
+
+def test_no_tool_says_whether_a_set_holds_networks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Without the tools nothing is known."""
+    monkeypatch.setattr(asked_tools, "SERVICE_PATH", str(tmp_path))
+    assert ask_networks(IPSET, later()) is None
+    assert ask_networks(NFT, later()) is None

@@ -18,7 +18,7 @@ def said(**values: Any) -> list[str]:
     return [note.message for note in find_command_notes([door("1", name="a", **values)])]
 
 
-KNOWN = "expected one of %IP%, %DOOR%, %DST%, %IFACE%, %TIMEOUT%"
+KNOWN = "expected one of %IP%, %NET%, %DOOR%, %DST%, %IFACE%, %TIMEOUT%"
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def test_every_door_key(load_text: Load) -> None:
         "Start_Command = a\nStart_Command_6 = b\nCmd_Timeout = 0\nStop_Command = c\nStop_Command_6 =\n"
         "Reknock = Extend\nCommand_Deadline = 60\nMax_Commands = 256\nSeq_Cooldown = 3\n"
         "Command_Output = none\nClose_When_Idle = 4\nService = 22/TCP\nOpen_Max = 5\n"
-        "Allow = 10.0.0.0/8 , ::/0\nDeny = 10.1.1.1\nExpires = 2028-02-29\n"
+        "Allow = 10.0.0.0/8 , ::/0\nDeny = 10.1.1.1\nExpires = 2028-02-29\nOpen_Prefix = 24/56\n"
     )
     assert Door(
         name="a",
@@ -76,6 +76,7 @@ def test_every_door_key(load_text: Load) -> None:
         allow=networks("10.0.0.0/8", "::/0"),
         deny=networks("10.1.1.1"),
         expires="2028-02-29",
+        open_prefix=(24, 56),
         access=Access(networks("10.0.0.0/8", "::/0"), networks("10.1.1.1")),
     ) == only(config)
 

@@ -28,6 +28,8 @@ DOOR_VALUES = [
             "2026-12-31 12:00",
         )
     ),
+    ("Open_Prefix = 33", "expected an IPv4 network of 8 to 32 bits, got 33 in '33'"),
+    ("Open_Prefix = /56", "expected the bits of an IPv4 network, and of an IPv6 one, as 24/56, got '/56'"),
     ("Allow = none", "expected all or a list of addresses and networks, got 'none'"),
     (
         "Deny = fe80::1%eth0",

@@ -372,3 +372,17 @@ def test_forget_nobody() -> None:
         forget(Held(), "a1b2.7\x1b")
     assert refused.value.error == "NoSuchLease"
     assert refused.value.parameters == {"asked": "a1b2.7\\x1b"}
+
+
+def test_an_address_of_a_network() -> None:
+    """What is open for a network is found by each of its addresses, and by no other."""
+    held, wide = Held(), replace(DOOR, open_prefix=(24, 56))
+    held.open(ALICE, wide)
+    with pytest.raises(RefusedError):
+        held.close(address="192.0.3.1")
+    held.close(address="192.0.2.200")
+    held.end()
+    held.look()
+    _, answer = held.made.take()
+    assert answer["closed_total"] == 1
+    assert answer["closed"][0]["network"] == "192.0.2.0/24"

@@ -275,7 +275,7 @@ def test_preview() -> None:
     assert stop["words"] is None
     assert answer["seconds"] == 10.0
     assert answer["obstacle"] is None
-    names = ("IP", "DOOR", "DST", "IFACE", "TIMEOUT")
+    names = ("IP", "NET", "DOOR", "DST", "IFACE", "TIMEOUT")
     assert set(start["environment"]) == {f"KNOCKD_{name}" for name in names}
 
 

@@ -66,6 +66,7 @@ def test_status() -> None:
                 "door": "ssh",
                 "occurrence": 0,
                 "address": "203.0.113.7",
+                "network": None,
                 "state": "open",
                 "unopened": False,
                 "seconds_open": 3.0,
@@ -229,3 +230,11 @@ def test_most_leases() -> None:
     told = build_status(daemon(leases=[lease(n) for n in range(1_000)]))
     assert 150 < len(told["leases"]) <= MOST_LEASES
     assert told["leases_total"] == 1_000
+
+
+def test_a_lease_of_a_network() -> None:
+    """A lease of a network is that of each address in it; the row has both."""
+    wide = lease(1, door("1 2 3", name="ssh", stop_command="/bin/true", open_prefix=(24, 56)))
+    told = build_status(daemon(leases=(wide,)), Wanted(address="203.0.113.99"))
+    assert [(row["address"], row["network"]) for row in told["leases"]] == [("203.0.113.7", "203.0.113.0/24")]
+    assert [] == build_status(daemon(leases=(wide,)), Wanted(address="203.0.114.7"))["leases"]

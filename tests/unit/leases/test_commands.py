@@ -47,6 +47,7 @@ HOSTILE = [
         ("%DST%", "10.0.0.1"),
         ("%IFACE%", "eth0"),
         ("%TIMEOUT%", "30"),
+        ("%NET%", "192.0.2.1"),
         ("%IP %ip% %% %FOO% 100%", "%IP %ip% %% %FOO% 100%"),
         ("%%IP%%", "%192.0.2.1%"),
         ("echo '%IP%' # said", "echo '192.0.2.1' # said"),
@@ -93,6 +94,7 @@ def test_environment() -> None:
     assert environment(knock, {"PATH": "/bin", "KNOCKD_IP": "old"}) == {
         "PATH": "/bin",
         "KNOCKD_IP": "192.0.2.1",
+        "KNOCKD_NET": "192.0.2.1",
         "KNOCKD_DOOR": "front door",
         "KNOCKD_DST": "10.0.0.1",
         "KNOCKD_IFACE": "eth0",
@@ -133,3 +135,20 @@ def test_assignments_need_a_shell(command: str) -> None:
 def test_nothing_needs_a_shell(command: str) -> None:
     """A command without a word has none to execute."""
     assert words(command) is None
+
+
+@pytest.mark.parametrize(
+    ("source", "version", "prefix", "network"),
+    [
+        ("192.0.2.77", 4, (24, 56), "192.0.2.0/24"),
+        ("192.0.2.77", 4, (32, 56), "192.0.2.77"),
+        ("2001:db8:1:2ff::7", 6, (24, 56), "2001:db8:1:200::/56"),
+        ("2001:db8:1:2ff::7", 6, (24, 128), "2001:db8:1:2ff::7"),
+    ],
+)
+def test_network(source: str, version: int, prefix: tuple[int, int], network: str) -> None:
+    """%NET% is the knocker's network, unquoted as it needs no quotes, and %IP% stays the address."""
+    knock = KNOCK._replace(door=replace(KNOCK.door, open_prefix=prefix), source=source, version=version)
+    assert expand("add %NET% # %IP%", knock) == f"add {network} # {source}"
+    assert words(expand("add %NET%", knock)) == ["add", network]
+    assert environment(knock, {})["KNOCKD_NET"] == network

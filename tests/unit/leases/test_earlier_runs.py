@@ -133,3 +133,24 @@ def test_log_of_many() -> None:
     assert len(logs) == MOST_NAMED + 1
     assert logs[-1] == Log("recovered-more", {"count": 2})
     assert len(log_all_recovered(many[:2], 1_000.0, same_boot=True, running={})) == 2
+
+
+@pytest.mark.parametrize(
+    ("source", "prefix", "network"),
+    [
+        ("192.0.2.7", 24, "192.0.2.0/24"),
+        ("2001:db8:1:2ff::7", 56, "2001:db8:1:200::/56"),
+        ("192.0.2.7", 0, "192.0.2.7"),
+    ],
+)
+def test_there_and_back_of_a_network(source: str, prefix: int, network: str) -> None:
+    """The network for which it is open is kept with it, whatever the configuration says by then."""
+    one = record(source=source, prefix=prefix)
+    made = knock_of(one)
+    assert network == made.network
+    assert one == record_of(Lease(one.id, made, one.deadline, one.state))
+
+
+def test_a_prefix_that_no_address_has() -> None:
+    """Of a damaged record the stop command is run all the same, for the address."""
+    assert "192.0.2.7" == knock_of(record(source="192.0.2.7", prefix=100)).network

@@ -214,3 +214,11 @@ def test_stopped(played: Played) -> None:
     assert 0 == played.world.under_way
     played.loop.turn()
     assert [] == played.told
+
+
+def test_connections_of_the_whole_network_are_looked_for(played: Played) -> None:
+    """Of a door that opens for a network its prefix is looked for, too."""
+    played.open(SOURCE, replace(IDLE, open_prefix=(24, 56)))
+    played.open("2001:db8::1", IDLE)
+    played.fire(10.0)
+    assert [24, None] == [one.prefix for one in played.world.wanted[0].values()]

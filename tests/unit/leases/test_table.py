@@ -383,3 +383,32 @@ def test_end_of_an_unknown_lease() -> None:
     book = play() >> Ended("run.7", "stop", worked=True) >> NotStarted("run.7")
     assert book
     assert len(book.leases) == 0
+
+
+WIDE = replace(DOOR, open_prefix=(24, 56))
+ALICE, BOB, CAROL = "192.0.2.1", "192.0.2.99", "198.51.100.1"
+
+
+def test_a_network_has_one_lease() -> None:
+    """A knock from another address of the network renews its lease; then the lease is the newer knocker's."""
+    book = opened(WIDE) >> Wait(5) >> knock(WIDE, BOB) << "note renewing" << "stop close"
+    assert book >> STOPPED << "note starting" << "start open" >> STARTED << "note open"
+    (lease,) = book.leases.ask.all()
+    assert lease.knock.source == BOB
+    assert book >> Wait(10) << "stop close, time over" >> STOPPED << "forget"
+    assert len(book.leases) == 0
+
+
+def test_a_network_is_extended() -> None:
+    """With Reknock = extend such a knock gives the network more time."""
+    extended = replace(WIDE, reknock=Reknock.EXTEND)
+    book = opened(extended) >> Wait(5) >> knock(extended, BOB) << "note open" << "granted"
+    (lease,) = book.leases.ask.all()
+    assert (lease.knock.source, lease.due) == (ALICE, book.now + 10)
+
+
+def test_networks_are_apart() -> None:
+    """A knock from another network, or over the other IP version, opens a second lease."""
+    book = opened(WIDE) >> knock(WIDE, CAROL) << "note starting" << "start open"
+    assert book >> knock(WIDE, "2001:db8::1", 6) << "note starting" << "start open"
+    assert len(book.leases) == 3

@@ -456,3 +456,14 @@ def test_more_than_anybody_reads() -> None:
     assert len(said) == MOST_NAMED + 1
     assert said[-1] == Log("recovered-more", {"count": 2})
     assert len(book.leases) == MOST_NAMED + 2
+
+
+def test_a_network_is_found_again() -> None:
+    """After a restart another address of the network renews the lease that the journal has of it."""
+    wide = replace(HERE, open_prefix=(24, 56), start_command="open %NET%", stop_command="close %NET%")
+    one = record(source="192.0.2.1", prefix=24, stop="close %NET%")
+    book = recovered(one) << "log recovered" << "note open"
+    assert book >> knock(wide, "192.0.2.200") << "note renewing" << "stop close %NET%"
+    assert book >> STOPPED << "note starting" << "start open %NET%" >> STARTED << "note open"
+    (lease,) = book.leases.ask.all()
+    assert lease.id == one.id

@@ -234,3 +234,27 @@ def test_a_socket_of_netlink() -> None:
     with link:
         assert not link.getblocking()
         assert not link.get_inheritable()
+
+
+def test_a_network(answer: Answer) -> None:
+    """A connection of any address of a network counts for it, and for nobody outside of it."""
+    near, far = connection("203.0.113.200"), connection("2001:db8:0:ff::7", "2001:db8::1")
+    other = connection("198.51.100.1")
+    answer([message(other) + message(near), message(far), END])
+    found = look(
+        a=wanted("203.0.113.7")._replace(prefix=24),
+        b=wanted("203.0.113.7"),
+        c=wanted("2001:db8::1")._replace(prefix=56),
+        d=wanted("203.0.114.7")._replace(prefix=24),
+        e=wanted("203.0.112.1")._replace(prefix=23),
+    )
+    assert {"a": key_of(near), "c": key_of(far), "e": key_of(near)} == found
+
+
+def test_a_known_connection_of_a_network(answer: Answer) -> None:
+    """One that is known is asked for, whatever address of the network it is of."""
+    near = connection("203.0.113.200")
+    kernel = answer([message(near)])
+    one = wanted("203.0.113.7", known=key_of(near))._replace(prefix=24)
+    assert {"a": key_of(near)} == look(a=one)
+    assert 1 == len(kernel.requests)
