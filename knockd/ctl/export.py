@@ -142,6 +142,9 @@ def _refuse_door(name: str, doors: Sequence[str]) -> NoReturn:
 
 
 def _read_key(door: Door, path: str, name: str | None) -> NamedKey:
+    from knockd.process import privileges  # ctypes, which a plain door does not need
+
+    privileges.leave_no_core()
     try:
         found = read_key_file(path)
     except PermissionError as error:

@@ -83,6 +83,9 @@ def advise(path: str, name: str, door: Door | None) -> Iterator[str]:
 def _make(path: str | None, name: str, day: str) -> int:
     from secrets import token_bytes  # hashlib and random, which a mistake does not wait for
 
+    from knockd.process import privileges
+
+    privileges.leave_no_core()
     key = NamedKey(name, token_bytes(KEY_BYTES), day)
     if path is None:
         print(format_key(key))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from knockd.process import privileges
 from tests.support.doubles.canned_daemon import CannedDaemon
 
 
@@ -17,3 +18,11 @@ def daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[CannedDa
     monkeypatch.setenv("KNOCKD_SOCKET", str(path))
     with CannedDaemon(path) as running:
         yield running
+
+
+@pytest.fixture
+def guarded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What was done to keep keys out of files; it is not done to the process of the tests."""
+    done: list[str] = []
+    monkeypatch.setattr(privileges, "leave_no_core", lambda: done.append("no core"))
+    return done

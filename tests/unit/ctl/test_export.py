@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -47,6 +48,8 @@ Sequence = 7000,9500
 """
 Run = Callable[..., tuple[int, str, str]]
 
+pytestmark = pytest.mark.usefixtures("guarded")
+
 
 @pytest.fixture
 def run(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Run:
@@ -69,9 +72,10 @@ def secret(name: str, whose: str = "") -> str:
     return f"knockctl export: keep this secret: whoever has it can knock at {name}{whose}\n"
 
 
-def test_a_door_with_a_key(run: Run) -> None:
-    """The address has the key, whose it is, and what the door says of its sequences."""
+def test_a_door_with_a_key(run: Run, guarded: list[str]) -> None:
+    """The address has the key, whose it is, and what the door says of its sequences; no core has it."""
     status, out, err = run("keyed")
+    assert ["no core"] == guarded
     assert (status, err) == (0, secret("keyed", " as alice"))
     assert KnockUri("h", "keyed", KEY, "alice") == parse_uri(out.removesuffix("\n"))
     _, out, _ = run("slow", "--verify", "22", "--delay", "300", "--both", host="2001:db8::7")
@@ -230,3 +234,26 @@ def test_without_the_package(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (status, out) == (69, "")
     assert "pip install 'knockd[qr]'" in err
     assert "keep this secret" not in err
+
+
+def test_qr_on_a_terminal(tmp_path: Path) -> None:
+    """On a terminal it is drawn without further questions."""
+    config = tmp_path / "knockd.conf"
+    config.write_text(CONFIG.replace("KEYS", "/nowhere"))
+    config.chmod(0o600)
+    leader, terminal = os.openpty()
+    command = [sys.executable, "-m", "knockd.ctl", "export", "-c", str(config), "--host", "h", "ssh", "--qr"]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(sys.path),
+        "PYTHONIOENCODING": "utf-8",
+        "COLUMNS": "80",
+    }
+    done = subprocess.run(
+        command, stdout=terminal, stderr=subprocess.PIPE, text=True, check=False, env=environment
+    )
+    shown = os.read(leader, 65_536).decode()  # the code fits into what a terminal holds
+    os.close(terminal)
+    os.close(leader)
+    assert (0, secret("ssh")) == (done.returncode, done.stderr)
+    assert "\u2588" * 30 in shown

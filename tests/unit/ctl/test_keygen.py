@@ -19,6 +19,8 @@ BOB = NamedKey("bob", bytes(32), "2027-01-31")
 TODAY = time.strftime("%Y-%m-%d")
 Run = Callable[..., tuple[int, str, str]]
 
+pytestmark = pytest.mark.usefixtures("guarded")
+
 
 @pytest.fixture
 def run(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
@@ -32,8 +34,8 @@ def run(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_
     return keygen
 
 
-def test_printed(run: Run) -> None:
-    """The line of a new key is printed and nothing else, another one each time."""
+def test_printed(run: Run, guarded: list[str]) -> None:
+    """The line of a new key is printed and nothing else, another one each time; no core has it."""
     lines = set()
     for _ in range(2):
         status, out, err = run("alice")
@@ -41,6 +43,7 @@ def test_printed(run: Run) -> None:
         assert ["alice"] == [key.name for key in parse_keys(out.encode()).keys]
         lines.add(out)
     assert 2 == len(lines)
+    assert ["no core"] * 2 == guarded
 
 
 def test_names_and_days(run: Run) -> None:
