@@ -20,29 +20,35 @@ SYNOPSIS = """usage: knock [options] <host> <port[:proto]> [port[:proto]] ... [-
 
 HELP = f"""{SYNOPSIS}
 options:
-  -u, --udp               make all ports hits use UDP (default is TCP)
-  -d, --delay <t>         wait <t> milliseconds between port hits
-  -4, --ipv4              Force usage of IPv4
-  -6, --ipv6              Force usage of IPv6
-      --both              knock at the host's IPv4 and IPv6 address
-      --flags <list>      send TCP hits with exactly these flags, as in fin,!ack (needs root)
-      --verify <port>     wait until this TCP port answers, knock again when it does not
-      --tries <n>         knock at most <n> times (default is 3)
-      --if-needed         do not knock when the port of --verify answers already
-      --key <file>        knock the rotating sequence of the present period, made of this key
-      --door <name>       the door's name, which the sequence is made of too
-      --name <name>       the key of this name, where the file has several
-      --steps, --period, --ports, --protocol
-                          as the door has them (default is 4, 30, 20000-60000, tcp)
-      --wait              wait for the next period first
+  -u, --udp              make all ports hits use UDP (default is TCP)
+  -d, --delay <t>        wait <t> milliseconds between port hits
+  -4, --ipv4             Force usage of IPv4
+  -6, --ipv6             Force usage of IPv6
+      --both             knock at the host's IPv4 and its IPv6 address
+      --flags <list>     send TCP hits with these flags: fin,!ack (needs root)
+      --verify <port>    wait until this TCP port answers, else knock again
+      --tries <n>        knock at most <n> times (default is 3)
+      --if-needed        do not knock when that port answers already
+  -v, --verbose          be verbose
+  -V, --version          display version
+  -h, --help             this help
+
+profiles:
+      --list             list the profiles
+      --import <uri>     make a profile of a knock:// URI (-: of standard input)
+
+rotating sequences:
+      --key <file>       the key that they are made of
+      --door <name>      the door's name
+      --name <name>      the key of this name, where the file has several
+      --steps <n>, --period <s>, --ports <low>-<high>, --protocol <p>
+                         as the door has them (default is 4, 30, 20000-60000, tcp)
+      --wait             wait for the next period first
+
+one-time sequences:
       --sequence-file <file>
-                          knock the first sequence of a file that is not struck out
-      --mark              strike it out; without a host: and do nothing else
-      --list              list the profiles
-      --import <uri>      make a profile of a knock:// URI; - reads it from standard input
-  -v, --verbose           be verbose
-  -V, --version           display version
-  -h, --help              this help
+                         knock the first sequence that is not struck out
+      --mark             strike it out; without a host do nothing else
 
 example:  knock myserver.example.com 123:tcp 456:udp 789:tcp
 """

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from knockd.client.choices import Choices
-from knockd.client.options import Options, UsageError, parse_arguments
+from knockd.client.choices import PARSERS, Choices
+from knockd.client.options import HELP, Options, UsageError, parse_arguments
 
 PLAIN = Options(host="host", ports=("1",))
 
@@ -193,3 +193,10 @@ def test_a_list_and_an_import() -> None:
     assert Options(show="list") == parse_arguments(["--list"])
     assert Options(uri="-") == parse_arguments(["--import", "-"])
     assert Options(uri="knock://h/d", host="home") == parse_arguments(["--import", "knock://h/d", "home"])
+
+
+def test_the_help_fits_a_terminal() -> None:
+    """No line is longer than 80 characters, and each option is in it."""
+    assert [] == [line for line in HELP.splitlines() if len(line) > 80]
+    words = {"flags", "wait", "if-needed", "mark", "list", "import", "udp", "ipv4", "ipv6", *PARSERS}
+    assert set() == {word for word in words if f"--{word}" not in HELP}
