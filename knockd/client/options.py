@@ -42,7 +42,7 @@ rotating sequences:
       --door <name>      the door's name
       --name <name>      the key of this name, where the file has several
       --steps <n>, --period <s>, --ports <low>-<high>, --protocol <p>
-                         as the door has them (default is 4, 30, 20000-60000, tcp)
+                         as the door has them (default 4, 30, 20000-60000, tcp)
       --wait             wait for the next period first
 
 one-time sequences:
