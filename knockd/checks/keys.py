@@ -20,6 +20,10 @@ SOON: Final = 14
 """Days before its last one in which a key is named."""
 
 
+WAITS: Final = "the door waits"
+"""The end of each note about a door that no key opens."""
+
+
 class Days(NamedTuple):
     """Dates of this host as YYYY-MM-DD: today, and the day in ``SOON`` days."""
 
@@ -73,14 +77,14 @@ def find_key_notes(config: Config, files: KeyFiles, days: Days) -> Iterator[Note
 
 def _find_door_notes(door: Door, path: str, file: KeyFile | str, days: Days) -> Iterator[Note]:
     if isinstance(file, str):
-        yield door.note("sequence_key", f"{path}: {file}: the door waits")
+        yield door.note("sequence_key", f"{path}: {file}: {WAITS}")
         return
     if file.problems:
-        yield door.note("sequence_key", f"{path} has a mistake, so no key of it counts: the door waits")
+        yield door.note("sequence_key", f"{path} has a mistake, so no key of it counts: {WAITS}")
         return
     alive = [key for key in file.keys if opens_on(key, days.today)]
     if not alive:
-        yield door.note("sequence_key", f"every key of {path} has expired: the door waits")
+        yield door.note("sequence_key", f"every key of {path} has expired: {WAITS}")
         return
     for key in file.keys:
         if key not in alive:

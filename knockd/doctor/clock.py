@@ -1,4 +1,4 @@
-"""Whether the clock is set: stamps of the log need it, and knocks with a key will.
+"""Whether the clock is set: stamps of the log need it, and doors with a key wait for it.
 
 World: the clock.
 """
@@ -10,27 +10,26 @@ import time
 
 import knockd
 from knockd.doctor.findings import Finding, Looked
-from knockd.net.programs import Patience, UnreadableError, find_program, run_program
+from knockd.sequences.kernel_clock import read_clock
+from knockd_conf.model import ClockTrust, Config
+from knockd_conf.text import printable
 
 SUBJECT = "clock"
-TIMEOUT = 5.0
+MOST_NAMED = 5
+"""Doors that are named."""
+
 _CURE = "set it, and let systemd-timesyncd, chrony or ntpd keep it"
 _SLACK = 86_400.0
 """Seconds: who packs files may be careless of time zones."""
 
 
-def look_at_clock() -> Looked:
-    """What was found; whether it is kept in time is asked of systemd only."""
+def look_at_clock(config: Config | None) -> Looked:
+    """What was found. ``config``: None where it cannot be used."""
     written = os.stat(str(knockd.__file__)).st_mtime
-    found = judge_clock(time.time(), written)
-    timedatectl = find_program("timedatectl")
-    if timedatectl is None or not os.path.isdir("/run/systemd/system"):
-        return Looked(SUBJECT, found, ("whether it is kept in time: there is no systemd to ask",))
-    try:
-        said = run_program(Patience(TIMEOUT), timedatectl, "show", "--property", "NTPSynchronized", "--value")
-    except (OSError, UnreadableError) as error:
-        return Looked(SUBJECT, found, (f"whether it is kept in time ({error})",))
-    return Looked(SUBJECT, (*found, *judge_synchronisation(said)))
+    reading = read_clock()
+    return Looked(
+        SUBJECT, (*judge_clock(reading.wall, written), *judge_synchronisation(reading.loose, config))
+    )
 
 
 def judge_clock(now: float, written: float) -> tuple[Finding, ...]:
@@ -41,8 +40,21 @@ def judge_clock(now: float, written: float) -> tuple[Finding, ...]:
     return (Finding("clock-wrong", f"the clock says {day}, before knockd was installed", _CURE),)
 
 
-def judge_synchronisation(said: str) -> tuple[Finding, ...]:
-    """What systemd says of NTPSynchronized."""
-    if said.strip() != "no":
+def judge_synchronisation(loose: str, config: Config | None) -> tuple[Finding, ...]:
+    """Whether it is kept in time; ``loose``: why it is not, empty: it is."""
+    if not loose:
         return ()
-    return (Finding("clock-loose", "the kernel says that the clock is not kept in time", _CURE),)
+    waiting: list[str] = []
+    if config is not None and config.options.clock is ClockTrust.SYNCHRONISED:
+        waiting = [printable(door.name) for door in config.doors if door.sequence_key is not None]
+    if not waiting:
+        return (Finding("clock-loose", f"the clock is not kept in time: {loose}", _CURE),)
+    named = ", ".join(waiting[:MOST_NAMED]) + (", ..." if len(waiting) > MOST_NAMED else "")
+    text = (
+        f"the clock is not kept in time ({loose}): after a start doors with a key wait until it is: {named}"
+    )
+    cure = (
+        "let systemd-timesyncd, chrony or ntpd keep it; where a battery keeps it and nothing else can,"
+        " write Clock = trust in [options]"
+    )
+    return (Finding("clock-keyed", text, cure),)

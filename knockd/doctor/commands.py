@@ -14,7 +14,7 @@ from knockd.checks.asked_tools import PATIENCE
 from knockd.checks.command_advice import COMMANDS, judge_opening
 from knockd.checks.command_files import find_program_notes, find_whereabouts
 from knockd.checks.command_notes import Circumstances, find_one_sided, find_unreadable
-from knockd.checks.keys import KeyFiles
+from knockd.checks.keys import WAITS, KeyFiles
 from knockd.checks.notes import Sequences, find_notes
 from knockd.checks.program_trust import find_replaceable_programs
 from knockd.doctor.findings import Finding, Looked, from_note
@@ -70,9 +70,9 @@ def look_at_notes(
 ) -> Looked:
     """All other notes of the configuration: those that are not among the findings ``told``."""
     said = {(one.text, one.place) for one in told}
-    # Ports of sequences that are in use are a finding of their own: none is named here.
+    # Ports of sequences that are in use are a finding of their own, and so is a door that waits for a key.
     found = find_notes(config, live, guards, files, known, Taken())
-    notes = (from_note("config-note", note) for note in found)
+    notes = (from_note("config-note", note) for note in found if not note.message.endswith(WAITS))
     return Looked(
         "notes of the configuration", tuple(one for one in notes if (one.text, one.place) not in said)
     )

@@ -19,6 +19,7 @@ from knockd.doctor.findings import Looked
 from knockd.doctor.firewall import judge_firewall
 from knockd.doctor.firewall_reader import read_firewall
 from knockd.doctor.kernel_filter import look_at_filter
+from knockd.doctor.keys import look_at_keys
 from knockd.doctor.network import find_surroundings, look_at_interfaces, look_at_ports
 from knockd.doctor.service import look_at_service
 from knockd.doctor.state import look_at_state
@@ -47,7 +48,7 @@ def examine_host(settings: Settings, asked: Asked) -> Iterator[Looked]:
     yield look_at_daemons()
     yield Looked(SUBJECT, (), (asked,)) if isinstance(asked, str) else judge_status(asked)
     yield look_at_service()
-    yield look_at_clock()
+    yield look_at_clock(config)
 
 
 def _find_names(config: Config, asked: Asked) -> tuple[str, ...]:
@@ -69,7 +70,9 @@ def _examine_configured(
     yield commands
     told = (*files.findings, *commands.findings)
     guards = current_guards(config, live, taken)
-    yield look_at_notes(config, live, guards, current_keys(config), known, told)
+    keys = current_keys(config)
+    yield look_at_notes(config, live, guards, keys, known, told)
+    yield look_at_keys(config.doors, keys, known.days.today)
     # Why a key cannot be used, the notes have said.
     now = find_watches_now(config, make_base(config, live, guards, taken), lambda _: None)
     yield look_at_filter(config, now.watches, ipv6=settings.ipv6)

@@ -69,6 +69,14 @@ KINDS: Mapping[str, tuple[Severity, str]] = {
     "ufw-off": (_WEAK, "A command of a door is ufw's, and ufw is not active."),
     "clock-wrong": (_WEAK, "The clock is not set: stamps of the log are wrong."),
     "clock-loose": (_NOTE, "Nothing keeps the clock in time."),
+    "key-unusable": (
+        _OUT,
+        "A door waits for a key: its file cannot be used, or every key in it has expired.",
+    ),
+    "clock-keyed": (
+        _OUT,
+        "Nothing keeps the clock in time, and doors with a key wait for that (`Clock = synchronised`).",
+    ),
     "state-unusable": (_WEAK, "Open doors cannot be noted: after a crash or a power cut they stay open."),
     "openings-refused": (_OUT, "Open doors cannot be noted, and `State_Required` refuses every opening."),
     "journal-in-memory": (_NOTE, "Open doors are noted in memory: a power cut forgets them."),

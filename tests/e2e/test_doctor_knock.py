@@ -6,11 +6,14 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from knockd_conf.timed import Rule, derive_ports
 from tests.support.daemons.daemon import environment
 from tests.support.daemons.doors import config, door
 from tests.support.lab.hosts import Host, Lab
@@ -142,6 +145,25 @@ def test_one_time(bench: Bench) -> None:
         assert status == 0, said
         assert "knock 192.0.2.1 1001:tcp 2002:tcp" in said
     assert codes.read_text() == "1001,2002\n1003,2004\n"
+
+
+def test_door_with_a_key(bench: Bench) -> None:
+    """A door with a key is knocked at with the sequence of now, as often as one likes; no port is shown."""
+    key = bench.folder / "home.key"
+    key.write_text(f"ann {b64encode(bytes(32)).decode()}\n")
+    key.chmod(0o600)
+    bench.write(f"[home]\nSequence_Key = {key}\nSequence_Protocol = mixed\nStart_Command = true %IP%\n")
+    rule = Rule(protocol="mixed")
+    first = rule.period_at(time.time())
+    for _ in range(2):
+        status, said = bench.knock("home")
+        assert status == 0, said
+        assert said.count("knock --key FILE --door home ") == 2
+        assert said.count("step 4 of 4: the door would open") == 2
+        assert said.endswith("door home would open")
+        periods = range(first - 3, rule.period_at(time.time()) + 4)
+        made = [derive_ports(bytes(32), "home", period, rule) for period in periods]
+        assert not [port for one in made for port in (*one.steps, *one.guards) if str(port.port) in said]
 
 
 def test_killed(bench: Bench) -> None:

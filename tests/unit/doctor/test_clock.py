@@ -1,14 +1,23 @@
-"""Whether the clock is set."""
+"""Whether the clock is set, and kept in time."""
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
+
 import pytest
 
+import knockd
 from knockd.doctor import clock as module
 from knockd.doctor.clock import judge_clock, judge_synchronisation, look_at_clock
-from knockd.net.programs import UnreadableError
+from knockd.sequences.trusted_clock import Reading
+from knockd_conf.model import ClockTrust, Config, Options
+from tests.support.doubles.played import door
 
 YEAR = 365 * 86_400.0
+LOOSE = "the kernel says STA_UNSYNC"
+DOORS = (door("1 2", "plain"), *(door("", f"d{n}", sequence_key="/k") for n in range(7)))
+KEYED = Config("/f", Options(), DOORS[:2], "host", ("/f",))
 
 
 def test_a_clock_that_is_not_set() -> None:
@@ -24,23 +33,38 @@ def test_a_clock_that_is_set() -> None:
     assert () == judge_clock(56 * YEAR - 3600, 56 * YEAR)
 
 
-@pytest.mark.parametrize(("said", "expected"), [("no\n", ["clock-loose"]), ("yes\n", []), ("", [])])
-def test_synchronisation(said: str, expected: list[str]) -> None:
-    """Only a clear no is a finding."""
-    assert expected == [one.name for one in judge_synchronisation(said)]
+def test_doors_that_wait() -> None:
+    """Doors with a key wait for a clock that is kept in time; what to do depends on what can keep it."""
+    (finding,) = judge_synchronisation(LOOSE, KEYED)
+    assert finding.name == "clock-keyed"
+    assert finding.text == (
+        "the clock is not kept in time (the kernel says STA_UNSYNC):"
+        " after a start doors with a key wait until it is: d0"
+    )
+    assert "Clock = trust" in finding.cure
+    (finding,) = judge_synchronisation(LOOSE, replace(KEYED, doors=DOORS))
+    assert finding.text.endswith(": d0, d1, d2, d3, d4, ...")
 
 
-def test_systemd_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """timedatectl is asked where systemd runs; why it was not is said."""
+@pytest.mark.parametrize(
+    "config",
+    [None, replace(KEYED, doors=DOORS[:1]), replace(KEYED, options=Options(clock=ClockTrust.TRUST))],
+    ids=["no configuration", "no key", "trusted"],
+)
+def test_nobody_waits(config: Config | None) -> None:
+    """Where no door waits for it, it is a note."""
+    assert ["clock-loose"] == [one.name for one in judge_synchronisation(LOOSE, config)]
 
-    def refuse(*_: object) -> str:
-        raise UnreadableError("timedatectl: timed out")
 
-    monkeypatch.setattr(module, "find_program", lambda name: name)
-    monkeypatch.setattr("os.path.isdir", lambda _: True)
-    monkeypatch.setattr(module, "run_program", lambda *_: "no\n")
-    assert ["clock-loose"] == [one.name for one in look_at_clock().findings]
-    monkeypatch.setattr(module, "run_program", refuse)
-    assert ("whether it is kept in time (timedatectl: timed out)",) == look_at_clock().unlooked
-    monkeypatch.setattr(module, "find_program", lambda _: None)
-    assert ("whether it is kept in time: there is no systemd to ask",) == look_at_clock().unlooked
+def test_kept_in_time() -> None:
+    """A clock that is kept in time is well."""
+    assert () == judge_synchronisation("", KEYED)
+
+
+def test_the_kernel_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel's own clock is judged, whoever keeps it."""
+    later = os.stat(str(knockd.__file__)).st_mtime + YEAR
+    monkeypatch.setattr(module, "read_clock", lambda: Reading(later, 1.0, LOOSE))
+    assert ["clock-keyed"] == [one.name for one in look_at_clock(KEYED).findings]
+    monkeypatch.setattr(module, "read_clock", lambda: Reading(0.0, 1.0))
+    assert ["clock-wrong"] == [one.name for one in look_at_clock(KEYED).findings]

@@ -48,6 +48,7 @@ def test_everything(settings: Settings) -> None:
             "interfaces",
             "commands",
             "notes of the configuration",
+            "keys",
             "filter",
             "guard ports",
             "firewall",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from base64 import b64encode
 from collections.abc import Callable
 from ipaddress import ip_address
 from pathlib import Path
@@ -18,6 +19,7 @@ from knockd.doctor.knock_walk import Knocked, Outcome
 from knockd.doctor.lab import LabError, Peer
 from knockd.knocks.events import Opened
 from knockd.worker.capture import CaptureError
+from knockd_conf.timed import Rule, derive_ports
 from tests.support.doubles.lab_ends import LabEnds
 
 TEXT = """\
@@ -44,7 +46,14 @@ Start_Command = true
 Sequence = 5,6
 Start_Command = true
 Stop_Command = /nowhere/close
+[home]
+Sequence_Key = {folder}/home.key
+Start_Command = true %IP%
+[keyless]
+Sequence_Key = {folder}/none
+Start_Command = true
 """
+KEY = bytes(range(32))
 
 
 class Bench:
@@ -55,6 +64,8 @@ class Bench:
         self.path.write_text(TEXT.format(folder=folder))
         self.path.chmod(0o600)
         (folder / "codes").touch(0o600)
+        (folder / "home.key").touch(0o600)
+        (folder / "home.key").write_text(f"ann {b64encode(KEY).decode()}\n")
         self.outcomes: dict[int, Outcome | Exception] = {}
         self.ways: list[tuple[Way, int]] = []
         monkeypatch.setattr(os, "geteuid", lambda: 0)
@@ -169,11 +180,34 @@ def test_nothing_to_try(bench: Bench, capsys: pytest.CaptureFixture[str]) -> Non
     assert bench.ways == []
 
 
+def test_door_with_a_key(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is knocked at with the sequence of now, and no port of that is shown."""
+    rule = Rule()
+    before = rule.period_at(time.time())
+    assert bench.knock("home") == 0
+    ports = [[port.port for port in derive_ports(KEY, "home", before + n, rule).steps] for n in (0, 1)]
+    assert [[step.port for step in way.steps] for way, _ in bench.ways] in ([one, one] for one in ports)
+    said = capsys.readouterr()
+    lines = said.out.splitlines()
+    assert lines[0].startswith("door home (")
+    assert "4 steps made of a key in" in " ".join(said.out.split())
+    assert "IPv4: knock --key FILE --door home 192.0.2.1" in lines
+    assert not any(str(port) in said.out + said.err for port in (*ports[0], *ports[1]))
+    assert "door keyless is left out" in said.err
+
+
+def test_door_without_its_key(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    """A door whose key cannot be had would not open, and that is said."""
+    assert bench.knock("keyless") == 1
+    assert "door keyless has no sequence that can be used: it waits for a key\n" in capsys.readouterr().out
+    assert bench.ways == []
+
+
 def test_unknown_door(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
     """The doors that there are, are named."""
     assert bench.knock("nix\x1b") == os.EX_USAGE
     said = capsys.readouterr().err.splitlines()[-1]
-    named = "ssh, used, fin, lo, silent"
+    named = "ssh, used, fin, lo, silent, home, keyless"
     assert said == rf"knockctl doctor: there is no door nix\x1b in {bench.path}; expected one of {named}"
 
 

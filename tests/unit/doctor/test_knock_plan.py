@@ -37,6 +37,20 @@ def test_both() -> None:
     assert six.command == "knock 2001:db8::1 7:tcp 8:udp"
 
 
+def test_door_with_a_key() -> None:
+    """What is knocked at a door with a key is shown without its ports: they are good for a while."""
+    one = replace(SHUT, name="home", sequence_key="/k")
+    (four, six) = planned(one)
+    assert isinstance(four, Way)
+    assert isinstance(six, Way)
+    assert four.steps == SHUT.steps
+    assert four.command == "knock --key FILE --door home 192.0.2.1"
+    assert [four.show_step(number) for number in (0, 1)] == ["tcp", "udp"]
+    plain, _ = planned(SHUT)
+    assert isinstance(plain, Way)
+    assert [plain.show_step(number) for number in (0, 1)] == ["7:tcp", "8:udp"]
+
+
 def test_targets() -> None:
     """The first address of Target is knocked at that a host of the lab can have."""
     target = tuple(map(ip_address, ("127.0.0.1", "203.0.113.5", "203.0.113.6", "fe80::1")))

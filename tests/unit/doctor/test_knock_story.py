@@ -21,10 +21,10 @@ PASSED = "left, arrived, passed the filter: "
 class Told:
     """A story of a knock at the first of some doors, and the lines of it so far."""
 
-    def __init__(self, trace: str, *doors: Door) -> None:
+    def __init__(self, trace: str, *doors: Door, secret: str = "") -> None:
         listened = Listened(*doors)
         self.lines: list[str] = []
-        way = Way(Link(4, "10.0.0.1", "192.0.2.1"), tuple(steps(trace)), None)
+        way = Way(Link(4, "10.0.0.1", "192.0.2.1"), tuple(steps(trace)), None, secret)
         self.story = Story(way, listened.listener, listened.doors, 0, self._tell)
 
     def _tell(self, head: str, text: str) -> None:
@@ -63,6 +63,18 @@ def test_in_order(told: Told) -> None:
     assert told.story.is_complete
     assert told.story.passed == 2
     assert told.story.find_opening() == Opened(0, ALICE, OURS, 2)
+
+
+def test_door_with_a_key() -> None:
+    """Of a knock with a key no port is shown, of packets that arrive and of others."""
+    told = Told("7 8u", door("7 8u", "ssh"), secret="ssh")
+    told.arrive("7")
+    told.story.leave(0)
+    told.story.tell_rest()
+    assert told.lines == [
+        f"   1  tcp syn        {PASSED}step 1 of 2",
+        "   2  udp            was not sent",
+    ]
 
 
 def test_what_does_not_arrive(told: Told) -> None:

@@ -46,6 +46,14 @@ def test_door_with_everything() -> None:
     )
 
 
+def test_door_with_a_key() -> None:
+    """A door with a key is told of without its ports."""
+    (watch,) = watches_of([DOOR])
+    assert describe_door(replace(DOOR, sequence_key="/k\x1b"), watch) == (
+        rf"door ssh ({CONFIG}:7): 2 steps made of a key in /k\x1b within 25 s"
+    )
+
+
 def test_commands() -> None:
     """Commands are named with their time and user, as they would be run."""
     actions = [Action(0, "start", "ssh", "a", "open\x1b"), Action(10_500_000, "stop", "ssh", "a", "close")]

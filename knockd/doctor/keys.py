@@ -1,0 +1,44 @@
+"""Which doors wait for a key on this host.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from knockd.checks.keys import KeyFiles, find_keys
+from knockd.doctor.findings import Finding, Looked
+from knockd_conf.key_file import KeyFile
+from knockd_conf.model import Door
+from knockd_conf.text import printable
+
+SUBJECT = "keys"
+
+
+def look_at_keys(doors: Sequence[Door], files: KeyFiles, today: str) -> Looked:
+    """What keeps doors with a Sequence_Key from being opened. ``today``: the date here (YYYY-MM-DD)."""
+    return Looked(SUBJECT, tuple(_find_waiting(doors, files, today)))
+
+
+def _find_waiting(doors: Sequence[Door], files: KeyFiles, today: str) -> Iterator[Finding]:
+    for door, keys in zip(doors, find_keys(doors, files, today), strict=True):
+        if keys is None or not keys.waits:
+            continue
+        path, line, _ = door.place("sequence_key")
+        reason, cure = _explain(files[str(door.sequence_key)])
+        text = f"door {printable(door.name)} waits for a key: {printable(str(door.sequence_key))}: {reason}"
+        yield Finding("key-unusable", text, cure, f"{path}:{line}")
+
+
+def _explain(file: KeyFile | str) -> tuple[str, str]:
+    """Why no key of a file opens a door, and what to do."""
+    if isinstance(file, str):
+        return file, "give it back to root and to nobody else, or make a new one with 'knockctl keygen'"
+    if file.problems:
+        more = f" (and {len(file.problems) - 1} more mistakes)" if len(file.problems) > 1 else ""
+        return file.problems[0] + more, "mend that line, or make it anew with 'knockctl keygen'"
+    return (
+        "every key in it has expired",
+        "make new ones with 'knockctl keygen', and give them to their owners",
+    )
