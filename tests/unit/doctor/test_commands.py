@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import socket
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
 
 from knockd.checks.command_notes import Circumstances
+from knockd.checks.keys import Days
 from knockd.doctor.commands import find_missing_versions, look_at_commands, look_at_notes
 from knockd.knocks.guards import Guards
+from knockd_conf.access import Access, make_networks
 from knockd_conf.model import Config, Door, Options
 from tests.support.doubles.played import door
 
@@ -83,3 +86,15 @@ def test_notes() -> None:
     assert "%ip% stays as it is" in [note.text for note in notes]
     assert {"config-note"} == {note.name for note in notes}
     assert not any("opens for everybody" in note.text for note in notes)
+
+
+def test_a_door_that_no_knock_opens() -> None:
+    """A door whose last day is over, or that is for nobody, locks everybody out."""
+    known = KNOWN._replace(days=Days("2026-12-31", "2027-01-14"))
+    nobody = Access((), make_networks(map(ip_network, ("0.0.0.0/0", "::/0"))))
+    for values in ({"expires": "2026-12-30"}, {"access": nobody}):
+        one = door("1", start_command="true %IP%", **values)
+        (finding,) = look_at_commands(config(one), known).findings
+        assert finding.name == "door-shut"
+        assert finding.text.startswith("nobody can open the door")
+    assert () == look_at_commands(config(door("1", start_command="true %IP%")), known).findings

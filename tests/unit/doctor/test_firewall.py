@@ -199,6 +199,24 @@ def test_a_set_that_is_not_there() -> None:
     assert cure == "nft add set inet filter knocked '{ type ipv4_addr; }'"
 
 
+def test_a_set_of_networks_that_is_not_there() -> None:
+    """The set that a network is to be added to is one for networks."""
+    start = "nft add element inet filter knocked { %NET% }"
+    ((name, _, cure),) = found(load_ruleset("example-nftables"), start, open_prefix=(24, 56))
+    assert name == "place-missing"
+    assert cure == "nft add set inet filter knocked '{ type ipv4_addr; flags interval; }'"
+
+
+def test_the_rule_of_a_network_is_the_knockers() -> None:
+    """A rule for the network is judged as one for the address."""
+    rule = INSERT.replace("%IP%", "%NET%")
+    assert [] == names(iptables(KEPT), rule, open_prefix=(24, 56))
+    late = rule.replace("-I", "-A")
+    assert names(iptables("-A INPUT -j DROP", KEPT), late, open_prefix=(24, 56)) == names(
+        iptables("-A INPUT -j DROP", KEPT), INSERT.replace("-I", "-A")
+    )
+
+
 def test_a_set_that_nobody_asks_for() -> None:
     """A set that no rule uses opens nothing."""
     start = "nft add element inet filter unused { %IP% }"

@@ -62,3 +62,14 @@ def test_largest_view() -> None:
 def test_every_field_of_a_watch_is_sent() -> None:
     """The sample has no field with its default, so none can be forgotten."""
     assert [] == [one.name for one in fields(FULL) if getattr(FULL, one.name) == one.default]
+
+
+def test_who_may_knock_is_sent_once() -> None:
+    """However many doors a long Allow is for, its networks are in the view once, and are shared there."""
+    allowed = Access(make_networks(ip_network(number << 12).supernet(new_prefix=24) for number in range(500)))
+    watches = tuple(Watch(at, (Step(at + 1),), access=allowed) for at in range(1_000))
+    encoded = View(watches=watches).encode()
+    assert len(encoded) < MAX_MESSAGE // 4
+    there = View.decode(encoded).watches
+    assert there == watches
+    assert 1 == len({id(watch.access) for watch in there or ()})

@@ -223,7 +223,10 @@ def test_who_may_not_knock() -> None:
     row = outcome.sources.find(ip_address(ALICE).packed)
     assert "Allow or Deny keeps its address out" == explain_source(row, outcome.doors, outcome.steps)
     assert 1 == len([note for note in find_notes(outcome) if "that Allow or Deny keeps out" in note])
-    assert 1 == replayed(frames, shut, door("2")).counts.kept_out
+    beside = replayed(frames, shut, door("2"))
+    assert (1, 1) == (beside.counts.kept_out, beside.timeline.opened)
+    row = beside.sources.find(ip_address(ALICE).packed)
+    assert "Allow or Deny keeps its address out" == explain_source(row, beside.doors, beside.steps)
 
 
 def test_elsewhere_in_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
