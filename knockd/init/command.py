@@ -38,6 +38,7 @@ from knockd.keeper.settings import Settings, explain_absent, explain_trouble
 from knockd.net.interfaces import read_default_routes, read_interfaces
 from knockd.net.ports_in_use import ports_in_use
 from knockd.net.selection import choose_interfaces
+from knockd.sequences.kernel_clock import read_clock
 from knockd_conf.key_file import NamedKey, format_key, parse_name
 from knockd_conf.model import Door, Service, Step
 from knockd_conf.text import encoded, printable
@@ -89,7 +90,7 @@ def init(settings: Settings, wanted: Init) -> int:
     content = _choose_content(settings, wanted, survey, ways)
     data = encoded(format_configuration(content, path))
     door = settings.load_config(((path, data),)).doors[0]
-    trouble = tuple(_find_trouble(settings, survey, ways, door))
+    trouble = tuple(_find_trouble(settings, wanted, survey, ways, door))
     summary = _summarise(settings, wanted, survey, ways, content, trouble)
     if wanted.printing:
         return _print(data, summary)
@@ -177,12 +178,19 @@ def _summarise(
     )
 
 
-def _find_trouble(settings: Settings, survey: Survey, ways: tuple[Way, ...], door: Door) -> Iterator[str]:
+def _find_trouble(
+    settings: Settings, wanted: Init, survey: Survey, ways: tuple[Way, ...], door: Door
+) -> Iterator[str]:
     """Yields what is not well, or will not be when all is done that is proposed."""
     yield from explain_trouble(survey.names, any_will_do=settings.interfaces == ("any",))
     if survey.others:
         ports = ", ".join(map(str, survey.others))
         yield f"SSH is served at {ports} too, and no door is in front of that"
+    if wanted.keyed and (loose := read_clock().loose):
+        yield (
+            f"knocks with a key wait until the clock is synchronised ({loose}): let NTP set it, or write"
+            " Clock = trust under [options] where a battery keeps it"
+        )
     ruleset = survey.walls.ruleset
     if ruleset is not None:
         yield from map(describe_finding, find_trouble(door, ways, survey.service, ruleset, survey.here))

@@ -13,6 +13,7 @@ from knockd.init.walls import NFT_FILE, Walls
 from knockd.init.ways import GATE_CHAIN, Tool, Way
 from knockd_conf.firewall_tools import Version
 from knockd_conf.model import Service
+from knockd_conf.protocol import Protocol
 
 PATIENCE = 5
 """Minutes after which a firewall that was closed is open again, unless its owner says that he came in."""
@@ -28,6 +29,12 @@ _STRANGERS = "strangers"
 
 _DOOR_PRIORITY, _CLOSED_PRIORITY = -100, -50
 """Of firewalld's rich rules: those below 0 come before its services, the lowest first."""
+
+
+# The first packet of a TCP connection is known by its flags: a kernel that has not tracked connections before
+# takes any packet for the first of a new one.
+_NFT_BEGINS = {Protocol.TCP: " tcp flags & (fin|syn|rst|ack) == syn", Protocol.UDP: ""}
+_IPTABLES_BEGINS = {Protocol.TCP: "--syn", Protocol.UDP: "-m conntrack --ctstate NEW"}
 
 
 class Command(NamedTuple):
@@ -168,9 +175,10 @@ def _close(way: Way, among: Sequence[Way], service: Service, walls: Walls) -> It
         both = len({one.version for one in among if one.tool is Tool.GATE}) == 2
         only = "" if both else f"meta nfproto ipv{way.version} "
         chain = f"{_table(way)} {_STRANGERS}"
-        yield f"nft add rule {chain} {only}{_nft_port(service)} drop", f"nft flush chain {chain}"
+        rule = f"{only}{_nft_port(service)}{_NFT_BEGINS[service.protocol]} drop"
+        yield f"nft 'add rule {chain} {rule}'", f"nft flush chain {chain}"
     elif way.tool is Tool.IPTABLES:
-        rule = f"{_chain(way)} ! -i lo {_iptables_port(service)} -m conntrack --ctstate NEW -j DROP"
+        rule = f"{_chain(way)} ! -i lo {_iptables_port(service)} {_IPTABLES_BEGINS[service.protocol]} -j DROP"
         yield f"{way.name} -w -I {rule}", f"{way.name} -w -D {rule}"
     elif way.tool is Tool.UFW:
         # ufw puts no rule in front of one for the same packets, whatever that does: it has to go first.

@@ -15,6 +15,7 @@ from knockd.init.content import CMD_TIMEOUT
 from knockd.init.ways import Tool, Way
 from knockd_conf.firewall_tools import Version
 from knockd_conf.model import Service
+from knockd_conf.protocol import Protocol
 from knockd_conf.text import printable
 
 WIDTH = 80
@@ -121,7 +122,12 @@ def _plan(summary: Summary) -> Iterator[tuple[str, Sequence[str], Sequence[str]]
             work.prepare,
             work.advice if not work.close else (),
         )
-    yield "Start knockd.", [summary.start], ()
+    by_hand = summary.start.startswith("knockd ")
+    yield (
+        "Start knockd.",
+        [summary.start],
+        ("At each boot a service does so: docs/service.md.",) if by_hand else (),
+    )
     yield _plan_knock(summary)
     if not work.close:
         return
@@ -161,8 +167,13 @@ def _plan_knock(summary: Summary) -> tuple[str, Sequence[str], Sequence[str]]:
             "From the Internet knock at the address of your router, which has to forward these ports too."
         )
     if summary.keyed:
-        lines = [rehearse, f"knockctl export {summary.door}{summary.options}"]
-        after.insert(0, "Give 'knock --import' on the other host what export prints, and let nobody see it.")
+        verify = f" --verify {summary.service.low}" if summary.service.protocol is Protocol.TCP else ""
+        lines = [rehearse, f"knockctl export {summary.door} --host {host}{verify}{summary.options}"]
+        after.insert(
+            0,
+            "There 'knock --import -' takes what export prints here, which nobody else may see. To knock:"
+            f" knock {host}",
+        )
     else:
         lines = [rehearse, f"knock {host} {' '.join(summary.knocks)}"]
     return "Try it: first without a network, here; then knock from another host.", lines, after

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import subprocess
 import sys
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -104,6 +106,15 @@ CASES = {
     ),
     "iptables, ssh accepted": Case(
         iptables("", "-A INPUT -p tcp --dport 22 -j ACCEPT"),
+        ("iptables",),
+        True,
+        "iptables lets everybody in",
+    ),
+    "iptables, nothing tracked": Case(
+        "\n".join(
+            f"{program} -A INPUT -p tcp --dport 22 -j ACCEPT; {program} -P INPUT DROP; {more}"
+            for program, more in (("iptables", "true"), ("ip6tables", f"ip6tables {SIX}"))
+        ),
         ("iptables",),
         True,
         "iptables lets everybody in",
@@ -267,13 +278,20 @@ def test_first_day(pair: Pair, host: Host, start: Start, folder: Path, commands:
     assert (0, "") == (checked.returncode, checked.stderr)
     assert "warning" not in checked.stdout
     owner, knocker = Shell(host, commands), Shell(pair.client, commands)
-    owner.type(printed.lines(PREPARE))
-    assert [case.wide_open] * 2 == strangers(pair)
     rehearse, knock = knock_lines(printed)
-    assert "door ssh would open" in owner.type(rehearse)
-    begin(start, host, folder)
+    with sessions(pair, (4, 6) if case.wide_open else ()) as held:
+        owner.type(printed.lines(PREPARE))
+        assert "door ssh would open" in owner.type(rehearse)
+        begin(start, host, folder)
+        if case.wide_open:
+            owner.type("mkfifo /run/wait")
+            owner.type(closing(printed))
+        assert all(passes(ends, 10) for ends in held)
+    assert [False, False] == strangers(pair)
     if case.wide_open:
-        close_and_undo(pair, owner, printed)
+        owner.type("echo > /run/wait; wait $!")
+        assert [True, True] == strangers(pair)
+        owner.type(f"{closing(printed)}\n{printed.lines(KEEP)}")
     with TcpService(host, 22):
         for version in (4, 6):
             address = SERVER[version]
@@ -284,24 +302,23 @@ def test_first_day(pair: Pair, host: Host, start: Start, folder: Path, commands:
     assert [False, False] == strangers(pair)
 
 
-def close_and_undo(pair: Pair, owner: Shell, printed: Printed) -> None:
-    """Closing cuts no session and is undone by itself; then it is closed once more, and stays so."""
-    undo, _, close = printed.lines(CLOSE).partition("\n")
-    assert "sleep 300" in undo
-    undo = undo.replace("sleep 300", "read line < /run/wait")
-    owner.type("mkfifo /run/wait")
+@contextmanager
+def sessions(pair: Pair, versions: tuple[int, ...]) -> Iterator[list[tuple[socket.socket, socket.socket]]]:
+    """A session by each of the IP versions, of which nothing is heard while the block runs."""
     with ExitStack() as stack:
-        sessions = [
-            stack.enter_context(session(pair.server, pair.client, SERVER[version], 22)) for version in (4, 6)
+        held = [
+            stack.enter_context(session(pair.server, pair.client, SERVER[version], 22))
+            for version in versions
         ]
-        owner.type(f"{undo}\n{close}")
-        for ends in sessions:
-            assert ends is not None
-            assert passes(ends, 10)
-    assert [False, False] == strangers(pair)
-    owner.type("echo > /run/wait; wait $!")
-    assert [True, True] == strangers(pair)
-    owner.type(f"{undo}\n{close}\n{printed.lines(KEEP)}")
+        yield [ends for ends in held if ends is not None]
+        assert None not in held
+
+
+def closing(printed: Printed) -> str:
+    """The lines that close; what undoes them waits for a line in a pipe instead of for five minutes."""
+    lines = printed.lines(CLOSE)
+    assert "sleep 300" in lines.split("\n")[0]
+    return lines.replace("sleep 300", "read line < /run/wait")
 
 
 def strangers(pair: Pair) -> list[bool]:

@@ -29,6 +29,8 @@ TEST = DEMO | {
     "mount": "mount",
     "systemd-analyze": "systemd",
     "ufw": "ufw",
+    "firewalld": "firewalld",
+    "dbus-daemon": "dbus-daemon",
     "busybox": "busybox",
     "dash": "dash",
     "bash": "bash",

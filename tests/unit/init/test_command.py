@@ -18,6 +18,7 @@ from knockd.init.walls import Walls
 from knockd.keeper.settings import Settings
 from knockd.net.interface import Interface
 from knockd.net.rtnetlink import Link
+from knockd.sequences.trusted_clock import Reading
 from knockd_conf.key_file import parse_keys
 from knockd_conf.model import Service, Step
 from knockd_conf.protocol import Protocol
@@ -83,6 +84,25 @@ def test_key(world: World, settings: Settings, tmp_path: Path, monkeypatch: pyte
     (key,) = parse_keys(path.read_bytes()).keys
     assert "alice" == key.name
     assert str(path) == settings.load_config().doors[0].sequence_key
+
+
+@pytest.mark.parametrize(
+    ("keyed", "loose", "said"), [(True, "x", True), (True, "", False), (False, "x", False)]
+)
+def test_the_clock(
+    world: World,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    keyed: bool,
+    loose: str,
+    said: bool,
+) -> None:
+    """A door with a key waits for a clock that is synchronised, and that is said."""
+    world()
+    monkeypatch.setattr(module, "read_clock", lambda: Reading(0.0, 0.0, loose))
+    init(settings, Init(keyed=keyed))
+    assert said is ("until the clock is synchronised (x)" in " ".join(capsys.readouterr().out.split()))
 
 
 @pytest.mark.parametrize("user", [None, "no name"])

@@ -135,7 +135,7 @@ def test_a_gate() -> None:
         "  }\n"
         "}' | nft -f -",
     ) == work.prepare
-    assert ("nft add rule inet knockd strangers udp dport 51820 drop",) == work.close
+    assert ("nft 'add rule inet knockd strangers udp dport 51820 drop'",) == work.close
     assert ("nft flush chain inet knockd strangers",) == work.undo
     assert ("nft -t list table inet knockd >> /etc/nftables.conf && systemctl enable nftables",) == work.keep
 
@@ -143,7 +143,10 @@ def test_a_gate() -> None:
 def test_a_gate_for_one_version() -> None:
     """A gate for one IP version drops nothing of the other."""
     work = plan_work((NFT[0], GATE[1]), SSH, NONE, BOTH)
-    assert ("nft add rule inet knockd strangers meta nfproto ipv6 tcp dport 22 drop",) == work.close
+    assert (
+        "nft 'add rule inet knockd strangers meta nfproto ipv6 tcp dport 22"
+        " tcp flags & (fin|syn|rst|ack) == syn drop'",
+    ) == work.close
     assert 2 == len(work.prepare)
     assert 2 == len(work.advice)
 
@@ -162,11 +165,18 @@ def test_iptables_that_accepts() -> None:
     """A rule in front of all others drops new connections, and the same rule is taken away."""
     made = (IPTABLES_OPEN[0], IPTABLES_OPEN[1]._replace(program="/sbin/ip6tables", place="ip6 filter INPUT"))
     work = plan_work(made, SSH, NONE._replace(programs={"netfilter-persistent": "x"}), BOTH)
-    rule = "INPUT ! -i lo -p tcp --dport 22 -m conntrack --ctstate NEW -j DROP"
+    rule = "INPUT ! -i lo -p tcp --dport 22 --syn -j DROP"
     assert (f"iptables -w -I {rule}", f"ip6tables -w -I {rule}") == work.close
     assert (f"ip6tables -w -D {rule}", f"iptables -w -D {rule}") == work.undo
     assert ("netfilter-persistent save",) == work.keep
     assert () == work.prepare + work.advice
+
+
+def test_a_udp_service_behind_iptables() -> None:
+    """UDP has no first packet but for who tracks connections."""
+    work = plan_work(IPTABLES_OPEN, WIREGUARD, NONE, (4,))
+    rule = "INPUT ! -i lo -p udp --dport 51820 -m conntrack --ctstate NEW -j DROP"
+    assert (f"iptables -w -I {rule}",) == work.close
 
 
 def test_what_nothing_keeps() -> None:

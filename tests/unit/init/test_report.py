@@ -104,6 +104,12 @@ def test_nothing_for_the_firewall() -> None:
     assert "When step 2" in " ".join(lines)
 
 
+def test_started_by_hand() -> None:
+    """Without a service nothing starts it at a boot, and the page about services is named."""
+    assert "   At each boot a service does so: docs/service.md." in told(start="knockd -d")
+    assert "service.md" not in " ".join(told())
+
+
 def test_one_version_is_open() -> None:
     """Of each IP version it is said what becomes of strangers; one is open."""
     lines = told(ways=(NFT4, GATE4._replace(version=6)), work=OPEN)
@@ -122,8 +128,15 @@ def test_a_door_with_a_key() -> None:
     """The key is exported, and no ports are told; both files are named."""
     lines = told(keyed=True, knocks=(), written=("/etc/knockd/ssh.key", "/etc/knockd.conf"))
     assert "Wrote /etc/knockd/ssh.key and /etc/knockd.conf (mode 600)." == lines[0]
-    assert "     knockctl export ssh" in lines
-    assert not any(line.strip().startswith("knock 8") for line in lines)
+    assert "     knockctl export ssh --host 8.8.8.8 --verify 22" in lines
+    assert "To knock: knock 8.8.8.8 Within" in " ".join(" ".join(lines).split())
+    assert not any("1001" in line for line in lines)
+
+
+def test_a_key_for_a_udp_service() -> None:
+    """That a UDP port has opened no client can see."""
+    lines = told(keyed=True, knocks=(), service=Service(51_820, 51_820, Protocol.UDP))
+    assert "     knockctl export ssh --host 8.8.8.8" in lines
 
 
 def test_printed() -> None:
