@@ -1,4 +1,4 @@
-"""Packets to events: all changes of attempts, guard hits and cooldowns, by one packet, by time or by a view.
+"""Packets to events: what becomes of attempts, guard hits and cooldowns.
 
 A source and a watch have a set of attempts, each with a stage (steps done) and a start (the
 time of its first packet), and perhaps a time until which the source is ignored. A packet
@@ -46,23 +46,24 @@ event of a kind about a door at most, the foremost; and:
     a view with other watches     who has touched steps of one other sequence of the   -
                                   door alone is not ignored for it: he has knocked it
 
+Here is what a packet does; ``memory.py`` ends what is too old, ``undoing.py`` does what a view does, and
+``bulk.py`` does to many packets at once what is done to each here.
+
 Pure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from math import ceil
 
 from knockd.knocks.batch import LEAST, Batch
 from knockd.knocks.bulk import remember, split
-from knockd.knocks.changes import StepsAt, Tag
 from knockd.knocks.events import (
     Attempt,
     Event,
     Expired,
     Guarded,
-    Ignored,
     Opened,
     Spoiled,
     Stage,
@@ -72,22 +73,18 @@ from knockd.knocks.events import (
 from knockd.knocks.findings import Finding, Unheard, settle
 from knockd.knocks.memory import MAX_ATTEMPTS, Memory
 from knockd.knocks.port_table import PortRole, PortTable
+from knockd.knocks.reports import Reporter
 from knockd.knocks.tally import Tally, find_foremost
 from knockd.knocks.touches import (
     MOST_OF_KEY,
     MOST_TOLD,
     Stages,
-    are_of_one,
-    find_reason,
     touch_again,
-    without_ports,
 )
+from knockd.knocks.undoing import apply_change
 from knockd.knocks.watch import Watch
 from knockd.token_bucket import TokenBucket
 from knockd_bpf.wire import PacketFields
-
-UNLIMITED = 1 << 62
-"""Events that a limit lets through where there is none."""
 
 SWEEP_PAUSE = 0.05
 """Seconds between two sweeps at least, plus one second for every full table of first stages."""
@@ -112,9 +109,8 @@ class Matcher:
     ) -> None:
         self._ports = PortTable(slack)
         self._slack = slack
-        self._strangers = strangers or TokenBucket(burst=UNLIMITED)
-        self._knockers = knockers or TokenBucket(burst=UNLIMITED)
         self._memory = Memory(max_attempts)
+        self._reporter = Reporter(self._memory, slack, strangers, knockers)
         self.set_watches(watches, 0.0)
 
     def set_watches(self, watches: Iterable[Watch], now: float) -> None:
@@ -123,17 +119,8 @@ class Matcher:
         A watch stays when it differs in its guards and the number of its door at most; it stays used
         up, too. Attempts at a changed watch are forgotten, but whom a door ignores it goes on to ignore.
         """
-        change = self._ports.set_watches(watches)
-        self._memory.end_attempts(change.ended)
-        self._memory.forget_ignored(change.gone)
-        if change.unguarded:
-            self._undo(change.unguarded, now)
-        if change.rotated:
-            self._forgive(change.rotated)
-        for key, (touched, ports, attempts) in list(self._memory.ignored.items()) if change.ended else ():
-            if attempts and key[-2:] in change.ended:  # they were at another sequence: none comes back
-                self._memory.ignored.pop(key)
-                self._memory.ignored.put(key, (touched, ports, ()))
+        change, ports = self._ports.set_watches(watches), self._ports
+        apply_change(change, self._memory, ports.timeouts, ports.ignore_times, now)
 
     def feed(self, packet: PacketFields, local: frozenset[bytes], now: float) -> list[Event]:
         """Judges one packet; ``local`` are the addresses of the interface it came in by.
@@ -160,7 +147,7 @@ class Matcher:
             if (touch is not None and now < touch[0] + role.ignore_time) or (
                 role.cooldown and self._is_cooling(key, now)
             ):
-                if role.first and self._strangers.tokens >= 1:
+                if role.first and self._reporter.strangers.tokens >= 1:
                     found.append(Unheard(key, role))
                 continue
             foremost = 0
@@ -180,7 +167,7 @@ class Matcher:
                     memory.first.pop(key)  # the younger one stays
                 memory.first.put(key, now)
                 memory.expect_expiry(now + role.timeout)
-        return self._report(found, now) if found else []
+        return self._reporter.report(found, now) if found else []
 
     def _judge_siblings(
         self,
@@ -238,7 +225,7 @@ class Matcher:
 
         ``arrivals`` has when each frame came. While lines are held back strangers are remembered together.
         """
-        if batch.size >= LEAST and self._strangers.tokens < batch.size:
+        if batch.size >= LEAST and self._reporter.strangers.tokens < batch.size:
             bulks, singles = split(
                 batch, arrivals, lambda head: self._ports.find_roles(head, local), self._memory.known
             )
@@ -246,7 +233,7 @@ class Matcher:
             bulks, singles = [], batch.packets()
         waiting = iter((*sorted(singles), batch.size))
         start, place = 0, next(waiting)
-        memory, strangers = self._memory, self._strangers
+        memory, strangers = self._memory, self._reporter.strangers
         while (stop := remember(bulks, start, place, memory, strangers) if bulks else place) < batch.size:
             if stop == place:
                 packet, place = singles[stop], next(waiting)
@@ -288,29 +275,10 @@ class Matcher:
 
     def expire(self, now: float) -> list[Event]:
         """Ends every attempt that has grown too old; call it when ``next_expiry`` has come."""
-        if self._memory.next_expiry is None or now < self._memory.next_expiry:
-            return []
-        found: list[Finding] = []
-        limits, first = self._ports.timeouts, self._memory.first
-        for key in [key for key, started in first.items() if started + limits[key[-2:]] < now]:
-            first.pop(key)
-            if self._memory.advanced.get(key) is None:
-                self._end(key, 1, found)
-        deadlines = [min((started + limits[key[-2:]] for key, started in first.items()), default=None)]
-        for key, ahead in list(self._memory.advanced.items()):
-            limit = limits[key[-2:]]
-            alive = tuple(attempt for attempt in ahead if attempt[1] + limit >= now)
-            if len(alive) < len(ahead):
-                self._memory.advanced.pop(key)
-                if alive:
-                    self._memory.advanced.put(key, alive)
-                elif first.get(key) is None:
-                    self._end(key, ahead[0][0], found)
-            deadlines += [started + limit for _, started in alive]
-        soonest = min((deadline for deadline in deadlines if deadline is not None), default=None)
-        pause = SWEEP_PAUSE + len(first) / self._memory.max_attempts
-        self._memory.next_expiry = None if soonest is None else max(soonest, now) + pause
-        return self._report(found, now)
+        ended, ports = self._memory.end_old(self._ports.timeouts, now, SWEEP_PAUSE), self._ports
+        said = [(key, stage) for key, stage in ended if key[-2:] not in ports.silent]
+        found = [Expired(ports.door(key[-2:]), key[:-2], stage) for key, stage in said]
+        return self._reporter.report(found, now)
 
     def next_expiry(self) -> float | None:
         """When ``expire`` has something to do at the earliest; None: nothing is pending."""
@@ -380,21 +348,6 @@ class Matcher:
             found.append(Expired(role.door, key[:-2], attempts[0][0]))
         found.append(Guarded(role.door, key[:-2], stage, port))
 
-    def _tell(self, unheard: Unheard, now: float) -> Ignored | None:
-        """Says of an ignored source that begins a knock until when it is ignored, if that is news."""
-        (key, role), memory = unheard, self._memory
-        if self._strangers.tokens < 1 or now < (memory.told.get(key) or 0.0):
-            return None
-        found = find_reason(role, memory.ignored.get(key), memory.cooling.get(key))
-        if found is None:
-            return None
-        until, opened = found
-        memory.told.pop(key)
-        memory.told.put(key, until)
-        # Rounded first: what is added and subtracted again leaves a trace, which is no second.
-        left = ceil(round(until - now - (0.0 if opened else self._slack), 3))
-        return Ignored(role.door, key[:-2], opened, max(1, left))
-
     def _is_ignored(self, key: bytes, role: PortRole, now: float) -> bool:
         """Whether a watch ignores the source of a key, for a guard port or an opening."""
         touch = self._memory.ignored.get(key)
@@ -406,69 +359,3 @@ class Matcher:
         """Whether the source of a key is ignored since an opening."""
         until = self._memory.cooling.get(key)
         return until is not None and now < until
-
-    def _undo(self, unguarded: Mapping[Tag, frozenset[int]], now: float) -> None:
-        """Some ports are no guards any more: what they alone have caused is as if it had not been."""
-        for key, touch in list(self._memory.ignored.items()):
-            left = without_ports(touch, unguarded.get(key[-2:], ()))
-            if left == touch:
-                continue
-            self._memory.ignored.pop(key)
-            limit, ignored = self._ports.timeouts[key[-2:]], self._ports.ignore_times[key[-2:]]
-            touched, _, attempts = touch
-            if left is not None:
-                self._memory.ignored.put(key, left)
-                continue
-            self._memory.told.pop(key)
-            if now < touched + ignored:  # meanwhile it has begun no other attempt
-                alive = tuple(one for one in attempts if one[1] + limit >= now)
-                if ahead := tuple(one for one in alive if one[0] > 1):
-                    self._memory.advanced.put(key, ahead)
-                for stage, start in alive:
-                    self._memory.expect_expiry(start + limit)
-                    if stage == 1:
-                        self._memory.first.put(key, start)
-
-    def _forgive(self, rotated: Mapping[Tag, StepsAt]) -> None:
-        """Who touched steps of one other sequence alone has knocked it, and may knock the next one."""
-        for key, (_, ports, _) in list(self._memory.ignored.items()):
-            if (steps_at := rotated.get(key[-2:])) and are_of_one(ports, steps_at):
-                self._memory.ignored.pop(key)
-                self._memory.told.pop(key)
-
-    def _end(self, key: bytes, stage: int, found: list[Finding]) -> None:
-        """All attempts of a source at a watch have grown too old."""
-        if key[-2:] not in self._ports.silent:
-            found.append(Expired(self._ports.door(key[-2:]), key[:-2], stage))
-
-    def _report(self, found: Iterable[Finding], now: float) -> list[Event]:
-        """Counts what was found; returns the events that the limits allow."""
-        events: list[Event] = []
-        tally, strangers = self._memory.tally, self._strangers
-        for one in found:
-            event: Event | None = self._tell(one, now) if isinstance(one, Unheard) else one
-            bucket = self._knockers
-            match event:
-                case Stage(stage=1):
-                    tally.begun += 1
-                    bucket = strangers
-                case Opened():
-                    events.append(event)
-                    continue
-                case Guarded():
-                    tally.guarded += 1
-                    bucket = strangers
-                case Spoiled():
-                    tally.spoiled += 1
-                    bucket = strangers if event.stage <= 1 else bucket
-                case Expired():
-                    tally.expired += 1
-                    bucket = strangers if event.stage <= 1 else bucket
-                case Ignored():
-                    tally.ignored += 1
-                    bucket = strangers
-                case None:
-                    continue
-            if bucket.take():
-                events.append(event)
-        return events

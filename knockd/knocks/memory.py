@@ -8,7 +8,7 @@ Pure.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, KeysView
+from collections.abc import Collection, Iterable, Iterator, KeysView, Mapping
 
 from knockd.knocks.attempts import Attempts
 from knockd.knocks.changes import Tag
@@ -57,6 +57,34 @@ class Memory:
         """An attempt was added that ends at ``deadline``."""
         if self.next_expiry is None or deadline < self.next_expiry:
             self.next_expiry = deadline
+
+    def end_old(self, timeouts: Mapping[Tag, float], now: float, pause: float) -> Iterator[tuple[bytes, int]]:
+        """Ends every attempt that has grown too old, once the time of the next expiry has come.
+
+        Yields the keys that have none left, and the stage of the foremost. ``timeouts`` are in seconds; the
+        next time is ``pause`` seconds off at least, and a second more with a full table.
+        """
+        if self.next_expiry is None or now < self.next_expiry:
+            return
+        first = self.first
+        for key in [key for key, started in first.items() if started + timeouts[key[-2:]] < now]:
+            first.pop(key)
+            if self.advanced.get(key) is None:
+                yield key, 1
+        deadlines = [min((started + timeouts[key[-2:]] for key, started in first.items()), default=None)]
+        for key, ahead in list(self.advanced.items()):
+            limit = timeouts[key[-2:]]
+            alive = tuple(attempt for attempt in ahead if attempt[1] + limit >= now)
+            if len(alive) < len(ahead):
+                self.advanced.pop(key)
+                if alive:
+                    self.advanced.put(key, alive)
+                elif first.get(key) is None:
+                    yield key, ahead[0][0]
+            deadlines += [started + limit for _, started in alive]
+        soonest = min((deadline for deadline in deadlines if deadline is not None), default=None)
+        pause += len(first) / self.max_attempts
+        self.next_expiry = None if soonest is None else max(soonest, now) + pause
 
     def known(self, keys: KeysView[bytes]) -> set[bytes]:
         """Those of ``keys`` that have an attempt or are ignored."""

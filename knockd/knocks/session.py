@@ -14,8 +14,9 @@ from knockd.knocks.addresses import find_impossible
 from knockd.knocks.batch import Batch, read_batch
 from knockd.knocks.decode import decoder_for
 from knockd.knocks.events import Attempt, Event, Underway
-from knockd.knocks.matcher import UNLIMITED, Matcher
+from knockd.knocks.matcher import Matcher
 from knockd.knocks.memory import MAX_ATTEMPTS
+from knockd.knocks.reports import UNLIMITED
 from knockd.knocks.sightings import Sightings
 from knockd.knocks.stamps import Passed, stamp, times
 from knockd.knocks.tally import Tally
