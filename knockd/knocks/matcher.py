@@ -128,20 +128,19 @@ class Matcher:
         ``now`` in seconds of a steady clock, never less than at the last call.
         """
         source, destination, protocol, port, flags = packet
-        memory, number = self._memory, protocol << 16 | port
+        memory = self._memory
         found: list[Finding] = []
         begins: list[tuple[PortRole, bool]] = []
         ends_knock = False
-        for role in self._ports.roles.get(number, ()):
-            if not role.plain:
-                opened = self._judge_siblings(role.siblings or (role,), packet, local, now, found, begins)
-                ends_knock = ends_knock or opened
-                continue
+        for role in self._ports.roles.get(protocol << 16 | port, ()):
             if flags & role.flag_mask != role.flag_value or destination not in (role.targets or local):
+                if role.siblings:
+                    opened = self._judge_siblings(role.siblings, packet, local, now, found, begins)
+                    ends_knock = ends_knock or opened
                 continue
             key = source + role.tag
             if role.guard:
-                self._guard(key, role, number, now, found)
+                self._guard(key, role, protocol << 16 | port, now, found)
                 continue
             touch = memory.ignored.get(key)
             if (touch is not None and now < touch[0] + role.ignore_time) or (
@@ -167,7 +166,7 @@ class Matcher:
                     memory.first.pop(key)  # the younger one stays
                 memory.first.put(key, now)
                 memory.expect_expiry(now + role.timeout)
-        return self._reporter.report(found, now) if found else []
+        return self._reporter.report(found, now) if found else found  # type: ignore[return-value]
 
     def _judge_siblings(
         self,
@@ -207,7 +206,7 @@ class Matcher:
                 elif role.opens:
                     opening, ends_knock = opening or role, ends_knock or role.last > 1
                 else:
-                    said.append(Stale(role.door, source, self._ports.serial(role.tag)))
+                    said.append(Stale(role.door, source, role.serial))
             said += heard if role.opens else ()
         if opening is not None:
             self._open(source + opening.tag, opening, destination, now, said)
@@ -317,16 +316,18 @@ class Matcher:
 
         It has touched no guard at other watches of the door. A sequence that is used once has been used.
         """
-        source, memory = key[:-2], self._memory
-        found.append(Opened(role.door, source, destination, role.last, self._ports.serial(role.tag)))
-        for tag in self._ports.tags(role.door):
-            memory.take(source + tag)
+        source, memory, tags = key[:-2], self._memory, self._ports.tags(role.door)
+        found.append(Opened(role.door, source, destination, role.last, role.serial))
+        memory.take(key)
+        if role.cooldown:
+            memory.cool(key, now + role.cooldown)
+        for tag in tags if len(tags) > 1 else ():
             if tag != role.tag:
+                memory.take(source + tag)
                 memory.ignored.pop(source + tag)
                 memory.told.pop(source + tag)
-            if cooldown := self._ports.cooldown(tag):
-                memory.cooling.pop(source + tag)
-                memory.cooling.put(source + tag, now + cooldown)
+                if cooldown := self._ports.cooldown(tag):
+                    memory.cool(source + tag, now + cooldown)
         if role.once:
             self._ports.use_up(role.tag)
             memory.end_attempts({role.tag})
@@ -335,17 +336,20 @@ class Matcher:
 
     def _guard(self, key: bytes, role: PortRole, port: int, now: float, found: list[Finding]) -> None:
         """A source touched a guard port: its attempts at the watch end, and it is ignored there."""
-        attempts, before = self._memory.take(key), self._memory.ignored.pop(key)
+        memory = self._memory
+        attempts, before = memory.take(key), memory.ignored.pop(key)
         if before is not None and now < before[0] + role.ignore_time:
             most = MOST_OF_KEY if role.key else MOST_TOLD
-            self._memory.ignored.put(key, touch_again(before, port, now, most))
+            memory.ignored.put(key, touch_again(before, port, now, most))
             return
-        self._memory.ignored.put(key, (now, (port,), attempts))
+        memory.ignored.put(key, (now, (port,), attempts))
         if role.cooldown and self._is_cooling(key, now):
             return
-        stage = next((stage for stage, start in attempts if start + role.timeout >= now), 0)
-        if attempts and not stage:
-            found.append(Expired(role.door, key[:-2], attempts[0][0]))
+        stage = 0
+        if attempts:
+            stage = next((stage for stage, start in attempts if start + role.timeout >= now), 0)
+            if not stage:
+                found.append(Expired(role.door, key[:-2], attempts[0][0]))
         found.append(Guarded(role.door, key[:-2], stage, port))
 
     def _is_ignored(self, key: bytes, role: PortRole, now: float) -> bool:

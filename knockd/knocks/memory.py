@@ -53,6 +53,11 @@ class Memory:
         started, ahead = self.first.pop(key), self.advanced.pop(key) or ()
         return ahead if started is None else (*ahead, (1, started))
 
+    def cool(self, key: bytes, until: float) -> None:
+        """A watch ignores a source until a time, as it has opened."""
+        self.cooling.pop(key)
+        self.cooling.put(key, until)
+
     def expect_expiry(self, deadline: float) -> None:
         """An attempt was added that ends at ``deadline``."""
         if self.next_expiry is None or deadline < self.next_expiry:

@@ -46,9 +46,18 @@ class PortRole:
     """Whose packets concern the watch; None: everybody's."""
     plain: bool
     """All packets of the port can be judged for this watch alone, and reported."""
+    serial: int
+    """Of the sequence."""
     siblings: tuple[PortRole, ...] = ()
-    """In the place of the roles that the port has for several watches of one door: all of them."""
+    """Of a role that stands for others, those that the port has for the watches of one door.
 
+    Roles that are not plain, and those of a door with several, are behind one whose flags fit no packet:
+    the first look at a packet costs nothing more for them.
+    """
+
+
+_NO_FLAG = 1 << 8
+"""A bit that no packet's flags have."""
 
 PortRoles = dict[int, PortRole]
 """``protocol << 16 | port`` to what it means to one watch."""
@@ -86,10 +95,6 @@ class PortTable:
     def hashes(self) -> dict[Tag, int]:
         """What attempts at each watch depend on, as a hash."""
         return {tag: hash(watch.attempts_at) for tag, watch in self._watches.items()}
-
-    def serial(self, tag: Tag) -> int:
-        """The serial of the sequence of a watch."""
-        return self._watches[tag].serial
 
     def number(self, port: int) -> int:
         """A port as the number that is in memory already, where several watches of a door share it."""
@@ -174,6 +179,9 @@ class PortTable:
                 if port in found:
                     found[port] = (*found[port], role)
                     shared[port] = port
+                elif not role.plain:
+                    found[port] = (role,)
+                    shared[port] = port
                 else:
                     if not alone or alone[0] is not role:
                         alone = (role,)
@@ -214,6 +222,7 @@ def port_roles(watch: Watch, tag: Tag, slack: float) -> PortRoles:
             opens=watch.opens,
             key=watch.key,
             access=watch.access,
+            serial=watch.serial,
             plain=watch.opens and watch.access is None and not watch.key,
         )
         if port not in order:
@@ -227,9 +236,12 @@ def _by_door(roles: tuple[PortRole, ...]) -> tuple[PortRole, ...]:
     for role in roles:
         doors.setdefault(role.door, []).append(role)
     return tuple(
-        replace(same[0], plain=False, siblings=tuple(same)) if len(same) > 1 else same[0]
-        for same in doors.values()
+        same[0] if len(same) == 1 and same[0].plain else _standing_for(tuple(same)) for same in doors.values()
     )
+
+
+def _standing_for(roles: tuple[PortRole, ...]) -> PortRole:
+    return replace(roles[0], flag_mask=_NO_FLAG, flag_value=_NO_FLAG, siblings=roles)
 
 
 def _ignore_time(watch: Watch, slack: float) -> float:

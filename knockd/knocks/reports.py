@@ -38,30 +38,29 @@ class Reporter:
         events: list[Event] = []
         tally, strangers = self._memory.tally, self.strangers
         for one in found:
-            event: Event | None = self._tell(one, now) if isinstance(one, Unheard) else one
-            bucket = self._knockers
-            match event:
-                case Stage(stage=1):
-                    tally.begun += 1
-                    bucket = strangers
-                case Opened():
-                    events.append(event)
-                    continue
-                case Guarded():
-                    tally.guarded += 1
-                    bucket = strangers
-                case Spoiled():
-                    tally.spoiled += 1
-                    bucket = strangers if event.stage <= 1 else bucket
-                case Expired():
-                    tally.expired += 1
-                    bucket = strangers if event.stage <= 1 else bucket
-                case Ignored():
-                    tally.ignored += 1
-                    bucket = strangers
-                case None:
-                    continue
-            if bucket.take():
+            event = self._tell(one, now) if isinstance(one, Unheard) else one
+            if isinstance(event, Opened):
+                events.append(event)
+                continue
+            stranger = False
+            if isinstance(event, Stage):
+                stranger = event.stage == 1
+                tally.begun += stranger
+            elif isinstance(event, Guarded):
+                stranger = True
+                tally.guarded += 1
+            elif isinstance(event, Spoiled):
+                stranger = event.stage <= 1
+                tally.spoiled += 1
+            elif isinstance(event, Expired):
+                stranger = event.stage <= 1
+                tally.expired += 1
+            elif isinstance(event, Ignored):
+                stranger = True
+                tally.ignored += 1
+            elif event is None:
+                continue
+            if (strangers if stranger else self._knockers).take():
                 events.append(event)
         return events
 
