@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
+from knockd.client.hits import show
 from knockd_conf.protocol import MAX_PORT
 from knockd_conf.text import MAX_DOOR_NAME, garbles
 from knockd_conf.timed import KINDS, MAX_PERIOD, MAX_STEPS, MIN_PERIOD, MIN_STEPS, Rule, check_rule
@@ -84,7 +85,7 @@ def whole(low: int, high: int, unit: str = "a whole number") -> Callable[[str], 
 
     def parse(text: str) -> int:
         if not (text.isascii() and text.isdecimal()) or len(text) > 12 or not low <= int(text) <= high:
-            raise ValueError(f"expected {unit} from {low} to {high}, got {text!r}")
+            raise ValueError(f"expected {unit} from {low} to {high}, got {show(text)}")
         return int(text)
 
     return parse
@@ -92,7 +93,7 @@ def whole(low: int, high: int, unit: str = "a whole number") -> Callable[[str], 
 
 def _path(text: str) -> str:
     if not text or "\0" in text:
-        raise ValueError(f"expected a path, got {text!r}")
+        raise ValueError(f"expected a path, got {show(text)}")
     return text
 
 
@@ -100,36 +101,36 @@ def _name(text: str) -> str:
     # A lone surrogate stands for a byte that is not UTF-8; the specification has none in names.
     good = text.isprintable() or not any(garbles(c) or "\ud800" <= c <= "\udfff" for c in text)
     if not good or not 1 <= len(text.encode()) <= MAX_DOOR_NAME:
-        raise ValueError(f"expected a name of at most {MAX_DOOR_NAME} bytes, got {text!r}")
+        raise ValueError(f"expected a name of at most {MAX_DOOR_NAME} bytes, got {show(text)}")
     return text
 
 
 def _range(text: str) -> tuple[int, int]:
     low, dash, high = (part.strip() for part in text.partition("-"))
     if not dash or not (low.isascii() and low.isdecimal() and high.isascii() and high.isdecimal()):
-        raise ValueError(f"expected the lowest and the highest port, as in 20000-60000, got {text!r}")
+        raise ValueError(f"expected the lowest and the highest port, as in 20000-60000, got {show(text)}")
     if len(low) > 9 or len(high) > 9:
-        raise ValueError(f"expected ports from 1 to {MAX_PORT}, got {text!r}")
+        raise ValueError(f"expected ports from 1 to {MAX_PORT}, got {show(text)}")
     check_rule(Rule(low=int(low), high=int(high)))
     return int(low), int(high)
 
 
 def _protocol(text: str) -> str:
     if text.lower() not in KINDS:
-        raise ValueError(f"expected {', '.join(KINDS[:-1])} or {KINDS[-1]}, got {text!r}")
+        raise ValueError(f"expected {', '.join(KINDS[:-1])} or {KINDS[-1]}, got {show(text)}")
     return text.lower()
 
 
 def _verified(text: str) -> int:
     port, colon, protocol = text.partition(":")
     if colon and protocol.lower() != "tcp":
-        raise ValueError(f"expected a TCP port (no answer can be expected of others), got {text!r}")
+        raise ValueError(f"expected a TCP port (no answer can be expected of others), got {show(text)}")
     return whole(1, MAX_PORT, "a TCP port")(port)
 
 
 def _yes_no(text: str) -> bool:
     if text.lower() not in ("yes", "no"):
-        raise ValueError(f"expected yes or no, got {text!r}")
+        raise ValueError(f"expected yes or no, got {show(text)}")
     return text.lower() == "yes"
 
 

@@ -9,12 +9,16 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from knockd_conf.protocol import MAX_PORT, Protocol
 
 ServiceLookup = Callable[[str, str], int | None]
 """(service name, protocol name) -> port, or None when there is no such service."""
+
+
+MAX_SHOWN: Final = 60
+"""How many characters of a bad value a message repeats."""
 
 
 class Hit(NamedTuple):
@@ -23,6 +27,11 @@ class Hit(NamedTuple):
     label: str
     port: int
     protocol: Protocol
+
+
+def show(text: str) -> str:
+    """A text as messages quote it: printable, and at most MAX_SHOWN characters of it."""
+    return repr(text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}...")
 
 
 def split_list(operands: Iterable[str]) -> Iterator[str]:
@@ -55,19 +64,19 @@ def _protocol(text: str, name: str) -> Protocol:
             return Protocol.TCP
         case "udp":
             return Protocol.UDP
-    raise ValueError(f"port {text!r}: expected tcp or udp after the colon, got {name!r}")
+    raise ValueError(f"port {show(text)}: expected tcp or udp after the colon, got {show(name)}")
 
 
 def _port(text: str, label: str, protocol: Protocol, service: ServiceLookup) -> int:
     if label.isascii() and label.isdecimal():
         # 0.8 sends to the number modulo 65536. Long digit strings are not worth converting.
         if len(label) > 9 or int(label) > MAX_PORT:
-            raise ValueError(f"port {text!r}: expected a number from 0 to {MAX_PORT}, got {label!r}")
+            raise ValueError(f"port {show(text)}: expected a number from 0 to {MAX_PORT}, got {show(label)}")
         return int(label)
     port = _service_port(label, protocol, service)
     if port is None:
         expected = f"a number from 0 to {MAX_PORT} or a service of /etc/services"
-        raise ValueError(f"port {text!r}: expected {expected}, got {label!r}")
+        raise ValueError(f"port {show(text)}: expected {expected}, got {show(label)}")
     return port
 
 

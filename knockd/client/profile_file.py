@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
 from knockd.client.choices import OF_A_KEY, PARSERS, Choices, choose, show_choice, written
-from knockd.client.hits import ServiceLookup, parse_hit, split_list
+from knockd.client.hits import MAX_SHOWN, ServiceLookup, parse_hit, show, split_list
 
 MAX_SIZE: Final = 1_048_576
 """Largest file, in bytes; callers read at most one byte more and let ``parse_profiles`` refuse it."""
@@ -80,7 +80,7 @@ def parse_profiles(data: bytes, path: str, service: ServiceLookup) -> ProfileFil
                 sections[name].repeat(name, number)
         elif section is None:
             problems.append(
-                f"{path}:{number}: expected [name of a profile] before the first key, got {line!r}"
+                f"{path}:{number}: expected [name of a profile] before the first key, got {show(line)}"
             )
         else:
             section.add(number, line)
@@ -118,7 +118,7 @@ class _Section:
         word = word.lower().replace("_", "-")
         try:
             if not equals:
-                raise ValueError(f"expected key = value, got {line!r}")
+                raise ValueError(f"expected key = value, got {show(line)}")
             if word not in KEYS:
                 raise ValueError(_unknown(word))
             if word in self._lines:
@@ -133,7 +133,7 @@ class _Section:
         match word:
             case "host":
                 if not value or not value.isprintable():
-                    raise ValueError(f"expected a name or an address, got {value!r}")
+                    raise ValueError(f"expected a name or an address, got {show(value)}")
                 self._host = value
             case "sequence":
                 self._sequence = tuple(split_list(value.split()))
@@ -177,13 +177,13 @@ def is_profile_name(text: str) -> bool:
 def _section_name(line: str) -> str:
     name = line[1:].removesuffix("]").strip()
     if not line.endswith("]") or not is_profile_name(name):
-        raise ValueError(f"expected [name of a profile], got {line!r}")
+        raise ValueError(f"expected [name of a profile], got {show(line)}")
     return name
 
 
 def _unknown(word: str) -> str:
     from difflib import get_close_matches
 
-    near = get_close_matches(word, KEYS, 1)
+    near = get_close_matches(word[:MAX_SHOWN], KEYS, 1)
     advice = f"did you mean {near[0]}?" if near else f"there are {', '.join(KEYS)}"
-    return f"expected a key of a profile, got {word!r}; {advice}"
+    return f"expected a key of a profile, got {show(word)}; {advice}"
