@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from knockd.client.status import NOT_EXECUTABLE, NOT_FOUND, Refused
 
@@ -23,8 +24,8 @@ def run_command(argv: Sequence[str]) -> int:
     sys.stdout.flush()
     try:
         if BECOMES:
-            _restore_signals()
-            os.execvp(argv[0], list(argv))
+            with _default_signals():
+                os.execvp(argv[0], list(argv))
         import subprocess
 
         return subprocess.run(list(argv), check=False).returncode
@@ -36,10 +37,17 @@ def run_command(argv: Sequence[str]) -> int:
         raise Refused(NOT_EXECUTABLE, f"command {argv[0]!r}: cannot be run: {error.strerror}") from None
 
 
-def _restore_signals() -> None:
-    """Give the command the signals that Python ignores: without SIGPIPE many do not end with their reader."""
+@contextmanager
+def _default_signals() -> Iterator[None]:
+    """Gives a command the signals that Python ignores: without SIGPIPE many do not end with their reader."""
     import signal
 
-    for name in ("SIGPIPE", "SIGXFSZ"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_DFL)
+    names = [name for name in ("SIGPIPE", "SIGXFSZ") if hasattr(signal, name)]
+    before = [
+        (number, signal.signal(number, signal.SIG_DFL)) for number in (getattr(signal, n) for n in names)
+    ]
+    try:
+        yield
+    finally:  # it could not be run: we go on
+        for number, handler in before:
+            signal.signal(number, handler)

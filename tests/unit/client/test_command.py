@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -53,3 +54,4 @@ def test_a_command_that_cannot_be_run(tmp_path: Path, monkeypatch: pytest.Monkey
     with pytest.raises(Refused, match="cannot be run: Permission denied") as caught:
         run_command([str(text)])
     assert NOT_EXECUTABLE == caught.value.status
+    assert signal.SIG_IGN is signal.getsignal(signal.SIGPIPE)
