@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from knockd_bpf.sources import NOBODY, unite_sources
+from knockd_bpf.sources import EVERYBODY, NOBODY, unite_sources
 from knockd_bpf.terms import Destinations, Group, Term, merge_ports, sort_groups
 from knockd_bpf.wire import TCP, UDP
 from knockd_conf.access import Access
@@ -36,11 +36,15 @@ def build_term(watches: Iterable[WatchedPorts], local: frozenset[bytes] | None, 
     leaves no trace in the term.
     """
     aimed = [(one, one.target or local) for one in watches if one.ports]
-    four, six = (unite_sources(_accesses_at(aimed, size), size) for size in (4, 16))
+    four = six = EVERYBODY
+    if any(one.access is not None for one, _ in aimed):
+        four, six = (unite_sources(_accesses_at(aimed, size), size) for size in (4, 16))
     shut = {size for size, sources in ((4, four), (16, six)) if sources == NOBODY} | (set() if ipv6 else {16})
     ports: dict[tuple[int, FlagRule | None, Destinations], set[int]] = {}
     for one, to in aimed:
-        destinations = to if to is None else frozenset(its for its in to if len(its) not in shut)
+        destinations = to
+        if shut and to is not None:
+            destinations = frozenset(its for its in to if len(its) not in shut)
         if destinations is not None and not destinations:
             continue
         for protocol in (TCP, UDP):

@@ -35,6 +35,8 @@ def emit_search(
     def say(comment: str, value: int) -> str:
         return comment if name is None else comment.format(k=name(value))
 
+    plain = name is None
+    """Most tests are of ports, thousands of them: no call for each."""
     starts: dict[int, int] = {}
 
     def block(low: int, high: int) -> int:
@@ -43,11 +45,14 @@ def emit_search(
         single = high - low == 3 and firsts[low + 1] + 1 == firsts[low + 2]
         if single and labels[low] == labels[low + 2]:
             value = firsts[low + 1]
-            return emit.test(op.JEQ_K, value, labels[low + 1], labels[low], say(equal, value))
+            return emit.test(
+                op.JEQ_K, value, labels[low + 1], labels[low], equal if plain else say(equal, value)
+            )
         middle = (low + high) // 2
         above = block(middle, high)
         below = block(low, middle)
-        return emit.test(op.JGE_K, firsts[middle], above, below, say(above_it, firsts[middle]))
+        value = firsts[middle]
+        return emit.test(op.JGE_K, value, above, below, above_it if plain else say(above_it, value))
 
     def blocks(low: int, high: int) -> None:
         if high - low <= _BLOCK:
@@ -63,7 +68,8 @@ def emit_search(
         middle = (low + high) // 2
         above = choose(middle, high)
         below = choose(low, middle)
-        return emit.test(op.JGE_K, firsts[middle], above, below, say(above_it, firsts[middle]))
+        value = firsts[middle]
+        return emit.test(op.JGE_K, value, above, below, above_it if plain else say(above_it, value))
 
     blocks(0, len(segments))
     return choose(0, len(segments))

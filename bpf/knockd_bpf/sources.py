@@ -45,7 +45,8 @@ NOBODY: Final = Sources(allow=())
 
 def unite_sources(accesses: Iterable[Access | None], size: int) -> Sources:
     """The least that lets pass whoever has an address of ``size`` bytes that one of ``accesses`` admits."""
-    distinct = dict.fromkeys(accesses)
+    shared = {id(one): one for one in accesses}  # many doors have one, whose networks may be hundreds
+    distinct = dict.fromkeys(shared.values())
     chosen = [one for one in distinct if one is not None]
     if not chosen:
         return EVERYBODY
