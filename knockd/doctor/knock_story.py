@@ -13,7 +13,7 @@ from knockd.explanation.accounts import Account, Listener, Place, Sighting
 from knockd.explanation.advice import Heard, advise
 from knockd.explanation.words import Doors
 from knockd.knocks.events import Opened
-from knockd.knocks.explain import Kind
+from knockd.knocks.verdicts import Kind
 from knockd_conf.model import Step
 from knockd_conf.protocol import Protocol
 

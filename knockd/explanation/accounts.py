@@ -14,8 +14,9 @@ from knockd.explanation.verdicts import KnownWatches, choose_verdicts
 from knockd.knocks.addresses import find_impossible
 from knockd.knocks.batch import Batch, grouped
 from knockd.knocks.decode import decode
-from knockd.knocks.explain import Explainer, Kind, Verdict
+from knockd.knocks.explain import Explainer
 from knockd.knocks.refusals import Cause, Refusal, find_refusal
+from knockd.knocks.verdicts import Kind, Verdict
 from knockd.knocks.watch import Watch
 from knockd_bpf.wire import TCP, UDP, Packet
 from knockd_conf.model import Step

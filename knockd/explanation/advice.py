@@ -22,8 +22,8 @@ from knockd.explanation.words import (
     wanted_flags,
     watched,
 )
-from knockd.knocks.explain import Kind, Verdict
 from knockd.knocks.refusals import Cause
+from knockd.knocks.verdicts import Kind, Verdict
 from knockd.knocks.watch import Watch
 from knockd_conf.model import Step
 from knockd_conf.protocol import Protocol

@@ -10,7 +10,7 @@ from typing import Any
 
 from knockd.explanation.accounts import Account
 from knockd.explanation.words import Doors, describe, format_flags, until_stamp
-from knockd.knocks.explain import Kind, Verdict
+from knockd.knocks.verdicts import Kind, Verdict
 from knockd.log.stamps import utc_time
 from knockd_bpf.wire import TCP
 from knockd_conf.protocol import Protocol

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from knockd.explanation.accounts import Account, Listener, OfKey
 from knockd.explanation.words import Doors
-from knockd.knocks.explain import Kind
+from knockd.knocks.verdicts import Kind
 from knockd.knocks.watch import Watch
 from knockd.replay.rotating import RotatingWatches
 from knockd_conf.model import Config

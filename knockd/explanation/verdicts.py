@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from knockd.knocks.explain import Kind, Verdict
+from knockd.knocks.verdicts import Kind, Verdict
 from knockd.knocks.watch import Watch
 
 _RIGHT = (Kind.NEXT, Kind.BEGINS, Kind.REPEAT)

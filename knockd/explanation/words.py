@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from knockd.explanation.accounts import Account
-from knockd.knocks.explain import Kind, Verdict
+from knockd.knocks.verdicts import Kind, Verdict
 from knockd.knocks.watch import Watch
 from knockd.log.stamps import local_time
 from knockd.replay.text import wrap

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from knockd.knocks.events import Ignored
-from knockd.knocks.explain import Explainer, Kind
+from knockd.knocks.explain import Explainer
 from knockd.knocks.matcher import Matcher
+from knockd.knocks.verdicts import Kind
 from knockd.knocks.watch import Watch
 from knockd_bpf.wire import TCP, UDP, Packet
 from knockd_conf.access import Access, make_networks

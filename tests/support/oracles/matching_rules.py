@@ -12,7 +12,8 @@ from dataclasses import replace
 
 from knockd.knocks.events import Attempt as Exported
 from knockd.knocks.events import Event, Expired, Guarded, Ignored, Opened, Spoiled, Stage, Stale
-from knockd.knocks.explain import Attempt, Explainer, Kind, Verdict
+from knockd.knocks.explain import Attempt, Explainer
+from knockd.knocks.verdicts import Kind, Verdict
 from knockd.knocks.watch import Watch, watches_of
 from knockd_bpf.wire import Packet
 from knockd_conf.model import Door, Step

@@ -9,8 +9,8 @@ from ipaddress import ip_address
 import pytest
 
 from knockd.explanation.accounts import DUPLICATE, FILTERED, NO_IPV6, Listener, Sighting
-from knockd.knocks.explain import Kind
 from knockd.knocks.refusals import Cause
+from knockd.knocks.verdicts import Kind
 from knockd_bpf.wire import DLT_EN10MB
 from tests.support.doubles.listened import HERE, Listened, frame
 from tests.support.doubles.played import BOB, LOCAL, OURS, door, watched

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from knockd.explanation.verdicts import KnownWatches, choose_verdicts
-from knockd.knocks.explain import Kind, Verdict
+from knockd.knocks.verdicts import Kind, Verdict
 from knockd.knocks.watch import Watch
 from tests.support.doubles.played import steps
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from knockd.knocks.explain import Explainer, Kind, Verdict
+from knockd.knocks.explain import Explainer
+from knockd.knocks.verdicts import Kind, Verdict
 from knockd.knocks.watch import Watch
 from knockd_conf.model import FlagRule
 from tests.support.doubles.played import LOCAL, SYN, door, packet, watched
