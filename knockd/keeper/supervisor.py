@@ -16,19 +16,17 @@ from knockd.keeper.figures import FigureDesk
 from knockd.keeper.follow import Follow, Kernel
 from knockd.keeper.messages import Messages
 from knockd.keeper.settings import Loaded, Settings
-from knockd.keeper.taken_ports import TakenPorts
+from knockd.keeper.watch_changes import WatchChanges
 from knockd.keeper.worker_events import Command, Event, State, Wait
 from knockd.keeper.worker_life import WorkerLife
 from knockd.keeper.worker_process import Started, WorkerProcess, start_worker
 from knockd.keeper.worker_setup import setup_of
-from knockd.knocks.events import Expired, Guarded, Ignored, Spoiled, Stage
-from knockd.knocks.watch import Watch
 from knockd.leases.values import Knock
 from knockd.log.logger import Logger
 from knockd.net.interface import LOOPBACK
 from knockd.process.fork import collect_child, kill_child
 from knockd.process.loop import Loop, Timer
-from knockd.process.verbs import MAX_EVENT, HeldBack, MalformedError, Message, decode
+from knockd.process.verbs import MAX_EVENT, MalformedError, decode
 from knockd.process.view import View
 
 MOST_AT_ONCE, MOST_AT_LAST = 32, 1_024
@@ -80,13 +78,13 @@ class Supervisor:
         self._start = start
         self._life = WorkerLife()
         self._messages = Messages(loaded.config, logger, open_lease, call.show if settings.debug else None)
-        self._messages.doors.set_taken(loaded.taken)
         self._follow = Follow(loop, kernel or Kernel(), loaded.config.options.interface, self._log_change)
         self._follow.changed = self._handle
-        self._taken = TakenPorts(loop, self._log, loaded.taken)
-        self._taken.changed = self._change_guards
         self.desk = FigureDesk(loop, lambda: self._handle(on.FiguresAsked()))
         self._workers: dict[int, WorkerProcess] = {}
+        self._changes = WatchChanges(
+            loop, self._log, loaded.taken, lambda: self._messages.doors, self._workers, self._handle
+        )
         self._pids: set[int] = set()
         self.starts = self.losses = 0
         """How many packet processes there have been, and how often one ended unasked."""
@@ -144,12 +142,12 @@ class Supervisor:
     def adopt(self, loaded: Loaded) -> None:
         """Listens for another configuration; the packet process goes on, unless another one takes it over."""
         before, self._loaded = self._loaded, loaded
-        self._taken.adopt(loaded.taken)
+        self._changes.adopt(loaded.taken)
         wanted = self._follow.wanted = loaded.config.options.interface
         same_process = setup_of(before, self._settings) == setup_of(loaded, self._settings)
         same_process &= wanted == before.config.options.interface
         same_process = self._messages.adopt(loaded.config, same_process=same_process)
-        self._messages.doors.set_taken(self._taken.now)
+        self._changes.set_taken()
         self._handle(on.DoorsChanged(self._messages.doors.watches()) if same_process else on.ConfigChanged())
 
     def ask(self, seconds: float) -> bool:
@@ -163,12 +161,12 @@ class Supervisor:
     def reap(self) -> None:
         """Collects ended packet processes; call it on SIGCHLD."""
         self._pids -= {pid for pid in self._pids if collect_child(pid)}
-        self._taken.reap()
+        self._changes.reap()
 
     def stop(self) -> None:
         """Ends every packet process; nothing is listened on any more."""
         self.desk.finish()
-        self._taken.stop()
+        self._changes.stop()
         self._follow.stop()
         self._handle(on.Stop())
 
@@ -207,7 +205,7 @@ class Supervisor:
                 self._log_change(event, **fields)
             case on.Hear(number, message, changing):
                 worker = self._workers[number]
-                self._look_at_guards(message)
+                self._changes.look_at(message)
                 if self._messages.hear(worker, message, changing=changing):
                     doors = self._messages.doors
                     return on.SequencesChanged(number, worker.doors.watches(), doors.watches())
@@ -238,8 +236,7 @@ class Supervisor:
     def _fork(self, fork: on.Fork) -> Event | None:
         setup, doors = setup_of(self._loaded, self._settings), self._messages.doors
         interfaces = tuple(fork.scene.captures)
-        self._taken.look()
-        changed = self._take_ports()
+        changed = self._changes.look()
         try:
             started = self._start(
                 setup,
@@ -251,39 +248,14 @@ class Supervisor:
                 silent=self._settings.daemon,
             )
         except OSError as error:  # the one that captures, if any, goes on
-            self._send_guards(changed)
+            self._changes.send_guards(changed)
             return on.StartFailed(str(error))
         self._workers[fork.number] = WorkerProcess(*started, setup, interfaces, doors)
         self._pids.add(started.pid)
         self.starts += 1
         self._loop.add_reader(started.link, self._read, fork.number)
-        self._send_guards(changed)
+        self._changes.send_guards(changed)
         return None
-
-    def _look_at_guards(self, message: Message) -> None:
-        """Looks at what guards may be again, when a packet has come to a door."""
-        if isinstance(message, Stage | Spoiled | Guarded | Ignored | Expired | HeldBack):
-            self._taken.touched(guard=isinstance(message, Guarded))
-
-    def _change_guards(self) -> None:
-        self._send_guards(self._take_ports())
-
-    def _send_guards(self, watches: dict[int, tuple[Watch, ...]]) -> None:
-        if watches:
-            self._handle(on.GuardsChanged(watches))
-
-    def _take_ports(self) -> dict[int, tuple[Watch, ...]]:
-        """Takes the ports of now; returns watches of every packet process whose guards are others by it."""
-        doors = {id(one): one for one in (self._messages.doors, *(w.doors for w in self._workers.values()))}
-        changes = {key: change for key, one in doors.items() if (change := one.set_taken(self._taken.now))}
-        lost = max((change.lost for change in changes.values()), default=0)
-        if lost:
-            self._log("guards-in-use", count=lost)
-        return {
-            number: changes[id(worker.doors)].watches
-            for number, worker in self._workers.items()
-            if id(worker.doors) in changes
-        }
 
     def _commands(self) -> Iterator[str]:
         """The commands of all doors that a fork would inherit."""

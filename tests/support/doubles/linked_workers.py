@@ -92,8 +92,8 @@ class LinkedWorkers(NullLogger):
         )
         self.sockets: frozenset[Step] = frozenset()
         """The ports with a socket on this host."""
-        self.supervisor._taken._look = lambda: self.sockets
-        self.supervisor._taken._start = lambda: None
+        self.supervisor._changes.taken._look = lambda: self.sockets
+        self.supervisor._changes.taken._start = lambda: None
 
     def adopt(self, *doors: Door, **options: Any) -> None:
         """Another configuration: with these doors, if any, and these options."""
