@@ -60,7 +60,7 @@ class WatchChanges:
     def send_guards(self, watches: Mapping[int, tuple[Watch, ...]]) -> None:
         """Sends watches whose guards are others."""
         if watches:
-            self._handle(on.GuardsChanged(watches))
+            self._handle(on.WatchesChanged(watches))
 
     def reap(self) -> None:
         """Collects children that have ended; call it on SIGCHLD."""

@@ -120,8 +120,8 @@ class SequencesChanged(NamedTuple):
     latest: tuple[Watch, ...]
 
 
-class GuardsChanged(NamedTuple):
-    """Ports are guards no more, or again: other watches by the numbers of the packet processes."""
+class WatchesChanged(NamedTuple):
+    """Other guards or sequences: the watches by the numbers of the packet processes."""
 
     watches: Mapping[int, tuple[Watch, ...]]
 
@@ -157,7 +157,7 @@ Event = (
     | TooLong
     | Drained
     | SequencesChanged
-    | GuardsChanged
+    | WatchesChanged
     | Asked
     | FiguresAsked
     | TimerFired

@@ -29,7 +29,7 @@ At most two packet processes count: ``current``, which captures, and ``next``, w
 | UP | DoorsChanged | SendView(current) | same |
 | any other, or a capture or a start has failed | DoorsChanged | as ConfigChanged | as ConfigChanged |
 | any other | SequencesChanged | SendView; while next is starting as Begin too | same; as Begin |
-| any | GuardsChanged | SendView(current), SendView(next); in TAKING_OVER next begins with it | same |
+| any | WatchesChanged | SendView(current), SendView(next); in TAKING_OVER next begins with it | same |
 | any | Asked | SendView(current) | same |
 | UP, REPLACING | FiguresAsked | SendView(current), none while its answer is due | same |
 | any other | FiguresAsked | FiguresTold | same |
@@ -151,10 +151,10 @@ class WorkerLife:
                 yield from self._not_started(reason)
             case on.Drained():
                 yield from self._drained()
-            case on.GuardsChanged(watches) if self._handing_over:
+            case on.WatchesChanged(watches) if self._handing_over:
                 if self.next is not None and self.next.number in watches:
                     self._latest = watches[self.next.number]
-            case on.GuardsChanged(watches):
+            case on.WatchesChanged(watches):
                 for worker in self._workers:
                     if worker.number in watches:
                         yield from worker.send(View(watches=watches[worker.number]))

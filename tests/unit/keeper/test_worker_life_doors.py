@@ -13,7 +13,6 @@ from knockd.keeper.worker_events import (
     DoorsChanged,
     Ended,
     Fork,
-    GuardsChanged,
     Kill,
     Look,
     Looked,
@@ -27,6 +26,7 @@ from knockd.keeper.worker_events import (
     TooLong,
     Up,
     Wait,
+    WatchesChanged,
 )
 from knockd.keeper.worker_life import BACK_OFF
 from knockd.process.verbs import Lost
@@ -157,7 +157,7 @@ def test_other_guards() -> None:
     life = up().tell(ConfigChanged(), Looked(SCENE))
     assert (
         play(life)
-        >> GuardsChanged({1: WATCHES, 2: other})
+        >> WatchesChanged({1: WATCHES, 2: other})
         << SendView(1, VIEW)
         << due(1)
         << SendView(2, View(watches=other))
@@ -169,5 +169,5 @@ def test_other_guards() -> None:
 
 def test_other_guards_of_a_packet_process_that_is_gone() -> None:
     """Nothing is sent to one that does not count any more, nor where nothing has changed for it."""
-    assert play(up()) >> GuardsChanged({7: WATCHES})
-    assert play(up()) >> GuardsChanged({})
+    assert play(up()) >> WatchesChanged({7: WATCHES})
+    assert play(up()) >> WatchesChanged({})
