@@ -26,8 +26,13 @@ type Interface (
   most_executed: ?int
 )
 
+# The keys of a door that make its sequences: the names of the first ones, and how many there are. period:
+# seconds that a sequence lasts. seconds_left: until the next one begins; null: no clock says so.
+type Rotation (keys: []string, keys_total: int, period: float, seconds_left: ?float)
+
 # A door of the configuration. open: how many addresses are in. closes: whether it has a stop command.
 # disabled: it has no sequence that can be used. expires: the last day on which a knock opens it (YYYY-MM-DD).
+# waiting: why a door with Sequence_Key is disabled.
 type Door (
   name: string,
   occurrence: int,
@@ -35,7 +40,9 @@ type Door (
   closes: bool,
   disabled: bool,
   close_when_idle: ?float,
-  expires: ?string
+  expires: ?string,
+  waiting: ?string,
+  rotation: ?Rotation
 )
 
 # A door that is open for an address. by: how it was opened, in words. unopened: the start command failed.

@@ -5,7 +5,7 @@ Pure.
 
 from __future__ import annotations
 
-from knockd.ctl.reply import Status
+from knockd.ctl.reply import Rotation, Status
 
 
 def pass_time(status: Status, seconds: float) -> Status:
@@ -20,9 +20,23 @@ def pass_time(status: Status, seconds: float) -> Status:
     attempts = tuple(
         one._replace(seconds_left=max(0.0, one.seconds_left - seconds)) for one in status.attempts
     )
+    doors = tuple(
+        door if door.rotation is None else door._replace(rotation=_move_on(door.rotation, seconds))
+        for door in status.doors
+    )
     return status._replace(
         seconds_up=status.seconds_up + seconds,
         config_age=status.config_age + seconds,
+        doors=doors,
         leases=leases,
         attempts=attempts,
+    )
+
+
+def _move_on(rotation: Rotation, seconds: float) -> Rotation:
+    """One sequence follows the other."""
+    if rotation.seconds_left is None or rotation.period <= 0:
+        return rotation
+    return rotation._replace(
+        seconds_left=rotation.period - (seconds - rotation.seconds_left) % rotation.period
     )

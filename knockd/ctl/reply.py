@@ -25,6 +25,15 @@ class Interface(NamedTuple):
     most_executed: int | None
 
 
+class Rotation(NamedTuple):
+    """The keys of a door: the names of the first ones, how many there are, and when sequences change."""
+
+    keys: tuple[str, ...]
+    keys_total: int
+    period: float
+    seconds_left: float | None
+
+
 class Door(NamedTuple):
     """A door of the configuration."""
 
@@ -35,6 +44,8 @@ class Door(NamedTuple):
     disabled: bool
     close_when_idle: float | None
     expires: str | None
+    waiting: str | None
+    rotation: Rotation | None
 
 
 class Lease(NamedTuple):
@@ -153,6 +164,16 @@ def read_door(found: object) -> Door:
         of.flag("disabled"),
         of.maybe_number("close_when_idle"),
         of.maybe_text("expires"),
+        of.maybe_text("waiting"),
+        of.maybe_record("rotation", read_rotation),
+    )
+
+
+def read_rotation(found: object) -> Rotation:
+    """The keys of a door."""
+    of = Fields(found)
+    return Rotation(
+        of.texts("keys"), of.count("keys_total"), of.number("period"), of.maybe_number("seconds_left")
     )
 
 

@@ -5,7 +5,7 @@ Pure.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from knockd.ctl.reply import Status
@@ -102,13 +102,27 @@ def _lease_needs(status: Status) -> Iterator[Need]:
 
 
 def _door_needs(status: Status) -> Iterator[Need]:
-    names = [door.name for door in status.doors if door.disabled]
-    if names:
-        shown = ", ".join(names[:MOST]) + (f" and {len(names) - MOST} more" if len(names) > MOST else "")
+    reasons: dict[str, list[str]] = {}
+    for door in status.doors:
+        if door.waiting is not None:
+            reasons.setdefault(door.waiting, []).append(door.name)
+    for reason, waiting in list(reasons.items())[:MOST]:
         yield Need(
-            f"No sequence is left for {shown}: nobody can open it.",
+            f"Nobody can open {_join(waiting)}: {reason}.", f"it opens by itself when that is over; {EVENTS}"
+        )
+    if len(reasons) > MOST:
+        yield Need(f"{count_of(len(reasons) - MOST, 'more', 'more')} like it.", "knockctl status --json")
+    names = [door.name for door in status.doors if door.disabled and door.waiting is None]
+    if names:
+        yield Need(
+            f"No sequence is left for {_join(names)}: nobody can open it.",
             "write new ones into its One_Time_Sequences file, then: knockctl reload",
         )
+
+
+def _join(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
+    return ", ".join(names[:MOST]) + (f" and {len(names) - MOST} more" if len(names) > MOST else "")
 
 
 def _journal_needs(status: Status) -> Iterator[Need]:

@@ -133,7 +133,8 @@ class _Screen:
         status = self._status
         used = [f"{door.name} {door.open:,} in" for door in status.doors if door.open]
         endless = [door.name for door in status.doors if not door.closes]
-        none = [door.name for door in status.doors if door.disabled]
+        none = [door.name for door in status.doors if door.disabled and door.waiting is None]
+        waiting = [door.name for door in status.doors if door.waiting is not None]
         if len(status.doors) == 1 and (self._target.door or status.doors_total == 1):
             door = status.doors[0]
             parts = [f"{door.open:,} in" if door.closes else "no stop command: nobody knows who is in"]
@@ -141,13 +142,30 @@ class _Screen:
                 parts.append(f"closes {show_span(door.close_when_idle)} after the last connection")
             if door.expires is not None:
                 parts.append(f"last day {door.expires}")
-            return self._labelled(f"Door {door.name}", ", ".join(parts))
+            return [*self._labelled(f"Door {door.name}", ", ".join(parts)), *self._keys()]
         parts = [_join(used, ", ")] if used else ["nobody in"]
         if endless:
             parts.append(f"without a stop command: {_join(endless, ', ')}")
         if none:
             parts.append(f"without a sequence: {_join(none, ', ')}")
-        return self._labelled(count_of(status.doors_total, "door", "doors"), "; ".join(parts))
+        if waiting:
+            parts.append(f"waiting: {_join(waiting, ', ')}")
+        doors = self._labelled(count_of(status.doors_total, "door", "doors"), "; ".join(parts))
+        return [*doors, *self._keys()]
+
+    def _keys(self) -> list[str]:
+        """The doors with keys, a line each."""
+        lines, keyed = [], [(door.name, one) for door in self._status.doors if (one := door.rotation)]
+        for name, rotation in keyed[:MOST_NAMES]:
+            names = list(rotation.keys)
+            names += [""] * (rotation.keys_total - len(names))  # that are counted
+            parts = [_join(names, ", ") or "none", f"another sequence every {show_span(rotation.period)}"]
+            if rotation.seconds_left is not None:
+                parts.append(f"the next in {show_span(rotation.seconds_left)}")
+            lines += self._labelled(f"Keys of {name}", ", ".join(parts))
+        if (more := len(keyed) - MOST_NAMES) > 0:
+            lines += self._labelled("Keys", f"{more} more: knockctl status DOOR")
+        return lines
 
     def _interfaces(self) -> list[str]:
         rows = [

@@ -116,5 +116,7 @@ def _compare(asked: Mapping[str, Any], config_path: str, door: Door, changed: Se
     same = [one for one in asked.get("doors") or () if one.get("name") == door.name]
     if not same:
         yield f"but it has no door {printable(door.name)}: knockctl reload"
-    if any(one.get("disabled") for one in same):
-        yield f"but door {printable(door.name)} is disabled there: it has no sequence that can be used"
+    for one in same:
+        if one.get("disabled"):
+            why = one.get("waiting") or "it has no sequence that can be used"
+            yield f"but door {printable(door.name)} is disabled there: {printable(why)}"

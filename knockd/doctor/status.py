@@ -44,7 +44,10 @@ def _find(status: Mapping[str, Any]) -> Iterator[Finding]:
         text = "the daemon has no process that reads packets: it is being replaced, or cannot start"
         yield Finding("no-packet-process", text, "see why with 'knockctl log --what daemon'")
     for door in status.get("doors") or ():
-        if door.get("disabled"):
+        if door.get("waiting"):
+            text = f"door {printable(door['name'])} waits: {printable(door['waiting'])}"
+            yield Finding("door-disabled", text, "it opens by itself when that is over")
+        elif door.get("disabled"):
             text = f"door {printable(door['name'])} has no sequence that can be used"
             yield Finding(
                 "door-disabled", text, "put new ones into its One_Time_Sequences, then 'knockctl reload'"

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from knockd.keeper.live_doors import count_steps
 from knockd.keeper.worker_process import WorkerProcess
 from knockd.knocks.events import Underway
 from knockd.process.figures import Counted, Figure, Totals
@@ -86,7 +87,7 @@ class FigureBook:
                 self._total = figure.attempts
             case Underway():
                 door, address = worker.doors.known[figure.door], address_text(figure.source)
-                steps = max(figure.stage, len(door.steps))
+                steps = max(figure.stage, count_steps(door))
                 self._attempts.append(Attempt(address, door.name, figure.stage, steps, figure.left))
 
     def _find_news(self, number: int, name: str, figure: Figure, fields: tuple[str, ...]) -> list[int]:

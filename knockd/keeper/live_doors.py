@@ -2,7 +2,7 @@
 
 A door keeps its number over reloads: what was said just before one is about the same door.
 
-World: one-time files.
+World: one-time files and the clock.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ from dataclasses import replace
 from itertools import chain
 from typing import NamedTuple
 
-from knockd.knocks.guards import REACH, watches_with_guards
+from knockd.knocks.guards import REACH, guard_rules
 from knockd.knocks.taken import Taken, number_of
-from knockd.knocks.watch import Watch
+from knockd.knocks.watch import Watch, watches_of
 from knockd.log.logger import Logger
+from knockd.sequences.keyed_doors import KeyedDoors
+from knockd.sequences.rotating_watches import KeySequences, make_watches
 from knockd.sequences.rotation import Rotation
 from knockd.sequences.used_sequences import UsedSequences
 from knockd_conf.model import Config, Door
@@ -32,14 +34,30 @@ class GuardChange(NamedTuple):
     lost: int
 
 
-class LiveDoors:
-    """``known`` has every door by its number, also those that a reload has removed."""
+class Rotating(NamedTuple):
+    """A door with a key: why it waits (None: it can be opened), the names of its keys, and its periods.
 
-    def __init__(self, config: Config, logger: Logger, noted: UsedSequences) -> None:
+    ``period`` has so many seconds; ``left`` is what is left of the one of now, None where no clock says so.
+    """
+
+    waiting: str | None
+    keys: tuple[str, ...]
+    period: int
+    left: float | None
+
+
+class LiveDoors:
+    """``known`` has every door by its number, also those that a reload has removed.
+
+    ``keyed`` knows the sequences of doors with keys, for all packet processes.
+    """
+
+    def __init__(self, config: Config, logger: Logger, noted: UsedSequences, keyed: KeyedDoors) -> None:
         self.known: list[Door] = []
         self._numbers: dict[tuple[str, int, str | None], int] = {}
         self._config = config
         self._taken = Taken()
+        self._keyed = keyed
         policy = TrustPolicy.current(allow_insecure=config.insecure)
         self._rotation = Rotation(config.doors, logger, noted, policy)
         self._number_doors()
@@ -68,8 +86,29 @@ class LiveDoors:
 
     def find_disabled(self) -> set[tuple[str, int]]:
         """Name and occurrence of each door of the configuration that has no sequence that can be used."""
-        disabled = filter(self._rotation.is_disabled, self._config.doors)
+        disabled = filter(self._is_disabled, self._config.doors)
         return {(door.name, door.occurrence) for door in disabled}
+
+    def _is_disabled(self, door: Door) -> bool:
+        if door.sequence_key is not None:
+            return self._keyed.why_waiting(door) is not None
+        return self._rotation.is_disabled(door)
+
+    def find_rotating(self) -> dict[tuple[str, int], Rotating]:
+        """How each door with a key is, by its name and occurrence."""
+        keyed = self._keyed
+        return {
+            (door.name, door.occurrence): Rotating(
+                keyed.why_waiting(door), keyed.names(door), door.sequence_period, keyed.seconds_to_next(door)
+            )
+            for door in self._config.doors
+            if door.sequence_key is not None
+        }
+
+    @property
+    def have_keys(self) -> bool:
+        """Whether a door of the configuration has a key."""
+        return any(door.sequence_key is not None for door in self._config.doors)
 
     def set_taken(self, taken: Taken) -> GuardChange | None:
         """Takes the ports that can be no automatic guards; returns what changes by it, if anything does."""
@@ -93,13 +132,22 @@ class LiveDoors:
         if before._replace(in_use=after.in_use) != after:
             return True
         changed = before.in_use ^ after.in_use
+        if any(port in changed for port in self._ports_of_keys()):
+            return True
         steps = chain.from_iterable(map(self._rotation.steps, self._config.doors)) if changed else ()
         return any(abs(number_of(step) - port) <= REACH for step in steps for port in changed)
+
+    def _ports_of_keys(self) -> Iterator[int]:
+        """The ports that guards of doors with keys are chosen from, as ``protocol << 16 | port``."""
+        for keyed in self._list_keyed():
+            for ports in keyed.ports.values():
+                for port in (*ports.steps, *ports.guards):
+                    yield port.protocol << 16 | port.port
 
     def may_guard(self, number: int, port: int) -> bool:
         """Whether a port, as ``protocol << 16 | port``, can be a guard of a door now."""
         door = self.known[number]
-        auto = (door.guard_ports or self._config.options.guard_ports).auto
+        auto = door.sequence_key is not None or (door.guard_ports or self._config.options.guard_ports).auto
         return not auto or self._taken.why(port, routed=bool(door.target)) is None
 
     def commands(self) -> Iterator[str]:
@@ -110,16 +158,38 @@ class LiveDoors:
                 yield from facts.programs
 
     def watches(self) -> tuple[Watch, ...]:
-        """A watch for each door of the configuration.
+        """A watch for each door of the configuration, and behind them those of doors with keys.
 
         Guards follow the live sequences: no port that is a knock today may be a guard.
         """
         doors, rotation = self._config.doors, self._rotation
-        made = watches_with_guards(self._config, [rotation.steps(door) for door in doors], self._taken)
-        return tuple(
-            replace(watch, door=self._numbers[_identity(door)], serial=rotation.used(door))
-            for door, watch in zip(doors, made, strict=True)
+        plain = tuple(
+            replace(watch, serial=rotation.used(door))
+            for door, watch in zip(doors, watches_of(doors, list(map(rotation.steps, doors))), strict=True)
         )
+        made = make_watches(
+            plain,
+            guard_rules(doors, self._config.options.guard_ports),
+            self._taken,
+            self._list_keyed(),
+            lambda number, key, period: self._keyed.serial_of(doors[number], key, period),
+        )
+        numbers = [self._numbers[_identity(door)] for door in doors]
+        return tuple(replace(watch, door=numbers[watch.door]) for watch in made)
+
+    def _list_keyed(self) -> list[KeySequences]:
+        """The sequences of doors with keys, by the place of their door in the configuration."""
+        return [
+            one
+            for number, door in enumerate(self._config.doors)
+            if door.sequence_key is not None
+            for one in self._keyed.list_sequences(door, number)
+        ]
+
+
+def count_steps(door: Door) -> int:
+    """How many steps the sequences of a door have; 0: that is another number each time."""
+    return door.sequence_steps if door.sequence_key is not None else len(door.steps)
 
 
 def _identity(door: Door) -> tuple[str, int, str | None]:

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 from knockd.keeper.duplicates import Duplicates
-from knockd.keeper.live_doors import LiveDoors
+from knockd.keeper.key_knocks import KeyKnocks
+from knockd.keeper.live_doors import LiveDoors, count_steps
 from knockd.keeper.worker_process import WorkerProcess
 from knockd.knocks.events import Expired, Guarded, Ignored, Spoiled, Stage
 from knockd.leases.journal_file import find_runtime_directory
@@ -19,6 +20,8 @@ from knockd.leases.values import Knock
 from knockd.log.catalogue import EVENTS
 from knockd.log.logger import Logger
 from knockd.process.verbs import Dropped, HeldBack, Message, Opening, Packet, SmallRing, Widened
+from knockd.sequences.keyed_doors import KeyedDoors
+from knockd.sequences.rotating_watches import LIFE
 from knockd.sequences.used_sequences import UsedSequences
 from knockd_bpf.wire import flag_names
 from knockd_conf.model import Config, Door, FlagRule
@@ -50,15 +53,17 @@ class Messages:
         logger: Logger,
         open: Callable[[Knock], None],
         show: Callable[[str], None] | None,
+        keyed: KeyedDoors,
     ) -> None:
         self._config = config
         self._logger = logger
         self._open = open
         self._show = show
+        self._keyed = KeyKnocks(logger, keyed)
         self._duplicates = Duplicates()
         policy = TrustPolicy.current(allow_insecure=config.insecure)
         self._noted = UsedSequences(note_directories(config), policy, logger.log)
-        self.doors = LiveDoors(config, logger, self._noted)
+        self.doors = LiveDoors(config, logger, self._noted, keyed)
 
     def adopt(self, config: Config, *, same_process: bool) -> bool:
         """Takes another configuration; packet processes are heard by the doors that they were forked for.
@@ -69,7 +74,7 @@ class Messages:
         self._noted.move(note_directories(config))
         if same_process and self.doors.adopt(config):
             return True
-        self.doors = LiveDoors(config, self._logger, self._noted)
+        self.doors = LiveDoors(config, self._logger, self._noted, self._keyed.doors)
         return False
 
     def take_over(self) -> None:
@@ -80,15 +85,18 @@ class Messages:
         """Acts on a message; returns whether ``worker.doors`` have other sequences now.
 
         ``changing``: the next packet process is starting and may see the same packet. The touch of a guard
-        that is none any more is no line: the packet process undoes what came of it.
+        that is none any more is no line: the packet process undoes what came of it. Other sequences of keys
+        are told of by KeyedDoors.
         """
+        failures = self._config.options.log_failures
+        self._keyed.hear(message, worker.doors.known, failures=failures)
         if isinstance(message, Opening):
             return self._hear_opening(worker, message, changing=changing)
         if isinstance(message, Packet):
             if self._show is not None:
                 self._show(printable(message.line))
         elif not isinstance(message, Guarded) or worker.doors.may_guard(message.door, message.port):
-            log_message(self._logger, worker, message, failures=self._config.options.log_failures)
+            log_message(self._logger, worker, message, failures=failures)
         return False
 
     def _hear_opening(self, worker: WorkerProcess, message: Opening, *, changing: bool) -> bool:
@@ -98,8 +106,15 @@ class Messages:
             return False
         if changing:
             self._duplicates.remember(door.name, message.source, message.stamp)
+        if door.sequence_key is not None:
+            by_key = self._keyed.open(knock, message.serial)
+            if by_key is None:
+                return False
+            knock = by_key
         self._logger.log("stage", ip=knock.source, door=door.name, stage=message.stage, steps=message.stage)
         self._logger.log("open", ip=knock.source, door=door.name)
+        if knock.by:
+            self._keyed.log_opened(knock)
         if door.one_time_file is not None:
             worker.doors.rotate(message.door)  # a used sequence is struck out before any command runs
             if worker.doors is not self.doors:
@@ -157,9 +172,10 @@ def _log_attempt(
     if isinstance(message, Ignored):
         fields |= {"seconds": float(message.left), "reason": AFTER_OPENING if message.opened else AFTER_GUARD}
     else:  # a one-time sequence may be over meanwhile: its door has no steps
-        fields |= {"stage": message.stage, "steps": max(message.stage, len(door.steps))}
+        fields |= {"stage": message.stage, "steps": max(message.stage, count_steps(door))}
     if isinstance(message, Guarded):
-        fields["seconds"] = door.seq_timeout
+        keyed = door.sequence_key is not None
+        fields["seconds"] = float(LIFE * door.sequence_period) if keyed else door.seq_timeout
     logger.log(event, **fields)
     if failures and isinstance(message, Expired) and door.flags is not None and not door.flags.fit_clients:
         _explain_flags(logger, ip, door, door.flags, message.stage)

@@ -68,6 +68,7 @@ class SnapshotReader:
             deaf=workers.deaf,
             doors=config.doors,
             disabled=workers.find_disabled(),
+            rotating=workers.find_rotating(),
             open_at=leases.ask.count_at_doors(),
             leases=tuple(leases.ask.all()),
             failed=leases.ask.count_failed(),

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from knockd.keeper.control_values import Row
 from knockd.keeper.figures import Attempt, Figures
 from knockd.keeper.lease_rows import lease_row
+from knockd.keeper.live_doors import Rotating
 from knockd.leases.journal import State
 from knockd.leases.values import Lease
 from knockd_bpf.wire import DLT_EN10MB, DLT_LINUX_SLL, DLT_LINUX_SLL2, DLT_RAW, LINKTYPE_RAW
@@ -26,7 +27,7 @@ from knockd_conf.text import address_text, printable
 MOST_BYTES = 60_000
 """Of an answer as JSON, without the few that go around it: a message has 64 kB."""
 
-MOST_LEASES, MOST_DOORS, MOST_ADDRESSES = 200, 500, 16
+MOST_LEASES, MOST_DOORS, MOST_ADDRESSES, MOST_KEYS = 200, 500, 16, 8
 
 FEW_DOORS = 100
 """There is room for so many doors whatever else there is."""
@@ -63,7 +64,8 @@ class Journal(NamedTuple):
 class Snapshot(NamedTuple):
     """The daemon at one moment. Times are in seconds; ``now`` is of the leases' clock.
 
-    ``open_at`` has how many leases are open by name and occurrence of their door. ``leases`` are all, the
+    ``rotating`` has doors with keys, and ``open_at`` how many leases are open, by name and occurrence of
+    their door. ``leases`` are all, the
     oldest first, ``failed`` of which could not be closed, and ``retrying`` not yet. ``starts`` are those of
     packet processes, ``losses`` how often one ended unasked.
     """
@@ -81,6 +83,7 @@ class Snapshot(NamedTuple):
     deaf: Sequence[str]
     doors: Sequence[Door]
     disabled: Collection[tuple[str, int]]
+    rotating: Mapping[tuple[str, int], Rotating]
     open_at: Mapping[tuple[str, int], int]
     leases: Sequence[Lease]
     failed: int
@@ -202,6 +205,7 @@ def _interface(daemon: Snapshot, name: str) -> Row:
 
 def _door(daemon: Snapshot, door: Door) -> Row:
     key = door.name, door.occurrence
+    rotating = daemon.rotating.get(key)
     return {
         "name": door.name,
         "occurrence": door.occurrence,
@@ -210,6 +214,18 @@ def _door(daemon: Snapshot, door: Door) -> Row:
         "disabled": key in daemon.disabled,
         "close_when_idle": door.close_when_idle or None,
         "expires": door.expires or None,
+        "waiting": None if rotating is None or rotating.waiting is None else _text(rotating.waiting),
+        "rotation": None if rotating is None else _rotation(rotating),
+    }
+
+
+def _rotation(rotating: Rotating) -> Row:
+    """What may be known of sequences of keys: never a port."""
+    return {
+        "keys": list(rotating.keys[:MOST_KEYS]),
+        "keys_total": len(rotating.keys),
+        "period": float(rotating.period),
+        "seconds_left": None if rotating.left is None else round(rotating.left, 1),
     }
 
 

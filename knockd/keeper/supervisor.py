@@ -14,20 +14,25 @@ from typing import NamedTuple
 from knockd.keeper import worker_events as on
 from knockd.keeper.figures import FigureDesk
 from knockd.keeper.follow import Follow, Kernel
+from knockd.keeper.key_setup import make_keyed_doors
+from knockd.keeper.live_doors import Rotating
 from knockd.keeper.messages import Messages
 from knockd.keeper.settings import Loaded, Settings
+from knockd.keeper.taken_ports import TakenPorts
 from knockd.keeper.watch_changes import WatchChanges
 from knockd.keeper.worker_events import Command, Event, State, Wait
 from knockd.keeper.worker_life import WorkerLife
 from knockd.keeper.worker_process import Started, WorkerProcess, start_worker
 from knockd.keeper.worker_setup import setup_of
 from knockd.leases.values import Knock
-from knockd.log.logger import Logger
+from knockd.log.logger import Log, Logger
 from knockd.net.interface import LOOPBACK
 from knockd.process.fork import collect_child, kill_child
 from knockd.process.loop import Loop, Timer
 from knockd.process.verbs import MAX_EVENT, MalformedError, decode
 from knockd.process.view import View
+from knockd.sequences.keyed_doors import KeyedDoors
+from knockd_conf.model import Config
 
 MOST_AT_ONCE, MOST_AT_LAST = 32, 1_024
 """Messages read in one go, so that commands and timers have their turn in a storm, and of one that is to
@@ -65,10 +70,12 @@ class Supervisor:
         *,
         kernel: Kernel | None = None,
         start: Callable[..., Started] = start_worker,
+        keyed: Callable[[Loop, Log, Config], KeyedDoors] = make_keyed_doors,
     ) -> None:
         """``open_lease`` takes openings.
 
-        ``kernel`` is asked for interfaces and ``start`` forks a packet process: others than ours in tests.
+        ``kernel`` is asked for interfaces, ``start`` forks a packet process, ``keyed`` makes the doors with
+        keys: others than ours in tests.
         """
         self._loop = loop
         self._settings = settings
@@ -77,13 +84,20 @@ class Supervisor:
         self._call = call
         self._start = start
         self._life = WorkerLife()
-        self._messages = Messages(loaded.config, logger, open_lease, call.show if settings.debug else None)
+        doors, show = keyed(loop, self._log, loaded.config), call.show if settings.debug else None
+        self._messages = Messages(loaded.config, logger, open_lease, show, doors)
         self._follow = Follow(loop, kernel or Kernel(), loaded.config.options.interface, self._log_change)
         self._follow.changed = self._handle
         self.desk = FigureDesk(loop, lambda: self._handle(on.FiguresAsked()))
         self._workers: dict[int, WorkerProcess] = {}
         self._changes = WatchChanges(
-            loop, self._log, loaded.taken, lambda: self._messages.doors, self._workers, self._handle
+            TakenPorts(loop, self._log, loaded.taken),
+            doors,
+            lambda: self._messages.doors,
+            self._workers,
+            handle=self._handle,
+            log=self._log,
+            changed=call.changed,
         )
         self._pids: set[int] = set()
         self.starts = self.losses = 0
@@ -130,19 +144,24 @@ class Supervisor:
         """Name and occurrence of each of them."""
         return self._messages.doors.find_disabled()
 
+    def find_rotating(self) -> dict[tuple[str, int], Rotating]:
+        """How each door with a key is, by its name and occurrence."""
+        return self._messages.doors.find_rotating()
+
     @property
     def deaf(self) -> tuple[str, ...]:
         """Which interfaces that are listened on have no address, and why that may be."""
         return self._follow.deaf
 
     def begin(self) -> None:
-        """Starts the first packet process."""
+        """Starts the first packet process, and before it the child that reads key files."""
+        self._changes.begin(self._loaded.config)
         self._handle(on.Begin())
 
     def adopt(self, loaded: Loaded) -> None:
         """Listens for another configuration; the packet process goes on, unless another one takes it over."""
         before, self._loaded = self._loaded, loaded
-        self._changes.adopt(loaded.taken)
+        self._changes.adopt(loaded)
         wanted = self._follow.wanted = loaded.config.options.interface
         same_process = setup_of(before, self._settings) == setup_of(loaded, self._settings)
         same_process &= wanted == before.config.options.interface

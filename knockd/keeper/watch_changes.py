@@ -1,6 +1,6 @@
-"""Other watches for packet processes that run: ports are guards no more, or again.
+"""Other watches for packet processes that run: ports are guards no more, or other sequences of keys are live.
 
-Loop.
+Pure.
 """
 
 from __future__ import annotations
@@ -9,39 +9,48 @@ from collections.abc import Callable, Mapping
 
 from knockd.keeper import worker_events as on
 from knockd.keeper.live_doors import LiveDoors
+from knockd.keeper.settings import Loaded
 from knockd.keeper.taken_ports import TakenPorts
 from knockd.keeper.worker_process import WorkerProcess
 from knockd.knocks.events import Expired, Guarded, Ignored, Spoiled, Stage
-from knockd.knocks.taken import Taken
 from knockd.knocks.watch import Watch
 from knockd.log.logger import Log
-from knockd.process.loop import Loop
 from knockd.process.verbs import HeldBack, Message
+from knockd.sequences.keyed_doors import KeyedDoors
+from knockd_conf.model import Config
 
 
 class WatchChanges:
     """``doors`` are those of the configuration in effect, ``workers`` the packet processes by their numbers.
 
-    ``handle`` takes events of their life.
+    ``handle`` takes events of their life; ``changed`` is called when doors with keys are another way.
     """
 
     def __init__(
         self,
-        loop: Loop,
-        log: Log,
-        taken: Taken,
+        taken: TakenPorts,
+        keyed: KeyedDoors,
         doors: Callable[[], LiveDoors],
         workers: Mapping[int, WorkerProcess],
+        *,
         handle: Callable[[on.Event], None],
+        log: Log,
+        changed: Callable[[], None],
     ) -> None:
-        self._log, self._doors, self._workers, self._handle = log, doors, workers, handle
-        self.taken = TakenPorts(loop, log, taken)
-        self.taken.changed = self._change_guards
-        doors().set_taken(taken)
+        self.taken, self._keyed, self._doors, self._workers = taken, keyed, doors, workers
+        self._handle, self._log, self._changed = handle, log, changed
+        taken.changed = self._change_guards
+        keyed.changed = self._change_sequences
+        self.set_taken()
 
-    def adopt(self, taken: Taken) -> None:
-        """Takes what a configuration's child has found; ``set_taken`` follows."""
-        self.taken.adopt(taken)
+    def begin(self, config: Config) -> None:
+        """The daemon starts: the child that reads key files is the first."""
+        self._keyed.adopt(config)
+
+    def adopt(self, loaded: Loaded) -> None:
+        """Takes another configuration, and what its child has found; ``set_taken`` follows."""
+        self.taken.adopt(loaded.taken)
+        self._keyed.adopt(loaded.config)
 
     def set_taken(self) -> None:
         """Has the doors of another configuration know what is taken."""
@@ -62,13 +71,26 @@ class WatchChanges:
         if watches:
             self._handle(on.WatchesChanged(watches))
 
+    def _change_sequences(self) -> None:
+        """Sends watches to every packet process that knows doors with keys: other sequences are live."""
+        watches = {
+            number: worker.doors.watches()
+            for number, worker in self._workers.items()
+            if worker.doors.have_keys
+        }
+        if watches:
+            self._handle(on.WatchesChanged(watches))
+        self._changed()
+
     def reap(self) -> None:
         """Collects children that have ended; call it on SIGCHLD."""
         self.taken.reap()
+        self._keyed.reap()
 
     def stop(self) -> None:
         """The daemon ends."""
         self.taken.stop()
+        self._keyed.stop()
 
     def _change_guards(self) -> None:
         self.send_guards(self._take_ports())

@@ -23,6 +23,10 @@ MOST_EACH = 20
 REMEDIES: Mapping[str, str] = {
     "one-time-exhausted": "the door is disabled: write new sequences into its file",
     "one-time-problem": "the door is disabled: mend the file, then reload knockd",
+    "key-file-problem": "the door is disabled: mend the file, it is read again by itself",
+    "key-expired": "take it out of the file, or write another last day",
+    "clock-waiting": "doors with Sequence_Key are disabled until the clock is good: timedatectl",
+    "periods-unnoted": "make StateDir writable: after each restart doors with Sequence_Key wait for a period",
     "used-unnoted": "make the file writable, or strike the sequence out by hand",
     "worker-failed": "no door can open: mend what it names, then start knockd",
     "capture-failed": "no door opens there: look at the interface",

@@ -35,12 +35,17 @@ class Kind(StrEnum):
     """All else: what the daemon did or complained of."""
 
 
-ATTEMPTS = frozenset({"expired", "spoiled", "flags-unfit", "guarded", "ignored"})
+ATTEMPTS = frozenset(
+    {
+        *("expired", "spoiled", "flags-unfit", "guarded", "ignored"),
+        *("key-used", "key-behind", "key-ahead", "key-before-start"),
+    }
+)
 """Events of knocks that opened nothing."""
 
 _OPENINGS = frozenset(
     {
-        *("open", "refused", "command-timeout", "left-open"),
+        *("open", "key-opened", "refused", "command-timeout", "left-open"),
         *("held-open", "left", "open-max"),
         *("opened-by-hand", "closed-by-hand", "more-closed-by-hand", "extended-by-hand", "given-up"),
         *("recovered", "recovered-starting", "recovered-unopened", "recovered-failed"),

@@ -64,10 +64,15 @@ class Review:
             "guarded": self._sources.add_failure,
             "ignored": self._sources.add_failure,
             "flags-unfit": self._sources.add_reason,
+            "key-used": self._sources.add_failure,
+            "key-behind": self._sources.add_failure,
+            "key-ahead": self._sources.add_failure,
+            "key-before-start": self._sources.add_failure,
         }
         self._others: dict[str, Callable[[Entry, bool], None]] = {
             "open": self._open,
             "opened-by-hand": self._open,
+            "key-opened": lambda _, __: None,  # behind the opening
             "command": self._command,
             "command-output": lambda entry, _: self._faults.print_line(entry),
             "command-failed": self._command_failed,

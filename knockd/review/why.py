@@ -36,6 +36,14 @@ def explain_failure(entry: Entry, began: float) -> str:
             return f"ignored{span}{f': {reason}' if reason else ''}"
         case "flags-unfit":
             return f"the next step wants tcpflags {fields.get('flags', '')}, which no ordinary client sends"
+        case "key-used":
+            return "a sequence that was used already"
+        case "key-behind" | "key-ahead":
+            seconds = fields.get("seconds")
+            span = f" {seconds:.0f} s" if isinstance(seconds, int | float) else ""
+            return f"clock of the knocker{span} {entry.event.removeprefix('key-')}"
+        case "key-before-start":
+            return "a sequence of before the daemon's start"
         case "refused":
             return f"refused: {fields.get('reason', 'the log does not say why')}"
         case "command-failed":

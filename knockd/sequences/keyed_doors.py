@@ -15,6 +15,7 @@ from functools import partial
 from typing import Final, NamedTuple
 
 from knockd.log.logger import Log
+from knockd.log.rate_limit import RateLimit
 from knockd.process.loop import Loop, Timer
 from knockd.sequences.burnt_periods import BurntPeriods
 from knockd.sequences.derived_keys import Answer
@@ -31,6 +32,11 @@ POLL: Final = 5.0
 
 MOST_WAIT: Final = 15.0
 """Seconds between two looks at the clock at most: the loop's does not count while the machine sleeps."""
+
+TOLD_AFTER: Final = 0.5
+"""Seconds after an opening until packet processes hear that its sequence is used: once for all that open
+meanwhile, since each time costs them a filter. The same knock opens nothing before either.
+"""
 
 _MARGIN: Final = 0.002
 """Seconds after a boundary at which the clock is looked at."""
@@ -74,6 +80,10 @@ class KeyedDoors:
         self._expired: set[tuple[Identity, str]] = set()
         """The keys whose end the log has."""
         self._timer: Timer | None = None
+        self._due = 0.0
+        """When it fires, by the loop's clock."""
+        self.refusals = RateLimit(loop, log)
+        """Logs whole knocks that open nothing: who has overheard one may repeat it as often as he likes."""
 
     def adopt(self, config: Config) -> None:
         """Takes the doors of a configuration; all key files are read anew."""
@@ -97,9 +107,8 @@ class KeyedDoors:
     def stop(self) -> None:
         """The daemon ends."""
         self._asker.stop()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._drop_timer()
+        self.refusals.stop()
         if self._doors:
             self._clock.mark_end()
 
@@ -149,7 +158,7 @@ class KeyedDoors:
             identity, key, period = found.sequence
             end = find_end(period, door.sequence_period)
             self._burnt.burn((*identity, key), end, self._clock.now)
-            self._live = self._list_live()
+            self._look_in(TOLD_AFTER)
         return found
 
     def explain_stale(self, door: Door, serial: int) -> Judgement:
@@ -195,8 +204,7 @@ class KeyedDoors:
         self._go_on()
 
     def _look_now(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        self._drop_timer()
         self._tick()
 
     def _go_on(self) -> None:
@@ -213,9 +221,20 @@ class KeyedDoors:
             self._asker.ask(due, now)
             if due and not self._asker.is_busy:
                 seconds = min(seconds, self._asker.pause)
+        self._drop_timer()
+        self._look_in(seconds)
+
+    def _look_in(self, seconds: float) -> None:
+        """Looks at clock and doors in so many seconds, or earlier, if that was planned."""
+        due = self._loop.time() + seconds
+        if self._timer is None or due < self._due:
+            self._drop_timer()
+            self._timer, self._due = self._loop.call_later(seconds, self._tick), due
+
+    def _drop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self._loop.call_later(seconds, self._tick)
+            self._timer = None
 
     def _list_live(self) -> dict[Identity, tuple[KeySequences, ...]]:
         """What is watched now; forgets the serials of what is long over."""

@@ -24,7 +24,7 @@ LIVE: Final = 1
 RECOGNISED: Final = 3
 """Periods before and after it whose sequences are told from a scan, so that the log can say why."""
 
-_LIFE: Final = 2 * LIVE + 2
+LIFE: Final = 2 * LIVE + 2
 """Periods for which a touch of a guard is remembered: longer than a sequence is live."""
 
 
@@ -107,7 +107,7 @@ def _watches_of(
             steps=_steps(ports.steps),
             serial=serial_of(keyed.door, keyed.key, period),
             opens=opens,
-            ignore_time=float(_LIFE * keyed.length),
+            ignore_time=float(LIFE * keyed.length),
         )
         yield replace(watch, guards=_guards_of(keyed, period, watch, taken, knocks)) if opens else watch
 

@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from knockd.keeper.live_doors import LiveDoors
@@ -15,15 +16,18 @@ from knockd.keeper.worker_process import Started, WorkerProcess
 from knockd.keeper.worker_setup import setup_of
 from knockd.knocks.events import Stage
 from knockd.leases.values import Knock
-from knockd.log.logger import Logger
+from knockd.log.logger import Log, Logger
 from knockd.process.link import MAX_MESSAGE, handover_pair, pair
+from knockd.process.loop import Loop
 from knockd.process.verbs import Message, Pong, Ready, encode
 from knockd.process.view import View
+from knockd.sequences.keyed_doors import KeyedDoors
 from knockd.sequences.used_sequences import UsedSequences
 from knockd.worker.setup import Setup
 from knockd_conf.model import Config, Door, Options, Step
 from knockd_conf.trust import TrustPolicy
 from tests.support.doubles.fake_kernel import ETH0, FakeKernel
+from tests.support.doubles.keyed import KeyedHost
 from tests.support.doubles.manual_loop import ManualLoop
 from tests.support.doubles.played import ALICE, door
 
@@ -51,11 +55,20 @@ NOWHERE = UsedSequences((), TrustPolicy.current(), NullLogger().log)
 """Notes of used sequences that no disk holds."""
 
 
+def no_keys() -> KeyedDoors:
+    """Doors with keys, of which there are none."""
+    return KeyedHost(Path("/nonexistent")).doors
+
+
 def worker_process(
-    link: socket.socket, config: Config = CONFIG, *interfaces: str, pid: int = NO_PID
+    link: socket.socket,
+    config: Config = CONFIG,
+    *interfaces: str,
+    pid: int = NO_PID,
+    keyed: KeyedDoors | None = None,
 ) -> WorkerProcess:
     """A packet process without a process."""
-    doors = LiveDoors(config, NullLogger(), NOWHERE)
+    doors = LiveDoors(config, NullLogger(), NOWHERE, keyed or no_keys())
     setup = setup_of(Loaded(config, None), SETTINGS)
     return WorkerProcess(pid, link, link, setup, interfaces or ("eth0",), doors)
 
@@ -66,9 +79,10 @@ class LinkedWorkers(NullLogger):
     ``said`` has a line for each call of the daemon and event of the log, but for changes of state.
     """
 
-    def __init__(self, config: Config = CONFIG) -> None:
+    def __init__(self, config: Config = CONFIG, keyed: KeyedHost | None = None) -> None:
         self._config = config
-        self.loop = ManualLoop()
+        self._keyed = keyed
+        self.loop = ManualLoop() if keyed is None else keyed.loop
         self.kernel = FakeKernel(ETH0)
         self.ends: list[socket.socket] = []
         self.links: list[socket.socket] = []
@@ -89,11 +103,18 @@ class LinkedWorkers(NullLogger):
             Callbacks(self.up, self.alive, self.changed, self.give_up, self.show),
             kernel=self.kernel,
             start=self.start,
+            keyed=self.make_keyed,
         )
         self.sockets: frozenset[Step] = frozenset()
         """The ports with a socket on this host."""
         self.supervisor._changes.taken._look = lambda: self.sockets
         self.supervisor._changes.taken._start = lambda: None
+
+    def make_keyed(self, loop: Loop, log: Log, config: Config) -> KeyedDoors:
+        """Doors with keys, of which there are none unless ``keyed`` makes some."""
+        assert loop is self.loop.loop
+        assert (log, config) == (self.log, self._config)
+        return no_keys() if self._keyed is None else self._keyed.doors
 
     def adopt(self, *doors: Door, **options: Any) -> None:
         """Another configuration: with these doors, if any, and these options."""

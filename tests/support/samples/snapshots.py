@@ -40,6 +40,7 @@ def daemon(**values: Any) -> Snapshot:
         deaf=("eth1 has no address",),
         doors=(SSH, WEB),
         disabled=frozenset({("web", 0)}),
+        rotating={},
         open_at={("ssh", 0): 1},
         leases=(lease(),),
         failed=0,

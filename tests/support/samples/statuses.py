@@ -34,6 +34,8 @@ def door(name: str, now_open: int = 0, **fields: Any) -> dict[str, Any]:
         "disabled": False,
         "close_when_idle": None,
         "expires": None,
+        "waiting": None,
+        "rotation": None,
         **fields,
     }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from knockd.ctl.countdown import pass_time
 from knockd.ctl.reply import read_status
-from tests.support.samples.statuses import BUSY, attempt, lease, status
+from tests.support.samples.statuses import BUSY, attempt, door, lease, status
 
 
 def test_time_passes() -> None:
@@ -17,6 +17,18 @@ def test_time_passes() -> None:
     assert after.seconds_up == before.seconds_up + 2.0
     assert after.config_age == before.config_age + 2.0
     assert pass_time(before, 0.0) == before
+
+
+def test_sequences_of_keys() -> None:
+    """One follows the other; where no clock says when, none does."""
+    rotation = {"keys": ["anne"], "keys_total": 1, "period": 30.0, "seconds_left": 17.0}
+    doors = [door("ssh", rotation=rotation), door("web", rotation={**rotation, "seconds_left": None})]
+    before = read_status(status(doors=doors))
+    for seconds, left in ((2.0, 15.0), (17.0, 30.0), (18.0, 29.0), (60.0, 17.0)):
+        first, second = (one.rotation for one in pass_time(before, seconds).doors)
+        assert first is not None
+        assert second is not None
+        assert (first.seconds_left, second.seconds_left) == (left, None)
 
 
 def test_nothing_is_less_than_nothing() -> None:

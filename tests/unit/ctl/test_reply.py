@@ -7,8 +7,8 @@ import pytest
 from knockd.control import interface
 from knockd.control.idl import check_fields, read_interface
 from knockd.ctl.fields import UnknownReply
-from knockd.ctl.reply import Problem, read_problem, read_run, read_status
-from tests.support.samples.statuses import BUSY, UNWELL, status
+from knockd.ctl.reply import Problem, Rotation, read_problem, read_run, read_status
+from tests.support.samples.statuses import BUSY, UNWELL, door, status
 
 
 def test_status() -> None:
@@ -35,6 +35,16 @@ def test_another_version(name: str) -> None:
     """A field that is of another type is named."""
     with pytest.raises(UnknownReply):
         read_status(status(**{name: [object()]}))
+
+
+def test_door_with_keys() -> None:
+    """Its keys are read, and why it waits."""
+    rotation = {"keys": ["anne"], "keys_total": 9, "period": 30, "seconds_left": 17.5}
+    reply = status(doors=[door("ssh", rotation=rotation, waiting="no clock")])
+    known = read_interface(interface.DESCRIPTION)
+    check_fields(known, known.methods["Status"].answers, reply)
+    (found,) = read_status(reply).doors
+    assert (found.waiting, found.rotation) == ("no clock", Rotation(("anne",), 9, 30, 17.5))
 
 
 def test_more_than_is_known() -> None:

@@ -90,6 +90,11 @@ def test_all_is_well() -> None:
             "write new ones into its One_Time_Sequences file, then: knockctl reload",
         ),
         (
+            {"doors": [door("ssh", disabled=True, waiting="the clock is early")]},
+            "Nobody can open ssh: the clock is early.",
+            f"it opens by itself when that is over; {EVENTS}",
+        ),
+        (
             {"journal": {"place": "memory", "lasts": False, "reason": "/var/lib/knockd: Read-only"}},
             "Open doors are noted in memory alone (/var/lib/knockd: Read-only): should the daemon be killed,"
             " nobody closes them.",
@@ -129,6 +134,14 @@ def test_many_of_a_kind() -> None:
     assert len(texts) == 9
     doors = [door(f"d{number}", disabled=True) for number in range(5)]
     assert "No sequence is left for d0, d1, d2 and 2 more" in needs(doors=doors)[0].text
+    doors = [door(f"d{number}", disabled=True, waiting="a") for number in range(5)]
+    doors += [door(f"e{number}", disabled=True, waiting=f"because {number}") for number in range(4)]
+    assert [
+        "Nobody can open d0, d1, d2 and 2 more: a.",
+        "Nobody can open e0: because 0.",
+        "Nobody can open e1: because 1.",
+        "2 more like it.",
+    ] == [need.text for need in needs(doors=doors)]
 
 
 def test_the_worst_first() -> None:

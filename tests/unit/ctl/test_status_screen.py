@@ -163,6 +163,25 @@ def test_doors() -> None:
     assert "Door ssh: no stop command: nobody knows who is in" in lines(one)
 
 
+def test_keys() -> None:
+    """Doors with keys have a line each: whose keys, and when the next sequence begins. Some are counted."""
+    rotation = {"keys": ["anne", "bob"], "keys_total": 2, "period": 30.0, "seconds_left": 17.2}
+    found = lines(status(doors=[door("ssh", rotation=rotation)]))
+    assert "Keys of ssh: anne, bob, another sequence every 30 s, the next in 17 s" in found
+    many = {"keys": [f"k{n}" for n in range(8)], "keys_total": 32, "period": 600.0, "seconds_left": None}
+    waits = [
+        door(f"d{n}", rotation=many, disabled=True, waiting="the clock is not synchronised") for n in range(7)
+    ]
+    found = lines(status(doors=waits, doors_total=7))
+    assert "7 doors: nobody in; waiting: d0, d1, d2, d3, d4, d5 and 1 more" in found
+    assert "Keys of d5: k0, k1, k2, k3, k4, k5 and 26 more, another sequence every 10 min" in found
+    assert "Keys: 1 more: knockctl status DOOR" in found
+    nobody = {**many, "keys": [], "keys_total": 0}
+    assert "Keys of ssh: none, another sequence every 10 min" in lines(
+        status(doors=[door("ssh", rotation=nobody)])
+    )
+
+
 def test_notes() -> None:
     """The first notes are shown, and the others counted."""
     found = lines(status(notes=["a", "b", "c", "d", "e"]))

@@ -109,6 +109,10 @@ DIFFERENCES: Mapping[str, tuple[Mapping[str, Any], str]] = {
         {"doors": [{"name": "ssh", "disabled": True}]},
         "but door ssh is disabled there: it has no sequence that can be used",
     ),
+    "waiting": (
+        {"doors": [{"name": "ssh", "disabled": True, "waiting": "the clock is early"}]},
+        "but door ssh is disabled there: the clock is early",
+    ),
 }
 
 

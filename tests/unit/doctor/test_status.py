@@ -46,6 +46,11 @@ def test_nothing_known() -> None:
             "door once has no sequence that can be used",
         ),
         (
+            {"doors": [{"name": "ssh", "disabled": True, "waiting": "the clock is\n early"}]},
+            "door-disabled",
+            r"door ssh waits: the clock is\n early",
+        ),
+        (
             {"refused": [{"path": "/etc/knockd.conf", "line": 7, "text": "bad\x1b"}]},
             "reload-refused",
             r"the last reload was refused: bad\x1b",

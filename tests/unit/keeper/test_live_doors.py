@@ -8,10 +8,14 @@ from pathlib import Path
 import pytest
 
 from knockd.keeper import live_doors
-from knockd.keeper.live_doors import LiveDoors
+from knockd.keeper.live_doors import LiveDoors, Rotating, count_steps
 from knockd.knocks.taken import Taken
-from knockd_conf.model import CommandFacts, Config, Door, GuardPorts, Options
-from tests.support.doubles.linked_workers import NOWHERE, NullLogger
+from knockd.knocks.watch import Watch
+from knockd.sequences.live_periods import find_period
+from knockd_conf.model import CommandFacts, Config, Door, GuardPorts, Options, Step
+from knockd_conf.timed import Rule, derive_ports
+from tests.support.doubles.keyed import ANNE, NOON, KeyedHost, keyed_door
+from tests.support.doubles.linked_workers import NOWHERE, NullLogger, no_keys
 from tests.support.doubles.played import door, steps
 
 
@@ -22,7 +26,7 @@ def config(*doors: Door) -> Config:
 
 def live(*doors: Door) -> LiveDoors:
     """The doors of a first configuration."""
-    return LiveDoors(config(*doors), NullLogger(), NOWHERE)
+    return LiveDoors(config(*doors), NullLogger(), NOWHERE, no_keys())
 
 
 def numbers(made: LiveDoors) -> list[int]:
@@ -190,3 +194,95 @@ def test_what_may_be_a_guard() -> None:
     assert not made.may_guard(0, number | 6)
     assert made.may_guard(0, number | 8)
     assert made.may_guard(1, number | 25)
+
+
+class Keyed:
+    """Doors of which some have keys: plain steps stand near a step of a key."""
+
+    def __init__(self, directory: Path) -> None:
+        self.ssh = keyed_door(stop_command="halt")
+        self.host = KeyedHost(directory, self.ssh)
+        self.host.begin()
+        self.period = find_period(NOON, 30)
+        self.ports = derive_ports(ANNE.key, "ssh", self.period, Rule())
+        self.near = self.ports.steps[0].port + 2
+        self.plain = door(f"{self.near} 7", name="plain")
+        config = replace(self.host.config, doors=(self.plain, self.ssh))
+        self.doors = LiveDoors(config, NullLogger(), NOWHERE, self.host.doors)
+
+    def watches(self, key: str = "anne") -> dict[int, Watch]:
+        """The watches of a key by their period."""
+        serial = self.host.doors.serial_of
+        by_serial = {watch.serial: watch for watch in self.doors.watches() if watch.door == 1}
+        periods = range(self.period - 3, self.period + 4)
+        return {one - self.period: by_serial[serial(self.ssh, key, one)] for one in periods}
+
+
+@pytest.fixture
+def keyed(tmp_path: Path) -> Keyed:
+    """Doors of which one has two keys."""
+    return Keyed(tmp_path)
+
+
+def test_watches_of_keys(keyed: Keyed) -> None:
+    """A door with keys has a watch for each sequence that is live or recognised."""
+    watches = keyed.watches()
+    assert [-1, 0, 1] == [period for period, watch in watches.items() if watch.opens]
+    assert watches[0].steps == tuple(Step(one.port, one.protocol) for one in keyed.ports.steps)
+    assert watches[0].flags == keyed.ssh.flags
+    assert {watch.ignore_time for watch in watches.values()} == {120.0}
+    assert {watch.door for watch in keyed.doors.watches()} == {0, 1}
+    assert [watch.steps for watch in keyed.doors.watches() if watch.door == 0] == [keyed.plain.steps]
+
+
+def test_guards_beside_steps_of_keys(keyed: Keyed) -> None:
+    """What is a step of a key now is no guard of another door; its neighbours may be."""
+    (plain,) = (watch for watch in keyed.doors.watches() if watch.door == 0)
+    assert Step(keyed.near - 1) in plain.guards
+    assert Step(keyed.near - 2) not in plain.guards
+
+
+def test_numbers_of_doors_with_keys(keyed: Keyed) -> None:
+    """They are kept over reloads, as those of other doors are."""
+    config = replace(keyed.host.config, doors=(keyed.ssh, door("1", name="new")))
+    assert keyed.doors.adopt(config)
+    assert {watch.door for watch in keyed.doors.watches()} == {1, 2}
+
+
+def test_guard_of_a_key_that_is_taken(keyed: Keyed) -> None:
+    """It is none of its guards any more, also where Guard_Ports names others for all doors."""
+    guard = keyed.ports.guards[0]
+    change = keyed.doors.set_taken(Taken().with_sockets([Step(guard.port, guard.protocol)]))
+    assert change is not None
+    assert 3 == change.lost
+    number = guard.protocol << 16 | guard.port
+    assert not keyed.doors.may_guard(1, number)
+    assert keyed.doors.may_guard(1, number + 1)
+    assert Step(guard.port, guard.protocol) not in keyed.watches()[0].guards
+
+
+def test_door_that_waits(keyed: Keyed) -> None:
+    """It is disabled; what is known of it has no port."""
+    assert keyed.doors.find_disabled() == set()
+    assert keyed.doors.find_rotating() == {("ssh", 0): Rotating(None, ("anne", "bob"), 30, 30.0)}
+    keyed.host.clocks.wall -= 7_200
+    keyed.host.sleep(15)
+    assert keyed.doors.find_disabled() == {("ssh", 0)}
+    (found,) = keyed.doors.find_rotating().values()
+    assert (found.waiting or "").startswith("the clock is 1 h 59 min earlier")
+    assert found.left is None
+    assert [watch.steps for watch in keyed.doors.watches()] == [keyed.plain.steps, ()]
+
+
+def test_which_doors_have_keys(keyed: Keyed) -> None:
+    """Packet processes whose doors have none need no other watches."""
+    assert keyed.doors.have_keys
+    assert not live(door("1")).have_keys
+
+
+@pytest.mark.parametrize(
+    ("made", "steps"), [(keyed_door(sequence_steps=5), 5), (door("1 2"), 2), (door(""), 0)]
+)
+def test_steps(made: Door, steps: int) -> None:
+    """How many steps a door has, whatever its sequence is made of."""
+    assert count_steps(made) == steps

@@ -20,8 +20,11 @@ from knockd.leases.values import Knock
 from knockd.log.logger import Logger
 from knockd.process.link import pair
 from knockd.process.verbs import Dropped, HeldBack, Message, Opening, Packet, SmallRing, Widened
+from knockd.sequences.live_periods import find_period
 from knockd_conf.model import Config, FlagRule, Step
-from tests.support.doubles.linked_workers import CONFIG, NullLogger, worker_process
+from tests.support.doubles.keyed import NOON as KEYED_NOON
+from tests.support.doubles.keyed import KeyedHost
+from tests.support.doubles.linked_workers import CONFIG, NullLogger, no_keys, worker_process
 from tests.support.doubles.played import ALICE, door, steps
 
 
@@ -137,7 +140,7 @@ def link() -> Iterator[socket.socket]:
 def test_opening(link: socket.socket) -> None:
     """An opening is logged and passed on with its addresses printed."""
     opened: list[Knock] = []
-    messages = Messages(CONFIG, Logger(get_logger()), opened.append, None)
+    messages = Messages(CONFIG, Logger(get_logger()), opened.append, None, no_keys())
     with capture_logs() as log:
         assert messages.hear(worker_process(link), HEARD, changing=False) is False
     assert [(entry["event"], entry["ip"]) for entry in log] == [("stage", "192.0.2.1"), ("open", "192.0.2.1")]
@@ -151,7 +154,7 @@ def test_opening(link: socket.socket) -> None:
 def test_two_packet_processes(link: socket.socket, *, changing: bool, times: int) -> None:
     """What was heard while the next packet process was starting is not heard of it again."""
     opened: list[Knock] = []
-    messages = Messages(CONFIG, NullLogger(), opened.append, None)
+    messages = Messages(CONFIG, NullLogger(), opened.append, None, no_keys())
     messages.hear(worker_process(link), HEARD, changing=changing)
     messages.take_over()
     messages.hear(worker_process(link), HEARD._replace(stamp=NOON + 7), changing=False)
@@ -162,7 +165,7 @@ def test_packets(link: socket.socket) -> None:
     """A line about a packet is shown as printable characters, with -D alone."""
     shown: list[str] = []
     for show in (shown.append, None):
-        messages = Messages(CONFIG, NullLogger(), lambda _: None, show)
+        messages = Messages(CONFIG, NullLogger(), lambda _: None, show, no_keys())
         messages.hear(worker_process(link), Packet("eth0: \x1b[2J"), changing=False)
     assert shown == ["eth0: \\x1b[2J"]
 
@@ -184,7 +187,7 @@ def live(doors: LiveDoors) -> tuple[Step, ...]:
 
 def hear_once(link: socket.socket, config: Config) -> tuple[Messages, WorkerProcess]:
     """Messages, and a packet process that knows the live sequence."""
-    messages = Messages(config, NullLogger(), lambda _: None, None)
+    messages = Messages(config, NullLogger(), lambda _: None, None, no_keys())
     return messages, replace(worker_process(link, config), doors=messages.doors)
 
 
@@ -226,10 +229,49 @@ def test_doors_of_the_same_packet_process(link: socket.socket, once: Config) -> 
 
 def test_touch_that_does_not_count(link: socket.socket) -> None:
     """A touch of a port that has turned out to be in use is no line; one of another guard is."""
-    messages = Messages(CONFIG, Logger(get_logger()), lambda _: None, None)
+    messages = Messages(CONFIG, Logger(get_logger()), lambda _: None, None, no_keys())
     worker = replace(worker_process(link), doors=messages.doors)
     messages.doors.set_taken(Taken().with_sockets(steps("3")))
     with capture_logs() as log:
         for port in (3, 4):
             messages.hear(worker, Guarded(0, ALICE, 1, 6 << 16 | port), changing=False)
     assert ["guarded"] == [entry["event"] for entry in log]
+
+
+def test_opening_by_key(link: socket.socket, tmp_path: Path) -> None:
+    """It is logged with the key, and passed on as opened by it; the same sequence opens nothing more."""
+    host = KeyedHost(tmp_path)
+    host.begin()
+    opened: list[Knock] = []
+    messages = Messages(host.config, Logger(get_logger()), opened.append, None, host.doors)
+    worker = replace(worker_process(link, host.config, keyed=host.doors), doors=messages.doors)
+    serial = host.doors.serial_of(host.config.doors[0], "anne", find_period(KEYED_NOON, 30))
+    message = HEARD._replace(stage=4, serial=serial)
+    with capture_logs() as log:
+        for _ in range(2):
+            assert not messages.hear(worker, message, changing=False)
+    assert ["stage", "open", "key-opened"] == [entry["event"] for entry in log]
+    assert ["key anne"] == [knock.by for knock in opened]
+    assert host.said == ["key-used 192.0.2.1 ssh anne 30.0"]
+
+
+def test_two_packet_processes_and_a_key(link: socket.socket, tmp_path: Path) -> None:
+    """What both have seen is one opening, and not a sequence that was used already."""
+    host = KeyedHost(tmp_path)
+    host.begin()
+    opened: list[Knock] = []
+    messages = Messages(host.config, NullLogger(), opened.append, None, host.doors)
+    worker = replace(worker_process(link, host.config, keyed=host.doors), doors=messages.doors)
+    serial = host.doors.serial_of(host.config.doors[0], "anne", find_period(KEYED_NOON, 30))
+    messages.hear(worker, HEARD._replace(serial=serial), changing=True)
+    messages.take_over()
+    messages.hear(worker, HEARD._replace(serial=serial, stamp=HEARD.stamp + 7), changing=False)
+    assert (len(opened), host.said) == (1, [])
+
+
+def test_attempt_at_a_door_with_a_key(tmp_path: Path) -> None:
+    """Lines have the number of its steps, and for how long a guard has it ignored: beyond its sequence."""
+    config = KeyedHost(tmp_path).config
+    (stage,) = said(Stage(0, ALICE, 1), config=config)
+    (guarded,) = said(Guarded(0, ALICE, 1, 6 << 16 | 7_001), config=config)
+    assert (stage["steps"], guarded["seconds"]) == (4, 120.0)

@@ -57,4 +57,5 @@ def test_read() -> None:
         assert told.journal == Journal("/run/knockd", lasts=True, reason="full")
         assert told.leases == (lease(),)
         assert told.retrying == 2
+        assert told.rotating == {}
         assert told.doors == CONFIG.doors

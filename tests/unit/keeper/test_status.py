@@ -9,6 +9,7 @@ import pytest
 from knockd.control.idl import check_fields, read_interface
 from knockd.control.interface import DESCRIPTION
 from knockd.keeper.figures import Attempt, Figures
+from knockd.keeper.live_doors import Rotating
 from knockd.keeper.status import MOST_BYTES, MOST_LEASES, Journal, Snapshot, Wanted, build_status
 from knockd.leases.journal import State
 from knockd.process.figures import Counted
@@ -47,6 +48,8 @@ def test_status() -> None:
                 "closes": True,
                 "disabled": False,
                 "expires": None,
+                "waiting": None,
+                "rotation": None,
                 "close_when_idle": None,
             },
             {
@@ -56,6 +59,8 @@ def test_status() -> None:
                 "closes": False,
                 "disabled": True,
                 "expires": None,
+                "waiting": None,
+                "rotation": None,
                 "close_when_idle": None,
             },
         ],
@@ -181,6 +186,24 @@ def test_a_door_that_nobody_can_open_is_not_left_out() -> None:
     told = build_status(daemon(doors=doors, disabled=frozenset({("door999", 0)})))
     assert [row["name"] for row in told["doors"][:2]] == ["door999", "door0"]
     assert told["doors"][0]["disabled"]
+
+
+def test_door_with_keys() -> None:
+    """The names of its keys are told, the first ones, and when the next sequence begins; never a port."""
+    rotating = Rotating(None, tuple(f"key{n}" for n in range(10)), 30, 17.24)
+    told = build_status(
+        daemon(rotating={("ssh", 0): rotating, ("web", 0): Rotating("no clock", (), 60, None)})
+    )
+    ssh, web = told["doors"]
+    assert ssh["waiting"] is None
+    assert ssh["rotation"] == {
+        "keys": [f"key{n}" for n in range(8)],
+        "keys_total": 10,
+        "period": 30.0,
+        "seconds_left": 17.2,
+    }
+    assert web["waiting"] == "no clock"
+    assert web["rotation"] == {"keys": [], "keys_total": 0, "period": 60.0, "seconds_left": None}
 
 
 ATTEMPTS = tuple(Attempt(f"192.0.2.{n}", "ssh", 1, 3, 9) for n in range(3))

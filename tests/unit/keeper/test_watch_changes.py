@@ -1,14 +1,20 @@
-"""Guards that are in use: looked for when packets come to a door, and taken away by a view."""
+"""Other watches for packet processes: guards that are in use, and sequences of keys that rotate."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from knockd.keeper.settings import Loaded
 from knockd.knocks.events import Expired, Guarded, Spoiled, Stage
 from knockd.process.verbs import HeldBack, Message
-from tests.support.doubles.linked_workers import PONG, LinkedWorkers, captured
+from knockd.process.view import View
+from knockd.sequences.live_periods import find_period
+from tests.support.doubles.keyed import NOON, KeyedHost
+from tests.support.doubles.linked_workers import CONFIG, PONG, READY, LinkedWorkers, captured
 from tests.support.doubles.played import ALICE, steps
 
 GUARD = 6 << 16 | 3
@@ -109,3 +115,77 @@ def test_fork_that_follows_a_crash(up: LinkedWorkers) -> None:
     (watch,) = up.started[1]["view"].watches
     assert not {*steps("3")} & {*watch.guards}
     assert 1 == up.said.count("guards-in-use")
+
+
+@pytest.fixture
+def keyed(tmp_path: Path) -> Iterator[tuple[LinkedWorkers, KeyedHost]]:
+    """The first packet process captures; its door has keys, whose file is read."""
+    host = KeyedHost(tmp_path)
+    made = LinkedWorkers(host.config, host)
+    made.supervisor.begin()
+    made.say(0, READY)
+    made.say(0, PONG)
+    made.views(0)
+    made.said.clear()
+    yield made, host
+    made.close()
+
+
+def serials(view: View) -> set[int]:
+    """The sequences that open."""
+    return {watch.serial for watch in view.watches or () if watch.opens and watch.steps}
+
+
+def test_first_sequences(tmp_path: Path) -> None:
+    """The child that reads key files is started before the packet process, which gets them by a view."""
+    host = KeyedHost(tmp_path)
+    made = LinkedWorkers(host.config, host)
+    made.supervisor.begin()
+    assert (len(host.children), len(made.started)) == (1, 1)
+    assert serials(made.started[0]["view"]) == set()
+    made.loop.deliver()
+    (view,) = made.views(0)
+    assert len(serials(view)) == 6
+    made.close()
+
+
+def test_boundary(keyed: tuple[LinkedWorkers, KeyedHost]) -> None:
+    """At the boundary of a period the packet process gets the sequences of now."""
+    made, host = keyed
+    changes = made.changes
+    host.look_after(30)
+    (view,) = made.views(0)
+    periods = {host.doors._serials.find(serial) for serial in serials(view)}
+    assert {one.period - find_period(NOON, 30) for one in periods if one is not None} == {0, 1, 2}
+    assert made.changes > changes
+
+
+def test_boundary_with_two_packet_processes(keyed: tuple[LinkedWorkers, KeyedHost]) -> None:
+    """Both get them, whatever doors they were forked for; one that begins then begins with them."""
+    made, host = keyed
+    made.change_captures()
+    for index in (0, 1):
+        made.views(index)
+    host.look_after(30)
+    first, second = ([serials(view) for view in made.views(index)] for index in (0, 1))
+    assert first[-1] == second[-1] == serials(View(watches=made.supervisor._messages.doors.watches()))
+    made.say(1, READY)
+    host.look_after(30)
+    assert made.views(1) == []
+    made.end(0)
+    (begin,) = made.views(1)
+    assert begin.begin
+    assert serials(begin) == serials(View(watches=made.supervisor._messages.doors.watches()))
+
+
+def test_doors_without_keys(tmp_path: Path) -> None:
+    """A packet process that was forked when no door had a key is not told of them."""
+    host = KeyedHost(tmp_path)
+    made = LinkedWorkers(CONFIG, host)
+    made.supervisor.begin()
+    made.say(0, READY)
+    made.supervisor.adopt(Loaded(replace(host.config, options=replace(CONFIG.options, latency=7)), None))
+    made.loop.deliver()
+    assert made.views(0) == []
+    assert len(serials(made.views(1)[-1])) == 6
+    made.close()

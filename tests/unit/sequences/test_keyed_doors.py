@@ -72,9 +72,30 @@ def test_granted(host: KeyedHost) -> None:
     """It opens once; what is used is noted when it is granted."""
     found = knock(host)
     assert (found.fate, found.key) == (Fate.GRANTED, "anne")
-    assert live(host)["anne"].burnt == NOW
     assert (host.directory / "state/used-periods").read_text().count('"anne"') == 1
     assert knock(host) == found._replace(fate=Fate.USED, seconds=30)
+
+
+def test_many_openings(host: KeyedHost) -> None:
+    """Packet processes are told once what is used, soon after; until then it opens nothing either."""
+    host.changes = 0
+    for key in ("anne", "bob"):
+        assert fate(host, key=key) is Fate.GRANTED
+        host.sleep(0.3)
+        assert fate(host, key=key) is Fate.USED
+        if key == "anne":
+            assert (host.changes, live(host)["anne"].burnt) == (0, None)
+    assert host.changes == 1
+    assert [NOW, NOW] == [live(host)[key].burnt for key in ("anne", "bob")]
+
+
+def test_opening_just_before_a_boundary(host: KeyedHost) -> None:
+    """What is planned for the boundary is not put off, however many open."""
+    host.changes = 0
+    host.sleep(29.9)
+    knock(host)
+    host.sleep(0.11)
+    assert (host.changes, live(host)["anne"].now) == (1, NOW + 1)
 
 
 @pytest.mark.parametrize("period", [NOW - 1, NOW, NOW + 1])
