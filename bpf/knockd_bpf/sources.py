@@ -8,7 +8,7 @@ Pure.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Final, NamedTuple
 
@@ -51,7 +51,7 @@ def unite_sources(accesses: Iterable[Access | None], size: int) -> Sources:
     if not chosen:
         return EVERYBODY
     whole = len(chosen) < len(distinct) or any(not one.allow for one in chosen)
-    allow = None if whole else _of_size((network for one in chosen for network in one.allow), size)
+    allow = None if whole else _of_size((network for one in chosen for network in _allowed(one, size)), size)
     deny = _of_size(chosen[0].deny, size) if len(chosen) == len(distinct) else ()
     for one in chosen[1:]:
         deny = _intersect(deny, _of_size(one.deny, size), size)
@@ -64,6 +64,12 @@ def narrow_sources(sources: Sources, most: int) -> Sources:
     allow = None if sources.allow is None else _merge(sources.allow, most)
     size = next((one.size for one in (*(sources.allow or ()), *sources.deny)), 0)
     return _simplify(Sources(allow, collapse_networks(deny)), size) if size else sources
+
+
+def _allowed(access: Access, size: int) -> Iterator[Network]:
+    """Yields the networks that are allowed but for those of which nothing is left by what is denied."""
+    denied = find_spans(access.deny, size)
+    yield from (one for one in access.allow if one.size == size and not _within(one, denied))
 
 
 def _of_size(networks: Iterable[Network], size: int) -> Networks:

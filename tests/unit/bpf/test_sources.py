@@ -48,6 +48,7 @@ def sources(allow: str | None = None, deny: str = "") -> Sources:
         ([access("10.0.0.0/8 11.1.1.1", "11.0.0.0/8")], sources("10.0.0.0/8"), NOBODY),
         ([access("10.0.0.0/8", "0.0.0.0/0")], NOBODY, NOBODY),
         ([access("", "0.0.0.0/0")], NOBODY, EVERYBODY),
+        ([access("10.0.0.0/8"), access("11.0.0.0/8", "11.0.0.0/8")], sources("10.0.0.0/8"), NOBODY),
         ([access("10.0.0.0/8", "10.0.0.0/9"), access("10.0.0.0/8")], sources("10.0.0.0/8"), NOBODY),
     ],
 )
