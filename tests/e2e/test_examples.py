@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import socket
+from pathlib import Path
 
 import pytest
 
+from knockd_conf.key_file import NamedKey, format_key
 from tests.e2e.conftest import Pair, Start
 from tests.support.daemons.daemon import Daemon
 from tests.support.daemons.doors import SERVER, drop_with_iptables
@@ -122,6 +124,26 @@ def test_mobile(pair: Pair, start: Start, version: int) -> None:
         opens_and_closes(daemon, pair.client, SERVER[version], steps(example("mobile")), 22)
     network = {4: "10.7.0.0/24", 6: "fd00:7::/56"}[version]
     assert daemon.count(f"knocked{version} {{ {network} }}") == 2
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_rotating(pair: Pair, start: Start, tmp_path: Path, version: int) -> None:
+    """rotating.conf opens SSH for who has a key, for both IP versions, by ports of the shell script."""
+    need("nft")
+    need("openssl")
+    set_up(pair.server, "rotating")
+    keys = tmp_path / "keys"
+    keys.touch(0o600)
+    keys.write_text(f"{format_key(NamedKey('alice', bytes(range(32))))}\n")
+    text = example("rotating").replace("/etc/knockd/ssh.keys", str(keys))
+    start(pair.server, text.replace("[options]", "[options]\n\tClock = trust"), interface=None)
+    script = str(EXAMPLES.parents[1] / "docs/spec/rotating-sequence.sh")
+    with TcpService(pair.server, 22):
+        assert not can_connect(pair.client, SERVER[version], 22)
+        ports = pair.client.run("sh", script, "-k", str(keys), "-d", "ssh").split()
+        assert 4 == len(ports)
+        send_knock(pair.client, SERVER[version], *ports)
+        wait_open(pair.client, SERVER[version], 22)
 
 
 def routed(lab: Lab, inner: str, network: str) -> tuple[Host, Host, Host]:

@@ -1,4 +1,4 @@
-"""What knockctl hands out opens doors: addresses and one-time files."""
+"""What knockctl hands out opens doors: addresses, one-time files, keys; by knock and by the shell script."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ import pytest
 
 from tests.e2e.conftest import Pair, Start
 from tests.e2e.test_client_doors import closed, knock
-from tests.support.daemons.daemon import environment
+from tests.support.daemons.daemon import ROOT, environment
 from tests.support.daemons.doors import CLIENT, FIREWALLS, SECRET, SERVER, config
 from tests.support.lab.services import TcpService
+from tests.support.lab.tools import need
 
 __all__ = ["closed"]
 
+SCRIPT = ROOT / "docs/spec/rotating-sequence.sh"
 VERIFY = ("--verify", str(SECRET))
 OPENED = f"{CLIENT[4]}: secret: OPEN SESAME"
 
@@ -79,3 +81,30 @@ def test_one_time_sequences(closed: Pair, start: Start, tmp_path: Path) -> None:
         assert 0 == knock(closed.client, "--mark", "--sequence-file", copy).returncode
     assert ["#"] * 3 == [line[0] for line in codes.read_text().splitlines()]
     daemon.wait_for("no more sequences left")
+
+
+def test_a_key(closed: Pair, start: Start, tmp_path: Path) -> None:
+    """A key that keygen has made opens by an address, and by ports that the shell script has derived."""
+    need("openssl")
+    keys = tmp_path / "keys"
+    for name in ("alice", "bob"):
+        knockctl("keygen", name, "--file", keys)
+    text = door(f"Sequence_Key = {keys}").replace("[options]", "[options]\nClock = trust")
+    daemon = start(closed.server, text)
+    uri = knockctl(
+        "export", "-c", write_config(tmp_path, text), "--host", SERVER[4], "--name", "alice", "secret"
+    )
+    home = tmp_path / "home"
+    home.mkdir()
+    assert 0 == knock(closed.client, "--import", uri.strip(), "office", home=home).returncode
+    with TcpService(closed.server, SECRET):
+        assert 0 == knock(closed.client, *VERIFY, "office", home=home).returncode
+    daemon.wait_for("opened with key alice")
+    ports = subprocess.run(
+        ["sh", str(SCRIPT), "-k", str(keys), "-n", "bob", "-d", "secret"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert 0 == knock(closed.client, SERVER[6], *ports.stdout.split()).returncode
+    daemon.wait_for("opened with key bob")
