@@ -7,12 +7,14 @@ import re
 import signal
 import subprocess
 import time
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from knockd_conf.timed import Rule, derive_ports
 from tests.e2e.conftest import Pair, Start
 from tests.support.daemons.daemon import OURS, environment
 from tests.support.daemons.doors import CLIENT, SERVER, config, door
@@ -100,6 +102,31 @@ def test_it_opens(pair: Pair, explain: Explain) -> None:
         sentence="The knock opens ssh at ",
     )
     assert not Path("OPENED").exists()
+
+
+def test_door_with_a_key(pair: Pair, explain: Explain, tmp_path: Path) -> None:
+    """Knocks with a key are followed: what opens is used up then, and of an old one its age is told."""
+    key = tmp_path / "home.key"
+    key.write_text(f"ann {b64encode(bytes(32)).decode()}\n")
+    key.chmod(0o600)
+    rule = Rule(period=10)
+    text = f"[home]\nSequence_Key = {key}\nSequence_Period = 10\nSeq_Timeout = 5\nStart_Command = true\n"
+    explained = explain(text=text)
+    wait_until(lambda: 0.5 < time.time() % 10 < 7, 10, "a period has begun and goes on for a while")
+    now = rule.period_at(time.time())
+    for period in (now, now, now - 3):
+        steps = (f"{port}:tcp" for port, _ in derive_ports(bytes(32), "home", period, rule).steps)
+        send_knock(pair.client, SERVER[4], *steps)
+    lines = check(
+        explained,
+        "it opens nothing: clock of the knocker is",
+        *(f"home: step {number} of 4 with key ann" for number in (1, 2, 3)),
+        "home: step 4 of 4 with key ann: the door would open",
+        "the whole sequence, but it opens nothing: sequence used already, the next sequence in",
+        sentence="The knock opens home at ",
+    )
+    assert len(lines) == 12
+    assert "step 4 of 4 with key ann: the whole sequence, but it opens nothing: clock of" in lines[-1]
 
 
 def test_wrong_flags(pair: Pair, explain: Explain) -> None:
