@@ -17,6 +17,7 @@ from knockd_conf.text import printable
 MOST_NEW = 64
 MOST_ADDRESSES = 32_768
 MOST_REFUSALS = 64
+MOST_OPENERS = 4_096
 MOST_EACH = 20
 """Sentences of one kind."""
 
@@ -25,6 +26,8 @@ REMEDIES: Mapping[str, str] = {
     "one-time-problem": "the door is disabled: mend the file, then reload knockd",
     "key-file-problem": "the door is disabled: mend the file, it is read again by itself",
     "key-expired": "take it out of the file, or write another last day",
+    "keys-problem": "doors with keys shut after some periods: look at memory and processes",
+    "periods-unread": "knock again in the next period; look at the disk",
     "clock-waiting": "doors with Sequence_Key are disabled until the clock is good: timedatectl",
     "periods-unnoted": "make StateDir writable: after each restart doors with Sequence_Key wait for a period",
     "used-unnoted": "make the file writable, or strike the sequence out by hand",
@@ -92,6 +95,39 @@ class Novelty:
         return found
 
 
+class Repeats:
+    """Whole knocks with a sequence that another address had opened with: somebody listens on the way."""
+
+    def __init__(self) -> None:
+        self._openers: dict[tuple[str, str], str] = {}
+        """Who opened last, by door and key."""
+        self._found: dict[tuple[str, str, str, str], tuple[int, float]] = {}
+
+    def open(self, entry: Entry) -> None:
+        """An address opened a door with a key."""
+        key = entry.door, str(entry.fields.get("key", ""))
+        if key in self._openers or len(self._openers) < MOST_OPENERS:
+            self._openers[key] = entry.ip
+
+    def use(self, entry: Entry) -> None:
+        """An address knocked with a sequence that had been used."""
+        name = str(entry.fields.get("key", ""))
+        opener = self._openers.get((entry.door, name))
+        if opener is None or opener == entry.ip:
+            return  # its owner has knocked twice
+        what = entry.door, name, opener, entry.ip
+        if what in self._found or len(self._found) < MOST_REFUSALS:
+            self._found[what] = (self._found.get(what, (0, 0.0))[0] + 1, entry.time)
+
+    def sentences(self, clock: Clock) -> list[str]:
+        """One for each door, key and pair of addresses."""
+        return [
+            f"{clock.show_time(time)}: {ip} repeated a knock of {opener} at {door} with key {key}"
+            f"{_times(count)}: it opened nothing; unless both are one person's, somebody listens on the way"
+            for (door, key, opener, ip), (count, time) in self._found.items()
+        ]
+
+
 class Troubles:
     """Refused openings by door and reason, and events of the daemon that REMEDIES names."""
 
@@ -109,6 +145,10 @@ class Troubles:
         """An event of the daemon; those with one key are one sentence."""
         if key in self._events or len(self._events) < MOST_REFUSALS:
             self._events[key] = (self._events.get(key, (0, event))[0] + 1, event)
+
+    def remove(self, key: str) -> None:
+        """What was wrong is well again."""
+        self._events.pop(key, None)
 
     def sentences(self, clock: Clock) -> list[str]:
         """One for each door and reason, and one for each kind of event."""
@@ -135,6 +175,7 @@ def describe_attention(
     commands: Iterable[CommandFailure],
     novelty: Novelty,
     troubles: Troubles,
+    repeats: Repeats,
     clock: Clock,
 ) -> tuple[str, ...]:
     """All sentences, the gravest first; at most MOST_EACH of a kind."""
@@ -155,6 +196,7 @@ def describe_attention(
             )
             for one in commands
         ],
+        repeats.sentences(clock),
         novelty.sentences(clock),
         troubles.sentences(clock),
     ]

@@ -3,6 +3,7 @@
     what comes                              the opening of this address at this door
     --------------------------------------  ------------------------------------------------------
     open, opened-by-hand                    begins
+    key-opened behind it                    was made with that key
     command, none was run for it yet        its start command; one that undoes another door's: that ends
     command, another one ran for an earlier the earlier one is renewed: it ends
     command-failed behind the start command was not opened
@@ -42,7 +43,7 @@ class Opened:
     """One opening while it is read. ``lost``: the daemon that made it is gone."""
 
     __slots__ = (
-        "by_hand", "closed", "closer", "command", "door", "end", "host", "ip", "lost", "precision",
+        "by_hand", "closed", "closer", "command", "door", "end", "host", "ip", "key", "lost", "precision",
         "recovered", "selected", "stop", "time",
     )  # fmt: skip
 
@@ -50,7 +51,7 @@ class Opened:
         self.time, self.door, self.ip, self.host = entry.time, entry.door, entry.ip, entry.host
         self.precision, self.selected = entry.precision, selected
         self.by_hand = entry.event == "opened-by-hand"
-        self.command = self.stop = self.closer = ""
+        self.command = self.stop = self.closer = self.key = ""
         self.end, self.closed = End.UNKNOWN, None
         self.lost = self.recovered = False
 
@@ -69,6 +70,7 @@ class Opened:
             self.closer,
             self.precision,
             self.by_hand,
+            self.key,
         )
 
 
@@ -107,6 +109,12 @@ class Openings:
         self._latest[entry.door] = entry.ip
         self._stopping.pop((entry.door, entry.ip), None)
         return opened
+
+    def name_key(self, entry: Entry) -> None:
+        """The line behind an opening that says by whose key it was."""
+        own = self._of(entry.door, entry.ip)
+        if own:
+            own[-1].key = str(entry.fields.get("key", ""))
 
     def run_command(self, entry: Entry) -> Opened | None:
         """A command runs. Returns the opening whose stop command it is; None: another one, or not known."""

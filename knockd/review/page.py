@@ -123,8 +123,9 @@ def _open_for(one: Opening) -> str:
 
 
 def _ended(one: Opening) -> str:
-    """How an opening ended, in words, and whether nobody had knocked."""
-    return _describe_end(one) + ", opened by hand" * one.by_hand
+    """How an opening ended, in words, by which key it was, and whether nobody had knocked."""
+    key = f", with key {one.key}" if one.key else ""
+    return _describe_end(one) + key + ", opened by hand" * one.by_hand
 
 
 def _describe_end(one: Opening) -> str:

@@ -127,8 +127,9 @@ def join_alike(owners: Sequence[Owner]) -> list[tuple[Failure, int]]:
 
 
 def describe_end(opening: Opening) -> str:
-    """How long an opening lasted, who or what ended it, and whether nobody had knocked."""
-    return _describe_end(opening) + ", opened by hand" * opening.by_hand
+    """How long an opening lasted, who or what ended it, by which key, and whether nobody had knocked."""
+    key = f", with key {opening.key}" if opening.key else ""
+    return _describe_end(opening) + key + ", opened by hand" * opening.by_hand
 
 
 def _describe_end(opening: Opening) -> str:

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from math import inf
 
-from knockd.review.attention import REMEDIES, Novelty, Troubles, describe_attention
+from knockd.review.attention import REMEDIES, Novelty, Repeats, Troubles, describe_attention
 from knockd.review.clock import Clock
 from knockd.review.daemon_events import DaemonEvents
 from knockd.review.doors import MOST_DOORS, Doors
@@ -57,6 +57,7 @@ class Review:
         self._daemon = DaemonEvents()
         self._novelty = Novelty(selection.since)
         self._troubles = Troubles()
+        self._repeats = Repeats()
         self._strangers: dict[str, Callable[[Entry], None]] = {
             "stage": self._sources.add_stage,
             "expired": self._sources.add_failure,
@@ -64,7 +65,7 @@ class Review:
             "guarded": self._sources.add_failure,
             "ignored": self._sources.add_failure,
             "flags-unfit": self._sources.add_reason,
-            "key-used": self._sources.add_failure,
+            "key-used": self._key_used,
             "key-behind": self._sources.add_failure,
             "key-ahead": self._sources.add_failure,
             "key-before-start": self._sources.add_failure,
@@ -72,7 +73,7 @@ class Review:
         self._others: dict[str, Callable[[Entry, bool], None]] = {
             "open": self._open,
             "opened-by-hand": self._open,
-            "key-opened": lambda _, __: None,  # behind the opening
+            "key-opened": self._key_opened,
             "command": self._command,
             "command-output": lambda entry, _: self._faults.print_line(entry),
             "command-failed": self._command_failed,
@@ -131,6 +132,14 @@ class Review:
             self._kept.append(opened)
             self._doors.open(entry.door, entry.ip, entry.time)
             self._counts.add(OPENINGS, entry.time)
+
+    def _key_opened(self, entry: Entry, _selected: bool) -> None:
+        self._openings.name_key(entry)
+        self._repeats.open(entry)
+
+    def _key_used(self, entry: Entry) -> None:
+        self._sources.add_failure(entry)
+        self._repeats.use(entry)
 
     def _take_back(self, opened: Opened, failure: Entry) -> None:
         """What seemed to be an opening was none: it is a failed knock of an owner."""
@@ -203,6 +212,8 @@ class Review:
         elif entry.event == "stopping":
             self._openings.stop()
             self._stopped = entry.time
+        elif entry.event == "clock-good":
+            self._troubles.remove("clock-waiting ")
         event = self._daemon.add(entry, selected)
         if event is not None and (event.restart or event.event in REMEDIES):
             self._troubles.add(f"{event.event} {entry.door}", event)
@@ -244,7 +255,9 @@ class Review:
             scan_hours=tuple(scan_hours),
             notices=tuple(notices),
             cut=tuple(self._cut(len(owners), len(scanners), strangers, exact)),
-            attention=describe_attention(stuck, commands, self._novelty, self._troubles, self._clock),
+            attention=describe_attention(
+                stuck, commands, self._novelty, self._troubles, self._repeats, self._clock
+            ),
             totals={
                 "openings": self._opened - self._not_opened,
                 "not_opened": self._not_opened,

@@ -52,6 +52,8 @@ class Opening:
     precision: float
     by_hand: bool = False
     """Whether nobody knocked: somebody opened it by hand (``knockctl open``)."""
+    key: str = ""
+    """The name of the key whose sequence opened it; empty: of none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC
 
-from knockd.review.attention import MOST_EACH, Novelty, Troubles, describe_attention
+from knockd.review.attention import (
+    MOST_EACH,
+    MOST_REFUSALS,
+    Novelty,
+    Repeats,
+    Troubles,
+    describe_attention,
+)
 from knockd.review.clock import Clock
 from knockd.review.openings import Opened
 from knockd.review.summary import CommandFailure, DaemonEvent, End, Stuck
@@ -62,6 +69,41 @@ def test_what_was_not_opened_is_not_new() -> None:
     assert novelty.sentences(CLOCK) == []
 
 
+def test_repeated_knock() -> None:
+    """A sequence that another address had opened with says that somebody listens; one's own says nothing."""
+    repeats = Repeats()
+    repeats.open(entry(0, "key-opened", ANN, key="anne"))
+    repeats.use(entry(1, "key-used", ANN, key="anne", seconds=20.0))
+    repeats.use(entry(1, "key-used", EVE, key="bob", seconds=20.0))
+    repeats.use(entry(1, "key-used", EVE, door="web", key="anne", seconds=20.0))
+    assert repeats.sentences(CLOCK) == []
+    for second in (2, 3):
+        repeats.use(entry(second, "key-used", EVE, key="anne", seconds=20.0))
+    (only,) = repeats.sentences(CLOCK)
+    assert f"{EVE} repeated a knock of {ANN} at ssh with key anne, 2 times: it opened nothing; unless" in only
+    assert describe_attention([], [], Novelty(None), Troubles(), repeats, CLOCK) == (only,)
+
+
+def test_repeated_knocks_are_bounded() -> None:
+    """However many addresses repeat knocks, only so many are named."""
+    repeats = Repeats()
+    repeats.open(entry(0, "key-opened", ANN, key="anne"))
+    for number in range(2 * MOST_REFUSALS):
+        repeats.use(entry(1, "key-used", f"198.51.100.{number}", key="anne"))
+    assert len(repeats.sentences(CLOCK)) == MOST_REFUSALS
+
+
+def test_what_is_well_again() -> None:
+    """Of what was wrong for a while nothing is said."""
+    troubles = Troubles()
+    for event in ("clock-waiting", "key-expired"):
+        troubles.add(f"{event} ", DaemonEvent(NOON, event, event, False))
+    troubles.remove("clock-waiting ")
+    troubles.remove("nothing of the kind")
+    (only,) = troubles.sentences(CLOCK)
+    assert "key-expired; take it out of the file" in only
+
+
 def test_sentences_in_order() -> None:
     """Doors that may be open come first; each sentence says what to do."""
     troubles = Troubles()
@@ -73,7 +115,7 @@ def test_sentences_in_order() -> None:
         Stuck(NOON, "ssh", ANN, "its stop command failed"),
         CommandFailure("ssh", ANN, "open", "exit status 1", "oh", 2, NOON),
     )
-    found = describe_attention([stuck], [command], Novelty(None), troubles, CLOCK)
+    found = describe_attention([stuck], [command], Novelty(None), troubles, Repeats(), CLOCK)
     stamp = "2026-09-21 14:13"
     assert found == (
         f"{stamp}: ssh may still be open for {ANN}: its stop command failed; close it by hand,"
@@ -90,7 +132,7 @@ def test_sentences_in_order() -> None:
 def test_bounds_and_hostile_text() -> None:
     """Many of a kind end with how many more there are, and no text moves a cursor."""
     stuck = [Stuck(NOON, "\x1b[2J", ANN, "why") for _ in range(MOST_EACH + 5)]
-    found = describe_attention(stuck, [], Novelty(None), Troubles(), CLOCK)
+    found = describe_attention(stuck, [], Novelty(None), Troubles(), Repeats(), CLOCK)
     assert len(found) == MOST_EACH + 1
     assert found[-1] == "and 5 more like the last one"
     assert all(sentence.isprintable() for sentence in found)

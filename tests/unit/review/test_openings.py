@@ -20,6 +20,7 @@ def read(entries: Iterable[Entry]) -> list[Opening]:
     """The openings of a log."""
     found, openings = [], Openings()
     verbs: dict[str, Callable[[Entry], object]] = {
+        "key-opened": openings.name_key,
         "command": openings.run_command,
         "command-timeout": openings.end_by_time,
         "closed-by-hand": openings.end_by_time,
@@ -148,6 +149,19 @@ def test_by_hand(form: Callable[[list[Entry]], list[Entry]]) -> None:
     assert ann.closed // 60 == (NOON + 120) // 60
     assert not bob.by_hand
     assert bob.end is End.TIMEOUT
+
+
+@pytest.mark.parametrize("form", [list, classic], ids=["json", "classic"])
+def test_with_a_key(form: Callable[[list[Entry]], list[Entry]]) -> None:
+    """The line behind an opening has its key; another address's and one without an opening change nothing."""
+    lines = [
+        entry(0, "open", ANN),
+        entry(0, "key-opened", ANN, key="anne"),
+        entry(0, "command", ANN, command=f"start {ANN}"),
+        entry(0, "key-opened", "198.51.100.77", key="eve"),
+        *opening(240, BOB),
+    ]
+    assert [(one.ip, one.key) for one in read(form(lines))] == [(ANN, "anne"), (BOB, "")]
 
 
 def test_a_line_that_says_which_command_it_is() -> None:

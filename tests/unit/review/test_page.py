@@ -235,6 +235,13 @@ def test_openings_by_hand_say_so(end: End) -> None:
     assert "opened by hand" not in render_page(replace(WEEK, openings=(replace(one, by_hand=False),)))
 
 
+def test_openings_with_keys_say_so() -> None:
+    """By whose key a door was opened is said, whatever the name looks like."""
+    one = Opening(START, "ssh", "192.0.2.1", "", End.TIMEOUT, START, "", 1, key="<b>")
+    assert "with key &lt;b&gt;" in render_page(replace(WEEK, openings=(one,)))
+    assert "with key" not in render_page(replace(WEEK, openings=(replace(one, key=""),)))
+
+
 @pytest.mark.parametrize("end", list(End))
 def test_every_end_has_words(end: End) -> None:
     """Whatever the end of an opening is, the page says it."""

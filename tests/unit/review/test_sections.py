@@ -37,6 +37,12 @@ def test_opened_by_hand() -> None:
     assert describe_end(one) == "10 s, time over, opened by hand"
 
 
+def test_opened_with_a_key() -> None:
+    """Whose key it was is said."""
+    one = Opening(NOON, "ssh", ANN, "", End.TIMEOUT, NOON + 10, "", 0.001, key="anne")
+    assert describe_end(one) == "10 s, time over, with key anne"
+
+
 def test_a_span_between_stamps_of_a_minute() -> None:
     """It is said to be about so long."""
     assert (

@@ -85,6 +85,34 @@ def test_by_hand() -> None:
     assert summary.totals["stuck"] == 1
 
 
+def test_knocks_with_keys() -> None:
+    """An opening has the name of its key; whole knocks that open nothing are attempts, whoever made them."""
+    lines = opening(0, ANN)
+    lines[1:1] = [entry(0, "key-opened", ANN, key="anne")]
+    summary = summary_of(
+        [
+            *lines,
+            *stages(20, EVE, 1, 2, 3),
+            entry(23, "key-used", EVE, key="anne", seconds=7.0),
+            entry(24, "key-behind", ANN, key="anne", seconds=70.0),
+        ]
+    )
+    assert [(one.ip, one.key) for one in summary.openings] == [(ANN, "anne")]
+    (owner,) = summary.owners
+    assert [one.why for one in owner.failures] == ["clock of the knocker 70 s behind"]
+    (scanner,) = summary.scanners
+    assert (scanner.source, summary.totals["failed"]) == (EVE, 2)
+    assert [line for line in summary.attention if f"{EVE} repeated a knock of {ANN} at ssh" in line]
+
+
+def test_clock_that_is_good_again() -> None:
+    """Doors that waited for the clock need nobody once it is good."""
+    waiting = entry(0, "clock-waiting", door="", reason="the clock is not synchronised")
+    (said,) = summary_of([waiting]).attention
+    assert "doors with Sequence_Key wait: the clock is not synchronised" in said
+    assert summary_of([waiting, entry(5, "clock-good", door="")]).attention == ()
+
+
 def test_what_was_not_opened_is_not_counted() -> None:
     """A start command that fails takes the opening back, everywhere, and needs a person."""
     lines = opening(0, ANN)
