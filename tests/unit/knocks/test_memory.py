@@ -152,3 +152,81 @@ def test_an_unknown_watch() -> None:
     matcher = Matcher(WATCHES)
     matcher.import_attempts([Attempt(7, ALICE, 1, 99.0)], 100.0)
     assert [*matcher.export_attempts()] == []
+
+
+ROTATING = tuple(
+    Watch(
+        *(0, tuple(Step(10 * number + step, Protocol.TCP) for step in (1, 2, 3))),
+        serial=number,
+        opens=opens,
+        guards=tuple(Step(port, Protocol.TCP) for port in guards),
+        seq_timeout=10.0,
+        ignore_time=120.0,
+        key=1,
+    )
+    for number, opens, guards in ((1, True, (21, 22, 23, 9)), (2, True, (11, 12, 13, 9)), (3, False, ()))
+)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["11", "12", "13", "21", "22", "23", "31", "32", "33", "9"]),
+            st.sampled_from([ALICE, BOB]),
+        )
+    ),
+    st.data(),
+)
+def test_sequences_of_a_key(trace: list[tuple[str, bytes]], data: st.DataObject) -> None:
+    """Attempts and touches at several sequences of a door go along, each at its own.
+
+    A sequence that has been used is used for the next matcher when its first view says so.
+    """
+    cut = data.draw(st.integers(0, len(trace)))
+    whole, first = Matcher(ROTATING), Matcher(ROTATING)
+    expected = [feed(whole, word, 1.0 + at, source) for at, (word, source) in enumerate(trace)]
+    found = [feed(first, word, 1.0 + at, source) for at, (word, source) in enumerate(trace[:cut])]
+    used = [event.serial for events in found for event in events if isinstance(event, Opened)]
+    watches = [
+        replace(watch, opens=watch.opens and watch.serial > max(used, default=0)) for watch in ROTATING
+    ]
+    second = Matcher(ROTATING)
+    second.import_attempts(first.export_attempts(), 1.0 + cut)
+    second.set_watches(watches, 1.0 + cut)
+    found += [feed(second, word, 1.0 + cut + at, source) for at, (word, source) in enumerate(trace[cut:])]
+    assert found == expected
+
+
+@pytest.mark.parametrize(("left", "heard"), [(0.5, False), (0.0, True)])
+def test_ignore_time(left: float, heard: bool) -> None:
+    """Whom a guard has ignored for longer than Seq_Timeout stays ignored for just as long."""
+    first = Matcher(ROTATING)
+    feed(first, "9", 100.0)
+    second = passed_on(first, ROTATING)
+    assert heard is bool(feed(second, "11", 220.0 - left))
+
+
+def test_forged_ignore_time() -> None:
+    """Nobody is ignored for longer than the ignore time from now on, whatever is handed over."""
+    matcher = Matcher(ROTATING)
+    matcher.import_attempts([Attempt(hash(ROTATING[0].attempts_at), ALICE, 0, 1e18)], 100.0)
+    assert feed(matcher, "11", 219.0) == [Guarded(0, ALICE, 0, 6 << 16 | 11)]  # at the other sequence
+    assert feed(matcher, "11", 220.0) == [Stage(0, ALICE, 1)]
+
+
+def test_cooldown_of_a_door_with_several_sequences() -> None:
+    """The cooldown after an opening goes along for each of them."""
+    watches = [replace(watch, seq_cooldown=300.0) for watch in ROTATING]
+    first = Matcher(watches)
+    feed(first, "11 12 13", 100.0)
+    second = passed_on(first, watches)
+    assert feed(second, "21 22 23", 399.0) == []
+    assert feed(second, "21", 400.5) == [Stage(0, ALICE, 1)]
+
+
+def test_attempt_at_a_sequence_that_opens_meanwhile() -> None:
+    """An attempt that was begun before a sequence was live is none where it is."""
+    first = Matcher(ROTATING)
+    feed(first, "31 32", 100.0)
+    second = passed_on(first, [*ROTATING[:2], replace(ROTATING[2], opens=True)])
+    assert [*second.export_attempts()] == []
