@@ -20,6 +20,7 @@ from tests.bench import (
     flood,
     footprint,
     idle,
+    keyed,
     latency,
     leases,
     packets,
@@ -46,6 +47,7 @@ BENCHMARKS: dict[str, Callable[[bool, Say], Outcome]] = {
     "packets": packets.run,
     "flood": flood.run,
     "scans": scans.run,
+    "keyed": keyed.run,
 }
 """In the order they run: the quiet ones first."""
 
