@@ -86,9 +86,10 @@ class _Judge:
         """Ports that doors open, and which doors."""
 
     def look_at(self, door: Door, version: Version) -> None:
-        """Looks at what a door opens for an IP version."""
-        found = list(find_openings(door, version, legacy=self._here.legacy))
-        for one in found:
+        """Looks at what a door opens for an IP version: all that its command adds is there at once."""
+        ruleset = self._ruleset
+        openings: list[Opening] = []
+        for one in find_openings(door, version, legacy=self._here.legacy):
             if isinstance(one, Unread):
                 self.unlooked.append(f"what {one.program} of door {door.name} does to a firewall")
                 self._note_ports(door, _ports_of_services(door))
@@ -100,32 +101,33 @@ class _Judge:
                     "run 'ufw enable', once it allows what you need to keep your own session",
                 )
                 self._note_ports(door, [Port(*port, forwarded=False) for port in _ports_of_rule(one.rule)])
-            else:
-                self._look_at_opening(one)
+            elif (opened := self._with_opening(ruleset, one)) is not None:
+                ruleset = opened
+                openings.append(one)
+        ways = [way for one in openings if (way := self._find_way(one, ruleset)) is not None]
+        members = frozenset[str]().union(*(way.members for way in ways))
+        for way in ways:
+            self._note_ports(door, [] if way.nat else [Port(*port, way.forwarded) for port in way.ports])
+            for protocol, number in way.ports:
+                self._look_at_port(way._replace(members=members), ruleset, protocol, number)
 
-    def _look_at_opening(self, opening: Opening) -> None:
-        ruleset = self._with_opening(opening)
-        if ruleset is None:
-            return
+    def _find_way(self, opening: Opening, ruleset: Ruleset) -> Way | None:
+        """How packets come to what is opened; None: by no rule, as far as is known."""
         way = _find_way(opening, ruleset)
         if way is None and opening.place in ruleset.mentioned:
             self.unlooked.append(f"how the firewall uses the set {opening.place}")
-            return
-        if way is None:
+        elif way is None:
             self._find(
                 "set-unused",
                 opening,
                 f"no rule asks for the set {opening.place}, so door {opening.door.name} opens nothing",
                 f"add one that accepts it: '... saddr @{opening.place.rpartition(' ')[2]} accept'",
             )
-            return
-        self._note_ports(opening.door, [] if way.nat else [Port(*port, way.forwarded) for port in way.ports])
-        for protocol, number in way.ports:
-            self._look_at_port(way, ruleset, protocol, number)
+        return way
 
-    def _with_opening(self, opening: Opening) -> Ruleset | None:
+    def _with_opening(self, ruleset: Ruleset, opening: Opening) -> Ruleset | None:
         """The ruleset while the door is open; None: what the command changes is not there."""
-        ruleset, place = self._ruleset, opening.place
+        place = opening.place
         if opening.rule is None:
             if opening.tool == "nft" and place not in ruleset.sets:
                 self._find_missing(opening, "set", f"nft add set {place} '{{ type {_type(opening)}; }}'")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import socket
@@ -300,6 +301,13 @@ def test_first_day(pair: Pair, host: Host, start: Start, folder: Path, commands:
             wait_open(pair.client, address, 22)
             wait_closed(pair.client, address, 22)
     assert [False, False] == strangers(pair)
+    assert set() == found_at_the_firewall(owner, path)
+
+
+def found_at_the_firewall(owner: Shell, path: Path) -> set[str]:
+    """What the doctor finds there, by name."""
+    said = json.loads("\n".join(owner.type(f"knockctl doctor -c {path} --json || true")))
+    return {one["name"] for one in said["findings"] if one["subject"] == "firewall"}
 
 
 @contextmanager

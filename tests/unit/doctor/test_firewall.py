@@ -9,7 +9,7 @@ import pytest
 from knockd.doctor.findings import Finding
 from knockd.doctor.firewall import Surroundings, judge_firewall
 from knockd.doctor.iptables_filter import read_iptables_rules
-from knockd.doctor.rulesets import Ruleset
+from knockd.doctor.rulesets import Ruleset, merge_rulesets
 from knockd.keeper.settings import Settings
 from knockd_conf.model import Door, Service
 from knockd_conf.protocol import Protocol
@@ -337,3 +337,14 @@ def test_the_place_is_said() -> None:
     one = door("1", name="ssh", start_command=INSERT)
     finding: Finding = judge_firewall([one], iptables(), FOUR).findings[0]
     assert f"{one.path}:{one.line}" == finding.place
+
+
+def test_a_command_that_opens_two_firewalls() -> None:
+    """Each base chain has the last word: what a command adds to both of them counts together."""
+    early = "-t raw -I PREROUTING -s %IP% -p tcp --dport 22 -j ACCEPT"
+    raw = read_iptables_rules("*raw\n:PREROUTING DROP [0:0]\nCOMMIT", "ip")
+    established = "-A PREROUTING -p tcp --dport 22 ! --syn -j ACCEPT"
+    kept = read_iptables_rules(f"*raw\n:PREROUTING DROP [0:0]\n{established}\nCOMMIT", "ip")
+    assert ["rule-too-late"] == names(merge_rulesets([iptables(KEPT), kept]), INSERT)
+    assert [] == names(merge_rulesets([iptables(KEPT), kept]), f"{INSERT} && iptables {early}")
+    assert "sessions-cut" in names(merge_rulesets([iptables(KEPT), raw]), f"{INSERT}; iptables {early}")
