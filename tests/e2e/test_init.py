@@ -255,12 +255,12 @@ def knock_lines(printed: Printed) -> tuple[str, str]:
     return rehearse, knock
 
 
-def begin(start: Start, host: Host, folder: Path, *, cmd_timeout: int = 2) -> Daemon:
-    """The daemon with the file that was written, but for the time that doors stay open."""
+def begin(start: Start, host: Host, folder: Path, *, cmd_timeout: int = 2, options: str = "") -> Daemon:
+    """The daemon with the file that was written, but for the time that doors stay open, and more options."""
     path = folder / "knockd.conf"
     text = re.sub(r"(Cmd_Timeout\s+=) 30", rf"\1 {cmd_timeout}", path.read_text())
     assert f"= {cmd_timeout}" in text
-    return start(host, text, interface=None, directory=folder)
+    return start(host, text.replace("[options]", f"[options]\n{options}"), interface=None, directory=folder)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -402,6 +402,26 @@ def test_a_key(host: Host, folder: Path) -> None:
     assert 73 == again.returncode
     assert f"{key} is there already" in again.stderr
     assert not (folder / "other.conf").exists()
+
+
+def test_a_key_opens(pair: Pair, host: Host, start: Start, folder: Path, commands: Path) -> None:
+    """The client imports what is exported, knocks by the line that is printed, and comes in."""
+    set_up(host, CASES["nft"])
+    printed = parse(run_init(host, "--init=key", "-c", str(folder / "knockd.conf")).stdout)
+    owner, knocker = Shell(host, commands), Shell(pair.client, commands)
+    owner.type(printed.lines(PREPARE))
+    begin(start, host, folder, options="Clock = trust")  # nobody keeps the clock of a test's machine
+    rehearse, export = printed.lines(TRY).split("\n")
+    assert "door ssh would open" in owner.type(rehearse)
+    (uri,) = owner.type(export)
+    (title,) = (title for title, _ in printed.steps if title.startswith(TRY))
+    found = re.search(r"To knock: (knock \S+)", title)
+    assert found is not None
+    knocker.type(f"export XDG_CONFIG_HOME={folder}; echo '{uri}' | knock --import -")
+    assert [False, False] == strangers(pair)
+    with TcpService(host, 22):
+        knocker.type(found[1])  # it fails unless the port answers
+        wait_closed(pair.client, SERVER[4], 22)
 
 
 def test_what_is_there_stays(host: Host, folder: Path) -> None:
