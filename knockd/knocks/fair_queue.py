@@ -1,4 +1,4 @@
-"""Bounded queue of openings for a slow keeper: one message a door and source, doors served round robin.
+"""Bounded queue of openings for a slow keeper: one message a door and knocker, doors served round robin.
 
 Many openings of one door delay that of another by one message and do not push it out.
 

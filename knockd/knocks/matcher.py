@@ -26,9 +26,10 @@ A guard port makes a watch ignore a source for its ignore time, an opening for S
 until when, and until then it is not said again. While a limit holds lines back nothing is said of it, and
 nothing is counted: the next knock may find room. A first step that is retransmitted counts as another
 knock, but one that is the last step, too, says nothing of an opening. A guard that a view takes away has
-never been one: a server was started there. Two attempts at one stage are one: the younger stays. Events
-are about the foremost attempt only. A packet ends a knock when it opens a door of two steps or more: it
-begins no attempt at any door. After an opening by a watch that is used once nothing concerns it.
+never been one: a server was started there. One that goes as the sequences of a door change has been one.
+Two attempts at one stage are one: the younger stays. Events are about the foremost attempt only. A packet
+ends a knock when it opens a door of two steps or more: it begins no attempt at any door. After an opening
+by a watch that is used once nothing concerns it.
 
 A watch opens nothing when its sequence is not live, or has been used: from an opening until the next view
 so do the watch of a key that opened and those of earlier sequences of it. Nothing else is said of it.
@@ -42,7 +43,8 @@ event of a kind about a door at most, the foremost; and:
     on with or repeats a knock,                                                        Spoiled, Ignored
     a step of a sequence that
     opens nothing
-    the last step                 all attempts end, touched guards are forgotten       Opened alone
+    the last step                 all attempts end, touched guards are forgotten,      Opened alone
+                                  Seq_Cooldown begins
     a view with other watches     who has touched steps of one other sequence of the   -
                                   door alone is not ignored for it: he has knocked it
 

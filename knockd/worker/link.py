@@ -1,6 +1,6 @@
 """The packet process's end of the link, for a keeper that may be slow to read.
 
-Openings are queued, one a door and source, and doors are served in turn. Any other event that finds no
+Openings are queued, one a sequence and source, and doors are served in turn. Any other event that finds no
 room is dropped, and counted with the lines that were held back. Before ``begin`` nothing is sent but READY
 and failures: another packet process still counts, and reports all that it sees.
 
@@ -56,7 +56,9 @@ class Outbox:
         )
         if not self.silent and not len(self._unsent) and self.try_send(message):
             return
-        if not self._unsent.put(event.door, event.source, encode(message)):
+        # Each sequence by itself: the keeper notes all that have been used.
+        knocker = event.source + event.serial.to_bytes(8, "big")
+        if not self._unsent.put(event.door, knocker, encode(message)):
             self._held_back += 1
 
     def send_event(self, event: Event) -> None:

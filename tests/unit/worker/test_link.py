@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from knockd.knocks.events import Opened, Stage
+from knockd.knocks.events import Opened, Stage, Stale
 from knockd.process.link import pair
 from knockd.process.verbs import MAX_EVENT, Failed, HeldBack, Message, Opening, Pong, Ready, SmallRing, decode
 from knockd.worker.link import Outbox
@@ -58,7 +58,7 @@ def test_silent(ends: Ends) -> None:
 
 
 def test_begin(ends: Ends) -> None:
-    """READY comes first; then figures, answers and the openings of the meantime, one a door and source."""
+    """READY comes first; then figures, answers and the openings so far, one a sequence and source."""
     ends.outbox.try_send(SmallRing(0, 64))
     ends.open()
     ends.open(stamp=STAMP + 5)
@@ -72,6 +72,22 @@ def test_begin(ends: Ends) -> None:
     heard = [Ready(""), *ends.heard()]
     assert heard[:3] == [Ready(""), SmallRing(0, 64), Pong()]
     assert heard[3:] == [Opening(0, ALICE, OURS, 2, 0, STAMP + 5), Opening(1, ALICE, OURS, 2, 0, STAMP)]
+
+
+def test_every_sequence_that_opened(ends: Ends) -> None:
+    """Openings of a source by several sequences wait each for itself: all of them have been used."""
+    for serial in (3, 7, 3):
+        ends.outbox.send_opening(Opened(0, ALICE, OURS, 2, serial), 0, STAMP)
+    ends.outbox.begin()
+    ends.outbox.flush(0)
+    assert [3, 7] == [message.serial for message in ends.heard() if isinstance(message, Opening)]
+
+
+def test_stale(ends: Ends) -> None:
+    """A whole sequence that opens nothing is told with its number."""
+    ends.outbox.begin()
+    ends.outbox.send_event(Stale(4, ALICE, 7))
+    assert [Stale(4, ALICE, 7)] == ends.heard()
 
 
 def test_insist(ends: Ends) -> None:
