@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from knockd.keeper.key_setup import make_keyed_doors
 from knockd.log.logger import Log
 from knockd.process.loop import Loop, run
+from knockd.sequences.keyed_doors import KeyedDoors
 from knockd_conf.model import ClockTrust, Config
 from tests.support.doubles.keyed import ANNE, keyed_config, keyed_door, text_of
 
@@ -18,9 +20,11 @@ from tests.support.doubles.keyed import ANNE, keyed_config, keyed_door, text_of
 def serve(config: Config, log: Log) -> list[str]:
     """Whose sequences are live as soon as a real child has read the file."""
     names: list[str] = []
+    made: list[KeyedDoors] = []
 
     def begin(loop: Loop) -> None:
         doors = make_keyed_doors(loop, log, config)
+        made.append(doors)
 
         def end() -> None:
             names.extend(one.key for one in doors.list_sequences(config.doors[0], 0))
@@ -32,6 +36,11 @@ def serve(config: Config, log: Log) -> list[str]:
         doors.adopt(config)
 
     run(begin, pytest.fail)
+    with suppress(ChildProcessError):  # it has been collected
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
+    made[0].reap()
+    with pytest.raises(ChildProcessError):
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT | os.WNOHANG)
     return names
 
 

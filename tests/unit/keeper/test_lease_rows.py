@@ -19,6 +19,7 @@ def test_row() -> None:
         "door": "door",
         "occurrence": 0,
         "address": "192.0.2.1",
+        "network": None,
         "state": "open",
         "unopened": False,
         "seconds_open": 10.0,
