@@ -18,6 +18,16 @@ import pytest
 from tests.e2e.conftest import Pair, Start
 from tests.support.daemons.daemon import OURS, Daemon, environment
 from tests.support.daemons.doors import CLIENT, SERVER
+from tests.support.daemons.first_day import (
+    CLOSE,
+    KEEP,
+    PREPARE,
+    TRY,
+    Printed,
+    Shell,
+    knock_lines,
+    parse_report,
+)
 from tests.support.lab.disks import Disk
 from tests.support.lab.hosts import Host, execute
 from tests.support.lab.private_files import give_private_files
@@ -152,32 +162,6 @@ CASES = {
 }
 
 
-class Printed(NamedTuple):
-    """What --init printed: the head, and title and command lines of each step."""
-
-    head: str
-    steps: tuple[tuple[str, str], ...]
-
-    def lines(self, begins: str) -> str:
-        """The command lines of the step whose title begins so; empty: there is no such step."""
-        return next((lines for title, lines in self.steps if title.startswith(begins)), "")
-
-
-PREPARE, START, TRY = "Tell the firewall", "Start knockd", "Try it"
-CLOSE, KEEP = "THE DOOR PROTECTS NOTHING YET", "From the other host connect"
-
-
-def parse(text: str) -> Printed:
-    """The parts of a report."""
-    head, *rest = re.split(r"^\d+\. ", text, flags=re.MULTILINE)
-    steps = []
-    for step in rest:
-        prose = [line for line in step.splitlines() if not line.startswith("     ")]
-        commands = [line[5:] for line in step.splitlines() if line.startswith("     ")]
-        steps.append((" ".join(" ".join(prose).split()), "\n".join(commands)))
-    return Printed(" ".join(head.split()), tuple(steps))
-
-
 @pytest.fixture
 def host(pair: Pair) -> Host:
     """The server, with a default route, and files of its own."""
@@ -225,36 +209,6 @@ def commands(tmp_path: Path) -> Path:
     return made
 
 
-class Shell:
-    """A shell of an owner, in which lines are typed."""
-
-    def __init__(self, host: Host, *path: Path) -> None:
-        paths = ":".join((*map(str, path), os.environ["PATH"]))
-        process = host.popen(
-            "env", f"PATH={paths}", "sh", stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        assert process.stdin is not None
-        assert process.stdout is not None
-        self._stdin, self._stdout = process.stdin, process.stdout
-
-    def type(self, lines: str) -> list[str]:
-        """Runs lines and waits for them; each has to work. Returns what they print."""
-        self._stdin.write(f"set -e\n{lines}\nset +e; echo done\n")
-        self._stdin.flush()
-        said: list[str] = []
-        for line in iter(self._stdout.readline, ""):
-            if line == "done\n":
-                return said
-            said.append(line.rstrip("\n"))
-        raise AssertionError(f"a line failed: {lines}\n{said}")
-
-
-def knock_lines(printed: Printed) -> tuple[str, str]:
-    """The rehearsal and the client's line."""
-    rehearse, knock = printed.lines(TRY).split("\n")
-    return rehearse, knock
-
-
 def begin(start: Start, host: Host, folder: Path, *, cmd_timeout: int = 2, options: str = "") -> Daemon:
     """The daemon with the file that was written, but for the time that doors stay open, and more options."""
     path = folder / "knockd.conf"
@@ -271,7 +225,7 @@ def test_first_day(pair: Pair, host: Host, start: Start, folder: Path, commands:
     path = folder / "knockd.conf"
     done = run_init(host, "-c", str(path))
     assert (0, "") == (done.returncode, done.stderr)
-    printed = parse(done.stdout)
+    printed = parse_report(done.stdout)
     assert case.says in printed.head
     assert len(done.stdout.splitlines()) <= 45
     assert case.wide_open is bool(printed.lines(CLOSE))
@@ -363,7 +317,7 @@ def test_after_a_boot(
     )
     host.run("sh", "-ec", f"cat > /etc/nftables.conf <<'.'\n{rules}\n.")
     boot(host)
-    printed = parse(run_init(host, "-c", str(folder / "knockd.conf")).stdout)
+    printed = parse_report(run_init(host, "-c", str(folder / "knockd.conf")).stdout)
     owner, knocker = Shell(host, commands), Shell(pair.client, commands)
     owner.type(printed.lines(PREPARE))
     if wide_open:
@@ -407,7 +361,7 @@ def test_a_key(host: Host, folder: Path) -> None:
 def test_a_key_opens(pair: Pair, host: Host, start: Start, folder: Path, commands: Path) -> None:
     """The client imports what is exported, knocks by the line that is printed, and comes in."""
     set_up(host, CASES["nft"])
-    printed = parse(run_init(host, "--init=key", "-c", str(folder / "knockd.conf")).stdout)
+    printed = parse_report(run_init(host, "--init=key", "-c", str(folder / "knockd.conf")).stdout)
     owner, knocker = Shell(host, commands), Shell(pair.client, commands)
     owner.type(printed.lines(PREPARE))
     begin(start, host, folder, options="Clock = trust")  # nobody keeps the clock of a test's machine
