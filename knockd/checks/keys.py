@@ -63,26 +63,38 @@ def _find_keys(file: KeyFile | str, today: str) -> DoorKeys:
     return DoorKeys(names, "" if names else "every key of its file has expired")
 
 
-def find_key_notes(config: Config, files: KeyFiles, days: Days) -> Iterator[Note]:
-    """Yields a note for all that keeps a key from opening a door, now or soon; no key is shown."""
+def find_key_notes(config: Config, files: KeyFiles, days: Days, *, starting: bool = False) -> Iterator[Note]:
+    """Yields a note for all that keeps a key from opening a door, now or soon; no key is shown.
+
+    ``starting``: but for what is wrong now, which the daemon says itself as soon as it reads the files.
+    """
+    if not starting:
+        yield from _find_problems(config, files, days)
+    for door in config.doors:
+        file = None if door.sequence_key is None else files[door.sequence_key]
+        if isinstance(file, KeyFile):
+            yield from _find_ends(door, file, days)
+    yield from _find_same_names(config.doors)
+
+
+def _find_problems(config: Config, files: KeyFiles, days: Days) -> Iterator[Note]:
     for path in dict.fromkeys(door.sequence_key for door in config.doors):
         file = None if path is None else files[path]
         if path is not None and isinstance(file, KeyFile):
             yield from (Note(path, None, None, problem) for problem in file.problems)
     for door in config.doors:
         if door.sequence_key is not None:
-            yield from _find_door_notes(door, door.sequence_key, files[door.sequence_key], days)
-    yield from _find_same_names(config.doors)
+            yield from _find_door_problems(door, door.sequence_key, files[door.sequence_key], days.today)
 
 
-def _find_door_notes(door: Door, path: str, file: KeyFile | str, days: Days) -> Iterator[Note]:
+def _find_door_problems(door: Door, path: str, file: KeyFile | str, today: str) -> Iterator[Note]:
     if isinstance(file, str):
         yield door.note("sequence_key", f"{path}: {file}: {WAITS}")
         return
     if file.problems:
         yield door.note("sequence_key", f"{path} has a mistake, so no key of it counts: {WAITS}")
         return
-    alive = [key for key in file.keys if opens_on(key, days.today)]
+    alive = [key for key in file.keys if opens_on(key, today)]
     if not alive:
         yield door.note("sequence_key", f"every key of {path} has expired: {WAITS}")
         return
@@ -90,8 +102,14 @@ def _find_door_notes(door: Door, path: str, file: KeyFile | str, days: Days) -> 
         if key not in alive:
             message = f"key {key.name} of {path} has expired ({key.expires}): it opens nothing"
             yield door.note("sequence_key", message)
-        elif not opens_on(key, days.soon):
-            yield door.note("sequence_key", f"key {key.name} of {path} opens until {key.expires} only")
+
+
+def _find_ends(door: Door, file: KeyFile, days: Days) -> Iterator[Note]:
+    """Yields a note for each key whose last day is near."""
+    for key in file.keys:
+        if opens_on(key, days.today) and not opens_on(key, days.soon):
+            message = f"key {key.name} of {door.sequence_key} opens until {key.expires} only"
+            yield door.note("sequence_key", message)
 
 
 def _find_same_names(doors: Sequence[Door]) -> Iterator[Note]:

@@ -57,7 +57,7 @@ def find_notes(
     found += find_access_notes(config, known.has_ipv6, known.days, versions=not known.starting)
     found += find_current_notes(config, known)
     if not is_elsewhere(config):
-        found += find_key_notes(config, files, known.days)
+        found += find_key_notes(config, files, known.days, starting=known.starting)
         found += _find_missing_folders(config)
         found += find_replaceable_programs(config)
     found.sort(key=lambda note: (order.get(note.path, len(order)), note.line or 0))

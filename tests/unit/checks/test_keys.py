@@ -85,6 +85,22 @@ def test_all_expired() -> None:
     ]
 
 
+def test_at_a_start() -> None:
+    """At a start only what the daemon does not say itself is told: whose last day is near."""
+    for file, expected in (
+        ("Permission denied", []),
+        (BAD, []),
+        (named("ann:2026-11-29"), []),
+        (
+            named("ann:2026-11-29", "bob:2026-11-30"),
+            ["4: Sequence_Key: key bob of /etc/knockd.key opens until 2026-11-30 only"],
+        ),
+    ):
+        config = Config("/etc/knockd.conf", Options(), (keyed(),), "host", ("/etc/knockd.conf",))
+        found = find_key_notes(config, {PATH: file}, DAYS, starting=True)
+        assert [str(note).removeprefix("/etc/knockd.conf:") for note in found] == expected
+
+
 def test_same_sequences() -> None:
     """Two doors of one name, key file and rule are named: one knock opens both."""
     files = {PATH: named("ann"), "/etc/other.key": named("ann")}
