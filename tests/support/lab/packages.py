@@ -23,6 +23,7 @@ TEST = DEMO | {
     "nmap": "nmap",
     "hping3": "hping3",
     "nc": "netcat-openbsd",
+    "faketime": "faketime",
     "man": "man-db",
     "setpriv": "util-linux",
     "nsenter": "util-linux",
