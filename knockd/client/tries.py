@@ -89,5 +89,5 @@ def _stays_closed(plan: Plan, seen: str) -> str:
     times = "1 knock" if plan.tries == 1 else f"{plan.tries} knocks"
     advice = "the log of knockd there says whether the knock arrived"
     if plan.keyed is not None:
-        advice += "; if it did not: is this machine's clock right, are key, door, steps, period and ports?"
+        advice += "; else look at this machine's clock, and at key, door, steps, period and ports"
     return f"port {plan.verify} of {plan.host} did not open after {times} ({seen}); {advice}"

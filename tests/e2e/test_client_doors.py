@@ -174,6 +174,28 @@ def test_a_one_time_file(closed: Pair, start: Start, tmp_path: Path) -> None:
     assert "expected a sequence that is not struck out, got none" in done.stderr
 
 
+def test_a_client_that_has_lost_step(closed: Pair, start: Start, tmp_path: Path) -> None:
+    """Where the daemon has used a line and the client has not struck it out, what is told helps."""
+    theirs, ours = tmp_path / "daemon", tmp_path / "client"
+    for path in (theirs, ours):
+        path.write_text(" 31954,20677:udp,48012\n 21001,22002,23003\n")
+        path.chmod(0o600)
+    text = one_door(cmd_timeout=1).replace(f"sequence = {SEQUENCE}", f"One_Time_Sequences = {theirs}")
+    daemon = start(closed.server, text)
+    with TcpService(closed.server, SECRET):
+        assert OK == knock(closed.client, "--sequence-file", ours, SERVER[4]).returncode
+        daemon.wait_for("OPEN SESAME")
+        wait_closed(closed.client, SERVER[4], SECRET)
+        failed = knock(closed.client, *VERIFY, "--tries", 1, "--sequence-file", ours, SERVER[4])
+        assert TEMPORARY == failed.returncode
+        told = re.search(r"when the daemon has used it, run knock (.*)\n", failed.stderr)
+        assert told is not None
+        assert OK == knock(closed.client, *told[1].split()).returncode
+        assert theirs.read_text() == ours.read_text()
+        assert OK == knock(closed.client, *VERIFY, "--sequence-file", ours, SERVER[4]).returncode
+    assert 2 == daemon.count("OPEN SESAME")
+
+
 @pytest.mark.parametrize(("interface", "heard"), [("eth0", False), ("any", True)])
 def test_an_own_address(pair: Pair, start: Start, interface: str, heard: bool) -> None:
     """What is told of this machine's own address is true: only who listens to lo hears such a knock."""

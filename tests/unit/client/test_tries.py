@@ -97,8 +97,8 @@ def test_a_port_that_stays_closed(tries: int, times: str) -> None:
 def test_the_clock_may_be_wrong() -> None:
     """With a key, the sentence names what a sequence is made of, too."""
     played = Played(KEYED)
-    expected = "is this machine's clock right, are key, door, steps, period and ports?"
-    assert played.told[0].endswith(f"whether the knock arrived; if it did not: {expected}")
+    expected = "else look at this machine's clock, and at key, door, steps, period and ports"
+    assert played.told[0].endswith(f"whether the knock arrived; {expected}")
 
 
 def test_a_port_that_is_open_already() -> None:
