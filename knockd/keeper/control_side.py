@@ -144,6 +144,7 @@ class ControlSide:
             self._leases,
             life=lambda: self._life.now,
             doors=lambda: self._config().doors,
+            shut=self._workers.explain_disabled,
             places=lambda: self._workers.addresses,
             own=self._own,
             request_reload=self._request_reload,

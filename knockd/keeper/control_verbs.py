@@ -12,7 +12,7 @@ from knockd.control.call import Call, Method
 from knockd.keeper.control_values import RefusedError
 from knockd.keeper.lease_calls import LeaseCalls
 from knockd.keeper.life import Life
-from knockd.keeper.opening_calls import OpeningCalls, Places
+from knockd.keeper.opening_calls import OpeningCalls, Places, Shut
 from knockd.keeper.reload_calls import ReloadCalls, Request
 from knockd.leases.manager import LeaseManager
 from knockd.log.logger import Log
@@ -23,8 +23,9 @@ from knockd_conf.model import Door
 class ControlVerbs:
     """Answers Open, Close, Extend, Forget, Reload and Test.
 
-    ``life`` says where the daemon is in its life, ``doors`` has the doors of the configuration, ``places``
-    what is listened on; ``own`` is our own user's number, ``request_reload`` reads the configuration anew.
+    ``life`` says where the daemon is in its life, ``doors`` has the doors of the configuration, ``shut`` says
+    why no knock opens one of them, ``places`` has what is listened on; ``own`` is our own user's number,
+    ``request_reload`` reads the configuration anew.
     """
 
     def __init__(
@@ -35,12 +36,13 @@ class ControlVerbs:
         *,
         life: Callable[[], Life],
         doors: Callable[[], Sequence[Door]],
+        shut: Shut,
         places: Places,
         own: int,
         request_reload: Request,
     ) -> None:
         self._life = life
-        self._openings = OpeningCalls(log, leases, doors, places, own)
+        self._openings = OpeningCalls(log, leases, doors, shut, places, own)
         self._leases = LeaseCalls(loop, log, leases, doors)
         self._reloads = ReloadCalls(loop, log, request_reload)
         leases.answered = self._openings.answer

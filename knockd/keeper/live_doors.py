@@ -94,6 +94,14 @@ class LiveDoors:
             return self._keyed.why_waiting(door) is not None
         return self._rotation.is_disabled(door)
 
+    def explain_disabled(self, door: Door) -> str | None:
+        """Why no knock opens a door of the configuration now, None where one does."""
+        if not self._is_disabled(door):
+            return None
+        if door.sequence_key is not None:
+            return f"no knock opens it now: {self._keyed.why_waiting(door)}"
+        return "no knock opens it: no sequence is left in its file"
+
     def find_rotating(self) -> dict[tuple[str, int], Rotating]:
         """How each door with a key is, by its name and occurrence."""
         keyed = self._keyed

@@ -29,6 +29,9 @@ from knockd_conf.text import address_text, encoded, is_link_local
 Places = Callable[[], Mapping[str, Collection[bytes]]]
 """The packed addresses of the interfaces that are listened on, in their order."""
 
+Shut = Callable[[Door], str | None]
+"""Why no knock opens a door now; None: one does."""
+
 _NOWHERE = {4: "0.0.0.0", 6: "::"}
 """In place of an own address where there is none."""
 
@@ -39,15 +42,23 @@ _LONGEST_NAME = 15
 class OpeningCalls:
     """Answers Open when the start command has ended, and Test at once.
 
-    ``doors`` are those of now, ``places`` what is listened on; ``own`` is our own user's number.
+    ``doors`` are those of now, ``shut`` says why no knock opens one of them, ``places`` are what is listened
+    on; ``own`` is our own user's number.
     """
 
     def __init__(
-        self, log: Log, leases: LeaseManager, doors: Callable[[], Sequence[Door]], places: Places, own: int
+        self,
+        log: Log,
+        leases: LeaseManager,
+        doors: Callable[[], Sequence[Door]],
+        shut: Shut,
+        places: Places,
+        own: int,
     ) -> None:
         self._log = log
         self._leases = leases
         self._doors = doors
+        self._shut = shut
         self._places = places
         self._user = _name_user(own)
         self._waiting: dict[int, tuple[Knock, Call]] = {}
@@ -111,7 +122,7 @@ class OpeningCalls:
                 "start": run_row(found.start, self._user),
                 "stop": run_row(found.stop, self._user),
                 "seconds": door.cmd_timeout,
-                "obstacle": found.obstacle or nowhere,
+                "obstacle": self._shut(door) or found.obstacle or nowhere,
             }
         )
 

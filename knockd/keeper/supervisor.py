@@ -32,7 +32,7 @@ from knockd.process.loop import Loop, Timer
 from knockd.process.verbs import MAX_EVENT, MalformedError, decode
 from knockd.process.view import View
 from knockd.sequences.keyed_doors import KeyedDoors
-from knockd_conf.model import Config
+from knockd_conf.model import Config, Door
 
 MOST_AT_ONCE, MOST_AT_LAST = 32, 1_024
 """Messages read in one go, so that commands and timers have their turn in a storm, and of one that is to
@@ -143,6 +143,10 @@ class Supervisor:
     def find_disabled(self) -> set[tuple[str, int]]:
         """Name and occurrence of each of them."""
         return self._messages.doors.find_disabled()
+
+    def explain_disabled(self, door: Door) -> str | None:
+        """Why no knock opens a door of the configuration now, None where one does."""
+        return self._messages.doors.explain_disabled(door)
 
     def find_rotating(self) -> dict[tuple[str, int], Rotating]:
         """How each door with a key is, by its name and occurrence."""

@@ -35,6 +35,7 @@ class Daemon:
             self.played.manager,
             life=lambda: self.life,
             doors=lambda: (DOOR,),
+            shut=lambda _: None,
             places=lambda: {"eth0": [bytes([10, 0, 0, 1])]},
             own=0,
             request_reload=self.readings.append,

@@ -270,8 +270,17 @@ def test_door_that_waits(keyed: Keyed) -> None:
     assert keyed.doors.find_disabled() == {("ssh", 0)}
     (found,) = keyed.doors.find_rotating().values()
     assert (found.waiting or "").startswith("the clock is 1 h 59 min earlier")
+    (one,) = (known for known in keyed.doors.known if known.sequence_key is not None)
+    assert keyed.doors.explain_disabled(one) == f"no knock opens it now: {found.waiting}"
     assert found.left is None
     assert [watch.steps for watch in keyed.doors.watches()] == [keyed.plain.steps, ()]
+
+
+def test_why_no_knock_opens(keyed: Keyed, once: Door) -> None:
+    """A door that can be opened has no reason; one whose file has no sequence left says so."""
+    assert [keyed.doors.explain_disabled(one) for one in keyed.doors.known] == [None, None]
+    Path(once.one_time_file or "").write_text("# 1,2\n")
+    assert live(once).explain_disabled(once) == "no knock opens it: no sequence is left in its file"
 
 
 def test_which_doors_have_keys(keyed: Keyed) -> None:

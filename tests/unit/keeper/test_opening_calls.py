@@ -37,9 +37,15 @@ class Opened:
     ) -> None:
         self.played = PlayedManager(**options)
         self.doors = doors or (DOOR,)
+        self.shut: str | None = None
         self.made = MadeCalls()
         self.calls = OpeningCalls(
-            Logger(structlog.get_logger()).log, self.played.manager, lambda: self.doors, lambda: places, own
+            Logger(structlog.get_logger()).log,
+            self.played.manager,
+            lambda: self.doors,
+            lambda _: self.shut,
+            lambda: places,
+            own,
         )
         self.played.manager.answered = self.calls.answer
 
@@ -320,6 +326,18 @@ def test_preview_where_nothing_is_listened_on() -> None:
     assert "no interface that is listened on" in answer["obstacle"]
     assert answer["start"]["environment"]["KNOCKD_DST"] == "0.0.0.0"
     json.dumps(answer)
+
+
+def test_preview_of_a_door_that_no_knock_opens() -> None:
+    """Where a door waits, as for a key, a preview says so and what would be run; by hand it opens."""
+    opened = Opened()
+    opened.shut = "no knock opens it now: the clock is not synchronised"
+    answer = opened.test()
+    assert answer["obstacle"] == opened.shut
+    assert answer["start"]["command"] == "open 192.0.2.1"
+    opened.open()
+    opened.played.end()
+    assert opened.made.take()[0] == "reply"
 
 
 EXPIRED = replace(DOOR, expires="2020-01-31")
