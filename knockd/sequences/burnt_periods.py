@@ -19,7 +19,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from knockd.files.mounts import may_be_emptied
 from knockd.files.state_dir import make_directory
@@ -50,6 +50,19 @@ User = tuple[str, int, str]
 """Name and occurrence of a door, and the name of a key."""
 
 
+class Use(NamedTuple):
+    """What begins before ``until`` is used; ``noted``: when that was noted."""
+
+    until: float
+    noted: float
+
+
+NEVER: Final = Use(0.0, 0.0)
+
+SLACK: Final = 2.0
+"""Seconds by which the times of files may be coarse."""
+
+
 class BurntPeriods:
     """Notes in StateDir and, under ``name``, in the runtime directory. Times are in seconds since the epoch.
 
@@ -70,7 +83,7 @@ class BurntPeriods:
         self.needs_floor = False
         """Whether openings of before the start may not be known: ``settle`` is to follow."""
         self._log = log
-        self._used: dict[User, float] = {}
+        self._used: dict[User, Use] = {}
         what = "notes used sequences of keys"
         self._lasting = _Place(state_dir, NotedLines(NAME, what, policy), passes)
         self._passing = _Place(runtime, NotedLines(name, what, policy), passes)
@@ -103,25 +116,31 @@ class BurntPeriods:
             place.rewrite(self._values())
         self._say()
 
-    def begin_key(self, user: User) -> None:
-        """A key is new here: it may have had another name, so what any key of the door has used is used."""
-        of_door = (until for (*door, _), until in self._used.items() if tuple(door) == user[:2])
-        until = max(of_door, default=0.0)
-        if until:
-            self._used[user] = until
+    def begin_key(self, user: User, changed: float) -> None:
+        """A key is new here, of a file that was ``changed`` then.
+
+        Before that it may have had another name: what any key of the door had used then is used.
+        """
+        for other, use in list(self._used.items()):
+            if other[:2] == user[:2] and use.noted <= changed + SLACK:
+                self._use(user, use)
 
     def find_used_until(self, user: User) -> float:
         """What begins before this time opens nothing any more."""
-        return max(self.floor, self._used.get(user, 0.0))
+        return max(self.floor, self._used.get(user, NEVER).until)
 
     def burn(self, user: User, until: float, now: float) -> None:
         """Notes that what begins before ``until`` is used; when this returns it survives a power cut.
 
         Where it does not the log says so.
         """
-        self._used[user] = max(until, self._used.get(user, 0.0))
         self.newest = max(self.newest, now)
-        self._note([_USED, *user, self._used[user], self.newest], lasting=True)
+        self._use(user, Use(until, self.newest))
+        self._note([_USED, *user, *self._used[user]], lasting=True)
+
+    def _use(self, user: User, use: Use) -> None:
+        before = self._used.get(user, NEVER)
+        self._used[user] = Use(max(use.until, before.until), max(use.noted, before.noted))
 
     def note_time(self, now: float, *, lasting: bool) -> None:
         """Notes the newest time; ``lasting``: also where it survives a power cut."""
@@ -147,13 +166,13 @@ class BurntPeriods:
 
     def _values(self) -> Iterator[list[Any]]:
         """All that still counts."""
-        self._used = {user: until for user, until in self._used.items() if until > self.newest - KEPT}
+        self._used = {user: use for user, use in self._used.items() if use.until > self.newest - KEPT}
         yield [_NEWEST, self.newest]
         yield [_FLOOR, self.floor]
         if self.needs_floor:
             yield [_UNSETTLED]
-        for user, until in self._used.items():
-            yield [_USED, *user, until, self.newest]
+        for user, use in self._used.items():
+            yield [_USED, *user, *use]
 
     def _absorb(self, place: _Place) -> Found:
         """Takes in what a file holds."""
@@ -164,10 +183,16 @@ class BurntPeriods:
             return Found.UNREADABLE
         for value in values or ():
             match value:
-                case ["used", str(door), int(occurrence), str(key), int() | float() as until, newest]:
-                    user = door, occurrence, key
-                    self._used[user] = max(float(until), self._used.get(user, 0.0))
-                    self._absorb_time(newest)
+                case [
+                    "used",
+                    str(door),
+                    int(occurrence),
+                    str(key),
+                    int() | float() as until,
+                    int() | float() as noted,
+                ]:
+                    self._use((door, occurrence, key), Use(float(until), float(noted)))
+                    self._absorb_time(noted)
                 case ["newest", newest]:
                     self._absorb_time(newest)
                 case ["unsettled"]:

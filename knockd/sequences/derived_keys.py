@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from math import inf
 from typing import Any, Final, NamedTuple
 
 from knockd_conf.key_file import MAX_KEYS, KeyFile, parse_name
@@ -50,14 +51,23 @@ class DerivedKey(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """The keys of a door, or what is wrong with their file."""
+    """The keys of a door, or what is wrong with their file.
+
+    ``changed``: when the file was changed last, in seconds since the epoch; it may be just now.
+    """
 
     keys: tuple[DerivedKey, ...] = ()
     problem: str = ""
+    changed: float = inf
 
 
-def derive_keys(question: Question, file: KeyFile, now: float, end_of: Callable[[str], float]) -> Answer:
-    """What a key file means for a door. ``end_of``: when a day (YYYY-MM-DD) is over, by this host's clock."""
+def derive_keys(
+    question: Question, file: KeyFile, now: float, end_of: Callable[[str], float], changed: float = inf
+) -> Answer:
+    """What a key file, last ``changed`` then, means for a door at ``now``.
+
+    ``end_of``: when a day (YYYY-MM-DD) is over, by this host's clock.
+    """
     if file.problems:
         return Answer(problem="; ".join(file.problems)[:MOST_TEXT])
     keys = []
@@ -66,7 +76,7 @@ def derive_keys(question: Question, file: KeyFile, now: float, end_of: Callable[
         periods = question.periods if until is None or now < until else ()
         ports = {one: derive_ports(key.key, question.door, one, question.rule) for one in periods}
         keys.append(DerivedKey(key.name, until, ports))
-    return Answer(tuple(keys))
+    return Answer(tuple(keys), changed=changed)
 
 
 def write_answers(answers: Sequence[Answer]) -> bytes:
@@ -88,10 +98,11 @@ def parse_answers(data: bytes, questions: Sequence[Question]) -> tuple[Answer, .
 def _pack(answer: Answer) -> Any:
     if answer.problem:
         return answer.problem
-    return [
+    keys = [
         [key.name, key.until, [[_number(port) for port in (*one.steps, *one.guards)] for one in _rows(key)]]
         for key in answer.keys
     ]
+    return [answer.changed, keys]
 
 
 def _rows(key: DerivedKey) -> list[Ports]:
@@ -101,12 +112,13 @@ def _rows(key: DerivedKey) -> list[Ports]:
 def _answer(found: Any, question: Question) -> Answer:
     if isinstance(found, str) and 0 < len(found) <= MOST_TEXT:
         return Answer(problem=found)
-    if not isinstance(found, list) or not 0 < len(found) <= MAX_KEYS:
+    changed, rows = found
+    if not isinstance(changed, float) or not isinstance(rows, list) or not 0 < len(rows) <= MAX_KEYS:
         raise ValueError("no list of keys")
-    keys = tuple(_key(one, question) for one in found)
+    keys = tuple(_key(one, question) for one in rows)
     if len({key.name for key in keys}) != len(keys):
         raise ValueError("a name twice")
-    return Answer(keys)
+    return Answer(keys, changed=changed)
 
 
 def _key(found: Any, question: Question) -> DerivedKey:

@@ -89,18 +89,23 @@ class KeyChild:
 
 def _answer_all(questions: Sequence[Question], policy: TrustPolicy, now: float) -> Iterator[Answer]:
     """The answers in the order of the questions; doors may have a file in common."""
-    read: dict[str, KeyFile | str] = {}
+    read: dict[str, tuple[KeyFile, float] | str] = {}
     for question in questions:
         if question.path not in read:
             read[question.path] = _read(question.path, policy)
-        file = read[question.path]
-        yield Answer(problem=file) if isinstance(file, str) else derive_keys(question, file, now, end_of_day)
+        found = read[question.path]
+        if isinstance(found, str):
+            yield Answer(problem=found)
+        else:
+            file, changed = found
+            yield derive_keys(question, file, now, end_of_day, changed)
 
 
-def _read(path: str, policy: TrustPolicy) -> KeyFile | str:
-    """The keys of a file, or why there are none."""
+def _read(path: str, policy: TrustPolicy) -> tuple[KeyFile, float] | str:
+    """The keys of a file, and when it was changed last, or why there are none."""
     try:
-        return read_key_file(path, policy)
+        file = read_key_file(path, policy)
+        return file, max(os.stat(path).st_ctime, os.lstat(path).st_ctime)
     except OSError as error:
         return error.strerror or str(error)
 

@@ -263,7 +263,7 @@ class KeyedDoors:
         if answer.problem and answer.problem != door.problem:
             self._log("key-file-problem", door=name, path=door.path, problem=answer.problem)
         for key in door.take(answer, asked):
-            self._burnt.begin_key((*door.identity, key))
+            self._burnt.begin_key((*door.identity, key), answer.changed)
             self._serials.forget_key(door.identity, key)
         expired = {(door.identity, key) for key in door.find_expired()}
         for _, key in sorted(expired - self._expired):

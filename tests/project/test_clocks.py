@@ -14,7 +14,7 @@ STAMPS = {
 }
 KEYS = {
     "sequences/kernel_clock.py",  # sequences of keys are of the wall clock, which is judged before it counts
-    "sequences/key_child.py",  # the last day of a key is one of this host's calendar
+    "sequences/key_child.py",  # the last day of a key is one of the calendar, and a file is older than a use
 }
 
 WALL_CLOCK = {

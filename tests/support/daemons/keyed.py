@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from tests.support.daemons.daemon import OURS, Daemon
 from tests.support.daemons.doors import SERVER
 from tests.support.daemons.doors import config as config_of
 from tests.support.lab.hosts import Host
+from tests.support.lab.processes import children
 from tests.support.lab.services import family_of
 from tests.support.lab.waiting import wait_until
 
@@ -27,6 +30,8 @@ class KeyedDoor:
 
     def __init__(self, directory: Path, name: str = "ssh", rule: Rule = Rule(period=10)) -> None:  # noqa: B008
         self.name, self.rule = name, rule
+        self.ahead = 0.0
+        """Seconds by which the knockers' clock, and the daemon's, is ahead of this machine's."""
         self.path = directory / f"{name}.keys"
         self.write(ANNE, BOB)
 
@@ -57,14 +62,18 @@ class KeyedDoor:
         """A configuration with this door, whose clock is trusted whatever the kernel says."""
         return config_of(self.section(**(fields or {})), *others, **{"Clock": "trust", **options})
 
+    def now(self) -> float:
+        """Seconds since the epoch, by the knockers' clock."""
+        return time.time() + self.ahead
+
     def period(self) -> int:
         """The number of the period of now."""
-        return self.rule.period_at(time.time())
+        return self.rule.period_at(self.now())
 
     def wait_for_period(self, begun: float = 0.5, left: float = 3.0) -> int:
         """Waits until a period has begun, and has so many seconds left; its number."""
         length = self.rule.period
-        wait_until(lambda: begun <= time.time() % length <= length - left, 2 * length, "a period has begun")
+        wait_until(lambda: begun <= self.now() % length <= length - left, 2 * length, "a period has begun")
         return self.period()
 
     def steps(self, key: NamedKey = ANNE, period: int | None = None) -> list[str]:
@@ -126,3 +135,18 @@ def wait_live(daemon: Daemon, names: Iterable[str] = ()) -> None:
     """Waits until all doors but these can be opened, and the packet process knows it."""
     wait_until(lambda: find_waiting(daemon) == list(names), 10, "doors are live")
     ask_status(daemon)
+
+
+def kill_children(daemon: Daemon, worker: int, until: Callable[[], bool]) -> None:
+    """Kills each child but the packet process as soon as it is there, until something is true."""
+
+    def kill_all() -> bool:
+        for pid in children(daemon.pid):
+            if pid != worker:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+        return until()
+
+    deadline = time.monotonic() + 30
+    while not kill_all():
+        assert time.monotonic() < deadline, "no child was killed in time"

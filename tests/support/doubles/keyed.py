@@ -112,6 +112,8 @@ class KeyedHost:
         self.fault: Callable[[], AnsweringChild] | None = None
         self.children: list[AnsweringChild] = []
         self.questions: list[tuple[Question, ...]] = []
+        self.changed = wall - 86_400
+        """When the files were changed last."""
         self.said: list[str] = []
         self.changes = 0
         self.in_memory = False
@@ -156,7 +158,7 @@ class KeyedHost:
         if isinstance(held, str):
             return Answer(problem=held)
         found: KeyFile = parse_keys(held)
-        return derive_keys(question, found, now, end_of_day)
+        return derive_keys(question, found, now, end_of_day, self.changed)
 
     def begin(self) -> None:
         """The daemon starts, and its first child answers."""

@@ -1,12 +1,14 @@
-"""Small disks of a test's own, to be filled, made read-only and taken away; and a /dev with a log socket."""
+"""Small disks of a test's own: filled, read-only, taken away, without power; and a /dev with a log socket."""
 
 from __future__ import annotations
 
 import errno
+import shutil
 from pathlib import Path
 from types import TracebackType
 
 from tests.support.lab.hosts import execute
+from tests.support.lab.tools import need
 
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 
@@ -77,3 +79,35 @@ class Disk:
         execute(*remount)
         for pid in pids:
             execute("nsenter", "-t", str(pid), "-m", *remount)
+
+
+class PowerDisk:
+    """An ext4 file system at ``path`` whose power can be cut; a context manager."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._image = path.with_suffix(".image")
+
+    def __enter__(self) -> PowerDisk:
+        with self._image.open("wb") as file:
+            file.truncate(8 << 20)
+        execute(need("mkfs.ext4", "e2fsprogs"), "-q", str(self._image))
+        self.path.mkdir()
+        self._mount()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        execute("umount", "-l", str(self.path))
+
+    def cut_power(self) -> None:
+        """Leaves what has been written to the disk by now, and nothing that is only in memory."""
+        found = self._image.with_suffix(f".{len(list(self.path.parent.iterdir()))}")
+        shutil.copyfile(self._image, found)
+        execute("umount", "-l", str(self.path))
+        self._image = found
+        self._mount()
+
+    def _mount(self) -> None:
+        execute("mount", "-o", "loop", str(self._image), str(self.path))

@@ -47,6 +47,7 @@ TEST = DEMO | {
     "start-stop-daemon": "dpkg",
     "chromium": "chromium",
     "pdftotext": "poppler-utils",
+    "mkfs.ext4": "e2fsprogs",
 }
 BENCH = DEMO | {
     "tcpreplay": "tcpreplay",

@@ -229,12 +229,28 @@ def test_two_daemons_with_one_file(host: Host) -> None:
 
 
 def test_new_key(host: Host) -> None:
-    """A key that is new may have had another name: what any key of the door has used is used."""
+    """A key that is new may have had another name: what any key of the door had used is used.
+
+    Where the file is older than that, it had its own name then.
+    """
     made = host.start()
     made.burn(ANNE, NOW + 30, NOW)
     made.burn(OTHER, NOW + 90, NOW)
-    made.begin_key(BOB)
-    assert made.find_used_until(BOB) == NOW + 30
+    for again in (made, host.begin()):
+        again.begin_key(BOB, NOW - 3)
+        assert again.find_used_until(BOB) == 0.0
+        again.begin_key(BOB, NOW + 1)
+        assert again.find_used_until(BOB) == NOW + 30
+        assert again.find_used_until(ANNE) == NOW + 30
+
+
+def test_key_that_was_new_before_a_use(host: Host) -> None:
+    """What was used after the file was changed is another key's."""
+    made = host.start()
+    made.burn(ANNE, NOW + 30, NOW)
+    made.burn(ANNE, NOW + 90, NOW + 60)
+    made.begin_key(BOB, NOW + 40)
+    assert made.find_used_until(BOB) == 0.0
 
 
 def test_another_state_dir(host: Host, tmp_path: Path) -> None:

@@ -62,6 +62,7 @@ ANSWERS = {
     "keys": derive(ANNE, BOB),
     "problem": Answer(problem="No such file or directory"),
     "expired": derive(ANNE._replace(expires="2026-09-22"), now=LAST_DAY),
+    "changed": derive(ANNE)._replace(changed=1_790_000_000.5),
     "never": Answer((derive(ANNE).keys[0]._replace(until=float("inf")),)),
 }
 
@@ -87,7 +88,7 @@ def test_longest_answer() -> None:
     assert len(write_answers([derive(*keys, asked=asked)])) < MOST_BYTES
 
 
-GOOD: list[Any] = json.loads(write_answers([derive(ANNE)]))[0]
+GOOD: list[Any] = json.loads(write_answers([derive(ANNE)]))[0][1]
 ROW = GOOD[0][2][0]
 
 
@@ -100,27 +101,29 @@ BAD = {
     "nothing": b"",
     "no JSON": b"{",
     "deep": b"[" * 100_000,
-    "another number of answers": [GOOD, GOOD],
+    "another number of answers": [[5.0, GOOD], [5.0, GOOD]],
+    "no time": [["5", GOOD]],
+    "keys alone": [GOOD],
     "no list": 5,
     "no answer": [None],
     "no problem": [""],
     "long problem": ["x" * 2_001],
-    "no key": [[]],
-    "many keys": [[key(f"n{n}") for n in range(MAX_KEYS + 1)]],
-    "a name twice": [[key(), key()]],
-    "a name that is none": [[key("a b")]],
-    "a number for a name": [[key(5)]],
-    "a text for a time": [[key(until="5")]],
-    "a flag for a time": [[key(until=True)]],
-    "fewer periods": [[key(rows=GOOD[0][2][:-1])]],
-    "more periods": [[key(rows=[*GOOD[0][2], ROW])]],
-    "fewer ports": [[key(rows=[ROW[:-1]] * 8)]],
-    "a port twice": [[key(rows=[[*ROW[:-1], ROW[0]]] * 8)]],
-    "a port out of range": [[key(rows=[[*ROW[:-1], 19_999 << 1]] * 8)]],
-    "a text for a port": [[key(rows=[[*ROW[:-1], "5"]] * 8)]],
-    "a flag for a port": [[key(rows=[[*ROW[:-1], True]] * 8)]],
-    "a list in a row": [[key(rows=[[*ROW[:-1], []]] * 8)]],
-    "one thing more": [[[*key(), 1]]],
+    "no key": [[5.0, []]],
+    "many keys": [[5.0, [key(f"n{n}") for n in range(MAX_KEYS + 1)]]],
+    "a name twice": [[5.0, [key(), key()]]],
+    "a name that is none": [[5.0, [key("a b")]]],
+    "a number for a name": [[5.0, [key(5)]]],
+    "a text for a time": [[5.0, [key(until="5")]]],
+    "a flag for a time": [[5.0, [key(until=True)]]],
+    "fewer periods": [[5.0, [key(rows=GOOD[0][2][:-1])]]],
+    "more periods": [[5.0, [key(rows=[*GOOD[0][2], ROW])]]],
+    "fewer ports": [[5.0, [key(rows=[ROW[:-1]] * 8)]]],
+    "a port twice": [[5.0, [key(rows=[[*ROW[:-1], ROW[0]]] * 8)]]],
+    "a port out of range": [[5.0, [key(rows=[[*ROW[:-1], 19_999 << 1]] * 8)]]],
+    "a text for a port": [[5.0, [key(rows=[[*ROW[:-1], "5"]] * 8)]]],
+    "a flag for a port": [[5.0, [key(rows=[[*ROW[:-1], True]] * 8)]]],
+    "a list in a row": [[5.0, [key(rows=[[*ROW[:-1], []]] * 8)]]],
+    "one thing more": [[5.0, [[*key(), 1]]]],
     "an object": [{"a": 1}],
 }
 

@@ -62,6 +62,18 @@ def test_answers(keys: Path) -> None:
     assert ssh.keys[0].ports[101] == derive_ports(ANNE.key, "ssh", 101, RULE)
     assert web.keys[0].ports[101] == derive_ports(ANNE.key, "web", 101, RULE)
     assert none == Answer(problem="No such file or directory")
+    assert abs(ssh.changed - keys.stat().st_ctime) < 1
+    assert ssh.changed == web.changed
+
+
+def test_link_that_was_changed(keys: Path) -> None:
+    """What a link leads to may be older than the link."""
+    link = keys.parent / "link"
+    link.symlink_to(keys)
+    times = link.lstat().st_ctime, keys.stat().st_ctime
+    with child(ask(link)) as made:
+        (answer,) = read(made)
+    assert answer.changed == max(times)
 
 
 def test_file_that_others_can_read(keys: Path) -> None:

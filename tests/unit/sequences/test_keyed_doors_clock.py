@@ -56,7 +56,7 @@ def test_used_before_the_start(host: KeyedHost, where: str, *, boots: bool) -> N
     (boot if boots else KeyedHost.restart)(host)
     unknown = boots and where != "disk"
     assert fate(host) is (Fate.BEFORE_START if unknown else Fate.USED)
-    assert fate(host, NOW - 1, "bob") is (Fate.BEFORE_START if unknown else Fate.USED)
+    assert fate(host, NOW - 1, "bob") is (Fate.BEFORE_START if unknown else Fate.GRANTED)
     assert fate(host, NOW + 1, "bob") is Fate.GRANTED
 
 

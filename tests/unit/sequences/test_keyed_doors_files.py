@@ -61,9 +61,23 @@ def test_another_name(host: KeyedHost) -> None:
     """A key that has used a sequence has not another time under another name, nor under two at once."""
     assert fate(host) is Fate.GRANTED
     host.files[PATH] = text_of(ANNE._replace(name="bob"), BOB._replace(name="anne"))
+    host.changed = NOON
     host.doors.adopt(host.config)
     host.loop.deliver()
     assert [Fate.USED, Fate.USED] == [fate(host), fate(host, key="bob")]
+
+
+def test_another_name_after_a_kill(host: KeyedHost) -> None:
+    """The next start does not know what the names were, but whether the file is the same."""
+    assert fate(host) is Fate.GRANTED
+    host.restart()
+    assert [Fate.USED, Fate.GRANTED] == [fate(host), fate(host, key="bob")]
+    host.sleep(30)
+    assert fate(host, NOW + 1) is Fate.GRANTED
+    host.files[PATH] = text_of(ANNE._replace(name="carol"))
+    host.changed = NOON + 31
+    host.restart()
+    assert fate(host, NOW + 1, "carol") is Fate.USED
 
 
 def test_struck_out_and_back(host: KeyedHost) -> None:
