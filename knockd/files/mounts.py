@@ -6,10 +6,12 @@ World: the table of mounts.
 from __future__ import annotations
 
 import os
-from typing import Final
+from typing import Final, NamedTuple
 
 IN_MEMORY: Final = frozenset({"tmpfs", "ramfs", "rootfs", "devtmpfs", "overlay", "aufs"})
-"""File systems that a reboot may empty; of an overlay nobody knows where it writes to."""
+"""File systems that a reboot may empty, or, as those of containers, their next start."""
+
+_OVERLAY, _UPPER = "overlay", b"upperdir="
 
 _TABLE: Final = "/proc/self/mountinfo"
 
@@ -26,18 +28,36 @@ def may_be_emptied(path: str) -> bool:
 
 
 def find_kind(table: bytes, path: bytes) -> str | None:
-    """The kind of file system that a path without links is on; None: the table does not say."""
-    found: str | None = None
+    """The kind of file system that a path without links is on; None: the table does not say.
+
+    Of an overlay it is the kind of what it writes to, where that is in the table.
+    """
+    found = _find_mount(table, path)
+    if found is None or found.kind != _OVERLAY:
+        return None if found is None else found.kind
+    options = found.options.split(b",")
+    upper = next((one.removeprefix(_UPPER) for one in options if one.startswith(_UPPER)), b"/")
+    beneath = _find_mount(table, _unescape(upper))
+    return _OVERLAY if beneath is None else beneath.kind
+
+
+class _Mount(NamedTuple):
+    kind: str
+    options: bytes
+
+
+def _find_mount(table: bytes, path: bytes) -> _Mount | None:
+    found: _Mount | None = None
     longest = -1
     for line in table.splitlines():
         head, _, tail = line.partition(b" - ")
-        words = head.split(b" ")
-        if len(words) < 5 or not tail:
+        words, file_system = head.split(b" "), tail.split(b" ")
+        if len(words) < 5 or len(file_system) < 3:
             continue
         place = _unescape(words[4])
         # Of mounts on the same place the last one covers the others.
         if _is_below(path, place) and len(place) >= longest:
-            found, longest = tail.split(b" ")[0].decode("ascii", "replace"), len(place)
+            found, longest = _Mount(file_system[0].decode("ascii", "replace"), file_system[2]), len(place)
     return found
 
 

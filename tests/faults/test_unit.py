@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from knockd.sequences.kernel_clock import read_clock
 from tests.e2e.conftest import Pair
 from tests.support.daemons.doors import CLIENT, SERVER, door
+from tests.support.daemons.keyed import BOB, KeyedDoor
 from tests.support.lab.hosts import execute
 from tests.support.lab.services import TcpService, can_connect, send_knock, wait_open
 from tests.support.lab.systemd_unit import UNIT, Unit
@@ -98,6 +100,33 @@ table inet filter {
     }
 }
 """
+
+
+def test_door_with_a_key(unit: Unit, pair: Pair, tmp_path: Path) -> None:
+    """In the sandbox keys are read, the kernel says whether the clock is synchronised, nobody can set it."""
+    keyed = KeyedDoor(tmp_path)
+    unit.write("/etc/knockd/ssh.keys", keyed.path.read_text(), mode=0o600)
+    section = keyed.section().replace(str(keyed.path), "/etc/knockd/ssh.keys")
+    unit.begin(section)
+    if read_clock().loose:
+        unit.wait_for(
+            "doors with Sequence_Key wait: the clock is not synchronised (the kernel says STA_UNSYNC)"
+        )
+        unit.run("sed", "-i", "s/^\\[options\\]/&\\nClock = trust/", "/etc/knockd.conf")
+        unit.run("systemctl", "reload", "knockd")
+    wait_until(
+        lambda: "anne" in unit.run("/usr/local/bin/knockctl", "status", check=False), 10, "keys are read"
+    )
+    begun = keyed.period()  # the host's disk is in memory: only what begins from now on opens
+    wait_until(lambda: keyed.period() > begun, 15, "a period that begins after the start")
+    keyed.wait_for_period()
+    keyed.knock(pair.client)
+    unit.wait_for("opened with key anne")
+    setting = "import time; time.clock_settime(time.CLOCK_REALTIME, time.time())"
+    unit.run("sed", "-i", f"s/true %IP%/python3 -c '{setting}'/", "/etc/knockd.conf")
+    unit.run("systemctl", "reload", "knockd")
+    keyed.knock(pair.client, BOB)
+    unit.wait_for("PermissionError: [Errno 1] Operation not permitted")
 
 
 def test_what_the_sandbox_hides_is_said(unit: Unit) -> None:

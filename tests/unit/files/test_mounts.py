@@ -30,11 +30,39 @@ garbage
         (b"/run/knockd", "tmpfs"),
         (b"/mnt/two words/state", "btrfs"),
         (b"/var/lib/knockd", "xfs"),
+        (b"/lost", "ext4"),
     ],
 )
 def test_kind(path: bytes, kind: str) -> None:
     """The mount that is nearest above a path; of those on one place the last."""
     assert kind == find_kind(TABLE, path)
+
+
+ROUTER = rb"""14 1 31:5 / /rom ro,relatime - squashfs /dev/root ro
+16 1 0:9 / /tmp rw - tmpfs tmpfs rw
+17 1 31:6 / /overlay rw,noatime - jffs2 /dev/mtdblock6 rw
+18 1 0:14 / / rw,noatime - overlay overlayfs rw,lowerdir=/,upperdir=/overlay/upper,workdir=/w
+19 1 0:15 / /live rw - overlay overlay rw,lowerdir=/rom,upperdir=/tmp/upper,workdir=/tmp/work
+"""
+CONTAINER = rb"""600 500 0:50 / / rw - overlay overlay rw,lowerdir=/a,upperdir=/var/lib/docker/c,workdir=/w
+601 600 254:1 /volumes/state /var/lib/knockd rw - ext4 /dev/vda1 rw
+602 600 0:51 / /odd rw - overlay overlay rw
+"""
+
+
+@pytest.mark.parametrize(
+    ("table", "path", "kind"),
+    [
+        (ROUTER, b"/etc/knockd", "jffs2"),
+        (ROUTER, b"/live/etc", "tmpfs"),
+        (CONTAINER, b"/etc/knockd", "overlay"),
+        (CONTAINER, b"/var/lib/knockd", "ext4"),
+        (CONTAINER, b"/odd/one", "overlay"),
+    ],
+)
+def test_overlay(table: bytes, path: bytes, kind: str) -> None:
+    """It is as lasting as what it writes to: flash on a router, memory in a live system, or unknown."""
+    assert kind == find_kind(table, path)
 
 
 def test_unknown() -> None:
