@@ -21,7 +21,7 @@ from typing import Any
 import knockd
 from knockd.keeper.settings import Loaded, Settings
 from knockd.process.fork import Fork, collect_child, kill_child
-from knockd.process.privileges import end_with
+from knockd.process.privileges import end_with, leave_no_core
 from knockd_conf.errors import ConfigError, Problem
 
 _SIZE = struct.Struct("=Q")
@@ -47,6 +47,7 @@ class ConfigProcess:
         parent = os.getpid()
 
         def main() -> int:
+            leave_no_core()  # key files are read, too
             end_with(parent)  # a name server may take its time
             return work(partial(_write, writer))
 

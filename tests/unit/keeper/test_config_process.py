@@ -62,6 +62,18 @@ def test_bad() -> None:
     assert found == problems(load)
 
 
+def test_no_core() -> None:
+    """It reads key files, too: it leaves no core."""
+
+    def work(send: Send) -> int:
+        send(Path("/proc/self/limits").read_text().split("Max core file size")[1].split()[:2])
+        return 0
+
+    child = ConfigProcess(fork_child, work)
+    assert child.receive() == ["0", "0"]
+    assert child.wait() == 0
+
+
 def test_killed() -> None:
     """A process that ends early has sent nothing; the next one may do better."""
 
