@@ -13,6 +13,7 @@ import pytest
 from tests.e2e.conftest import Pair, Start
 from tests.support.daemons.daemon import Daemon, environment
 from tests.support.daemons.doors import CLIENT, SERVER, config, door
+from tests.support.lab.processes import only_child
 from tests.support.lab.services import send_knock
 
 STEPS = ("700", "800", "900")
@@ -82,12 +83,12 @@ def test_one_door_is_for_everybody(pair: Pair, start: Start) -> None:
 def test_a_reload_changes_who_may_knock(pair: Pair, start: Start) -> None:
     """After HUP the new Allow counts, in the same packet process."""
     daemon = start(pair.server, config(door("secret", "700,800,900", allow=OTHER[4], **COMMANDS)))
-    worker = Path(f"/proc/{daemon.pid}/task/{daemon.pid}/children").read_text()
+    worker = only_child(daemon.pid)
     daemon.write_config(config(door("secret", "700,800,900", allow="10.7.0.0/24", **COMMANDS)))
     knockctl(daemon, "reload")
     send_knock(pair.client, SERVER[4], *STEPS)
     daemon.wait_for("OPEN SESAME")
-    assert worker == Path(f"/proc/{daemon.pid}/task/{daemon.pid}/children").read_text()
+    assert worker == only_child(daemon.pid)
 
 
 def test_an_expired_door(pair: Pair, start: Start, tmp_path: Path) -> None:

@@ -179,6 +179,7 @@ def test_a_command_learns_who_knocked_where(pair: Pair, start: Start, tmp_path: 
         f"KNOCKD_DST={SERVER[version]}",
         "KNOCKD_IFACE=eth0",
         f"KNOCKD_IP={CLIENT[version]}",
+        f"KNOCKD_NET={CLIENT[version]}",
         "KNOCKD_TIMEOUT=7",
     ]
     assert expected == facts.read_text().splitlines()

@@ -103,7 +103,7 @@ def test_open_is_answered_when_the_command_has_ended(pair: Pair, start: Start, t
     assert ran(ledger) == ["open"]
     call(daemon, "Open", door="noted", address=OTHER)
     assert ran(ledger) == ["open", f"close {OTHER}", "open"]
-    assert call(daemon, "Open", door="for ever", address=OTHER) == {"lease": None}
+    assert call(daemon, "Open", door="for ever", address=OTHER)["lease"] is None
     assert ran(ledger)[3:] == ["open"]
 
 

@@ -63,7 +63,7 @@ def test_one_process(pair: Pair, program: tuple[str, ...], tmp_path: Path) -> No
     """Every tool names the keeper alone; HUP to all of that name reloads, and the packet process goes on."""
     for tool in ("unshare", "pidof", "busybox", "pgrep", "killall", "start-stop-daemon"):
         need(tool)
-    (tmp_path / "conf").write_text(config(door("secret", "700,800:udp", start_command="true")))
+    (tmp_path / "conf").write_text(config(door("secret", "17310,25977:udp,21004", start_command="true")))
     (tmp_path / "conf").chmod(0o600)
     log = tmp_path / "log"
     state: tuple[str, ...] = ("--state-dir", str(tmp_path / "state"), "--control-socket", str(tmp_path / "c"))
