@@ -57,6 +57,7 @@ def parse_keys(data: bytes) -> KeyFile:
         at = data.count(b"\n", 0, error.start) + 1
         return KeyFile((), (f"line {at}: expected ASCII characters only",))
     keys: dict[str, tuple[int, NamedKey]] = {}
+    lines_of: dict[bytes, int] = {}
     problems: list[str] = []
     lines = text.removesuffix("\n").split("\n")
     for number, line in enumerate(lines, 1):
@@ -70,6 +71,12 @@ def parse_keys(data: bytes) -> KeyFile:
         if found.name in keys:
             problems.append(
                 f"line {number}: expected a name once, {found.name} is in line {keys[found.name][0]} too"
+            )
+        elif (line_of := lines_of.setdefault(found.key, number)) != number:
+            # Both would have the same sequences: one that is used, and heard, would open by the other name.
+            problems.append(
+                f"line {number}: expected another key than that of line {line_of};"
+                f" knockctl keygen makes one for {found.name}"
             )
         keys[found.name] = number, found
     if not problems and not keys:

@@ -98,7 +98,7 @@ add_byte() {
 # read_keys: reads a key file from standard input; the key that was asked for is in rs_key then.
 read_keys() {
     number=0 size=0 names=' ' count=0
-    rs_key=''
+    rs_key='' rs_keys=' '
     tab=$(printf '\t') return=$(printf '\r')
     while IFS= read -r rs_line || [ -n "$rs_line" ]; do
         number=$((number + 1)) size=$((size + ${#rs_line} + 1))
@@ -120,6 +120,10 @@ read_keys() {
         *" $1 "*) die "line $number: $1 is there twice" ;;
         esac
         decode_key "$2" || die "line $number: expected base64 of 32 bytes behind the name"
+        case $rs_keys in
+        *" $2 "*) die "line $number: the key of $1 is there twice" ;;
+        esac
+        rs_keys="$rs_keys$2 "
         if [ $# -eq 3 ]; then
             case $3 in
             expires=*) is_day "${3#expires=}" || die "line $number: expected expires=YYYY-MM-DD" ;;
@@ -131,7 +135,7 @@ read_keys() {
             rs_key=$2
         fi
     done
-    rs_line=''
+    rs_line='' rs_keys=''
     [ $size -le 65537 ] || die "expected at most 65536 bytes"
     [ $count -ge 1 ] || die "expected a line NAME KEY, got none"
     [ $count -le 32 ] || die "expected at most 32 keys, got $count"

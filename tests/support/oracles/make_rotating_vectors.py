@@ -175,6 +175,7 @@ BAD_KEY_FILES = (
     ("# comment\n", "no key"),
     (f"alice {BASE64}\n\n", "an empty line"),
     (f"alice {BASE64}\nalice {BASE64}\n", "a name twice"),
+    (f"alice {BASE64}\nbob {BASE64}\n", "a key twice"),
     (f"{BASE64}\n", "no name"),
     (f"al/ice {BASE64}\n", "a character that no name has"),
     (f"alice {BASE64[:-1]}\n", "base64 without its padding"),

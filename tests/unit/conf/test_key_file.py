@@ -12,15 +12,17 @@ from tests.support.samples.rotating_vectors import read_page
 
 KEY = bytes(range(32))
 TEXT = b64encode(KEY).decode()
+OTHER = bytes(range(32, 64))
+TEXTS = [b64encode(bytes([n]) * 32).decode() for n in range(MAX_KEYS + 1)]
 NO_DAYS = ("2026-13-01", "2026-00-01", "2026-02-29", "2100-02-29", "2026-04-31", "2026-01-32", "26-01-01", "")
 NO_DAY = "expected expires=YYYY-MM-DD behind the key, a day of the calendar"
 
 
 def test_keys_of_a_file() -> None:
     """Each line has a name, a key and perhaps its last day; comments are skipped."""
-    found = parse_keys(f"# whose keys\nalice {TEXT}\n  bob@home\t{TEXT} expires=2026-12-31 \n".encode())
+    found = parse_keys(f"# whose keys\nalice {TEXT}\n  bob@home\t{b64encode(OTHER).decode()} expires=2026-12-31 \n".encode())
     assert () == found.problems
-    assert (NamedKey("alice", KEY), NamedKey("bob@home", KEY, "2026-12-31")) == found.keys
+    assert (NamedKey("alice", KEY), NamedKey("bob@home", OTHER, "2026-12-31")) == found.keys
 
 
 @pytest.mark.parametrize("key", [NamedKey("alice", KEY), NamedKey("bob", bytes(32), "2027-01-31")])
@@ -40,7 +42,7 @@ def test_last_days(day: str) -> None:
     [
         ("", "line 1: expected NAME KEY, got an empty line"),
         ("# nobody\n", "expected a line NAME KEY, got none; knockctl keygen makes one"),
-        (f"a {TEXT}\n\nb {TEXT}", "line 2: expected NAME KEY, got an empty line"),
+        (f"a {TEXT}\n\nb {TEXTS[1]}", "line 2: expected NAME KEY, got an empty line"),
         (TEXT, "line 1: expected NAME KEY, got one word"),
         (f"a {TEXT} b c", "line 1: expected NAME KEY and perhaps expires=YYYY-MM-DD, got more words"),
         (f"a/b {TEXT}", "line 1: expected a name of at most 64 letters, digits and _ @ . -"),
@@ -54,7 +56,11 @@ def test_last_days(day: str) -> None:
         *((f"a {TEXT} expires={day}", f"line 1: {NO_DAY}") for day in NO_DAYS),
         (f"a {TEXT}\na {TEXT}", "line 2: expected a name once, a is in line 1 too"),
         (f"a {TEXT}\nb\xe9 {TEXT}", "line 2: expected ASCII characters only"),
-        ("\n".join(f"k{n} {TEXT}" for n in range(MAX_KEYS + 1)), f"expected at most {MAX_KEYS} keys, got 33"),
+        (
+            f"a {TEXT}\n#\nb {TEXT} expires=2026-12-01",
+            "line 3: expected another key than that of line 1; knockctl keygen makes one for b",
+        ),
+        ("\n".join(f"k{n} {TEXTS[n]}" for n in range(MAX_KEYS + 1)), f"expected at most {MAX_KEYS} keys, got 33"),
         ("#" * (MAX_SIZE + 1), f"expected at most {MAX_SIZE} bytes, got more"),
     ],
 )

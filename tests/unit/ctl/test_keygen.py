@@ -104,7 +104,7 @@ def test_another_key(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         ),
         ("\n", "line 1: expected NAME KEY, got an empty line: mend it, or name another file"),
         (
-            "".join(f"k{n} {LINE[6:]}\n" for n in range(MAX_KEYS)),
+            "".join(f"{format_key(NamedKey(f'k{n}', bytes([n]) * 32))}\n" for n in range(MAX_KEYS)),
             f"expected at most {MAX_KEYS} keys, got {MAX_KEYS + 1}",
         ),
     ],
