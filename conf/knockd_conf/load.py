@@ -85,6 +85,7 @@ def load(
     builder = Builder(reader.host, entries, resolve, reader.problems, reader.notes)
     built = _numbered(door for door in map(builder.make_door, doors) if door is not None)
     reader.problems += _shared_files(built)
+    reader.problems += _shared_sequences(built)
     stated = [
         entry for one in reader.sections if one.name == keys.OPTIONS for entry in entries[one.path, one.line]
     ]
@@ -149,6 +150,20 @@ def _shared_files(doors: Sequence[Door]) -> Iterator[Problem]:
                 f"expected a file of its own, got {seen(door.one_time_file)}, which is that of [{owner}]"
             )
             yield Problem(door.path, door.line, keys.ONE_TIME.name, message)
+
+
+def _shared_sequences(doors: Sequence[Door]) -> Iterator[Problem]:
+    """Sequences are made of the name of their door: of two of one name one would open what was used at the
+    other, for who has heard it.
+    """
+    first: dict[str, Door] = {}
+    for door in doors:
+        if door.sequence_key is not None and first.setdefault(door.name, door) is not door:
+            message = (
+                "expected another name than that of a door with a key before it: both would have the same"
+                f" sequences; got {seen(door.name)}, as in line {first[door.name].line}"
+            )
+            yield Problem(door.path, door.line, keys.SEQUENCE_KEY.name, message)
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from knockd_conf.errors import Note
 from knockd_conf.key_file import KeyFile
 from knockd_conf.model import Config, Door
-from knockd_conf.rotating import opens_on, rule_of
+from knockd_conf.rotating import opens_on
 
 KeyFiles = Mapping[str, KeyFile | str]
 """What each key file holds, by its path, or why it cannot be read."""
@@ -74,7 +74,6 @@ def find_key_notes(config: Config, files: KeyFiles, days: Days, *, starting: boo
         file = None if door.sequence_key is None else files[door.sequence_key]
         if isinstance(file, KeyFile):
             yield from _find_ends(door, file, days)
-    yield from _find_same_names(config.doors)
 
 
 def _find_problems(config: Config, files: KeyFiles, days: Days) -> Iterator[Note]:
@@ -110,18 +109,3 @@ def _find_ends(door: Door, file: KeyFile, days: Days) -> Iterator[Note]:
         if opens_on(key, days.today) and not opens_on(key, days.soon):
             message = f"key {key.name} of {door.sequence_key} opens until {key.expires} only"
             yield door.note("sequence_key", message)
-
-
-def _find_same_names(doors: Sequence[Door]) -> Iterator[Note]:
-    """Yields a note for a door whose sequences are those of one before it, of the same name."""
-    first: dict[object, Door] = {}
-    for door in doors:
-        if door.sequence_key is None:
-            continue
-        other = first.setdefault((door.name, door.sequence_key, rule_of(door)), door)
-        if other is not door:
-            yield door.note(
-                "sequence_key",
-                f"its sequences are those of the door in line {other.line}, which has the same name and key"
-                " file: one knock opens both; give it another name",
-            )

@@ -46,8 +46,8 @@ class Found(Enum):
     UNREADABLE = "unreadable"
 
 
-User = tuple[str, int, str]
-"""Name and occurrence of a door, and the name of a key."""
+User = tuple[str, str]
+"""The names of a door and of a key: two doors of one name would have the same sequences."""
 
 
 class Use(NamedTuple):
@@ -122,7 +122,7 @@ class BurntPeriods:
         Before that it may have had another name: what any key of the door had used then is used.
         """
         for other, use in list(self._used.items()):
-            if other[:2] == user[:2] and use.noted <= changed + SLACK:
+            if other[0] == user[0] and use.noted <= changed + SLACK:
                 self._use(user, use)
 
     def find_used_until(self, user: User) -> float:
@@ -186,12 +186,11 @@ class BurntPeriods:
                 case [
                     "used",
                     str(door),
-                    int(occurrence),
                     str(key),
                     int() | float() as until,
                     int() | float() as noted,
                 ]:
-                    self._use((door, occurrence, key), Use(float(until), float(noted)))
+                    self._use((door, key), Use(float(until), float(noted)))
                     self._absorb_time(noted)
                 case ["newest", newest]:
                     self._absorb_time(newest)

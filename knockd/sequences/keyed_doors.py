@@ -157,7 +157,7 @@ class KeyedDoors:
         if found.fate is Fate.GRANTED and found.sequence is not None and self._clock.now is not None:
             identity, key, period = found.sequence
             end = find_end(period, door.sequence_period)
-            self._burnt.burn((*identity, key), end, self._clock.now)
+            self._burnt.burn((identity[0], key), end, self._clock.now)
             self._look_in(TOLD_AFTER)
         return found
 
@@ -253,7 +253,7 @@ class KeyedDoors:
         return abs(sequence.period - find_period(now, length)) > 2 * RECOGNISED
 
     def _find_used_until(self, door: Identity, key: str) -> float:
-        return self._burnt.find_used_until((*door, key))
+        return self._burnt.find_used_until((door[0], key))
 
     # Files.
 
@@ -263,7 +263,7 @@ class KeyedDoors:
         if answer.problem and answer.problem != door.problem:
             self._log("key-file-problem", door=name, path=door.path, problem=answer.problem)
         for key in door.take(answer, asked):
-            self._burnt.begin_key((*door.identity, key), answer.changed)
+            self._burnt.begin_key((name, key), answer.changed)
             self._serials.forget_key(door.identity, key)
         expired = {(door.identity, key) for key in door.find_expired()}
         for _, key in sorted(expired - self._expired):

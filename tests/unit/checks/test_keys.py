@@ -101,16 +101,6 @@ def test_at_a_start() -> None:
         assert [str(note).removeprefix("/etc/knockd.conf:") for note in found] == expected
 
 
-def test_same_sequences() -> None:
-    """Two doors of one name, key file and rule are named: one knock opens both."""
-    files = {PATH: named("ann"), "/etc/other.key": named("ann")}
-    assert said(files, keyed(), keyed(line=9)) == [
-        "10: Sequence_Key: its sequences are those of the door in line 3, which has the same name and key"
-        " file: one knock opens both; give it another name"
-    ]
-    assert said(files, keyed(), keyed("web"), keyed(path="/etc/other.key"), keyed(sequence_steps=5)) == []
-
-
 @pytest.mark.parametrize(
     ("file", "expected"),
     [

@@ -13,6 +13,7 @@ from tests.support.samples.rotating_vectors import read_page
 KEY = bytes(range(32))
 TEXT = b64encode(KEY).decode()
 OTHER = bytes(range(32, 64))
+OTHER_TEXT = b64encode(OTHER).decode()
 TEXTS = [b64encode(bytes([n]) * 32).decode() for n in range(MAX_KEYS + 1)]
 NO_DAYS = ("2026-13-01", "2026-00-01", "2026-02-29", "2100-02-29", "2026-04-31", "2026-01-32", "26-01-01", "")
 NO_DAY = "expected expires=YYYY-MM-DD behind the key, a day of the calendar"
@@ -20,7 +21,7 @@ NO_DAY = "expected expires=YYYY-MM-DD behind the key, a day of the calendar"
 
 def test_keys_of_a_file() -> None:
     """Each line has a name, a key and perhaps its last day; comments are skipped."""
-    found = parse_keys(f"# whose keys\nalice {TEXT}\n  bob@home\t{b64encode(OTHER).decode()} expires=2026-12-31 \n".encode())
+    found = parse_keys(f"# whose keys\nalice {TEXT}\n  bob@home\t{OTHER_TEXT} expires=2026-12-31 \n".encode())
     assert () == found.problems
     assert (NamedKey("alice", KEY), NamedKey("bob@home", OTHER, "2026-12-31")) == found.keys
 
@@ -60,7 +61,10 @@ def test_last_days(day: str) -> None:
             f"a {TEXT}\n#\nb {TEXT} expires=2026-12-01",
             "line 3: expected another key than that of line 1; knockctl keygen makes one for b",
         ),
-        ("\n".join(f"k{n} {TEXTS[n]}" for n in range(MAX_KEYS + 1)), f"expected at most {MAX_KEYS} keys, got 33"),
+        (
+            "\n".join(f"k{n} {TEXTS[n]}" for n in range(MAX_KEYS + 1)),
+            f"expected at most {MAX_KEYS} keys, got 33",
+        ),
         ("#" * (MAX_SIZE + 1), f"expected at most {MAX_SIZE} bytes, got more"),
     ],
 )

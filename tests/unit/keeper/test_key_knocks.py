@@ -71,7 +71,7 @@ def test_granted(knocks: Knocks) -> None:
     """It opens by the key; the sequence is noted as used before anything else is done."""
     knock = knocks.knocks.open(KNOCK, knocks.serial(NOW))
     assert knock == KNOCK._replace(by="key anne")
-    assert '"used", "ssh", 0, "anne"' in knocks.noted()
+    assert '"used", "ssh", "anne"' in knocks.noted()
     knocks.knocks.log_opened(knock)
     assert knocks.logger.said == [("key-opened", {**WHO, "key": "anne"})]
 

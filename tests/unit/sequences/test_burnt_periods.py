@@ -10,7 +10,7 @@ import pytest
 from knockd.sequences.burnt_periods import COMPACT, KEPT, NAME, BurntPeriods
 from tests.support.doubles.keyed import POLICY
 
-ANNE, BOB, OTHER = ("ssh", 0, "anne"), ("ssh", 0, "bob"), ("web", 0, "anne")
+ANNE, BOB, OTHER = ("ssh", "anne"), ("ssh", "bob"), ("web", "anne")
 NOW = 1_790_000_000.0
 RUN = f"{NAME}-1"
 
@@ -191,7 +191,7 @@ def test_notes_of_others(host: Host) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["garbage", "[]", '["used"]', '["used", "ssh", 0, "anne", "x", 1]', '["newest", "x"]', "{}", "5"]
+    "line", ["garbage", "[]", '["used"]', '["used", "ssh", "anne", "x", 1]', '["newest", "x"]', "{}", "5"]
 )
 def test_lines_that_are_none(host: Host, line: str) -> None:
     """They are left out, those around them count."""
@@ -209,14 +209,14 @@ def test_what_is_long_over(host: Host) -> None:
     """Files stay short: what no period can meet any more is left out when they are written anew."""
     made = host.start()
     for at in range(2_000):
-        made.burn(("ssh", 0, f"key{at:04}"), NOW + at * 30, NOW + at * 30)
+        made.burn(("ssh", f"key{at:04}"), NOW + at * 30, NOW + at * 30)
     for file in (host.state / NAME, host.run / RUN):
         assert file.stat().st_size < COMPACT + 100
     again = host.begin()
     kept = round(KEPT / 30)
-    assert again.find_used_until(("ssh", 0, "key1999")) == NOW + 1_999 * 30
-    assert again.find_used_until(("ssh", 0, f"key{1_999 - kept + 1}")) == NOW + (2_000 - kept) * 30
-    assert again.find_used_until(("ssh", 0, "key0000")) == 0.0
+    assert again.find_used_until(("ssh", "key1999")) == NOW + 1_999 * 30
+    assert again.find_used_until(("ssh", f"key{1_999 - kept + 1}")) == NOW + (2_000 - kept) * 30
+    assert again.find_used_until(("ssh", "key0000")) == 0.0
 
 
 def test_two_daemons_with_one_file(host: Host) -> None:

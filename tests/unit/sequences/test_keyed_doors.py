@@ -9,7 +9,8 @@ import pytest
 from knockd.sequences.keyed_doors import Judgement
 from knockd.sequences.live_periods import Fate, find_period
 from knockd.sequences.rotating_watches import KeySequences
-from knockd_conf.model import Door
+from knockd_conf.model import Door, Step
+from knockd_conf.protocol import Protocol
 from knockd_conf.timed import derive_ports
 from tests.support.doubles.keyed import ANNE, BOB, NOON, PATH, KeyedHost, keyed_config, keyed_door, text_of
 
@@ -234,13 +235,14 @@ def test_stage(host: KeyedHost) -> None:
     assert len((host.directory / "state/used-periods").read_text()) > len(before)
 
 
-def test_two_doors_of_one_name(tmp_path: Path) -> None:
-    """They open by the same knock, and each of them has its own use of it."""
-    other = keyed_door(occurrence=1)
-    host = KeyedHost(tmp_path, SSH, other)
-    host.begin()
-    assert [Fate.GRANTED] * 2 == [knock(host, door=door).fate for door in (SSH, other)]
-    assert [Fate.USED] * 2 == [knock(host, door=door).fate for door in (SSH, other)]
+def test_door_of_that_name_before_it(host: KeyedHost) -> None:
+    """What is used stays used when a door of the same name is put before it or taken away: without a key."""
+    assert fate(host) is Fate.GRANTED
+    plain = Door("ssh", "/etc/knockd.conf", 1, (Step(7000, Protocol.TCP),))
+    for doors in ((plain, keyed_door(occurrence=1)), (SSH,)):
+        host.doors.adopt(keyed_config(*doors, state_dir=host.config.options.state_dir))
+        host.loop.deliver()
+        assert knock(host, door=doors[-1]).fate is Fate.USED
 
 
 def test_keys_of_a_reload(host: KeyedHost) -> None:
