@@ -6,7 +6,8 @@ so that the disk is written to as rarely as may be. An opening is in both before
 
 | the runtime directory | StateDir | nothing is good from before |
 |---|---|---|
-| has notes | in any state | what they say |
+| has notes, and takes more | in any state | what they say |
+| has notes | takes more | what they say |
 | has none | has notes, and takes more | what they say |
 | has none | has none, is on a disk, and takes some | all is good: none was ever used |
 | has none | anything else, such as notes that cannot be read | the start |
@@ -105,6 +106,8 @@ class BurntPeriods:
             self.needs_floor = unsettled or bool(self._lasting.problem) or not known
         for place in (self._lasting, self._passing):
             place.rewrite(self._values())
+        if self._lasting.problem and self._passing.problem:
+            self.needs_floor = True  # what was used last may be noted nowhere
         self._say()
 
     def settle(self, now: float) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from knockd.sequences.burnt_periods import COMPACT, KEPT, NAME, BurntPeriods
+from knockd.sequences.noted_lines import NotedLines
 from tests.support.doubles.keyed import POLICY
 
 ANNE, BOB, OTHER = ("ssh", "anne"), ("ssh", "bob"), ("web", "anne")
@@ -267,3 +269,21 @@ def test_another_state_dir(host: Host, tmp_path: Path) -> None:
 def test_records(host: Host) -> None:
     """Both files are named, for who has to remove them."""
     assert host.begin().records == f"{host.state}/{NAME} and {host.run}/{RUN}"
+
+
+@pytest.mark.parametrize("boots", [False, True], ids=["restart", "boot"])
+def test_killed_while_nothing_could_be_noted(
+    host: Host, monkeypatch: pytest.MonkeyPatch, *, boots: bool
+) -> None:
+    """Where neither file takes notes, those that are there may lack what was used last."""
+    host.start()
+    monkeypatch.setattr(NotedLines, "append", _full)
+    monkeypatch.setattr(NotedLines, "replace", _full)
+    host.start().burn(ANNE, NOW + 30, NOW)
+    if boots:
+        host.boot()
+    assert host.begin().needs_floor
+
+
+def _full(*_: object, **__: object) -> int:
+    raise OSError(errno.ENOSPC, "No space left on device")
