@@ -100,12 +100,13 @@ class RotatingWatches:
         return next(watch for watch in self.watches if watch.door == door and watch.serial in serials)
 
     def judge(self, door: int, serial: int, stamp: int) -> Heard:
-        """What becomes of a whole knock whose last packet came at a stamp; one that opens is used then.
+        """What becomes of a whole knock whose last packet came at a stamp; one that opens is used then,
+        and so is one whose time has not come.
 
         ``move_to`` has been called with the stamp.
         """
         heard = self.explain(door, serial, stamp)
-        if heard.fate is Fate.GRANTED:
+        if heard.fate in {Fate.GRANTED, Fate.AHEAD}:
             period = serial // _MOST_KEYS
             self._used_until[door, heard.key] = find_end(period, self._length(door, heard.key))
             self._make()

@@ -154,16 +154,28 @@ class KeyedDoors:
     def open(self, door: Door, serial: int) -> Judgement:
         """What becomes of a whole knock at a door; a sequence that is granted is used when this returns."""
         found = self._judge(door, serial)
-        if found.fate is Fate.GRANTED and found.sequence is not None and self._clock.now is not None:
-            identity, key, period = found.sequence
-            end = find_end(period, door.sequence_period)
-            self._burnt.burn((identity[0], key), end, self._clock.now)
-            self._look_in(TOLD_AFTER)
+        if found.fate is Fate.GRANTED:
+            self._use(door, found)
         return found
 
+    def _use(self, door: Door, found: Judgement) -> None:
+        """Notes once that the sequence of a knock, and all before it, open nothing any more."""
+        if found.sequence is None or self._clock.now is None:
+            return
+        identity, key, period = found.sequence
+        end = find_end(period, door.sequence_period)
+        if end > self._find_used_until(identity, key):
+            self._burnt.burn((identity[0], key), end, self._clock.now)
+            self._look_in(TOLD_AFTER)
+
     def explain_stale(self, door: Door, serial: int) -> Judgement:
-        """Why a whole knock at a door that a packet process has not taken for an opening opens nothing."""
+        """Why a whole knock at a door that a packet process has not taken for an opening opens nothing.
+
+        A sequence whose time has not come is used from now on: who has heard it would have it then.
+        """
         found = self._judge(door, serial)
+        if found.fate in {Fate.AHEAD, Fate.GRANTED}:
+            self._use(door, found)
         if found.fate is not Fate.GRANTED or found.sequence is None or self._clock.now is None:
             return found
         # A boundary has passed since: it was early, or late, when it came.

@@ -102,6 +102,22 @@ def test_wrong_clock(
     assert not [line for line in lines if '"open"' in line]
 
 
+def test_ahead_and_sent_again(pair: Pair, start: Start, tmp_path: Path, keyed: KeyedDoor) -> None:
+    """Who has heard the knock of a clock that is ahead does not open the door when its time has come."""
+    pair.client.ip(f"addr add {EVE}/24 dev eth0")
+    daemon = begin(pair, start, tmp_path, keyed.config())
+    period = keyed.wait_for_period()
+    keyed.knock(pair.client, period=period + 2)
+    daemon.wait_for("s ahead")
+    wait_for_end(keyed, period)
+    keyed.wait_for_period()
+    keyed.knock(pair.client, period=period + 2, source=EVE)
+    keyed.knock(pair.client, BOB)
+    lines = daemon.wait_for("opened with key bob")
+    assert not [line for line in lines if f"{EVE}: ssh: OPEN SESAME" in line]
+    assert [line for line in lines if f"{EVE}: ssh: sequence used already" in line]
+
+
 def test_json(pair: Pair, start: Start, tmp_path: Path, keyed: KeyedDoor) -> None:
     """The key that has opened is a field."""
     event = {"key": "anne", "event": "key-opened", "door": "ssh", "ip": CLIENT[4]}

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from knockd.knocks.events import Ignored
+from knockd.knocks.events import Ignored, Stale
+from knockd.knocks.matcher import Matcher
+from knockd.knocks.watch import watches_of
 from knockd.token_bucket import TokenBucket
 from tests.support.doubles.played import ALICE, BOB, LOCAL, door, matching, packet, play, watched
 
@@ -135,3 +139,16 @@ def test_bounded() -> None:
     for number in range(10_000):
         play(matcher, "7 1", number.to_bytes(4, "big"))
     assert len(matcher._memory.told) <= 4_096
+
+
+def test_first_knock_with_a_sequence_that_opens_nothing() -> None:
+    """It is said while others are held back, each sequence once: the keeper has to know that it was heard."""
+    used, ahead = (
+        replace(watches_of([door(text)])[0], opens=False, serial=serial, key=1)
+        for serial, text in enumerate(("1 2", "3 4"), 1)
+    )
+    matcher = Matcher([used, ahead], knockers=TokenBucket(burst=2))
+    found = [matcher.feed(packet(word), LOCAL, 100.0) for word in ("1 2 " * 9 + "3 4 " * 9).split()]
+    said = [event.serial for events in found for event in events if isinstance(event, Stale)]
+    assert said.count(1) <= 3
+    assert said.count(2) == 1

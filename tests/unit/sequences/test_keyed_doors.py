@@ -142,7 +142,25 @@ def test_stale_until_just_now(host: KeyedHost, period: int, fate: Fate) -> None:
     """What a boundary has made good after it came opens nothing, and its clock was wrong."""
     found = host.doors.explain_stale(SSH, host.doors.serial_of(SSH, "anne", period))
     assert (found.fate, found.seconds) == (fate, 45 if fate is Fate.AHEAD else 15)
-    assert live(host)["anne"].burnt is None
+    assert knock(host, period).fate is Fate.USED
+
+
+@pytest.mark.parametrize(("period", "later"), [(NOW + 1, 0), (NOW + 2, 30), (NOW + 3, 60)])
+def test_ahead_is_used(host: KeyedHost, period: int, later: float) -> None:
+    """Who has heard the knock of a clock that is ahead does not open the door when its time has come."""
+    serial = host.doors.serial_of(SSH, "anne", period)
+    assert host.doors.explain_stale(SSH, serial).fate is Fate.AHEAD
+    noted = (host.directory / "state/used-periods").read_text()
+    assert host.doors.explain_stale(SSH, serial).fate in {Fate.AHEAD, Fate.USED}
+    assert noted == (host.directory / "state/used-periods").read_text()
+    host.sleep(later)
+    assert fate(host, find_period(host.clocks.wall, 30), "bob") is Fate.GRANTED
+    for number in (serial, host.doors.serial_of(SSH, "anne", period - 1)):
+        assert host.doors.open(SSH, number).fate is Fate.USED
+    host.restart()
+    assert fate(host, period) is Fate.USED
+    host.sleep(60)
+    assert fate(host, period + 1) is Fate.GRANTED
 
 
 def test_unknown_serial(host: KeyedHost) -> None:
