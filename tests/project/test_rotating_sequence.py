@@ -230,7 +230,8 @@ def test_the_script_refuses(shell: str, arguments: str, message: str, keys: Path
 @every_shell
 def test_the_script_chooses_no_key_by_itself(shell: str, keys: Path) -> None:
     """Of several keys one has to be named."""
-    keys.write_text("".join(f"{name} {b64encode(bytes(32)).decode()}\n" for name in ("alice", "bob")))
+    lines = (f"{name} {b64encode(bytes([at]) * 32).decode()}\n" for at, name in enumerate(("alice", "bob")))
+    keys.write_text("".join(lines))
     done = run(shell, "-k", str(keys), "-d", "ssh")
     assert done.stderr == "rotating-sequence: there are several keys, choose one with -n: alice bob \n"
 
