@@ -70,6 +70,9 @@ class Explainer:
             for number in range(len(self.watches))
             if (verdict := self._judge(number, packet, local, now)) is not None
         ]
+        for verdict in verdicts:
+            if verdict.kind in (Kind.STALE, Kind.USED):
+                self._forgive(verdict)
         for door in {one.door for one in verdicts if one.kind is Kind.OPENS}:
             first = next(one for one in verdicts if one.kind is Kind.OPENS and one.door == door)
             self._open(first.watch, now)
@@ -241,6 +244,13 @@ class Explainer:
                 state.cooling_until = now + watch.seq_cooldown
         self.states[number].used_up = self.watches[number].once
         self._burn(number)
+
+    def _forgive(self, stale: Verdict) -> None:
+        """A whole sequence opens nothing: the source has touched no guard by its steps."""
+        steps = {*self.watches[stale.watch].steps}
+        for watch, state in zip(self.watches, self.states, strict=True):
+            if watch.door == stale.door and state.ports and state.ports <= steps:
+                state.forget_touches()
 
     def _burn(self, number: int) -> None:
         """A sequence of a key has been used: it and all that are not later open nothing more."""

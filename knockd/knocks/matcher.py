@@ -45,6 +45,8 @@ event of a kind about a door at most, the foremost; and:
     opens nothing
     the last step                 all attempts end, touched guards are forgotten,      Opened alone
                                   Seq_Cooldown begins
+    the last step of a sequence   who has touched steps of it alone is not ignored     Stale
+    that opens nothing            for it: the next sequence opens at once
     a view with other watches     who has touched steps of one other sequence of the   -
                                   door alone is not ignored for it: he has knocked it
 
@@ -183,6 +185,7 @@ class Matcher:
         source, destination, protocol, port, flags = packet
         said: list[Finding] = []
         starts: list[PortRole] = []
+        stale: list[PortRole] = []
         opening: PortRole | None = None
         ends_knock = told = False
         right, number = False, self._ports.number(protocol << 16 | port)
@@ -209,7 +212,11 @@ class Matcher:
                     opening, ends_knock = opening or role, ends_knock or role.last > 1
                 else:
                     said.append(Stale(role.door, source, role.serial))
+                    stale.append(role)
             said += heard if role.opens else ()
+        for role in stale:
+            steps = self._ports.step_ports(role.tag)
+            self._memory.forgive(source, self._ports.tags(role.door), steps)
         if opening is not None:
             self._open(source + opening.tag, opening, destination, now, said)
         found += settle(said, right=right)

@@ -96,6 +96,17 @@ class Memory:
         known = self.first.known(keys) | self.advanced.known(keys) | self.ignored.known(keys)
         return known | self.cooling.known(keys)
 
+    def forgive(self, source: bytes, tags: Iterable[Tag], ports: frozenset[int]) -> None:
+        """A source is not ignored where all guards that it has touched are of ``ports``.
+
+        These are ``protocol << 16 | port``.
+        """
+        for tag in tags:
+            touch = self.ignored.get(source + tag)
+            if touch is not None and ports.issuperset(touch[1]):
+                self.ignored.pop(source + tag)
+                self.told.pop(source + tag)
+
     def end_attempts(self, tags: Collection[Tag]) -> None:
         """Forgets all attempts at some watches."""
         self.first.forget(tags)

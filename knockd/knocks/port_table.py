@@ -104,6 +104,10 @@ class PortTable:
         """The number of steps of a watch."""
         return len(self._watches[tag].steps)
 
+    def step_ports(self, tag: Tag) -> frozenset[int]:
+        """The steps of a watch, as ``protocol << 16 | port``."""
+        return frozenset(step.protocol << 16 | step.port for step in self._watches[tag].steps)
+
     def last_ignored(self, tag: Tag, now: float) -> float:
         """The latest time from which a watch ignores a source for its time: Seq_Cooldown may be longer."""
         return now + max(0.0, self._watches[tag].seq_cooldown - self.ignore_times[tag])

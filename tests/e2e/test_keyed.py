@@ -85,6 +85,18 @@ def test_next_period(pair: Pair, start: Start, tmp_path: Path, keyed: KeyedDoor)
     assert not daemon.count(f"{EVE}: ssh: OPEN SESAME")
 
 
+def test_used_and_then_the_next(pair: Pair, start: Start, tmp_path: Path, keyed: KeyedDoor) -> None:
+    """Who repeats a used sequence opens with the next one all the same, even before its period begins."""
+    daemon = begin(pair, start, tmp_path, keyed.config())
+    period = keyed.wait_for_period()
+    keyed.knock(pair.client)
+    daemon.wait_for(OPENED)
+    keyed.knock(pair.client, period=period)
+    daemon.wait_for("sequence used already, the next sequence in")
+    keyed.knock(pair.client, period=period + 1)
+    daemon.wait_for(OPENED, times=2)
+
+
 @pytest.mark.parametrize(("periods", "words"), [(-2, "s behind"), (2, "s ahead"), (-3, "s behind")])
 def test_wrong_clock(
     pair: Pair, start: Start, tmp_path: Path, keyed: KeyedDoor, periods: int, words: str

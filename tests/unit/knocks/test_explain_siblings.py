@@ -71,6 +71,14 @@ def test_stale() -> None:
     assert [(Kind.STALE, 2, True)] == [(one.kind, one.stage, one.silent) for one in verdicts]
 
 
+@pytest.mark.parametrize(("before", "expected"), [("1 2 3", Kind.BEGINS), ("9 1 2 3", Kind.IGNORED)])
+def test_stale_forgives(before: str, expected: Kind) -> None:
+    """The steps of a whole sequence that opens nothing are no guards that were touched."""
+    explainer = Explainer([replace(FIRST, opens=False, guards=()), SECOND])
+    judge(explainer, before)
+    assert expected is judge(explainer, "4")[-1].kind
+
+
 @pytest.mark.parametrize(("touched", "expected"), [("1 2", Kind.BEGINS), ("1 9", Kind.IGNORED)])
 def test_rotation(touched: str, expected: Kind) -> None:
     """When the sequences change, steps of one other sequence are forgiven and a guard is not."""

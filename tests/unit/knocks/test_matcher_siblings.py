@@ -193,6 +193,23 @@ def test_rotation_forgives_another_sequence() -> None:
     assert ["stage 1", "stage 2", "opened 3"] == play(matcher, "151 152 153", now=130.0)
 
 
+def test_used_sequence_is_no_scan_of_the_next() -> None:
+    """Who repeats a sequence that was used knocks the next one with success, before any view."""
+    matcher = Matcher(around(4))
+    play(matcher, "141 142 143", BOB)
+    assert ["stale 14"] == play(matcher, "141 142 143")
+    assert ["stage 1", "stage 2", "opened 3"] == play(matcher, "151 152 153")
+
+
+@pytest.mark.parametrize("touched", ["9", "131", "152"])
+def test_used_sequence_forgives_no_scan(touched: str) -> None:
+    """A used sequence takes back only what its own steps have done: whoever has heard one cannot scan on."""
+    matcher = Matcher(around(4))
+    play(matcher, "141 142 143", BOB)
+    play(matcher, f"{touched} 141 142 143")
+    assert "opened 3" not in play(matcher, "151 152 153" if touched != "152" else "131 132 133")
+
+
 def test_no_forgiving_without_a_rotation() -> None:
     """The same view again forgives nothing."""
     matcher = Matcher(around(4))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from knockd.knocks.events import Attempt, Event, Expired, Guarded, Ignored, Opened, Stage
 from knockd.knocks.matcher import Matcher
-from knockd.knocks.memory import most_exported
+from knockd.knocks.memory import Memory, most_exported
 from knockd.knocks.watch import Watch
 from knockd_conf.model import Step
 from knockd_conf.protocol import Protocol
@@ -230,3 +230,16 @@ def test_attempt_at_a_sequence_that_opens_meanwhile() -> None:
     feed(first, "31 32", 100.0)
     second = passed_on(first, [*ROTATING[:2], replace(ROTATING[2], opens=True)])
     assert [*second.export_attempts()] == []
+
+
+@pytest.mark.parametrize(("touched", "ignored"), [((1, 2), False), ((1, 9), True), ((0,), True)])
+def test_forgiven(touched: tuple[int, ...], ignored: bool) -> None:
+    """A source is forgiven when all that it has touched is of the ports; what nobody knows is not."""
+    memory = Memory(8)
+    for source in (ALICE, BOB):
+        memory.ignored.put(source + b"\0\1", (100.0, touched, ()))
+        memory.told.put(source + b"\0\1", 110.0)
+    memory.forgive(ALICE, [b"\0\1", b"\0\2"], frozenset({1, 2, 3}))
+    assert ignored is (memory.ignored.get(ALICE + b"\0\1") is not None)
+    assert ignored is (memory.told.get(ALICE + b"\0\1") is not None)
+    assert memory.ignored.get(BOB + b"\0\1") is not None

@@ -36,6 +36,13 @@ def test_guards() -> None:
     assert not found[TCP << 16 | 2].guard
 
 
+def test_step_ports() -> None:
+    """The steps of a watch are told as the numbers that ports have in the table, without its guards."""
+    table = PortTable(0.0)
+    table.set_watches([Watch(0, steps("1 2u 1"), guards=steps("7"))])
+    assert {TCP << 16 | 1, UDP << 16 | 2} == table.step_ports(*table.tags(0))
+
+
 def test_rules() -> None:
     """Targets, times and flags are the watch's; slack is added to Seq_Timeout; UDP has no flags."""
     watch = Watch(0, steps("1 2u"), RULE, frozenset({b"abcd"}), 5.0, 7.0, once=True)
