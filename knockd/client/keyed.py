@@ -14,6 +14,10 @@ from knockd_conf.timed import Rule, derive_ports
 TRIES_OF_A_PERIOD = 2
 """The second is for packets that were lost (docs/spec/rotating-sequence.md, section 7)."""
 
+LATER = 1.0
+"""Seconds after its beginning at which a period that was waited for is knocked in: the daemon's filter
+changes a moment after the boundary, and clocks differ."""
+
 
 def choose_key(found: KeyFile, name: str | None) -> NamedKey:
     """The key of a name, or the only one. Raises ValueError, which shows names and no key."""
@@ -30,12 +34,13 @@ def choose_period(rule: Rule, used: Sequence[int], now: float, *, fresh: bool = 
     """The period to knock in, and the seconds until it begins (0: at once).
 
     ``used`` are the periods of the tries before, ``now`` seconds since the epoch. After two tries in a
-    period there is the next one to come; ``fresh``: also after one.
+    period there is the next one to come, when it is ``LATER`` old; ``fresh``: also after one.
     """
     chosen = rule.period_at(now)
     if used and (fresh or used.count(used[-1]) >= TRIES_OF_A_PERIOD):
         chosen = max(chosen, used[-1] + 1)
-    return chosen, max(0.0, rule.begin_of(chosen) - now)
+    begins = rule.begin_of(chosen)
+    return chosen, begins + LATER - now if begins > now else 0.0
 
 
 def keyed_hits(key: bytes, door: str, period: int, rule: Rule) -> tuple[Hit, ...]:

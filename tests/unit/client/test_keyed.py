@@ -50,22 +50,22 @@ def test_no_such_key(name: str | None, message: str) -> None:
         ([], 3029.9, 100, 0.0),
         ([100], 3005.0, 100, 0.0),
         ([100], 3031.0, 101, 0.0),
-        ([100, 100], 3010.0, 101, 20.0),
+        ([100, 100], 3010.0, 101, 21.0),
         ([100, 100], 3065.0, 102, 0.0),
         ([100, 101], 3035.0, 101, 0.0),
         ([100, 100, 101], 3035.0, 101, 0.0),
-        ([100, 100, 101, 101], 3035.0, 102, 25.0),
-        ([100, 100], 2990.0, 101, 40.0),
+        ([100, 100, 101, 101], 3035.0, 102, 26.0),
+        ([100, 100], 2990.0, 101, 41.0),
     ],
 )
 def test_the_period_of_a_try(used: list[int], now: float, period: int, seconds: float) -> None:
-    """Each period has two tries; then the next one is waited for, unless it has come."""
+    """Each period has two tries; then a second of the next one is waited for, unless it has come."""
     assert (period, seconds) == choose_period(RULE, used, now)
 
 
 def test_a_period_that_no_try_had() -> None:
     """Where a used sequence will not do, the next one is waited for after one try."""
-    assert (101, 17.0) == choose_period(RULE, [100], 3013.0, fresh=True)
+    assert (101, 18.0) == choose_period(RULE, [100], 3013.0, fresh=True)
     assert (101, 0.0) == choose_period(RULE, [100], 3035.0, fresh=True)
     assert (100, 0.0) == choose_period(RULE, [], 3013.0, fresh=True)
 

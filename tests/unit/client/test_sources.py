@@ -100,13 +100,13 @@ def keyed(path: str, name: str | None = None, rule: Rule = RULE) -> Plan:
 
 
 def test_a_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
-    """Each period is knocked twice at most, and a later one when it begins."""
+    """Each period is knocked twice at most, and a later one a second after it begins."""
     clock = Clock(monkeypatch, 3013.5)
     source = open_source(Options(), keyed(secret(tmp_path, TEXT)))
     assert keyed_hits(KEY, "ssh", 100, RULE) == source.hits(1, False) == source.hits(2, False)
     assert ([], "") == (clock.slept, capfd.readouterr().err)
     assert keyed_hits(KEY, "ssh", 101, RULE) == source.hits(3, False)
-    assert ([16.5], "knock: next sequence in 17 s\n") == (clock.slept, capfd.readouterr().err)
+    assert ([17.5], "knock: next sequence in 18 s\n") == (clock.slept, capfd.readouterr().err)
     assert keyed_hits(KEY, "ssh", 101, RULE) == source.hits(4, False)
     assert keyed_hits(KEY, "ssh", 102, RULE) == source.hits(5, True)
 
@@ -116,7 +116,7 @@ def test_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.
     clock = Clock(monkeypatch, 3013.0)
     source = open_source(Options(wait=True), keyed(secret(tmp_path, TEXT)))
     assert keyed_hits(KEY, "ssh", 101, RULE) == source.hits(1, False)
-    assert ([17.0], "knock: next sequence in 17 s\n") == (clock.slept, capfd.readouterr().err)
+    assert ([18.0], "knock: next sequence in 18 s\n") == (clock.slept, capfd.readouterr().err)
 
 
 def test_a_key_and_udp(tmp_path: Path) -> None:
@@ -167,7 +167,7 @@ def test_a_sequence_that_has_opened_the_door(
     again = open_source(Options(), plan)
     assert again.is_used()
     assert keyed_hits(KEY, "ssh", 101, RULE) == again.hits(1, False)
-    assert "knock: next sequence in 10 s\n" == capfd.readouterr().err
+    assert "knock: next sequence in 11 s\n" == capfd.readouterr().err
     assert keyed_hits(KEY, "ssh", 101, RULE) == again.hits(2, False)
     later = open_source(Options(), plan)
     assert not later.is_used()
