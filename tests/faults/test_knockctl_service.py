@@ -138,7 +138,8 @@ def test_reload(service: Service) -> None:
     assert "/etc/knockd.conf:2:" in shown.stdout
     service.write("/etc/knockd.conf", good + door("more", "300,400", start_command="true"), mode=0o600)
     accepted = service.ask("reload")
-    assert (accepted.returncode, accepted.stdout) == (0, "in effect: 3 doors\n")
+    assert accepted.returncode == 0
+    assert accepted.stdout.splitlines()[-1] == "in effect: 3 doors"
     assert ["ssh", "stuck", "more"] == [one["name"] for one in service.status()["doors"]]
     service.write("/etc/knockd.conf", good, mode=0o600)
     assert service.attempt("systemctl", "reload", "knockd").returncode == 0
