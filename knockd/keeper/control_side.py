@@ -22,7 +22,7 @@ from knockd.leases.manager import LeaseManager
 from knockd.log.logger import Logger
 from knockd.process.loop import Loop
 from knockd_conf.errors import Problem
-from knockd_conf.model import Config
+from knockd_conf.model import Config, Door
 
 if TYPE_CHECKING:
     from knockd.control.call import Method
@@ -106,11 +106,15 @@ class ControlSide:
             workers.waiting,
             workers.deaf,
             *leases.counts,
-            disabled=workers.disabled,
+            disabled=len(workers.doors.find_disabled()),
             refused=self._refused(),
             leases=leases.ask.all(),
             now=leases.now,
         )
+
+    def _explain_disabled(self, door: Door) -> str | None:
+        """Why no knock opens a door now; a reload may have made other doors of all."""
+        return self._workers.doors.explain_disabled(door)
 
     def refuse(self) -> None:
         """The daemon ends: whoever waits for an answer is told so."""
@@ -144,7 +148,7 @@ class ControlSide:
             self._leases,
             life=lambda: self._life.now,
             doors=lambda: self._config().doors,
-            shut=self._workers.explain_disabled,
+            shut=self._explain_disabled,
             places=lambda: self._workers.addresses,
             own=self._own,
             request_reload=self._request_reload,

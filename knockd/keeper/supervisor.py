@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -15,24 +15,25 @@ from knockd.keeper import worker_events as on
 from knockd.keeper.figures import FigureDesk
 from knockd.keeper.follow import Follow, Kernel
 from knockd.keeper.key_setup import make_keyed_doors
-from knockd.keeper.live_doors import Rotating
+from knockd.keeper.live_doors import LiveDoors
 from knockd.keeper.messages import Messages
 from knockd.keeper.settings import Loaded, Settings
 from knockd.keeper.taken_ports import TakenPorts
+from knockd.keeper.waits import Waits
 from knockd.keeper.watch_changes import WatchChanges
 from knockd.keeper.worker_events import Command, Event, State, Wait
 from knockd.keeper.worker_life import WorkerLife
-from knockd.keeper.worker_process import Started, WorkerProcess, start_worker
+from knockd.keeper.worker_process import Started, WorkerProcess, send_view, start_worker
 from knockd.keeper.worker_setup import setup_of
 from knockd.leases.values import Knock
 from knockd.log.logger import Log, Logger
 from knockd.net.interface import LOOPBACK
 from knockd.process.fork import collect_child, kill_child
-from knockd.process.loop import Loop, Timer
+from knockd.process.loop import Loop
 from knockd.process.verbs import MAX_EVENT, MalformedError, decode
 from knockd.process.view import View
 from knockd.sequences.keyed_doors import KeyedDoors
-from knockd_conf.model import Config, Door
+from knockd_conf.model import Config
 
 MOST_AT_ONCE, MOST_AT_LAST = 32, 1_024
 """Messages read in one go, so that commands and timers have their turn in a storm, and of one that is to
@@ -102,7 +103,7 @@ class Supervisor:
         self._pids: set[int] = set()
         self.starts = self.losses = 0
         """How many packet processes there have been, and how often one ended unasked."""
-        self._timers: dict[tuple[Wait, int], Timer] = {}
+        self._waits = Waits(loop, self._handle)
 
     @property
     def interfaces(self) -> tuple[str, ...]:
@@ -136,21 +137,9 @@ class Supervisor:
         return {name: scene.get(name, frozenset()) for name in self.interfaces}
 
     @property
-    def disabled(self) -> int:
-        """How many doors have no sequence that can be used."""
-        return len(self.find_disabled())
-
-    def find_disabled(self) -> set[tuple[str, int]]:
-        """Name and occurrence of each of them."""
-        return self._messages.doors.find_disabled()
-
-    def explain_disabled(self, door: Door) -> str | None:
-        """Why no knock opens a door of the configuration now, None where one does."""
-        return self._messages.doors.explain_disabled(door)
-
-    def find_rotating(self) -> dict[tuple[str, int], Rotating]:
-        """How each door with a key is, by its name and occurrence."""
-        return self._messages.doors.find_rotating()
+    def doors(self) -> LiveDoors:
+        """The doors of the configuration in effect."""
+        return self._messages.doors
 
     @property
     def deaf(self) -> tuple[str, ...]:
@@ -171,7 +160,7 @@ class Supervisor:
         same_process &= wanted == before.config.options.interface
         same_process = self._messages.adopt(loaded.config, same_process=same_process)
         self._changes.set_taken()
-        self._handle(on.DoorsChanged(self._messages.doors.watches()) if same_process else on.ConfigChanged())
+        self._handle(on.DoorsChanged(self.doors.watches()) if same_process else on.ConfigChanged())
 
     def ask(self, seconds: float) -> bool:
         """Asks for a sign of life within ``seconds``; False: there is no packet process.
@@ -217,21 +206,19 @@ class Supervisor:
             case on.Kill(number):
                 self._kill(number)
             case on.SendView(number, view):
-                return self._send(number, view)
+                return send_view(self._workers[number], number, view)
             case on.Arm(wait, seconds, number):
-                self._disarm(wait, number)
                 self.losses += wait is Wait.BACK_OFF
-                self._timers[wait, number] = self._loop.call_later(seconds, self._fire, wait, number)
+                self._waits.arm(wait, seconds, number)
             case on.Disarm(wait, number):
-                self._disarm(wait, number)
+                self._waits.disarm(wait, number)
             case on.Log(event, fields):
                 self._log_change(event, **fields)
             case on.Hear(number, message, changing):
                 worker = self._workers[number]
                 self._changes.look_at(message)
                 if self._messages.hear(worker, message, changing=changing):
-                    doors = self._messages.doors
-                    return on.SequencesChanged(number, worker.doors.watches(), doors.watches())
+                    return on.SequencesChanged(number, worker.doors.watches(), self.doors.watches())
             case on.Count(number, figure):
                 self.desk.book.hear(number, self._workers[number], figure)
             case on.FiguresTold():
@@ -257,15 +244,14 @@ class Supervisor:
             return on.StartFailed(str(error))
 
     def _fork(self, fork: on.Fork) -> Event | None:
-        setup, doors = setup_of(self._loaded, self._settings), self._messages.doors
-        interfaces = tuple(fork.scene.captures)
-        changed = self._changes.look()
+        setup, doors = setup_of(self._loaded, self._settings), self.doors
+        interfaces, changed = tuple(fork.scene.captures), self._changes.look()
         try:
             started = self._start(
                 setup,
                 interfaces,
                 View(fork.scene.addresses, doors.watches(), fork.scene.own),
-                commands=tuple(self._commands()),
+                commands=tuple(self._changes.find_commands()),
                 before=None if fork.beside is None else self._workers[fork.beside].after,
                 loopbacks=tuple(n for n, (_, kind) in fork.scene.captures.items() if kind == LOOPBACK),
                 silent=self._settings.daemon,
@@ -280,14 +266,9 @@ class Supervisor:
         self._changes.send_guards(changed)
         return None
 
-    def _commands(self) -> Iterator[str]:
-        """The commands of all doors that a fork would inherit."""
-        for doors in (self._messages.doors, *(worker.doors for worker in self._workers.values())):
-            yield from doors.commands()
-
     def _kill(self, number: int) -> None:
         """Without its link a packet process ends by itself; one that was taken over must."""
-        self._disarm(Wait.ANSWER, number)
+        self._waits.disarm(Wait.ANSWER, number)
         self.desk.book.forget(number)
         worker = self._workers.pop(number)
         self._loop.remove_reader(worker.link)
@@ -295,17 +276,6 @@ class Supervisor:
         worker.after.close()
         if worker.pid in self._pids:  # else it has been collected, and the number may be another's by now
             kill_child(worker.pid)
-
-    def _send(self, number: int, view: View) -> Event | None:
-        try:
-            self._workers[number].link.send(view.encode())
-        except BlockingIOError:  # it has not read its last views
-            return on.Ended(number, "does not read its link")
-        except ConnectionError:
-            return None  # it is gone; its end is read from the link
-        except OSError:  # EMSGSIZE
-            return on.TooLong(number)
-        return None
 
     def _read(self, number: int, most: int = MOST_AT_ONCE) -> None:
         """Handles what a packet process has said, as long as it counts: what it says can be its end."""
@@ -328,12 +298,3 @@ class Supervisor:
                 self._handle(on.Malformed(number, str(error)))
                 return
             self._handle(on.Said(number, message))
-
-    def _fire(self, wait: Wait, number: int) -> None:
-        del self._timers[wait, number]
-        self._handle(on.TimerFired(wait, number))
-
-    def _disarm(self, wait: Wait, number: int) -> None:
-        timer = self._timers.pop((wait, number), None)
-        if timer is not None:
-            timer.cancel()

@@ -5,7 +5,7 @@ Pure.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from knockd.keeper import worker_events as on
 from knockd.keeper.live_doors import LiveDoors
@@ -81,6 +81,11 @@ class WatchChanges:
         if watches:
             self._handle(on.WatchesChanged(watches))
         self._changed()
+
+    def find_commands(self) -> Iterator[str]:
+        """Yields the commands of all doors that a fork would inherit."""
+        for doors in (self._doors(), *(worker.doors for worker in self._workers.values())):
+            yield from doors.commands()
 
     def reap(self) -> None:
         """Collects children that have ended; call it on SIGCHLD."""

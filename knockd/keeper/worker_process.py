@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from knockd.keeper.live_doors import LiveDoors
+from knockd.keeper.worker_events import Ended, Event, TooLong
 from knockd.process.erase import erase_texts
 from knockd.process.fork import fork_child
 from knockd.process.link import handover_pair, pair
@@ -83,6 +84,19 @@ def start_worker(
     link.close()
     after.close()
     return Started(pid, ours, reading)
+
+
+def send_view(worker: WorkerProcess, number: int, view: View) -> Event | None:
+    """Sends a view to the packet process of that number; returns what came of it, if that is an event."""
+    try:
+        worker.link.send(view.encode())
+    except BlockingIOError:  # it has not read its last views
+        return Ended(number, "does not read its link")
+    except ConnectionError:
+        return None  # it is gone; its end is read from the link
+    except OSError:  # EMSGSIZE
+        return TooLong(number)
+    return None
 
 
 def _lowest(end: socket.socket) -> socket.socket:

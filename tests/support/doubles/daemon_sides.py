@@ -13,6 +13,7 @@ import pytest
 from knockd.keeper import control_side, keeper
 from knockd.keeper.config_process import Outcome
 from knockd.keeper.control import Control
+from knockd.keeper.live_doors import LiveDoors
 from knockd.keeper.notify import Manager
 from knockd.keeper.only_daemon import Conflict, OnlyDaemon
 from knockd.keeper.output import Output
@@ -206,7 +207,7 @@ class DaemonSides:
             interfaces=("eth0",),
             waiting=("ppp0",),
             deaf=(),
-            disabled=0,
+            doors=double(LiveDoors, find_disabled=set),
             begin=lambda: self.note("workers: start"),
             ask=self._ask,
             reap=lambda: self.note("workers: reap"),

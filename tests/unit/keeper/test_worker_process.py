@@ -7,12 +7,14 @@ import select
 import socket
 
 from knockd.keeper import worker_process
-from knockd.keeper.worker_process import start_worker
+from knockd.keeper.worker_events import Ended, TooLong
+from knockd.keeper.worker_process import send_view, start_worker
 from knockd.process.figures import Totals
-from knockd.process.link import pair
+from knockd.process.link import MAX_MESSAGE, pair
 from knockd.process.verbs import MAX_EVENT, Lost, Pong, Ready, decode
 from knockd.process.view import View
 from knockd.worker.setup import Setup
+from tests.support.doubles import linked_workers
 
 SETUP = Setup(5, 64, 9, None, user_required=False, ipv6=True, debug=False)
 
@@ -63,3 +65,18 @@ def test_link_stays() -> None:
     theirs.close()
     assert worker_process._lowest(ours) is ours
     ours.close()
+
+
+def test_view_that_is_sent() -> None:
+    """It comes whole; what becomes of one that cannot be sent is an event, unless its reader is gone."""
+    ours, theirs = pair()
+    with ours, theirs:
+        worker = linked_workers.worker_process(ours)
+        assert send_view(worker, 7, View(figures=True)) is None
+        assert View.decode(theirs.recv(MAX_MESSAGE)) == View(figures=True)
+        long = View(addresses={"x" * (MAX_MESSAGE * 2): frozenset()})
+        assert send_view(worker, 7, long) == TooLong(7)
+        found = next(event for _ in range(100_000) if (event := send_view(worker, 7, View())) is not None)
+        assert found == Ended(7, "does not read its link")
+        theirs.close()
+        assert send_view(worker, 7, View()) is None
