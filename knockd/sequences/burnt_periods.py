@@ -52,13 +52,14 @@ User = tuple[str, str]
 
 
 class Use(NamedTuple):
-    """What begins before ``until`` is used; ``noted``: when that was noted."""
+    """What begins before ``until`` is used; ``noted``: when that was noted, of a key of the file ``path``."""
 
     until: float
     noted: float
+    path: str
 
 
-NEVER: Final = Use(0.0, 0.0)
+NEVER: Final = Use(0.0, 0.0, "")
 
 SLACK: Final = 2.0
 """Seconds by which the times of files may be coarse."""
@@ -119,31 +120,36 @@ class BurntPeriods:
             place.rewrite(self._values())
         self._say()
 
-    def begin_key(self, user: User, changed: float) -> None:
+    def begin_key(self, user: User, path: str, changed: float) -> None:
         """A key is new here, of a file that was ``changed`` then.
 
-        Before that it may have had another name: what any key of the door had used then is used.
+        Before that, and in another file, it may have had another name: what any key of the door had used
+        then is used. That is noted, too: what the other key uses from now on does not count here.
         """
+        before = self.find_used_until(user)
         for other, use in list(self._used.items()):
-            if other[0] == user[0] and use.noted <= changed + SLACK:
+            if other[0] == user[0] and (use.path != path or use.noted <= changed + SLACK):
                 self._use(user, use)
+        if self.find_used_until(user) > before:
+            self._note([_USED, *user, *self._used[user]], lasting=True)
 
     def find_used_until(self, user: User) -> float:
         """What begins before this time opens nothing any more."""
         return max(self.floor, self._used.get(user, NEVER).until)
 
-    def burn(self, user: User, until: float, now: float) -> None:
+    def burn(self, user: User, until: float, now: float, path: str) -> None:
         """Notes that what begins before ``until`` is used; when this returns it survives a power cut.
 
-        Where it does not the log says so.
+        ``path``: the file that the key is in. Where the note does not survive the log says so.
         """
         self.newest = max(self.newest, now)
-        self._use(user, Use(until, self.newest))
+        self._use(user, Use(until, self.newest, path))
         self._note([_USED, *user, *self._used[user]], lasting=True)
 
     def _use(self, user: User, use: Use) -> None:
         before = self._used.get(user, NEVER)
-        self._used[user] = Use(max(use.until, before.until), max(use.noted, before.noted))
+        newer = use if use.noted >= before.noted else before
+        self._used[user] = newer._replace(until=max(use.until, before.until))
 
     def note_time(self, now: float, *, lasting: bool) -> None:
         """Notes the newest time; ``lasting``: also where it survives a power cut."""
@@ -192,8 +198,9 @@ class BurntPeriods:
                     str(key),
                     int() | float() as until,
                     int() | float() as noted,
+                    str(path),
                 ]:
-                    self._use((door, key), Use(float(until), float(noted)))
+                    self._use((door, key), Use(float(until), float(noted), path))
                     self._absorb_time(noted)
                 case ["newest", newest]:
                     self._absorb_time(newest)

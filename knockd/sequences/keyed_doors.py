@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from math import inf
 from typing import Final, NamedTuple
 
 from knockd.log.logger import Log
@@ -165,7 +166,7 @@ class KeyedDoors:
         identity, key, period = found.sequence
         end = find_end(period, door.sequence_period)
         if end > self._find_used_until(identity, key):
-            self._burnt.burn((identity[0], key), end, self._clock.now)
+            self._burnt.burn((identity[0], key), end, self._clock.now, str(door.sequence_key))
             self._look_in(TOLD_AFTER)
 
     def explain_stale(self, door: Door, serial: int) -> Judgement:
@@ -274,8 +275,10 @@ class KeyedDoors:
         name, _ = door.identity
         if answer.problem and answer.problem != door.problem:
             self._log("key-file-problem", door=name, path=door.path, problem=answer.problem)
+        # What is new in a file that was read before has changed since, whatever its times say.
+        changed = inf if door.has_answer else answer.changed
         for key in door.take(answer, asked):
-            self._burnt.begin_key((name, key), answer.changed)
+            self._burnt.begin_key((name, key), door.path, changed)
             self._serials.forget_key(door.identity, key)
         expired = {(door.identity, key) for key in door.find_expired()}
         for _, key in sorted(expired - self._expired):

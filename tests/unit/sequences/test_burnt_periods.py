@@ -15,6 +15,7 @@ from tests.support.doubles.keyed import POLICY
 ANNE, BOB, OTHER = ("ssh", "anne"), ("ssh", "bob"), ("web", "anne")
 NOW = 1_790_000_000.0
 RUN = f"{NAME}-1"
+FILE = "/etc/knockd/keys"
 
 
 class Host:
@@ -68,14 +69,14 @@ def test_nothing_is_used(host: Host) -> None:
 def test_used(host: Host) -> None:
     """What is used is used at this door, with this key."""
     made = host.start()
-    made.burn(ANNE, NOW + 30, NOW)
+    made.burn(ANNE, NOW + 30, NOW, FILE)
     assert [NOW + 30, 0.0, 0.0] == [made.find_used_until(one) for one in (ANNE, BOB, OTHER)]
 
 
 @pytest.mark.parametrize("boots", [False, True], ids=["restart", "boot"])
 def test_the_next_start_knows(host: Host, *, boots: bool) -> None:
     """After a restart and after a boot what was used is, and the newest time is known."""
-    host.start().burn(ANNE, NOW + 30, NOW)
+    host.start().burn(ANNE, NOW + 30, NOW, FILE)
     if boots:
         host.boot()
     made = host.begin()
@@ -86,8 +87,8 @@ def test_the_next_start_knows(host: Host, *, boots: bool) -> None:
 def test_earlier_period_after_a_later_one(host: Host) -> None:
     """Used time never goes back, neither here nor in what is noted."""
     made = host.start()
-    made.burn(ANNE, NOW + 30, NOW)
-    made.burn(ANNE, NOW, NOW)
+    made.burn(ANNE, NOW + 30, NOW, FILE)
+    made.burn(ANNE, NOW, NOW, FILE)
     assert made.find_used_until(ANNE) == host.begin().find_used_until(ANNE) == NOW + 30
 
 
@@ -106,7 +107,7 @@ def test_state_dir_in_memory(host: Host) -> None:
     """After a boot that has emptied it nothing from before the start is good; a restart knows all."""
     host.in_memory.add(str(host.state))
     assert host.start().floor == NOW  # it may have been emptied just before
-    host.start().burn(ANNE, NOW + 30, NOW)
+    host.start().burn(ANNE, NOW + 30, NOW, FILE)
     again = host.begin()
     assert (again.needs_floor, again.floor, again.find_used_until(ANNE)) == (False, NOW, NOW + 30)
     host.boot()
@@ -119,7 +120,7 @@ def test_state_dir_that_cannot_be_written(host: Host) -> None:
     host.state.write_text("a file in its place")
     made = host.start()
     assert made.floor == NOW
-    made.burn(ANNE, NOW + 30, NOW)
+    made.burn(ANNE, NOW + 30, NOW, FILE)
     again = host.begin()
     assert (again.needs_floor, again.find_used_until(ANNE)) == (False, NOW + 30)
     host.boot()
@@ -129,7 +130,7 @@ def test_state_dir_that_cannot_be_written(host: Host) -> None:
 
 def test_state_dir_that_cannot_be_written_any_more(host: Host) -> None:
     """What it says is not all there is: after a boot nothing from before the start is good."""
-    host.start().burn(ANNE, NOW + 30, NOW)
+    host.start().burn(ANNE, NOW + 30, NOW, FILE)
     host.state.chmod(0o777)  # nothing is put there then
     host.boot()
     assert host.begin().needs_floor
@@ -149,7 +150,7 @@ def test_nowhere(host: Host) -> None:
     host.state.write_text("")
     host.run.write_text("")
     made = host.start()
-    made.burn(ANNE, NOW + 30, NOW)
+    made.burn(ANNE, NOW + 30, NOW, FILE)
     assert made.find_used_until(ANNE) == NOW + 30
     assert [f"periods-unnoted {host.state}: Not a directory; {host.run}: Not a directory"] == host.said
     assert host.begin().needs_floor
@@ -168,19 +169,19 @@ def test_disk_that_is_full_for_a_while(host: Host, monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(made._lasting.lines, "append", append)
     for end in (30, 60):
-        made.burn(ANNE, NOW + end, NOW)
+        made.burn(ANNE, NOW + end, NOW, FILE)
     assert [f"periods-unlasting {host.state}: No space left on device"] == host.said
     full["now"] = False
-    made.burn(ANNE, NOW + 90, NOW)
+    made.burn(ANNE, NOW + 90, NOW, FILE)
     full["now"] = True
-    made.burn(ANNE, NOW + 120, NOW)
+    made.burn(ANNE, NOW + 120, NOW, FILE)
     assert 2 == len(host.said)
     assert host.begin().find_used_until(ANNE) == NOW + 120
 
 
 def test_notes_of_others(host: Host) -> None:
     """A file that others could write is not believed, and replaced: what is before the start is not good."""
-    host.start().burn(ANNE, NOW + 30, NOW)
+    host.start().burn(ANNE, NOW + 30, NOW, FILE)
     host.boot()
     (host.state / NAME).chmod(0o666)
     made = host.begin()
@@ -198,10 +199,10 @@ def test_notes_of_others(host: Host) -> None:
 def test_lines_that_are_none(host: Host, line: str) -> None:
     """They are left out, those around them count."""
     made = host.start()
-    made.burn(ANNE, NOW + 30, NOW)
+    made.burn(ANNE, NOW + 30, NOW, FILE)
     with (host.state / NAME).open("a") as file:
         file.write(line)
-    made.burn(BOB, NOW + 60, NOW)
+    made.burn(BOB, NOW + 60, NOW, FILE)
     host.boot()
     again = host.begin()
     assert (again.find_used_until(ANNE), again.find_used_until(BOB)) == (NOW + 30, NOW + 60)
@@ -211,7 +212,7 @@ def test_what_is_long_over(host: Host) -> None:
     """Files stay short: what no period can meet any more is left out when they are written anew."""
     made = host.start()
     for at in range(2_000):
-        made.burn(("ssh", f"key{at:04}"), NOW + at * 30, NOW + at * 30)
+        made.burn(("ssh", f"key{at:04}"), NOW + at * 30, NOW + at * 30, FILE)
     for file in (host.state / NAME, host.run / RUN):
         assert file.stat().st_size < COMPACT + 100
     again = host.begin()
@@ -224,9 +225,9 @@ def test_what_is_long_over(host: Host) -> None:
 def test_two_daemons_with_one_file(host: Host) -> None:
     """Who writes it anew keeps what the other one has noted there."""
     one, other = host.start(), host.start()
-    other.burn(BOB, NOW + 60, NOW)
+    other.burn(BOB, NOW + 60, NOW, FILE)
     for at in range(1_000):
-        one.burn(ANNE, NOW + 30, NOW + at * 0.001)
+        one.burn(ANNE, NOW + 30, NOW + at * 0.001, FILE)
     assert host.begin().find_used_until(BOB) == NOW + 60
 
 
@@ -236,12 +237,12 @@ def test_new_key(host: Host) -> None:
     Where the file is older than that, it had its own name then.
     """
     made = host.start()
-    made.burn(ANNE, NOW + 30, NOW)
-    made.burn(OTHER, NOW + 90, NOW)
+    made.burn(ANNE, NOW + 30, NOW, FILE)
+    made.burn(OTHER, NOW + 90, NOW, FILE)
     for again in (made, host.begin()):
-        again.begin_key(BOB, NOW - 3)
+        again.begin_key(BOB, FILE, NOW - 3)
         assert again.find_used_until(BOB) == 0.0
-        again.begin_key(BOB, NOW + 1)
+        again.begin_key(BOB, FILE, NOW + 1)
         assert again.find_used_until(BOB) == NOW + 30
         assert again.find_used_until(ANNE) == NOW + 30
 
@@ -249,16 +250,27 @@ def test_new_key(host: Host) -> None:
 def test_key_that_was_new_before_a_use(host: Host) -> None:
     """What was used after the file was changed is another key's."""
     made = host.start()
-    made.burn(ANNE, NOW + 30, NOW)
-    made.burn(ANNE, NOW + 90, NOW + 60)
-    made.begin_key(BOB, NOW + 40)
+    made.burn(ANNE, NOW + 30, NOW, FILE)
+    made.burn(ANNE, NOW + 90, NOW + 60, FILE)
+    made.begin_key(BOB, FILE, NOW + 40)
     assert made.find_used_until(BOB) == 0.0
+
+
+def test_new_key_in_another_file(host: Host) -> None:
+    """What was used with another file may be this key's, however old its file is; a restart knows it."""
+    made = host.start()
+    made.burn(ANNE, NOW + 30, NOW, FILE)
+    made.begin_key(BOB, "/etc/other", NOW - 9_999)
+    made.burn(ANNE, NOW + 60, NOW + 5, "/etc/other")
+    for again in (made, host.begin()):
+        again.begin_key(BOB, "/etc/other", NOW - 9_999)
+        assert again.find_used_until(BOB) == NOW + 30
 
 
 def test_another_state_dir(host: Host, tmp_path: Path) -> None:
     """What is known goes along, and what the other one holds is known."""
     made = host.start()
-    made.burn(ANNE, NOW + 30, NOW)
+    made.burn(ANNE, NOW + 30, NOW, FILE)
     made.move(str(tmp_path / "new"))
     host.state = tmp_path / "new"
     host.boot()
@@ -279,7 +291,7 @@ def test_killed_while_nothing_could_be_noted(
     host.start()
     monkeypatch.setattr(NotedLines, "append", _full)
     monkeypatch.setattr(NotedLines, "replace", _full)
-    host.start().burn(ANNE, NOW + 30, NOW)
+    host.start().burn(ANNE, NOW + 30, NOW, FILE)
     if boots:
         host.boot()
     assert host.begin().needs_floor

@@ -15,6 +15,7 @@ from tests.support.doubles.keyed import (
     PATH,
     AnsweringChild,
     KeyedHost,
+    keyed_config,
     keyed_door,
     text_of,
 )
@@ -78,6 +79,29 @@ def test_another_name_after_a_kill(host: KeyedHost) -> None:
     host.changed = NOON + 31
     host.restart()
     assert fate(host, NOW + 1, "carol") is Fate.USED
+
+
+def test_another_name_in_another_file(host: KeyedHost) -> None:
+    """A file that is as old as it likes may have the key by another name, where another one was in effect."""
+    assert fate(host) is Fate.GRANTED
+    host.files["/etc/other"] = text_of(ANNE._replace(name="carol"))
+    host.config = keyed_config(
+        other := keyed_door(path="/etc/other"), state_dir=host.config.options.state_dir
+    )
+    for _ in range(2):
+        host.doors.adopt(host.config)
+        host.loop.deliver()
+        assert host.doors.open(other, host.doors.serial_of(other, "carol", NOW)).fate is Fate.USED
+        host.restart()
+
+
+def test_another_name_while_it_runs(host: KeyedHost) -> None:
+    """A file that takes the place of the one before, times and all, may have the key by another name."""
+    assert fate(host) is Fate.GRANTED
+    host.files[PATH] = text_of(ANNE._replace(name="carol"))
+    host.doors.adopt(host.config)
+    host.loop.deliver()
+    assert fate(host, key="carol") is Fate.USED
 
 
 def test_struck_out_and_back(host: KeyedHost) -> None:
