@@ -29,7 +29,8 @@ from knockd.sequences.derived_keys import (
 )
 from knockd.sequences.key_child import end_of_day
 from knockd.sequences.key_reader import read_key_file
-from knockd.sequences.rotating_watches import RECOGNISED, KeySequences
+from knockd.sequences.live_periods import find_recognised
+from knockd.sequences.rotating_watches import KeySequences
 from knockd_conf.key_file import KeyFile
 from knockd_conf.model import Door
 from knockd_conf.rotating import rule_of
@@ -117,9 +118,8 @@ def list_sequences(number: int, door: Door, answer: Answer, now: float) -> list[
 def _questions(doors: Sequence[Door], now: float) -> list[Question]:
     made = []
     for door in doors:
-        period = int(now // door.sequence_period)
-        first, last = period - RECOGNISED, period + RECOGNISED
-        made.append(Question(str(door.sequence_key), door.name, rule_of(door), first, last))
+        at = find_recognised(now, door.sequence_period)
+        made.append(Question(str(door.sequence_key), door.name, rule_of(door), at[0], at[-1]))
     return made
 
 

@@ -53,6 +53,12 @@ def find_period(now: float, length: int) -> int:
     return int(now // length)
 
 
+def find_recognised(now: float, length: int) -> range:
+    """The periods whose sequences are recognised, at least one: there is none before the epoch."""
+    period = find_period(now, length)
+    return range(max(0, period - RECOGNISED), max(0, period + RECOGNISED) + 1)
+
+
 def find_derived(now: float, length: int) -> range:
     """The periods whose sequences are to be at hand, at least one: there is none before the epoch."""
     period = find_period(now, length)

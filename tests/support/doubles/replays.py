@@ -12,6 +12,7 @@ from knockd.replay.judge import Basis, judge_capture
 from knockd.replay.outcome import Outcome
 from knockd.replay.player import Seen
 from knockd.replay.rotating import Ask, Base
+from knockd.sequences.live_periods import find_recognised
 from knockd.sequences.rotating_watches import KeySequences
 from knockd.worker.capture_file import Frame
 from knockd_bpf.wire import DLT_EN10MB
@@ -76,8 +77,11 @@ def asked(keys: Mapping[str, bytes], *doors: Door) -> Ask:
                 number,
                 name,
                 door.sequence_period,
-                period := int(now // door.sequence_period),
-                {at: derive_ports(key, door.name, at, rule_of(door)) for at in range(period - 3, period + 4)},
+                int(now // door.sequence_period),
+                {
+                    at: derive_ports(key, door.name, at, rule_of(door))
+                    for at in find_recognised(now, door.sequence_period)
+                },
             )
             for number, door in enumerate(doors)
             for name, key in (keys if door.sequence_key else {}).items()

@@ -165,3 +165,11 @@ def test_no_process(keyed: Callable[..., Door]) -> None:
     with pytest.raises(BlockingIOError):
         KeyTeller(refuse, [keyed(line("ann"))], POLICY)
     assert os.listdir("/proc/self/fd") == before
+
+
+def test_a_capture_from_before_the_clock_was_set(
+    keyed: Callable[..., Door], teller: Callable[..., KeyTeller]
+) -> None:
+    """There are no periods before the epoch; those after it are told as ever."""
+    told = teller(keyed(line("ann"))).ask(12.0)
+    assert [0, 1, 2, 3] == list(told.sequences[0].ports)[:4]

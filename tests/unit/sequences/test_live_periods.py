@@ -11,6 +11,7 @@ from knockd.sequences.live_periods import (
     find_derived,
     find_end,
     find_period,
+    find_recognised,
     judge_knock,
 )
 
@@ -85,3 +86,12 @@ def test_another_length() -> None:
     until = find_end(100, 30)
     assert Fate.USED is judge_knock(302, NOW, 10, until).fate
     assert Fate.GRANTED is judge_knock(303, 3_025.0, 10, until).fate
+
+
+@pytest.mark.parametrize(
+    ("now", "expected"),
+    [(-100.0, range(1)), (12.0, range(4)), (95.0, range(7)), (305.0, range(7, 14))],
+)
+def test_recognised(now: float, expected: range) -> None:
+    """Three periods on each side are recognised, none of them before the epoch."""
+    assert expected == find_recognised(now, 30)
