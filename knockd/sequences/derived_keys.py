@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from math import inf
+from math import inf, isnan
 from typing import Any, Final, NamedTuple
 
 from knockd_conf.key_file import MAX_KEYS, KeyFile, parse_name
@@ -113,7 +113,7 @@ def _answer(found: Any, question: Question) -> Answer:
     if isinstance(found, str) and 0 < len(found) <= MOST_TEXT:
         return Answer(problem=found)
     changed, rows = found
-    if not isinstance(changed, float) or not isinstance(rows, list) or not 0 < len(rows) <= MAX_KEYS:
+    if not _is_time(changed) or not isinstance(rows, list) or not 0 < len(rows) <= MAX_KEYS:
         raise ValueError("no list of keys")
     keys = tuple(_key(one, question) for one in rows)
     if len({key.name for key in keys}) != len(keys):
@@ -123,7 +123,7 @@ def _answer(found: Any, question: Question) -> Answer:
 
 def _key(found: Any, question: Question) -> DerivedKey:
     name, until, rows = found
-    if not isinstance(name, str) or not (until is None or isinstance(until, float)):
+    if not isinstance(name, str) or not (until is None or _is_time(until)):
         raise ValueError("no key")
     if rows and len(rows) != len(question.periods):
         raise ValueError("another number of periods")
@@ -131,6 +131,10 @@ def _key(found: Any, question: Question) -> DerivedKey:
         period: _ports(row, question.rule) for period, row in zip(question.periods, rows, strict=bool(rows))
     }
     return DerivedKey(parse_name(name), until, ports)
+
+
+def _is_time(found: Any) -> bool:
+    return isinstance(found, float) and not isnan(found)
 
 
 def _ports(row: Any, rule: Rule) -> Ports:
@@ -147,4 +151,7 @@ def _number(port: Port) -> int:
 def _port(number: Any, rule: Rule) -> Port:
     if type(number) is not int or not rule.low <= number >> 1 <= rule.high:
         raise ValueError("no port")
-    return Port(number >> 1, Protocol.UDP if number & 1 else Protocol.TCP)
+    protocol = Protocol.UDP if number & 1 else Protocol.TCP
+    if rule.protocol not in (str(protocol), "mixed"):
+        raise ValueError("another protocol")
+    return Port(number >> 1, protocol)

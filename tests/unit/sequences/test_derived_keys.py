@@ -114,6 +114,7 @@ BAD = {
     "a name that is none": [[5.0, [key("a b")]]],
     "a number for a name": [[5.0, [key(5)]]],
     "a text for a time": [[5.0, [key(until="5")]]],
+    "no number for a time": [[5.0, [key(until=float("nan"))]]],
     "a flag for a time": [[5.0, [key(until=True)]]],
     "fewer periods": [[5.0, [key(rows=GOOD[0][2][:-1])]]],
     "more periods": [[5.0, [key(rows=[*GOOD[0][2], ROW])]]],
@@ -134,6 +135,18 @@ def test_what_is_no_answer(found: object) -> None:
     data = found if isinstance(found, bytes) else json.dumps(found).encode()
     with pytest.raises(ValueError, match=r"^an answer that is none \((\w+)\)$"):
         parse_answers(data, [ASKED])
+
+
+@pytest.mark.parametrize(("protocol", "fits"), [("mixed", True), ("tcp", False), ("udp", False)])
+def test_ports_of_another_rule(protocol: str, *, fits: bool) -> None:
+    """Ports of a protocol that the door does not have are none."""
+    data = write_answers([derive(ANNE)])
+    asked = ASKED._replace(rule=Rule(protocol=protocol))
+    if fits:
+        assert parse_answers(data, [asked]) == (derive(ANNE),)
+    else:
+        with pytest.raises(ValueError, match="an answer that is none"):
+            parse_answers(data, [asked])
 
 
 def test_protocols() -> None:
