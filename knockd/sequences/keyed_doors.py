@@ -21,7 +21,7 @@ from knockd.process.loop import Loop, Timer
 from knockd.sequences.burnt_periods import BurntPeriods
 from knockd.sequences.derived_keys import Answer
 from knockd.sequences.key_asker import KeyAsker, StartChild
-from knockd.sequences.live_keys import Identity, KeyedDoor, LiveSequence, Serials
+from knockd.sequences.live_keys import CROWDED, Identity, KeyedDoor, LiveSequence, Serials, find_crowded
 from knockd.sequences.live_periods import Fate, find_end, find_period, judge_knock
 from knockd.sequences.recorded_clock import RecordedClock
 from knockd.sequences.rotating_watches import RECOGNISED, KeySequences
@@ -80,6 +80,7 @@ class KeyedDoors:
         self._live: dict[Identity, tuple[KeySequences, ...]] = {}
         self._expired: set[tuple[Identity, str]] = set()
         """The keys whose end the log has."""
+        self._crowded: frozenset[Identity] = frozenset()
         self._timer: Timer | None = None
         self._due = 0.0
         """When it fires, by the loop's clock."""
@@ -148,6 +149,8 @@ class KeyedDoors:
             reason = self._asker.failure or "it is being read"
         elif not reason and not known.names:
             reason = "every key in it has expired"
+        elif not reason and known.identity in self._crowded:
+            reason = CROWDED
         return f"key file {known.path}: {reason}" if reason else None
 
     # Knocks.
@@ -255,9 +258,14 @@ class KeyedDoors:
         if now is None:
             return {}
         self._serials.forget(lambda one: self._is_over(one, now))
+        crowded = find_crowded({identity: len(door.names) for identity, door in self._doors.items()})
+        for identity in sorted(crowded - self._crowded):
+            self._log("key-file-problem", door=identity[0], path=self._doors[identity].path, problem=CROWDED)
+        self._crowded = crowded
         return {
             identity: tuple(door.list_sequences(0, now, partial(self._find_used_until, identity)))
             for identity, door in self._doors.items()
+            if identity not in crowded
         }
 
     def _is_over(self, sequence: LiveSequence, now: float) -> bool:

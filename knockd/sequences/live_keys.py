@@ -7,9 +7,9 @@ Pure.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import count
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from knockd.sequences.derived_keys import Answer, DerivedKey, Question
 from knockd.sequences.live_periods import find_burnt, find_derived, find_period
@@ -127,6 +127,23 @@ class KeyedDoor:
             burnt = find_burnt(used_until(key.name), length)
             known = burnt if burnt >= period - LIVE else None
             yield KeySequences(number, key.name, length, period, ports, known)
+
+
+MOST_KEYS: Final = 2_048
+"""Keys of all doors together that are watched: in each period all their sequences are derived and sent on."""
+
+CROWDED: Final = f"it and the doors before it have more than {MOST_KEYS} keys together: take some out"
+
+
+def find_crowded(keys: Mapping[Identity, int], most: int = MOST_KEYS) -> frozenset[Identity]:
+    """The doors that are not watched, by how many keys each has: those before them take up the room."""
+    crowded = set()
+    for identity, number in keys.items():
+        if number > most:
+            crowded.add(identity)
+        else:
+            most -= number
+    return frozenset(crowded)
 
 
 def _is_same_key(before: DerivedKey | None, now: DerivedKey) -> bool:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from knockd.sequences import live_keys
 from knockd.sequences.key_child import end_of_day
 from knockd.sequences.live_periods import Fate, find_period
 from tests.support.doubles.keyed import (
@@ -200,3 +201,19 @@ def test_child_that_hangs(host: KeyedHost) -> None:
     assert all(child.killed for child in host.children[:-1])
     host.doors.stop()
     assert all(child.killed and child.collected for child in host.children)
+
+
+def test_too_many_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A door whose keys find no room opens nothing and says why, once; the doors before it open."""
+    monkeypatch.setattr(live_keys.find_crowded, "__defaults__", (3,))
+    web = keyed_door("web")
+    host = KeyedHost(tmp_path, SSH, web)
+    host.begin()
+    host.sleep(61)
+    assert names(host) == ["anne", "bob"]
+    assert host.doors.list_sequences(web, 1) == []
+    assert host.doors.why_waiting(web) == f"key file {PATH}: {live_keys.CROWDED}"
+    assert host.said == [f"key-file-problem web {PATH} {live_keys.CROWDED}"]
+    host.files[PATH] = text_of(ANNE)
+    host.sleep(30)
+    assert host.doors.why_waiting(web) is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from knockd.sequences.derived_keys import Answer, DerivedKey, Question
-from knockd.sequences.live_keys import KeyedDoor, LiveSequence, Serials
+from knockd.sequences.live_keys import KeyedDoor, LiveSequence, Serials, find_crowded
 from knockd.sequences.rotating_watches import KeySequences
 from knockd_conf.protocol import Protocol
 from knockd_conf.timed import Port, Ports, Rule
@@ -132,3 +132,10 @@ def test_same_door() -> None:
     assert same.is_same(KeyedDoor(replace(door, start_command="true")))
     for other in ({"sequence_key": "/etc/other"}, {"sequence_steps": 5}, {"occurrence": 1}):
         assert not same.is_same(KeyedDoor(replace(door, **other)))
+
+
+def test_more_keys_than_can_be_watched() -> None:
+    """Doors are watched in their order as long as there is room; one with fewer keys may still find some."""
+    keys = {("a", 0): 30, ("b", 0): 40, ("c", 0): 32, ("d", 0): 2, ("e", 0): 1}
+    assert find_crowded(keys, 72) == {("c", 0), ("e", 0)}
+    assert find_crowded(keys, 105) == frozenset()
