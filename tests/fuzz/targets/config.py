@@ -15,9 +15,12 @@ from pathlib import PurePosixPath
 from unittest.mock import patch
 
 from knockd_conf.errors import ConfigError, Problem
+from knockd_conf.fields import MAX_INTERFACE_NAME
 from knockd_conf.load import load
 from knockd_conf.model import MAX_STEPS, Config, Door, Options
+from knockd_conf.rotating import rule_of
 from knockd_conf.source import Source
+from knockd_conf.timed import check_rule
 from knockd_conf.trust import TrustPolicy
 
 FOLDER = PurePosixPath("/etc/knockd")
@@ -101,11 +104,15 @@ def _check(config: Config) -> None:
     for door in config.doors:
         _check_door(door)
     own = [door.one_time_file for door in config.doors if door.one_time_file is not None]
-    assert len(set(own)) == len({(door.one_time_file, door.name) for door in config.doors if not door.steps})
+    assert len(set(own)) == len(
+        {(door.one_time_file, door.name) for door in config.doors if door.one_time_file}
+    )
 
 
 def _check_options(options: Options) -> None:
-    assert all(1 <= len(name.encode()) <= 15 and name.isprintable() for name in options.interface)
+    assert all(
+        1 <= len(name.encode()) <= MAX_INTERFACE_NAME and name.isprintable() for name in options.interface
+    )
     assert not any(c in "/:" or c.isspace() for name in options.interface for c in name)
     assert 1 <= options.latency <= 1_000
     assert 64 <= options.buffer <= 1_048_576
@@ -119,7 +126,10 @@ def _check_options(options: Options) -> None:
 def _check_door(door: Door) -> None:
     assert len(door.name.splitlines()) == 1
     assert 1 <= len(door.name.encode()) <= 128
-    assert bool(door.steps) != bool(door.one_time_file)
+    assert [True] == [True for kind in (door.steps, door.one_time_file, door.sequence_key) if kind]
+    if door.sequence_key:
+        check_rule(rule_of(door))
+        assert door.sequence_period >= door.seq_timeout
     assert len(door.steps) <= MAX_STEPS
     assert all(0 <= step.port <= 65_535 for step in door.steps)
     assert all(0 <= step.port <= 65_535 for step in (door.guard_ports.ports if door.guard_ports else ()))
