@@ -255,6 +255,7 @@ def _make_report(settings: Settings) -> Report:
     from knockd.checks.command_notes import is_elsewhere
     from knockd.checks.keys import find_keys
     from knockd.checks.notes import (
+        current_clock,
         current_guards,
         current_keys,
         current_sequences,
@@ -284,6 +285,7 @@ def _make_report(settings: Settings) -> Report:
         *surprises,
         *notes,
         *find_weak_one_time(config),
+        *current_clock(config),
         *unsure,
         *(config.note("interface", text) for text in trouble),
     )

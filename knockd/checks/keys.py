@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from knockd_conf.errors import Note
 from knockd_conf.key_file import KeyFile
-from knockd_conf.model import Config, Door
+from knockd_conf.model import ClockTrust, Config, Door
 from knockd_conf.rotating import opens_on
 
 KeyFiles = Mapping[str, KeyFile | str]
@@ -74,6 +74,17 @@ def find_key_notes(config: Config, files: KeyFiles, days: Days, *, starting: boo
         file = None if door.sequence_key is None else files[door.sequence_key]
         if isinstance(file, KeyFile):
             yield from _find_ends(door, file, days)
+
+
+def find_clock_notes(config: Config, loose: str) -> Iterator[Note]:
+    """Yields a note where doors with keys wait for the clock; ``loose``: why it is not synchronised."""
+    keyed = any(door.sequence_key is not None for door in config.doors)
+    if loose and keyed and config.options.clock is ClockTrust.SYNCHRONISED:
+        yield config.note(
+            "clock",
+            f"the clock is not synchronised now ({loose}), and doors with Sequence_Key wait until it is: let"
+            " NTP set it, or write Clock = trust where a battery keeps it",
+        )
 
 
 def _find_problems(config: Config, files: KeyFiles, days: Days) -> Iterator[Note]:

@@ -2,7 +2,7 @@
 
 The child that reads the configuration calls it, for the daemon's log and for ``-t``.
 
-World: the kernel's sockets, forwarded ports, one-time files, key files, directories.
+World: the kernel's sockets and clock, forwarded ports, one-time files, key files, directories.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from contextlib import suppress
 from knockd.checks.access_notes import find_access_notes, find_shut_doors
 from knockd.checks.command_notes import Circumstances, find_current_notes, is_elsewhere
 from knockd.checks.doors import find_scan_openings, find_surprises
-from knockd.checks.keys import ELSEWHERE, KeyFiles, find_key_notes
+from knockd.checks.keys import ELSEWHERE, KeyFiles, find_clock_notes, find_key_notes
 from knockd.checks.program_trust import find_replaceable_programs
 from knockd.checks.weak_doors import MOST_LINES, find_weak_doors, find_weak_lines
 from knockd.knocks.guards import Guards, guard_rules, guards_of
@@ -23,6 +23,7 @@ from knockd.knocks.taken import Taken
 from knockd.knocks.watch import watches_of
 from knockd.net.forwarded_ports import read_forwarded_ports
 from knockd.net.ports_in_use import ports_in_use
+from knockd.sequences.kernel_clock import read_clock
 from knockd.sequences.key_reader import read_key_file
 from knockd.sequences.one_time_file import read_one_time, read_one_time_lines
 from knockd_conf.command_words import numbers_named
@@ -116,6 +117,11 @@ def _read_keys(path: str, policy: TrustPolicy) -> KeyFile | str:
     except OSError as error:
         hint = " to who is not root" if error.errno == errno.EACCES and os.geteuid() else ""
         return f"{error.strerror}{hint}"
+
+
+def current_clock(config: Config) -> list[Note]:
+    """Whether doors with keys wait for the clock, as it is now."""
+    return [*find_clock_notes(config, read_clock().loose)]
 
 
 def find_weak_one_time(config: Config) -> Iterator[Note]:

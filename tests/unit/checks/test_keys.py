@@ -6,10 +6,18 @@ from base64 import b64encode
 
 import pytest
 
-from knockd.checks.keys import ELSEWHERE, Days, DoorKeys, KeyFiles, find_key_notes, find_keys
+from knockd.checks.keys import (
+    ELSEWHERE,
+    Days,
+    DoorKeys,
+    KeyFiles,
+    find_clock_notes,
+    find_key_notes,
+    find_keys,
+)
 from knockd_conf.errors import Place
 from knockd_conf.key_file import KeyFile, NamedKey
-from knockd_conf.model import Config, Door, Options
+from knockd_conf.model import ClockTrust, Config, Door, Options
 from tests.support.doubles.played import door
 
 SECRET = bytes(range(32))
@@ -61,6 +69,28 @@ def test_mistakes() -> None:
         f"4: {waits}",
         f"8: {waits}",
     ]
+
+
+LOOSE = "the kernel says STA_UNSYNC"
+
+
+@pytest.mark.parametrize(
+    ("loose", "trust", "doors", "waits"),
+    [
+        (LOOSE, ClockTrust.SYNCHRONISED, (keyed(),), True),
+        (LOOSE, ClockTrust.TRUST, (keyed(),), False),
+        (LOOSE, ClockTrust.SYNCHRONISED, (door("1 2 3"),), False),
+        ("", ClockTrust.SYNCHRONISED, (keyed(),), False),
+    ],
+)
+def test_clock(loose: str, trust: ClockTrust, doors: tuple[Door, ...], waits: bool) -> None:
+    """A clock that is not synchronised is named where a door waits for it, with what to do."""
+    config = Config("/etc/knockd.conf", Options(clock=trust), doors, "host", ("/etc/knockd.conf",))
+    expected = (
+        "/etc/knockd.conf: the clock is not synchronised now (the kernel says STA_UNSYNC), and doors with"
+        " Sequence_Key wait until it is: let NTP set it, or write Clock = trust where a battery keeps it"
+    )
+    assert ([expected] if waits else []) == [str(note) for note in find_clock_notes(config, loose)]
 
 
 @pytest.mark.parametrize(
