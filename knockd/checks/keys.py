@@ -6,6 +6,7 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from shlex import quote
 from typing import Final, NamedTuple
 
 from knockd_conf.errors import Note
@@ -19,6 +20,9 @@ KeyFiles = Mapping[str, KeyFile | str]
 SOON: Final = 14
 """Days before its last one in which a key is named."""
 
+
+MISSING: Final = "No such file or directory"
+"""Why a key file cannot be read that is not there, in the words of every libc."""
 
 WAITS: Final = "the door waits"
 """The end of each note about a door that no key opens."""
@@ -99,7 +103,8 @@ def _find_problems(config: Config, files: KeyFiles, days: Days) -> Iterator[Note
 
 def _find_door_problems(door: Door, path: str, file: KeyFile | str, today: str) -> Iterator[Note]:
     if isinstance(file, str):
-        yield door.note("sequence_key", f"{path}: {file}: {WAITS}")
+        cure = f", make it with 'knockctl keygen NAME --file {quote(path)}'" if file == MISSING else ""
+        yield door.note("sequence_key", f"{path}: {file}{cure}: {WAITS}")
         return
     if file.problems:
         yield door.note("sequence_key", f"{path} has a mistake, so no key of it counts: {WAITS}")

@@ -11,6 +11,7 @@ import errno
 import os
 from collections.abc import Iterator
 from contextlib import suppress
+from shlex import quote
 
 from knockd.checks.access_notes import find_access_notes, find_shut_doors
 from knockd.checks.command_notes import Circumstances, find_current_notes, is_elsewhere
@@ -30,6 +31,7 @@ from knockd_conf.command_words import numbers_named
 from knockd_conf.errors import Note, Place, merge_notes
 from knockd_conf.key_file import KeyFile
 from knockd_conf.model import Config, Step
+from knockd_conf.source import read_source
 from knockd_conf.text import printable
 from knockd_conf.trust import TrustPolicy
 
@@ -93,11 +95,16 @@ def current_sequences(config: Config) -> tuple[Sequences, list[Note]]:
             try:
                 held = read_one_time(door.one_time_file, policy)
             except OSError as error:
-                message = f"{door.one_time_file}: {error.strerror}: the door is disabled"
+                cure = ""
+                if error.errno == errno.ENOENT:
+                    cure = f", make it with 'knockctl gen-sequences 100 --file {quote(door.one_time_file)}'"
+                message = f"{door.one_time_file}: {error.strerror}{cure}: the door is disabled"
                 notes.append(door.note("one_time_file", message))
             else:
                 notes += [Note(door.one_time_file, None, None, problem) for problem in held.problems]
                 steps = held.live.steps if held.live is not None else ()
+                readable = read_source(door.one_time_file, policy).note
+                notes += [readable] if readable is not None else []
         live.append(steps)
     return tuple(live), notes
 

@@ -207,8 +207,8 @@ def test_check_of_a_one_time_door(capsys: pytest.CaptureFixture[str], path: Path
     said = capsys.readouterr().out
     assert (status, "disabled: no usable line in its one time sequences file" in said) == (0, True)
     assert (
-        f"  warning: {path}:7: One_Time_Sequences: {once}: No such file or directory: the door is disabled\n"
-        in said
+        f"  warning: {path}:7: One_Time_Sequences: {once}: No such file or directory, make it with"
+        f" 'knockctl gen-sequences 100 --file {once}': the door is disabled\n" in said
     )
 
 

@@ -77,9 +77,23 @@ def test_sequences_of_one_time_files(load: Callable[[str], Config], tmp_path: Pa
     assert [str(note) for note in found] == [
         f"{once}: line 1: expected port[:tcp|udp] steps divided by commas, got something else"
         " (not shown: it may be secret)",
-        f"{config.path}:4: One_Time_Sequences: {tmp_path}/none: No such file or directory:"
-        " the door is disabled",
+        f"{config.path}:4: One_Time_Sequences: {tmp_path}/none: No such file or directory,"
+        f" make it with 'knockctl gen-sequences 100 --file {tmp_path}/none': the door is disabled",
     ]
+
+
+@pytest.mark.parametrize(("mode", "told"), [(0o604, True), (0o600, False)])
+def test_one_time_file_that_everybody_can_read(
+    load: Callable[[str], Config], tmp_path: Path, mode: int, told: bool
+) -> None:
+    """A file that shows its sequences to everybody on this machine is a note, with the command that helps."""
+    tmp_path.chmod(0o755)
+    once = tmp_path / "once"
+    once.write_text("1,2,3\n")
+    once.chmod(mode)
+    _, found = notes.current_sequences(load(f"[a]\nOne_Time_Sequences = {once}\n"))
+    expected = f"{once}: everybody on this machine can read the sequences: run 'chmod o-r {once}'"
+    assert ([expected] if told else []) == [str(note) for note in found]
 
 
 def test_a_log_that_cannot_be_written(load: Callable[[str], Config], tmp_path: Path) -> None:
@@ -157,7 +171,8 @@ def test_key_files(load: Callable[[str], Config], tmp_path: Path) -> None:
     assert said(config) == [
         f"7: Sequence_Key: {bad}: others than its owner may use it (mode 0640), run chmod 600 {bad}:"
         " the door waits",
-        f"10: Sequence_Key: {tmp_path}/none: No such file or directory: the door waits",
+        f"10: Sequence_Key: {tmp_path}/none: No such file or directory,"
+        f" make it with 'knockctl keygen NAME --file {tmp_path}/none': the door waits",
     ]
     assert KEY.split()[1] not in str((said(config), files))
 
