@@ -155,14 +155,15 @@ class _Screen:
 
     def _keys(self) -> list[str]:
         """The doors with keys, a line each."""
-        lines, keyed = [], [(door.name, one) for door in self._status.doors if (one := door.rotation)]
-        for name, rotation in keyed[:MOST_NAMES]:
+        lines, keyed = [], [(door, one) for door in self._status.doors if (one := door.rotation)]
+        for door, rotation in keyed[:MOST_NAMES]:
             names = list(rotation.keys)
             names += [""] * (rotation.keys_total - len(names))  # that are counted
-            parts = [_join(names, ", ") or "none", f"another sequence every {show_span(rotation.period)}"]
+            none = "none" if door.waiting is None else "none while it waits"
+            parts = [_join(names, ", ") or none, f"another sequence every {show_span(rotation.period)}"]
             if rotation.seconds_left is not None:
                 parts.append(f"the next in {show_span(rotation.seconds_left)}")
-            lines += self._labelled(f"Keys of {name}", ", ".join(parts))
+            lines += self._labelled(f"Keys of {door.name}", ", ".join(parts))
         if (more := len(keyed) - MOST_NAMES) > 0:
             lines += self._labelled("Keys", f"{more} more: knockctl status DOOR")
         return lines

@@ -19,6 +19,7 @@ from typing import Any
 from knockd.doctor.knock_plan import Untried, Way, find_door, plan_ways
 from knockd.doctor.knock_walk import Knocked, Outcome, walk
 from knockd.doctor.knock_words import (
+    OTHERWISE,
     compare_with_daemon,
     describe_actions,
     describe_door,
@@ -78,8 +79,9 @@ def run_knock(
     script = _Script(at, rotating.find_current(door), delay, columns, today)
     status = script.play()
     changed = _find_changed(config.files, asked)
-    lines = compare_with_daemon(asked, settings.config_path, config.doors[door], changed)
-    script.say_all(["", *lines, "", script.sum_up(status)])
+    lines = [*compare_with_daemon(asked, settings.config_path, config.doors[door], changed)]
+    differs = any(line.startswith(OTHERWISE) for line in lines)
+    script.say_all(["", *lines, "", script.sum_up(status, differs=differs)])
     return status
 
 
@@ -114,10 +116,12 @@ class _Script:
             return NOT_OPENED
         return run_in_lab(partial(self._walk_all, ways), run_client, _complain)
 
-    def sum_up(self, status: int) -> str:
-        """The last line."""
+    def sum_up(self, status: int, *, differs: bool) -> str:
+        """The last line; ``differs``: whether the daemon that runs does something otherwise."""
         name = printable(self._door.name)
         match status:
+            case os.EX_OK if differs:
+                return f"door {name} would open, but the running daemon differs, as said above"
             case os.EX_OK:
                 return f"door {name} would open"
             case 1:

@@ -6,7 +6,7 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from knockd.doctor.knock_plan import Way
 from knockd.explanation.accounts import Account
@@ -81,6 +81,10 @@ def explain_flags(way: Way, reason: str) -> str:
     )
 
 
+OTHERWISE: Final = "but "
+"""How each line begins about what the daemon that runs does otherwise."""
+
+
 def compare_with_daemon(
     asked: Mapping[str, Any] | str, config_path: str, door: Door, changed: Sequence[str]
 ) -> Iterator[str]:
@@ -118,5 +122,6 @@ def _compare(asked: Mapping[str, Any], config_path: str, door: Door, changed: Se
         yield f"but it has no door {printable(door.name)}: knockctl reload"
     for one in same:
         if one.get("disabled"):
-            why = one.get("waiting") or "it has no sequence that can be used"
-            yield f"but door {printable(door.name)} is disabled there: {printable(why)}"
+            why = one.get("waiting")
+            state = f"waits there: {why}" if why else "is disabled there: it has no sequence that can be used"
+            yield f"but door {printable(door.name)} {printable(state)}"

@@ -180,6 +180,8 @@ def test_keys() -> None:
     assert "Keys of ssh: none, another sequence every 10 min" in lines(
         status(doors=[door("ssh", rotation=nobody)])
     )
+    waits = [door("ssh", rotation=nobody, disabled=True, waiting="the clock is not synchronised")]
+    assert "Keys of ssh: none while it waits, another sequence every 10 min" in lines(status(doors=waits))
 
 
 def test_notes() -> None:

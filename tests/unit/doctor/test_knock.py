@@ -130,6 +130,15 @@ def test_opens(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
     )
 
 
+def test_opens_but_not_at_the_daemon(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    """The last line does not promise what the daemon that runs cannot do now."""
+    waits = {"name": "ssh", "disabled": True, "waiting": "the clock is not synchronised"}
+    assert bench.knock("ssh", {"pid": 7, "doors": [waits]}) == 0
+    out = capsys.readouterr().out
+    assert "\nbut door ssh waits there: the clock is not synchronised\n" in out
+    assert out.endswith("\ndoor ssh would open, but the running daemon differs, as said above\n")
+
+
 def test_opens_by_one_version_only(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
     """A door that stays shut for one IP version that it serves does not open; the advice is printed."""
     bench.outcomes[6] = Outcome(None, "Knock within 3 seconds.")

@@ -111,7 +111,7 @@ DIFFERENCES: Mapping[str, tuple[Mapping[str, Any], str]] = {
     ),
     "waiting": (
         {"doors": [{"name": "ssh", "disabled": True, "waiting": "the clock is early"}]},
-        "but door ssh is disabled there: the clock is early",
+        "but door ssh waits there: the clock is early",
     ),
 }
 
