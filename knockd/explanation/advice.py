@@ -6,6 +6,7 @@ World: the time zone.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -93,6 +94,7 @@ def advise(heard: Heard, doors: Doors) -> str:
     rules = (
         _advise_flags,
         _advise_address,
+        partial(_advise_access, who=who),
         _advise_guard,
         _advise_cooldown,
         _advise_used_up,
@@ -209,6 +211,15 @@ def _advise_address(knock: _Knock) -> str:
             " address of the host that was captured at, name it with --local."
         )
     return f"{start}: knock at {ours}, or let {knock.name} watch that address (Target = {there})."
+
+
+def _advise_access(knock: _Knock, who: str) -> str:
+    if not knock.steps(Kind.NOT_ADMITTED):
+        return ""
+    return (
+        f"Allow and Deny keep {who} out of {knock.name}: knock from an address that they admit, or change"
+        " them."
+    )
 
 
 def _advise_guard(knock: _Knock) -> str:

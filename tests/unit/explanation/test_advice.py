@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import struct
 from dataclasses import replace
+from ipaddress import ip_network
 
 import pytest
 
 from knockd.explanation.accounts import Place
 from knockd.knocks.watch import Watch
+from knockd_conf.access import Access, make_networks
 from knockd_conf.model import FlagRule
 from tests.support.doubles.listened import Listened, frame
 from tests.support.doubles.played import SYN, door, watched
@@ -46,6 +48,16 @@ def test_opens() -> None:
 def test_broken_off() -> None:
     """The step that never came is named."""
     assert "After step 2 of 3 of ssh nothing came to 9:tcp: " in listened("7 8").advise()
+
+
+def test_not_admitted() -> None:
+    """A source that Allow and Deny keep out is told so, and not to send the ports that it has sent."""
+    made = Listened(replace(DOOR, access=Access((), make_networks([ip_network("192.0.2.0/24")]))))
+    made.hear("7 8 9")
+    assert (
+        "Allow and Deny keep 192.0.2.1 out of ssh: knock from an address that they admit, or change them."
+        == made.advise()
+    )
 
 
 def test_too_slow() -> None:
