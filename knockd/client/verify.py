@@ -28,6 +28,8 @@ a knocker who is faster than the door's command, and the kernel sends it again a
 _PAUSE: Final = 0.125
 """Seconds between two attempts at least: a refusal comes at once."""
 
+_REFUSED: Final = "connection refused: nothing listens there, or a firewall rejects"
+
 
 class Answer(NamedTuple):
     """Where a connection was made (None: nowhere), else what was seen instead, for a message."""
@@ -94,4 +96,4 @@ def try_once(destinations: Sequence[Destination], port: int, span: float) -> Ans
 
 
 def _words(number: int) -> str:
-    return "connection refused" if number in REFUSED else error_text(number)
+    return _REFUSED if number in REFUSED else error_text(number)

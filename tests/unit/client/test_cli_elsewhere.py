@@ -107,7 +107,7 @@ def test_verifying(platform: str, tmp_path: Path, answering: int, refusing: int)
     assert 0 == knock(platform, tmp_path, "--verify", answering, "127.0.0.1", refusing).returncode
     done = knock(platform, tmp_path, "--verify", refusing, "--tries", 1, "127.0.0.1", refusing)
     assert TEMPORARY == done.returncode
-    assert f"port {refusing} of 127.0.0.1 did not open after 1 knock (connection refused)" in done.stderr
+    assert f"port {refusing} of 127.0.0.1 did not open after 1 knock (connection refused: " in done.stderr
 
 
 def write_key(home: Path) -> Path:

@@ -10,6 +10,7 @@ import pytest
 from knockd.client.network import Destination
 from knockd.client.verify import Answer, await_answer, try_once
 
+REFUSED = "connection refused: nothing listens there, or a firewall rejects"
 FOUR = Destination(4, "127.0.0.1", 0, "127.0.0.1")
 OTHER = Destination(4, "127.0.0.2", 0, "127.0.0.2")
 CLOSED = Answer(None, "no answer")
@@ -83,7 +84,7 @@ def test_a_port_that_refuses() -> None:
     """Nobody listens: the attempt ends before its time, and says so."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
-        assert Answer(None, "connection refused") == try_once([FOUR], sock.getsockname()[1], 60.0)
+        assert Answer(None, REFUSED) == try_once([FOUR], sock.getsockname()[1], 60.0)
 
 
 def test_a_failure_that_is_known_later(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,7 +101,7 @@ def test_a_failure_that_is_known_later(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(socket.socket, "connect_ex", windows)
         monkeypatch.setattr("knockd.client.verify.select", lambda _r, _w, failed, _t: ([], [], failed))
         monkeypatch.setattr(socket.socket, "getsockopt", lambda *_: 10061)
-        assert Answer(None, "connection refused") == try_once([FOUR], port, 60.0)
+        assert Answer(None, REFUSED) == try_once([FOUR], port, 60.0)
 
 
 def test_no_route(monkeypatch: pytest.MonkeyPatch) -> None:
