@@ -1,6 +1,6 @@
 """Files that hold secrets: read only where nobody but their owner may read them.
 
-World: files.
+World: files, and a limit of this process.
 """
 
 from __future__ import annotations
@@ -17,8 +17,12 @@ MODES = os.name == "posix"
 
 
 def read_private(path: str, limit: int, what: str) -> bytes:
-    """The bytes of a file, at most ``limit`` and one more; ``what`` is for the messages. Raises Refused."""
+    """The bytes of a file, at most ``limit`` and one more; ``what`` is for the messages. Raises Refused.
+
+    From now on this process leaves no core file, nor does what it turns into.
+    """
     place = f"{what} {printable(path)}"
+    leave_no_core()
     try:
         with open(path, "rb") as file:
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
@@ -27,6 +31,19 @@ def read_private(path: str, limit: int, what: str) -> bytes:
             return file.read(limit + 1)
     except OSError as error:
         raise Refused(NO_INPUT, f"{place}: {error.strerror}") from None
+
+
+def leave_no_core() -> None:
+    """Has the kernel write no memory of this process to a file, where the system has such a limit.
+
+    One byte is no core either, and unlike none at all also keeps Linux from piping it to a program (core(5)).
+    """
+    try:
+        import resource
+    except ImportError:
+        return  # Windows has none
+    most = resource.getrlimit(resource.RLIMIT_CORE)[1]
+    resource.setrlimit(resource.RLIMIT_CORE, (0 if most == 0 else 1, most))
 
 
 def advise_chmod(path: str) -> str:

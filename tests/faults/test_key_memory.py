@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
+import subprocess
+import sys
 from binascii import b2a_base64
 from pathlib import Path
 
@@ -11,8 +14,8 @@ import pytest
 
 from knockd_conf.key_file import NamedKey, format_key
 from tests.e2e.conftest import Pair, Start
-from tests.support.daemons.daemon import Daemon
-from tests.support.daemons.keyed import KeyedDoor, ask_status, kill_children, wait_live, with_runtime
+from tests.support.daemons.daemon import Daemon, environment
+from tests.support.daemons.keyed import ANNE, KeyedDoor, ask_status, kill_children, wait_live, with_runtime
 from tests.support.lab.memory import occurrences
 from tests.support.lab.processes import only_child
 from tests.support.lab.tools import lacking
@@ -121,3 +124,21 @@ def test_file_with_a_mistake(secret: Secret) -> None:
     assert secret.find() == {}
     assert text[:20] not in secret.daemon.output()
     assert text[:20] not in "".join(secret.daemon.log_lines())
+
+
+def test_core_of_the_client(tmp_path: Path) -> None:
+    """A client that waits with a key in its memory would leave no core file (core(5): one byte is none)."""
+    keyed = KeyedDoor(tmp_path)
+    keyed.write(ANNE)
+    words = ("--key", str(keyed.path), "--door", "ssh", "--period", "3600", "--wait", "127.0.0.1")
+    with subprocess.Popen(
+        [sys.executable, "-m", "knockd.client", *words],
+        env=environment() | {"XDG_STATE_HOME": str(tmp_path / "state")},
+        stderr=subprocess.PIPE,
+    ) as client:
+        assert client.stderr is not None
+        said = iter(client.stderr.readline, b"")
+        assert any(b"next sequence in" in line for line in said)
+        limits = Path(f"/proc/{client.pid}/limits").read_text()
+        client.kill()
+    assert re.search(r"^Max core file size +1 ", limits, re.MULTILINE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 import pytest
@@ -55,3 +56,14 @@ def test_no_file(tmp_path: Path, name: str, reason: str) -> None:
     with pytest.raises(Refused) as caught:
         read_private(path, 100, "key file")
     assert (NO_INPUT, f"key file {path}: {reason}") == (caught.value.status, str(caught.value))
+
+
+def test_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has read a secret leaves no core file: the limit is one byte, as with none it may be piped."""
+    path = made(tmp_path)
+    for most, least in ((resource.RLIM_INFINITY, 1), (0, 0)):
+        said: list[tuple[int, tuple[int, int]]] = []
+        monkeypatch.setattr(resource, "getrlimit", lambda _, most=most: (most, most))
+        monkeypatch.setattr(resource, "setrlimit", lambda *one, said=said: said.append(one))
+        read_private(path, 9, "key file")
+        assert [(resource.RLIMIT_CORE, (least, most))] == said
