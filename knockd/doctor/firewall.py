@@ -130,7 +130,10 @@ class _Judge:
         place = opening.place
         if opening.rule is None:
             if opening.tool == "nft" and place not in ruleset.sets:
-                self._find_missing(opening, "set", f"nft add set {place} '{{ type {_type(opening)}; }}'")
+                cure = f"nft add set {place} '{{ type {_type(opening)}; }}'"
+                if not _has_table(ruleset, place):
+                    cure = "load the rules that make it, also at boot (systemctl enable nftables)"
+                self._find_missing(opening, "set", cure)
                 return None
             return ruleset
         if opening.tool != "nft" and is_built_in(place):
@@ -220,6 +223,12 @@ class _Judge:
     def _find(self, name: str, opening: Opening, text: str, cure: str) -> None:
         path, line, _ = opening.door.place(opening.field)
         self.findings.append(Finding(name, text, cure, f"{path}:{line}"))
+
+
+def _has_table(ruleset: Ruleset, place: str) -> bool:
+    """Whether something else is known of the table of a set."""
+    table = place.rpartition(" ")[0] + " "
+    return any(one.startswith(table) for one in (*ruleset.chains, *ruleset.sets))
 
 
 def _type(opening: Opening) -> str:

@@ -199,6 +199,17 @@ def test_a_set_that_is_not_there() -> None:
     assert cure == "nft add set inet filter knocked '{ type ipv4_addr; }'"
 
 
+def test_a_table_that_is_not_there() -> None:
+    """Where the whole table is missing, as after a boot that loads no rules, the rules have to be loaded."""
+    start = "nft add element inet knockd knocked4 { %IP% }"
+    ((name, text, cure),) = found(load_ruleset("example-nftables"), start)
+    assert (name, text) == (
+        "place-missing",
+        "there is no set inet knockd knocked4, so door ssh opens nothing",
+    )
+    assert cure == "load the rules that make it, also at boot (systemctl enable nftables)"
+
+
 def test_a_set_of_networks_that_is_not_there() -> None:
     """The set that a network is to be added to is one for networks."""
     start = "nft add element inet filter knocked { %NET% }"
