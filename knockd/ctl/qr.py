@@ -6,6 +6,7 @@ World: standard output.
 from __future__ import annotations
 
 import sys
+from shlex import quote
 
 from knockd.ctl.terminal import find_columns, shows_blocks
 
@@ -27,8 +28,8 @@ def draw_code(text: str) -> None:
         import segno
     except ImportError:
         raise NoCodeError(
-            "this needs the Python package segno: pip install 'knockd[qr]', or apt-get install python3-segno;"
-            " without --qr the address is printed",
+            f"this needs the Python package segno: {quote(sys.executable)} -m pip install segno"
+            " (for Debian's own Python: apt-get install python3-segno); without --qr the address is printed",
             missing=True,
         ) from None
     code = segno.make_qr(text, error="l")
