@@ -47,7 +47,7 @@ def _pipes_as_before() -> Iterator[None]:
 def path(tmp_path: Path) -> Path:
     """A good configuration."""
     made = tmp_path / "knockd.conf"
-    made.write_text(GOOD)
+    made.write_text(GOOD.replace("[options]\n", f"[options]\nStateDir = {tmp_path}/state\n", 1))
     made.chmod(0o600)
     return made
 
@@ -171,7 +171,7 @@ def test_check(capsys: pytest.CaptureFixture[str], path: Path) -> None:
         "",
         [
             f"{path}: good, 1 door",
-            "  door ssh (line 6): 3 steps (tcp) within 25 s, tcpflags syn",
+            "  door ssh (line 7): 3 steps (tcp) within 25 s, tcpflags syn",
             "    guards: none",
             "    scan in random order: opens it once in 6 times",
             "    guessing: 2.81e14 sequences; on average 1,190,000 packets, 19 min at 1,000 packets/s,"

@@ -199,7 +199,9 @@ def test_settings_are_what_is_read_by(tmp_path: Path) -> None:
     path = tmp_path / "knockd.conf"
     path.write_text("[options]\nInterface = eth7\n[a]\nSequence = 1,2\n")
     path.chmod(0o600)
-    child = start_reading(fork_child, Settings(str(path), interfaces=("lo",)))
+    child = start_reading(
+        fork_child, Settings(str(path), interfaces=("lo",), state_dir=str(tmp_path / "state"))
+    )
     while child.read_some():
         pass
     outcome = child.outcome(str(path))

@@ -184,7 +184,7 @@ def test_doors_without_keys(tmp_path: Path) -> None:
     made = LinkedWorkers(CONFIG, host)
     made.supervisor.begin()
     made.say(0, READY)
-    made.supervisor.adopt(Loaded(replace(host.config, options=replace(CONFIG.options, latency=7)), None))
+    made.supervisor.adopt(Loaded(replace(host.config, options=replace(host.config.options, latency=7)), None))
     made.loop.deliver()
     assert made.views(0) == []
     assert len(serials(made.views(1)[-1])) == 6
