@@ -166,6 +166,7 @@ def test_a_one_time_file(closed: Pair, start: Start, tmp_path: Path) -> None:
             done = knock(closed.client, *VERIFY, "--sequence-file", ours, SERVER[4])
             assert (OK, "") == (done.returncode, done.stderr)
             daemon.wait_for("OPEN SESAME", times=number)
+            daemon.wait_for("command timeout", times=number)
             wait_until(lambda: theirs.read_text() == ours.read_text(), 10, "the files are the same")
             assert number + 1 == sum(line.startswith("#") for line in ours.read_text().splitlines())
             wait_closed(closed.client, SERVER[4], SECRET)
@@ -185,6 +186,7 @@ def test_a_client_that_has_lost_step(closed: Pair, start: Start, tmp_path: Path)
     with TcpService(closed.server, SECRET):
         assert OK == knock(closed.client, "--sequence-file", ours, SERVER[4]).returncode
         daemon.wait_for("OPEN SESAME")
+        daemon.wait_for("command timeout")
         wait_closed(closed.client, SERVER[4], SECRET)
         failed = knock(closed.client, *VERIFY, "--tries", 1, "--sequence-file", ours, SERVER[4])
         assert TEMPORARY == failed.returncode

@@ -65,7 +65,7 @@ class Bench:
             text=True,
             timeout=60,
             check=False,
-            env=environment(),
+            env={**environment(), "KNOCKD_SOCKET": str(self.folder / "no-daemon")},
         )
         return done.returncode, " ".join((done.stdout + done.stderr).split())
 

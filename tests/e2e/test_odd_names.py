@@ -36,7 +36,8 @@ def knockd(host: Host, text: str, directory: Path, *options: str) -> subprocess.
     path = directory / "knockd.conf"
     path.write_text(text)
     path.chmod(0o600)
-    argv = [*host.exec_prefix, *OURS, "-c", str(path), "--control-socket", "none", *options]
+    own = ("--control-socket", "none", "--state-dir", str(directory / "state"))
+    argv = [*host.exec_prefix, *OURS, "-c", str(path), *own, *options]
     done = subprocess.run(argv, capture_output=True, timeout=60, env=environment(), check=False)
     out, errors = (text.decode(errors="backslashreplace") for text in (done.stdout, done.stderr))
     return subprocess.CompletedProcess(argv, done.returncode, out, errors)
