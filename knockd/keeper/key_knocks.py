@@ -6,16 +6,19 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from knockd.keeper.key_setup import KeySetup
 from knockd.knocks.events import Stage, Stale
 from knockd.leases.values import Knock
 from knockd.log.logger import Log, Logger
 from knockd.process.verbs import HeldBack, Message
-from knockd.sequences.keyed_doors import Judgement, KeyedDoors
 from knockd.sequences.live_periods import Fate
 from knockd_conf.model import Door
 from knockd_conf.text import address_text
+
+if TYPE_CHECKING:
+    from knockd.sequences.keyed_doors import Judgement
 
 HALF: Final = 2
 """Steps after which who listens knows a part of a sequence that may still open."""
@@ -31,16 +34,16 @@ _EVENTS = {
 class KeyKnocks:
     """``doors`` judges knocks; all that is not granted is logged with the reason."""
 
-    def __init__(self, logger: Logger, doors: KeyedDoors) -> None:
+    def __init__(self, logger: Logger, doors: KeySetup) -> None:
         self.doors = doors
         self._logger = logger
 
     def open(self, knock: Knock, serial: int) -> Knock | None:
         """The knock, and by which key it is, if it opens; then its sequence is used. Else None."""
-        found = self.doors.open(knock.door, serial)
+        found = self.doors.get().open(knock.door, serial)
         if found.fate is Fate.GRANTED:
             return knock._replace(by=f"key {found.key}")
-        _log(self.doors.refusals.log, knock.source, knock.door, found)
+        _log(self.doors.get().refusals.log, knock.source, knock.door, found)
         return None
 
     def log_opened(self, knock: Knock) -> None:
@@ -52,12 +55,13 @@ class KeyKnocks:
         """Logs why a knock opens nothing, if ``failures`` are wanted; notes that somebody is half the way."""
         if isinstance(message, Stale):
             door = known[message.door]
-            found = self.doors.explain_stale(door, message.serial)
+            found = self.doors.get().explain_stale(door, message.serial)
             if failures or found.fate is Fate.REFUSED:
                 _log(self._logger.log, address_text(message.source), door, found)
             return
         for door in _half_way(message, known):
-            self.doors.note_stage(door)
+            if door.sequence_key is not None:
+                self.doors.get().note_stage(door)
 
 
 def _half_way(message: Message, known: list[Door]) -> Iterable[Door]:

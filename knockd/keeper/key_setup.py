@@ -1,5 +1,7 @@
 """What doors with keys are made of in the daemon: files of notes, the kernel's clock, forked children.
 
+A daemon without such doors has none of the code in its memory: it is imported for the first one.
+
 World: the environment and a child process.
 """
 
@@ -7,31 +9,75 @@ from __future__ import annotations
 
 import os
 from binascii import crc32
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from knockd.leases.journal_file import find_runtime_directory
 from knockd.log.logger import Log
 from knockd.process.fork import fork_child
 from knockd.process.loop import Loop
-from knockd.sequences.burnt_periods import NAME, BurntPeriods
-from knockd.sequences.kernel_clock import read_clock
-from knockd.sequences.key_child import KeyChild
-from knockd.sequences.keyed_doors import KeyedDoors
 from knockd_conf.model import Config
 from knockd_conf.trust import TrustPolicy
 
+if TYPE_CHECKING:
+    from knockd.sequences.keyed_doors import KeyedDoors
 
-def make_keyed_doors(loop: Loop, log: Log, config: Config) -> KeyedDoors:
-    """Doors with keys, of which ``adopt`` is to be told; nothing is read or started before.
 
-    The notes of this boot are named after the configuration: they stay when that names another StateDir.
+class KeySetup:
+    """Makes the doors with keys when a configuration has the first; nothing is read or started before.
+
+    ``made`` are these doors, None before. ``changed`` is called when other sequences are live.
     """
-    policy = TrustPolicy.current(allow_insecure=config.insecure)
-    name = f"{NAME}-{crc32(os.fsencode(os.path.realpath(config.path))):08x}"
-    burnt = BurntPeriods(config.options.state_dir, find_runtime_directory(), name, policy, log)
-    return KeyedDoors(
-        loop,
-        log,
-        burnt,
-        clock=read_clock,
-        start=lambda questions, now: KeyChild(fork_child, questions, policy, now),
-    )
+
+    def __init__(self, loop: Loop, log: Log, config: Config) -> None:
+        # Not the configuration: its commands would stay in memory after a reload.
+        self._loop, self._log = loop, log
+        self._path, self._state_dir, self._insecure = config.path, config.options.state_dir, config.insecure
+        self.made: KeyedDoors | None = None
+        self.changed: Callable[[], None] = lambda: None
+
+    def get(self) -> KeyedDoors:
+        """The doors with keys, for who has one.
+
+        The notes of this boot are named after the configuration: they stay when that names another StateDir.
+        """
+        if self.made is None:
+            self.made = self._make()
+            self.made.changed = self.tell
+        return self.made
+
+    def _make(self) -> KeyedDoors:
+        from knockd.sequences.burnt_periods import NAME, BurntPeriods
+        from knockd.sequences.kernel_clock import read_clock
+        from knockd.sequences.key_child import KeyChild
+        from knockd.sequences.keyed_doors import KeyedDoors
+
+        policy = TrustPolicy.current(allow_insecure=self._insecure)
+        name = f"{NAME}-{crc32(os.fsencode(os.path.realpath(self._path))):08x}"
+        burnt = BurntPeriods(self._state_dir, find_runtime_directory(), name, policy, self._log)
+        return KeyedDoors(
+            self._loop,
+            self._log,
+            burnt,
+            clock=read_clock,
+            start=lambda questions, now: KeyChild(fork_child, questions, policy, now),
+        )
+
+    def tell(self) -> None:
+        """Other sequences are live."""
+        self.changed()
+
+    def adopt(self, config: Config) -> None:
+        """Takes the doors of a configuration; all key files are read anew."""
+        if self.made is not None or any(door.sequence_key is not None for door in config.doors):
+            self.get().adopt(config)
+
+    def reap(self) -> None:
+        """Collects children that have ended; call it on SIGCHLD."""
+        if self.made is not None:
+            self.made.reap()
+
+    def stop(self) -> None:
+        """The daemon ends."""
+        if self.made is not None:
+            self.made.stop()

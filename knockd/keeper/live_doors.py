@@ -12,11 +12,11 @@ from dataclasses import replace
 from itertools import chain
 from typing import NamedTuple
 
+from knockd.keeper.key_setup import KeySetup
 from knockd.knocks.guards import REACH, guard_rules
 from knockd.knocks.taken import Taken, number_of
 from knockd.knocks.watch import Watch, watches_of
 from knockd.log.logger import Logger
-from knockd.sequences.keyed_doors import KeyedDoors
 from knockd.sequences.rotating_watches import KeySequences, make_watches
 from knockd.sequences.rotation import Rotation
 from knockd.sequences.used_sequences import UsedSequences
@@ -52,7 +52,7 @@ class LiveDoors:
     ``keyed`` knows the sequences of doors with keys, for all packet processes.
     """
 
-    def __init__(self, config: Config, logger: Logger, noted: UsedSequences, keyed: KeyedDoors) -> None:
+    def __init__(self, config: Config, logger: Logger, noted: UsedSequences, keyed: KeySetup) -> None:
         self.known: list[Door] = []
         self._numbers: dict[tuple[str, int, str | None], int] = {}
         self._config = config
@@ -91,7 +91,7 @@ class LiveDoors:
 
     def _is_disabled(self, door: Door) -> bool:
         if door.sequence_key is not None:
-            return self._keyed.why_waiting(door) is not None
+            return self._keyed.get().why_waiting(door) is not None
         return self._rotation.is_disabled(door)
 
     def explain_disabled(self, door: Door) -> str | None:
@@ -99,12 +99,14 @@ class LiveDoors:
         if not self._is_disabled(door):
             return None
         if door.sequence_key is not None:
-            return f"no knock opens it now: {self._keyed.why_waiting(door)}"
+            return f"no knock opens it now: {self._keyed.get().why_waiting(door)}"
         return "no knock opens it: no sequence is left in its file"
 
     def find_rotating(self) -> dict[tuple[str, int], Rotating]:
         """How each door with a key is, by its name and occurrence."""
-        keyed = self._keyed
+        if not self.have_keys:
+            return {}
+        keyed = self._keyed.get()
         return {
             (door.name, door.occurrence): Rotating(
                 keyed.why_waiting(door), keyed.names(door), door.sequence_period, keyed.seconds_to_next(door)
@@ -180,7 +182,7 @@ class LiveDoors:
             guard_rules(doors, self._config.options.guard_ports),
             self._taken,
             self._list_keyed(),
-            lambda number, key, period: self._keyed.serial_of(doors[number], key, period),
+            lambda number, key, period: self._keyed.get().serial_of(doors[number], key, period),
         )
         numbers = [self._numbers[_identity(door)] for door in doors]
         return tuple(replace(watch, door=numbers[watch.door]) for watch in made)
@@ -191,7 +193,7 @@ class LiveDoors:
             one
             for number, door in enumerate(self._config.doors)
             if door.sequence_key is not None
-            for one in self._keyed.list_sequences(door, number)
+            for one in self._keyed.get().list_sequences(door, number)
         ]
 
 

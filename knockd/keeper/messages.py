@@ -12,6 +12,7 @@ from typing import Any
 
 from knockd.keeper.duplicates import Duplicates
 from knockd.keeper.key_knocks import KeyKnocks
+from knockd.keeper.key_setup import KeySetup
 from knockd.keeper.live_doors import LiveDoors, count_steps
 from knockd.keeper.worker_process import WorkerProcess
 from knockd.knocks.events import Expired, Guarded, Ignored, Spoiled, Stage
@@ -20,7 +21,6 @@ from knockd.leases.values import Knock
 from knockd.log.catalogue import EVENTS
 from knockd.log.logger import Logger
 from knockd.process.verbs import Dropped, HeldBack, Message, Opening, Packet, SmallRing, Widened
-from knockd.sequences.keyed_doors import KeyedDoors
 from knockd.sequences.rotating_watches import LIFE
 from knockd.sequences.used_sequences import UsedSequences
 from knockd_bpf.wire import flag_names
@@ -53,7 +53,7 @@ class Messages:
         logger: Logger,
         open: Callable[[Knock], None],
         show: Callable[[str], None] | None,
-        keyed: KeyedDoors,
+        keyed: KeySetup,
     ) -> None:
         self._config = config
         self._logger = logger

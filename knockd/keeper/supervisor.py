@@ -14,7 +14,7 @@ from typing import NamedTuple
 from knockd.keeper import worker_events as on
 from knockd.keeper.figures import FigureDesk
 from knockd.keeper.follow import Follow, Kernel
-from knockd.keeper.key_setup import make_keyed_doors
+from knockd.keeper.key_setup import KeySetup
 from knockd.keeper.live_doors import LiveDoors
 from knockd.keeper.messages import Messages
 from knockd.keeper.settings import Loaded, Settings
@@ -32,7 +32,6 @@ from knockd.process.fork import collect_child, kill_child
 from knockd.process.loop import Loop
 from knockd.process.verbs import MAX_EVENT, MalformedError, decode
 from knockd.process.view import View
-from knockd.sequences.keyed_doors import KeyedDoors
 from knockd_conf.model import Config
 
 MOST_AT_ONCE, MOST_AT_LAST = 32, 1_024
@@ -71,7 +70,7 @@ class Supervisor:
         *,
         kernel: Kernel | None = None,
         start: Callable[..., Started] = start_worker,
-        keyed: Callable[[Loop, Log, Config], KeyedDoors] = make_keyed_doors,
+        keyed: Callable[[Loop, Log, Config], KeySetup] = KeySetup,
     ) -> None:
         """``open_lease`` takes openings.
 

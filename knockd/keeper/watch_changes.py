@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from knockd.keeper import worker_events as on
+from knockd.keeper.key_setup import KeySetup
 from knockd.keeper.live_doors import LiveDoors
 from knockd.keeper.settings import Loaded
 from knockd.keeper.taken_ports import TakenPorts
@@ -16,7 +17,6 @@ from knockd.knocks.events import Expired, Guarded, Ignored, Spoiled, Stage
 from knockd.knocks.watch import Watch
 from knockd.log.logger import Log
 from knockd.process.verbs import HeldBack, Message
-from knockd.sequences.keyed_doors import KeyedDoors
 from knockd_conf.model import Config
 
 
@@ -29,7 +29,7 @@ class WatchChanges:
     def __init__(
         self,
         taken: TakenPorts,
-        keyed: KeyedDoors,
+        keyed: KeySetup,
         doors: Callable[[], LiveDoors],
         workers: Mapping[int, WorkerProcess],
         *,

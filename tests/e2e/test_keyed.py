@@ -14,7 +14,7 @@ from knockd.sequences.kernel_clock import read_clock
 from knockd_conf.timed import Rule
 from tests.e2e.conftest import Pair, Start
 from tests.support.daemons.daemon import LISTENING, Daemon
-from tests.support.daemons.doors import CLIENT, SERVER, door
+from tests.support.daemons.doors import CLIENT, SERVER, config, door
 from tests.support.daemons.keyed import (
     ANNE,
     BOB,
@@ -161,6 +161,24 @@ def test_struck_out(pair: Pair, start: Start, tmp_path: Path, keyed: KeyedDoor, 
     keyed.knock(pair.client, BOB)
     daemon.wait_for("opened with key bob")
     assert daemon.count("key anne") == before
+
+
+def test_from_plain_to_keyed_and_back(pair: Pair, start: Start, tmp_path: Path, keyed: KeyedDoor) -> None:
+    """A reload brings the first door with a key, and another takes it away; the plain door goes on."""
+    plain = door("plain", "700,800", start_command="echo plain > /dev/null")
+    daemon = begin(pair, start, tmp_path, config(plain, Clock="trust"))
+    daemon.write_config(keyed.config(plain))
+    daemon.signal(signal.SIGHUP)
+    daemon.wait_for("listening on eth0", times=2)
+    wait_live(daemon)
+    keyed.wait_for_period()
+    keyed.knock(pair.client)
+    daemon.wait_for("opened with key anne")
+    daemon.write_config(config(plain, Clock="trust"))
+    daemon.signal(signal.SIGHUP)
+    daemon.wait_for("listening on eth0", times=3)
+    assert [one["name"] for one in ask_status(daemon)["doors"]] == ["plain"]
+    pair.knock_until(daemon, ("700", "800"), "plain: OPEN SESAME")
 
 
 @pytest.mark.parametrize("version", [4, 6])

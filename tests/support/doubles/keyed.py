@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
+from knockd.keeper.key_setup import KeySetup
 from knockd.sequences.burnt_periods import BurntPeriods
 from knockd.sequences.derived_keys import Answer, Question, derive_keys
 from knockd.sequences.key_child import KeyChild, end_of_day
@@ -133,6 +134,13 @@ class KeyedHost:
         start = cast(Callable[[Sequence[Question], float], KeyChild], self.start)
         made = KeyedDoors(self.loop.loop, self.log, self.burnt, clock=self.clocks, start=start)
         made.changed = self.count
+        return made
+
+    def setup(self) -> KeySetup:
+        """What the daemon holds these doors by."""
+        made = KeySetup(self.loop.loop, self.log, self.config)
+        made.made, made.changed = self.doors, self.count
+        self.doors.changed = made.tell
         return made
 
     def log(self, event: str, **fields: Any) -> None:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from knockd.keeper.key_setup import KeySetup
 from knockd.keeper.live_doors import LiveDoors
 from knockd.keeper.settings import Loaded, Settings
 from knockd.keeper.supervisor import Callbacks, Supervisor
@@ -21,7 +22,6 @@ from knockd.process.link import MAX_MESSAGE, handover_pair, pair
 from knockd.process.loop import Loop
 from knockd.process.verbs import Message, Pong, Ready, encode
 from knockd.process.view import View
-from knockd.sequences.keyed_doors import KeyedDoors
 from knockd.sequences.used_sequences import UsedSequences
 from knockd.worker.setup import Setup
 from knockd_conf.model import Config, Door, Options, Step
@@ -55,9 +55,9 @@ NOWHERE = UsedSequences((), TrustPolicy.current(), NullLogger().log)
 """Notes of used sequences that no disk holds."""
 
 
-def no_keys() -> KeyedDoors:
+def no_keys() -> KeySetup:
     """Doors with keys, of which there are none."""
-    return KeyedHost(Path("/nonexistent")).doors
+    return KeyedHost(Path("/nonexistent")).setup()
 
 
 def worker_process(
@@ -65,7 +65,7 @@ def worker_process(
     config: Config = CONFIG,
     *interfaces: str,
     pid: int = NO_PID,
-    keyed: KeyedDoors | None = None,
+    keyed: KeySetup | None = None,
 ) -> WorkerProcess:
     """A packet process without a process."""
     doors = LiveDoors(config, NullLogger(), NOWHERE, keyed or no_keys())
@@ -110,11 +110,11 @@ class LinkedWorkers(NullLogger):
         self.supervisor._changes.taken._look = lambda: self.sockets
         self.supervisor._changes.taken._start = lambda: None
 
-    def make_keyed(self, loop: Loop, log: Log, config: Config) -> KeyedDoors:
+    def make_keyed(self, loop: Loop, log: Log, config: Config) -> KeySetup:
         """Doors with keys, of which there are none unless ``keyed`` makes some."""
         assert loop is self.loop.loop
         assert (log, config) == (self.log, self._config)
-        return no_keys() if self._keyed is None else self._keyed.doors
+        return no_keys() if self._keyed is None else self._keyed.setup()
 
     def adopt(self, *doors: Door, **options: Any) -> None:
         """Another configuration: with these doors, if any, and these options."""

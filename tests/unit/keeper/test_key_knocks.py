@@ -41,7 +41,7 @@ class Knocks:
         self.host = KeyedHost(directory)
         self.host.begin()
         self.logger = Said()
-        self.knocks = KeyKnocks(self.logger, self.host.doors)
+        self.knocks = KeyKnocks(self.logger, self.host.setup())
 
     def serial(self, period: int, key: str = "anne") -> int:
         """The number of a sequence."""
@@ -111,7 +111,7 @@ def test_before_the_start(tmp_path: Path) -> None:
     host = KeyedHost(tmp_path / "new")
     host.in_memory = True
     host.begin()
-    knocks.knocks = KeyKnocks(knocks.logger, host.doors)
+    knocks.knocks = KeyKnocks(knocks.logger, host.setup())
     message = Stale(1, ALICE, host.doors.serial_of(SSH, "anne", NOW - 1))
     assert knocks.hear(message) == [("key-before-start", {**WHO, "key": "anne", "seconds": 0.0})]
 

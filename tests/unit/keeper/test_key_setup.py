@@ -3,37 +3,42 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from knockd.keeper.key_setup import make_keyed_doors
+from knockd.keeper import key_setup
+from knockd.keeper.key_setup import KeySetup
 from knockd.log.logger import Log
 from knockd.process.loop import Loop, run
-from knockd.sequences.keyed_doors import KeyedDoors
 from knockd_conf.model import ClockTrust, Config
 from tests.support.doubles.keyed import ANNE, keyed_config, keyed_door, text_of
+from tests.support.doubles.linked_workers import CONFIG, NullLogger
+from tests.support.doubles.manual_loop import ManualLoop
 
 
 def serve(config: Config, log: Log) -> list[str]:
     """Whose sequences are live as soon as a real child has read the file."""
     names: list[str] = []
-    made: list[KeyedDoors] = []
+    made: list[KeySetup] = []
 
     def begin(loop: Loop) -> None:
-        doors = make_keyed_doors(loop, log, config)
-        made.append(doors)
+        setup = KeySetup(loop, log, config)
+        doors = setup.get()
+        made.append(setup)
 
         def end() -> None:
             names.extend(one.key for one in doors.list_sequences(config.doors[0], 0))
-            doors.stop()
+            setup.stop()
             loop.stop()
 
-        doors.changed = end
+        setup.changed = end
         loop.call_later(20.0, loop.stop)
-        doors.adopt(config)
+        setup.adopt(config)
 
     run(begin, pytest.fail)
     with suppress(ChildProcessError):  # it has been collected
@@ -66,3 +71,47 @@ def test_real_child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(notes) == 2
     assert all(one.startswith("used-periods-") for one in notes)
     assert not [line for line in said if not line.startswith("periods-")]
+
+
+LOOK = """
+import sys
+import knockd.cli, knockd.keeper.keeper, knockd.worker.poll
+print(*sys.modules)
+"""
+
+
+def test_code_of_a_daemon_without_keys() -> None:
+    """Neither keeper nor packet process have the code of doors with keys in memory from the start."""
+    path = os.pathsep.join(sys.path)
+    out = subprocess.run(
+        [sys.executable, "-c", LOOK],
+        env={**os.environ, "PYTHONPATH": path},
+        check=True,
+        stdout=subprocess.PIPE,
+    )
+    sequences = {one for one in out.stdout.decode().split() if one.startswith("knockd.sequences.")}
+    plain = ("live_periods", "noted_lines", "one_time_file", "rotating_watches", "rotation", "used_sequences")
+    assert sequences == {f"knockd.sequences.{name}" for name in plain}
+
+
+def test_plain_to_keyed_and_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is made for doors without keys; what is made for the first stays, and hears of its end."""
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path / "run"))
+
+    def fail(*_: object) -> None:
+        raise OSError("no child is needed")
+
+    monkeypatch.setattr(key_setup, "fork_child", fail)
+    setup = KeySetup(ManualLoop().loop, NullLogger().log, CONFIG)
+    setup.adopt(CONFIG)
+    setup.reap()
+    setup.stop()
+    assert setup.made is None
+    setup.adopt(keyed_config(keyed_door(path=str(tmp_path / "none")), state_dir=str(tmp_path / "state")))
+    made = setup.get()
+    assert made.why_waiting(keyed_door()) is not None
+    setup.adopt(CONFIG)
+    assert setup.get() is made
+    assert made.why_waiting(keyed_door()) is None
+    setup.stop()
+    setup.reap()

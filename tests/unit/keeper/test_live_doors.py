@@ -208,7 +208,7 @@ class Keyed:
         self.near = self.ports.steps[0].port + 2
         self.plain = door(f"{self.near} 7", name="plain")
         config = replace(self.host.config, doors=(self.plain, self.ssh))
-        self.doors = LiveDoors(config, NullLogger(), NOWHERE, self.host.doors)
+        self.doors = LiveDoors(config, NullLogger(), NOWHERE, self.host.setup())
 
     def watches(self, key: str = "anne") -> dict[int, Watch]:
         """The watches of a key by their period."""

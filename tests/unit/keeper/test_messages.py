@@ -243,8 +243,8 @@ def test_opening_by_key(link: socket.socket, tmp_path: Path) -> None:
     host = KeyedHost(tmp_path)
     host.begin()
     opened: list[Knock] = []
-    messages = Messages(host.config, Logger(get_logger()), opened.append, None, host.doors)
-    worker = replace(worker_process(link, host.config, keyed=host.doors), doors=messages.doors)
+    messages = Messages(host.config, Logger(get_logger()), opened.append, None, host.setup())
+    worker = replace(worker_process(link, host.config, keyed=host.setup()), doors=messages.doors)
     serial = host.doors.serial_of(host.config.doors[0], "anne", find_period(KEYED_NOON, 30))
     message = HEARD._replace(stage=4, serial=serial)
     with capture_logs() as log:
@@ -260,8 +260,8 @@ def test_two_packet_processes_and_a_key(link: socket.socket, tmp_path: Path) -> 
     host = KeyedHost(tmp_path)
     host.begin()
     opened: list[Knock] = []
-    messages = Messages(host.config, NullLogger(), opened.append, None, host.doors)
-    worker = replace(worker_process(link, host.config, keyed=host.doors), doors=messages.doors)
+    messages = Messages(host.config, NullLogger(), opened.append, None, host.setup())
+    worker = replace(worker_process(link, host.config, keyed=host.setup()), doors=messages.doors)
     serial = host.doors.serial_of(host.config.doors[0], "anne", find_period(KEYED_NOON, 30))
     messages.hear(worker, HEARD._replace(serial=serial), changing=True)
     messages.take_over()
