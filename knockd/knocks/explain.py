@@ -73,6 +73,9 @@ class Explainer:
         for verdict in verdicts:
             if verdict.kind in (Kind.STALE, Kind.USED):
                 self._forgive(verdict)
+        for at, verdict in enumerate(verdicts):
+            if verdict.kind in (Kind.STALE, Kind.USED) and self._is_scanner(verdict.door, now):
+                verdicts[at] = replace(verdict, kind=Kind.IGNORED, until=now)
         for door in {one.door for one in verdicts if one.kind is Kind.OPENS}:
             first = next(one for one in verdicts if one.kind is Kind.OPENS and one.door == door)
             self._open(first.watch, now)
@@ -148,6 +151,12 @@ class Explainer:
         """Whether the source has touched a guard of a watch so lately that it is ignored there."""
         touched = self.states[number].touched
         return touched is not None and now < touched + self._ignore_time(self.watches[number])
+
+    def _is_scanner(self, door: int, now: float) -> bool:
+        """Whether the source has touched a guard of a door: its steps may be right by chance."""
+        return any(
+            watch.door == door and self.is_ignored(number, now) for number, watch in enumerate(self.watches)
+        )
 
     def is_cooling(self, number: int, now: float) -> bool:
         """Whether the source has opened so lately that a watch ignores it."""

@@ -13,8 +13,8 @@ watched, its TCP flags fit and its source is admitted. Then:
     guard port                    all end                              ignored         Guarded
     the step that is due          stage + 1                                            Stage
     the last step that is due     all at this door end                 Seq_Cooldown    Opened
-    the same at a watch that      those at this watch end                              Stale
-    opens nothing
+    the same at a watch that      those at this watch end                              Stale; of one
+    opens nothing                                                                      ignored: none
     a step that is done           stay (retransmissions do no harm)                    -
     a step that is not due yet    end                                                  Spoiled
     the first step                besides, one at stage 1 begins,                      Stage 1
@@ -211,12 +211,13 @@ class Matcher:
                 elif role.opens:
                     opening, ends_knock = opening or role, ends_knock or role.last > 1
                 else:
-                    said.append(Stale(role.door, source, role.serial))
                     stale.append(role)
             said += heard if role.opens else ()
         for role in stale:
             steps = self._ports.step_ports(role.tag)
             self._memory.forgive(source, self._ports.tags(role.door), steps)
+            if not self._is_scanner(source, role.door, now):
+                said.append(Stale(role.door, source, role.serial))
         if opening is not None:
             self._open(source + opening.tag, opening, destination, now, said)
         found += settle(said, right=right)
@@ -225,6 +226,14 @@ class Matcher:
             begins.append((role, role.opens and not told))
             told = told or role.opens
         return ends_knock
+
+    def _is_scanner(self, source: bytes, door: int, now: float) -> bool:
+        """Whether a source has touched a guard of a door: its steps may be right by chance."""
+        for tag in self._ports.tags(door):
+            touch = self._memory.ignored.get(source + tag)
+            if touch is not None and now < touch[0] + self._ports.ignore_times[tag]:
+                return True
+        return False
 
     def feed_batch(
         self, batch: Batch, local: frozenset[bytes], arrivals: Sequence[float]

@@ -107,13 +107,24 @@ def test_last_packet_retransmitted() -> None:
 
 
 def test_sequence_that_is_not_live() -> None:
-    """Of a sequence that opens nothing only that it came whole is said; it ends no attempt elsewhere."""
+    """Of a sequence that opens nothing only that it came whole is said."""
     matcher = Matcher(around(4))
-    play(matcher, "141")
     assert [Stale(0, ALICE, 16)] == [
         event for word in ("161", "162", "163") for event in matcher.feed(packet(word), LOCAL, 100.0)
     ]
+
+
+def test_sequence_that_is_not_live_within_a_knock() -> None:
+    """It ends no attempt at a live sequence."""
+    matcher = Matcher(around(4))
+    play(matcher, "141 161 162 163")
     assert ["stage 2", "opened 3"] == play(matcher, "142 143")
+
+
+@pytest.mark.parametrize("trace", ["9 161 162 163", "161 9 162 163", "161 162 151 9 163", "151 161 162 163"])
+def test_sequence_that_a_scan_has_come_upon(trace: str) -> None:
+    """Who has touched a guard of the door knows no sequence: the keeper would take it for one of a key."""
+    assert not [said for said in play(Matcher(around(4)), trace) if said.startswith("stale")]
 
 
 def test_silence_about_a_sequence_that_is_not_live() -> None:
