@@ -10,13 +10,12 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import shlex
 import stat
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
-from knockd.files.trusted import OpenRule
+from knockd.files.trusted import OpenRule, judge_secret, read_at_most
 from knockd_conf.trust import TrustPolicy, judge
 from knockd_conf.walk import End, walk
 
@@ -59,8 +58,13 @@ def _change(path: str, end: End, directory: int, change: Change, policy: TrustPo
     descriptor, made = _open_locked(end.name, directory)
     try:
         status = os.fstat(descriptor)
-        _judge_file(path, status, policy)
-        _replace(end.name, directory, change(_read(descriptor)), status)
+        judge_secret(path, status, policy)
+        if status.st_nlink > 1:
+            raise OSError(errno.EMLINK, "has a second name, under which it would stay as it is")
+        data = read_at_most(descriptor, MAX_SIZE + 1)
+        if len(data) > MAX_SIZE:
+            raise OSError(errno.EFBIG, f"has more than {MAX_SIZE} bytes")
+        _replace(end.name, directory, change(data), status)
     except BaseException:
         with suppress(OSError):
             if made and os.fstat(descriptor).st_size == 0:  # who had it locked before us has left it empty
@@ -100,31 +104,6 @@ def _is_still(name: str, directory: int, descriptor: int) -> bool:
     except FileNotFoundError:
         return False
     return (held.st_dev, held.st_ino) == (now.st_dev, now.st_ino)
-
-
-def _judge_file(path: str, status: os.stat_result, policy: TrustPolicy) -> None:
-    quoted, mode = shlex.quote(path), stat.S_IMODE(status.st_mode)
-    if not stat.S_ISREG(status.st_mode):
-        raise OSError(errno.EINVAL, "is not a regular file")
-    if policy.enforce and status.st_uid not in policy.owners:
-        raise OSError(errno.EPERM, f"belongs to uid {status.st_uid}, run chown root {quoted}")
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise OSError(
-            errno.EPERM, f"others than its owner may use it (mode {mode:04o}), run chmod 600 {quoted}"
-        )
-    if status.st_nlink > 1:
-        raise OSError(errno.EMLINK, "has a second name, under which it would stay as it is")
-
-
-def _read(descriptor: int) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    while size <= MAX_SIZE and (part := os.read(descriptor, MAX_SIZE + 1 - size)):
-        parts.append(part)
-        size += len(part)
-    if size > MAX_SIZE:
-        raise OSError(errno.EFBIG, f"has more than {MAX_SIZE} bytes")
-    return b"".join(parts)
 
 
 def _replace(name: str, directory: int, data: bytes, old: os.stat_result) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
 import stat
 from dataclasses import dataclass, replace
 
@@ -92,3 +93,29 @@ def _in_proc(folder: Held) -> bool:
         return folder.status.st_dev == os.stat("/proc/self/fd").st_dev
     except OSError:
         return False
+
+
+def judge_secret(path: str, status: os.stat_result, policy: TrustPolicy) -> None:
+    """Raises OSError when a file is none that a secret may be in.
+
+    Whoever reads a key knocks with it, so others may not use it with --allow-insecure-config either.
+    """
+    quoted, mode = shlex.quote(path), stat.S_IMODE(status.st_mode)
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "is not a regular file")
+    if policy.enforce and status.st_uid not in policy.owners:
+        raise OSError(errno.EPERM, f"belongs to uid {status.st_uid}, run chown root {quoted}")
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise OSError(
+            errno.EPERM, f"others than its owner may use it (mode {mode:04o}), run chmod 600 {quoted}"
+        )
+
+
+def read_at_most(descriptor: int, most: int) -> bytes:
+    """The first ``most`` bytes of a file, from where its descriptor stands. Raises OSError."""
+    parts: list[bytes] = []
+    size = 0
+    while size < most and (part := os.read(descriptor, most - size)):
+        parts.append(part)
+        size += len(part)
+    return b"".join(parts)

@@ -7,12 +7,9 @@ World: key files.
 
 from __future__ import annotations
 
-import errno
 import os
-import shlex
-import stat
 
-from knockd.files.trusted import open_trusted
+from knockd.files.trusted import judge_secret, open_trusted, read_at_most
 from knockd_conf.key_file import MAX_SIZE, KeyFile, parse_keys
 from knockd_conf.trust import TrustPolicy
 
@@ -26,30 +23,7 @@ def read_key_file(path: str, policy: TrustPolicy | None = None) -> KeyFile:
     chosen = policy or TrustPolicy.current()
     descriptor = open_trusted(path, os.O_RDONLY, policy=chosen)
     try:
-        _judge(path, os.fstat(descriptor), chosen)
-        return parse_keys(_read(descriptor))
+        judge_secret(path, os.fstat(descriptor), chosen)
+        return parse_keys(read_at_most(descriptor, MAX_SIZE + 1))
     finally:
         os.close(descriptor)
-
-
-def _judge(path: str, status: os.stat_result, policy: TrustPolicy) -> None:
-    """Raises OSError when a file is none that a key may be in."""
-    quoted, mode = shlex.quote(path), stat.S_IMODE(status.st_mode)
-    if not stat.S_ISREG(status.st_mode):
-        raise OSError(errno.EINVAL, "is not a regular file")
-    if policy.enforce and status.st_uid not in policy.owners:
-        raise OSError(errno.EPERM, f"belongs to uid {status.st_uid}, run chown root {quoted}")
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        # Whoever reads a key knocks with it, so this holds with --allow-insecure-config too.
-        raise OSError(
-            errno.EPERM, f"others than its owner may use it (mode {mode:04o}), run chmod 600 {quoted}"
-        )
-
-
-def _read(descriptor: int) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    while size <= MAX_SIZE and (part := os.read(descriptor, MAX_SIZE + 1 - size)):
-        parts.append(part)
-        size += len(part)
-    return b"".join(parts)

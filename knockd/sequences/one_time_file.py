@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 
 from knockd.files.secret_file import change_secret
-from knockd.files.trusted import open_trusted
+from knockd.files.trusted import open_trusted, read_at_most
 from knockd_conf.model import Step
 from knockd_conf.one_time import (
     MAX_SIZE,
@@ -184,9 +184,4 @@ def _open(path: str, policy: TrustPolicy | None = None) -> int:
 
 
 def _content(descriptor: int) -> bytes:
-    parts = []
-    size = 0
-    while size <= MAX_SIZE and (part := os.read(descriptor, MAX_SIZE + 1 - size)):
-        parts.append(part)
-        size += len(part)
-    return b"".join(parts)
+    return read_at_most(descriptor, MAX_SIZE + 1)

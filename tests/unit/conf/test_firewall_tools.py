@@ -64,7 +64,7 @@ def test_the_version_of_a_command_for_the_knocker(text: str, expected: int) -> N
         "nft 'add element ip f k { %IP% }; add element ip6 f k { %IP% }'",
         "firewall-cmd --add-rich-rule='rule family=ipv4 source address=%IP% accept' --add-port=22/tcp",
         # Nothing is known of it.
-        "/root/bin/iptables -s %IP%",
+        "/opt/bin/iptables -s %IP%",
         "/usr/local/bin/open.sh %IP%",
         "iptables-restore -s %IP%",
         "iptables -6 -I INPUT -s %IP%",

@@ -9,7 +9,7 @@ from functools import partial
 
 import pytest
 
-from knockd.files import secret_file
+from knockd.files import secret_file, trusted
 from knockd.files.secret_file import change_secret
 from knockd_conf.walk import End
 from tests.support.doubles.disk_without_power import Disk, PowerCutError
@@ -24,6 +24,7 @@ def put(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
         yield End(disk.open(folder, os.O_RDONLY), name, None, True, ())
 
     monkeypatch.setattr(secret_file, "os", disk)
+    monkeypatch.setattr(trusted, "os", disk)
     monkeypatch.setattr(secret_file, "fcntl", disk.fcntl)
     monkeypatch.setattr(secret_file, "walk", walk)
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from knockd.files.trusted import open_trusted
+from knockd.files.trusted import judge_secret, open_trusted, read_at_most
+from knockd_conf.trust import TrustPolicy
 from tests.support.lab.other_user import STRANGER, give_away
 
 APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT
@@ -142,3 +143,27 @@ def test_second_name_in_our_directory(path: Path) -> None:
     os.link(path, path.parent / "backup.log")
     write(path, "one")
     assert path.read_text() == "one\n"
+
+
+@pytest.mark.parametrize(("mode", "good"), [(0o600, True), (0o400, True), (0o640, False), (0o602, False)])
+def test_secrets(path: Path, mode: int, good: bool) -> None:
+    """Nobody but its owner may use a file with a secret, also where files are trusted unseen."""
+    path.touch()
+    path.chmod(mode)
+    policy = TrustPolicy.current(allow_insecure=True)
+    if good:
+        judge_secret(str(path), path.stat(), policy)
+    else:
+        with pytest.raises(PermissionError, match=f"run chmod 600 {path}"):
+            judge_secret(str(path), path.stat(), policy)
+
+
+@pytest.mark.parametrize(("most", "expected"), [(0, b""), (3, b"one"), (100, b"one two")])
+def test_read_at_most(path: Path, most: int, expected: bytes) -> None:
+    """A file is read to its end, or as far as is asked for."""
+    path.write_bytes(b"one two")
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        assert expected == read_at_most(descriptor, most)
+    finally:
+        os.close(descriptor)

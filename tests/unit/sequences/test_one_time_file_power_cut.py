@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from knockd.files import trusted
 from knockd.sequences import one_time_file
 from knockd.sequences.one_time_file import add_one_time
 from knockd_conf.model import Step
@@ -28,6 +29,7 @@ def put(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
         return disk.open(name, flags, dir_fd=disk.open(folder, os.O_RDONLY))
 
     monkeypatch.setattr(one_time_file, "os", disk)
+    monkeypatch.setattr(trusted, "os", disk)
     monkeypatch.setattr(one_time_file, "fcntl", disk.fcntl)
     monkeypatch.setattr(one_time_file, "open_trusted", open_file)
 

@@ -11,6 +11,7 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
+from knockd.files import trusted
 from knockd.log.logger import Logger
 from knockd.sequences import noted_lines, one_time_file
 from knockd.sequences.rotation import Rotation
@@ -43,7 +44,7 @@ class Machine:
     def put(self, disk: Disk) -> None:
         """Puts a disk in the place of the real one."""
         self.disk = disk
-        for module in (one_time_file, noted_lines):
+        for module in (one_time_file, noted_lines, trusted):
             self._monkeypatch.setattr(module, "os", disk)
         self._monkeypatch.setattr(one_time_file, "fcntl", disk.fcntl)
 
