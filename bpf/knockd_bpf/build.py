@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from knockd_bpf.payload import PayloadRule
 from knockd_bpf.sources import EVERYBODY, NOBODY, unite_sources
 from knockd_bpf.terms import Destinations, Group, Term, merge_ports, sort_groups
 from knockd_bpf.wire import TCP, UDP
@@ -19,13 +20,14 @@ class WatchedPorts(NamedTuple):
     """What one live sequence wants to see: (protocol, port) pairs, its flag rule, its own destinations.
 
     ``target`` holds packed addresses; empty means the interface's own. The flag rule speaks of
-    TCP only. ``access`` is who may knock, None: everybody.
+    TCP only. ``access`` is who may knock, None: everybody. ``payload`` is what UDP packets must hold.
     """
 
     ports: frozenset[tuple[int, int]]
     flags: FlagRule | None
     target: frozenset[bytes]
     access: Access | None = None
+    payload: PayloadRule | None = None
 
 
 def build_term(watches: Iterable[WatchedPorts], local: frozenset[bytes] | None, *, ipv6: bool = True) -> Term:

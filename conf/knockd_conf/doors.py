@@ -36,6 +36,8 @@ class Builder:
     entries: Mapping[tuple[str, int], Sequence[Entry]]
     """The judged entries of each section, by its path and line."""
     resolve: Resolve
+    signed: bool = False
+    """Whether [options] name a port of signed knocks."""
     problems: list[Problem] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
     _resolved: dict[str, tuple[fields.Address, ...] | str] = field(default_factory=dict)
@@ -90,7 +92,8 @@ class Builder:
             self._choose_nearest(merged, here)
         elif len(here) > 1:
             self._choose(merged)
-        if here:
+        signed = merged.get(keys.SIGNED_PORT.field)
+        if here or (self.signed if signed is None else signed.value):
             return True
         hosts = [key.host for key in section.keys if key.host is not None and _is_sequence(key.name)]
         if hosts:

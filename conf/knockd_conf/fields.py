@@ -143,6 +143,11 @@ def one_of(words: tuple[str, ...]) -> Callable[[str], str]:
     return parse
 
 
+def port_or_none(value: str) -> int:
+    """A port from 1 to 65535; 0 for ``none``."""
+    return 0 if value.lower() == "none" else whole(1, MAX_PORT)(value)
+
+
 def port_range(text: str) -> tuple[int, int]:
     """``lowest-highest``, at least MIN_RANGE ports from 1 to MAX_PORT."""
     found = _RANGE.fullmatch(text)

@@ -46,6 +46,9 @@ ONE_TIME: Final = Key("One_Time_Sequences", "one_time_file", fields.file_path)
 SEQUENCE_KEY: Final = Key("Sequence_Key", "sequence_key", fields.file_path)
 SEQUENCE_KINDS: Final = f"{SEQUENCE.name}, {ONE_TIME.name} and {SEQUENCE_KEY.name}"
 TARGET: Final = Key("Target", "target", fields.targets)
+SIGNED_PORT: Final = Key("Signed_Port", "signed_port", fields.port_or_none)
+AUTHORIZED_KEYS: Final = Key("Authorized_Keys", "authorized_keys", fields.file_path)
+KNOCK_SECRET: Final = Key("Knock_Secret", "knock_secret", fields.file_path)
 INCLUDE: Final = Key("Include", "include", fields.file_path)
 
 _OPTION_KEYS: Final = (
@@ -69,6 +72,9 @@ _OPTION_KEYS: Final = (
     Key("User", "user", fields.user),
     Key("ControlSocket", "control_socket", fields.path_or_none),
     Key("Clock", "clock", fields.word(ClockTrust)),
+    SIGNED_PORT,
+    AUTHORIZED_KEYS,
+    KNOCK_SECRET,
     Key("Allow", "allow", networks.parse_allow),
     Key("Deny", "deny", networks.parse_deny),
     INCLUDE,
@@ -86,6 +92,8 @@ _DOOR_KEYS: Final = (
     ),
     Key("Sequence_Ports", "sequence_ports", fields.port_range),
     Key("Sequence_Protocol", "sequence_protocol", fields.one_of(timed.KINDS)),
+    SIGNED_PORT,
+    AUTHORIZED_KEYS,
     Key("Seq_Timeout", "seq_timeout", fields.seconds, aliases=("Timeout",)),
     Key("TCPFlags", "flags", fields.flag_rule),
     TARGET,

@@ -19,6 +19,7 @@ from knockd_conf.doors import Builder, Resolve
 from knockd_conf.errors import ConfigError, Note, Problem, seen
 from knockd_conf.ini import RawKey, RawSection
 from knockd_conf.model import Config, Door, Options
+from knockd_conf.signed_doors import find_signed_problems, settle_signed
 from knockd_conf.trust import TrustPolicy
 from knockd_conf.values import Entry
 
@@ -82,16 +83,19 @@ def load(
     )
     reader.problems += problems
     reader.notes += notes
-    builder = Builder(reader.host, entries, resolve, reader.problems, reader.notes)
-    built = _numbered(door for door in map(builder.make_door, doors) if door is not None)
-    reader.problems += _shared_files(built)
-    reader.problems += _shared_sequences(built)
     stated = [
         entry for one in reader.sections if one.name == keys.OPTIONS for entry in entries[one.path, one.line]
     ]
     chosen = values.choose_entries([entry for entry in stated if entry.key is not keys.INCLUDE], reader.host)
     reader.problems += _unknown_user(chosen.get("user"), is_user)
     options = Options(**{name: entry.value for name, entry in chosen.items()})
+    signed = bool(options.signed_port)
+    builder = Builder(reader.host, entries, resolve, signed, reader.problems, reader.notes)
+    made = (door for door in map(builder.make_door, doors) if door is not None)
+    built = _numbered(settle_signed(door, options) for door in made)
+    reader.problems += _shared_files(built)
+    reader.problems += _shared_sequences(built)
+    reader.problems += find_signed_problems(built, options)
     if reader.problems:
         order = {name: index for index, name in enumerate(reader.files)}
         raise RefusedError(

@@ -132,10 +132,11 @@ class CommandFacts(NamedTuple):
 class Door:
     """One section of the file: the sequence to knock and the commands to run.
 
-    ``steps`` is empty exactly when ``one_time_file`` or ``sequence_key`` is set: then live sequences
-    come from that file, or are made of the keys in it. Times are in seconds. A ``*_6`` command is
-    None when the key is absent (the plain command serves IPv6 too) and empty when IPv6 knockers get
-    nothing. ``target`` holds the destinations to watch instead of the interface's own addresses; empty
+    ``steps`` is empty when ``one_time_file`` or ``sequence_key`` is set: then live sequences come from that
+    file, or are made of the keys in it. It is empty, too, where signed knocks alone open the door. Times
+    are in seconds. A ``*_6`` command is None when the key is absent (the plain command serves IPv6 too)
+    and empty when IPv6 knockers get nothing. ``target`` holds the destinations to watch instead of the
+    interface's own addresses; empty
     means the interface's own.
     """
 
@@ -167,6 +168,10 @@ class Door:
     sequence_ports: tuple[int, int] = (20_000, 60_000)
     """The lowest and the highest port of rotating sequences."""
     sequence_protocol: str = "tcp"
+    signed_port: int | None = None
+    """The UDP port of signed knocks; 0: none. None: what ``[options]`` says, which ``load`` puts here."""
+    authorized_keys: str | None = None
+    """The file of the keys that may sign for it; None: that of ``[options]``, which ``load`` puts here."""
     occurrence: int = 0
     """How many doors of its name come before it: name and occurrence identify it over reloads."""
     guard_ports: GuardPorts | None = None
@@ -189,6 +194,11 @@ class Door:
     """Where each key was written, by the field it fills; empty in the daemon."""
     facts: tuple[CommandFacts, ...] = ()
     """What is certain of each of ``commands()``, in their order; empty: nothing."""
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether signed knocks open it."""
+        return bool(self.signed_port)
 
     def has_expired(self, today: str) -> bool:
         """Whether its last day is over on a day (YYYY-MM-DD)."""
@@ -253,6 +263,11 @@ class Options:
     user: str | None = None
     control_socket: str = "/run/knockd/knockd.sock"
     clock: ClockTrust = ClockTrust.SYNCHRONISED
+    signed_port: int | None = None
+    """The UDP port of signed knocks at doors that name none."""
+    authorized_keys: str | None = None
+    knock_secret: str | None = None
+    """The file with this host's knock secret; set where a door has a signed port."""
     allow: Networks = ()
     """Empty: everybody."""
     deny: Networks = ()

@@ -58,11 +58,12 @@ FIELDS: Mapping[str, tuple[type, str]] = {
     "command": (str, "command line as it is run"),
     "count": (int, "how many there are of what the text names"),
     "door": (str, "name of the door"),
+    "fingerprint": (str, "fingerprint of an SSH key, `SHA256:...`"),
     "flags": (str, "the door's TCPFlags"),
     "host": (str, "name of `ip`, empty when it has none; only with `-l`, and only where it is known in time"),
     "interface": (str, "name of an interface, or several names with commas between them"),
     "ip": (str, "address that the knocks came from"),
-    "key": (str, "name of a key"),
+    "key": (str, "name of a key, or the comment of an SSH key"),
     "kib": (int, "size in KiB"),
     "line": (str, "one line that a command printed"),
     "most": (int, "length that a command line may have"),
@@ -144,6 +145,34 @@ EVENTS: Mapping[str, Event] = {
         note="a sequence was begun after a guard port, or within `Seq_Cooldown`; once in these seconds",
     ),
     "key-opened": Event("info", "{who}: {door}: opened with key {key}", opening=True, note="behind `open`"),
+    "signed-opened": Event(
+        "info",
+        "{door}: opened by {key} ({fingerprint})",
+        ("ip",),
+        opening=True,
+        note="behind `open`: whose signature it was",
+    ),
+    "signed-renewed": Event(
+        "info", "{who}: {door}: renewed by {key} ({fingerprint})", opening=True, note="knock --renew"
+    ),
+    "signed-closed": Event(
+        "info", "{who}: {door}: closed by {key} ({fingerprint})", opening=True, note="knock --close"
+    ),
+    "signed-refused": Event(
+        "info",
+        "{who}: {door}: signed knock refused: {reason}",
+        ("key", "fingerprint"),
+        limited=True,
+        failure=True,
+        note="`key` and `fingerprint` are those that the packet claims",
+    ),
+    "signed-unread": Event(
+        "info",
+        "{who}: signed knock refused: {reason}",
+        limited=True,
+        failure=True,
+        note="door and key are not known",
+    ),
     "key-used": Event(
         "info",
         "{who}: {door}: sequence used already, the next sequence in {seconds:.0f} s",

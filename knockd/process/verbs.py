@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Mapping
-from enum import Enum
+from enum import Enum, IntEnum
 from typing import Any, NamedTuple
 
 from knockd.knocks.events import Expired, Guarded, Ignored, Spoiled, Stage, Stale, Underway
 from knockd.process.figures import Counted, Totals
 from knockd_bpf.instruction import MAX_INSTRUCTIONS
 from knockd_conf.model import MAX_STEPS
+from knockd_conf.signed_packet import SIZE
 
 MAX_TEXT = 4_096
 """Bytes of the longest text."""
@@ -25,6 +26,7 @@ MAX_TEXT = 4_096
 _HEAD = struct.Struct("=BB")
 _ANY = 2**64 - 1
 _FLAG, _ADDRESS, _TEXT = "?", "address", "text"
+_PACKET = f"{SIZE}s"
 _SIZES = {0: 0, 4: 4, 6: 16}
 """Bytes of an address by its IP version."""
 
@@ -104,6 +106,33 @@ class Lost(NamedTuple):
     reason: str
 
 
+class Signed(NamedTuple):
+    """A packet to a port of signed knocks that may be one."""
+
+    source: bytes
+    destination: bytes
+    interface: int
+    stamp: int
+    port: int
+    packet: bytes
+
+
+class Why(IntEnum):
+    """Why a packet to a port of signed knocks is not worth a look at its signature."""
+
+    UNKNOWN_KEY = 1
+    REPEATED = 2
+    TOO_MANY = 3
+
+
+class Discarded(NamedTuple):
+    """A packet to a port of signed knocks is not worth a look at its signature."""
+
+    source: bytes
+    port: int
+    why: int
+
+
 Message = (
     Stage
     | Opening
@@ -124,6 +153,8 @@ Message = (
     | Underway
     | Totals
     | Stale
+    | Signed
+    | Discarded
 )
 
 
@@ -165,6 +196,8 @@ VERBS = (
     Verb(17, "UNDERWAY", Underway, When.UP),
     Verb(18, "TOTALS", Totals, When.UP),
     Verb(19, "STALE", Stale, When.UP, limited=True),
+    Verb(20, "SIGNED", Signed, When.UP, limited=True),
+    Verb(21, "DISCARDED", Discarded, When.UP, limited=True),
 )
 
 
@@ -183,11 +216,13 @@ FIELDS: Mapping[str, Field] = {
     "source": Field(_ADDRESS, "who knocked"),
     "destination": Field(_ADDRESS, "the address knocked at, of the source's IP version"),
     "stage": Field("B", "number of steps done", 0, MAX_STEPS),
-    "port": Field("I", "the guard port, its protocol's number in front of it", 0, 0xFF << 16 | 0xFFFF),
+    "port": Field("I", "the port, its protocol's number in front of it", 0, 0xFF << 16 | 0xFFFF),
     "opened": Field(_FLAG, "for an opening a moment ago, not for a guard port"),
     "left": Field("Q", "seconds that are left, rounded up", 1),
     "stamp": Field("Q", "the kernel's stamp of the packet, microseconds since the epoch"),
     "serial": Field("Q", "number of the live sequence, as the keeper counts them"),
+    "packet": Field(_PACKET, "the payload, as long as a signed knock is"),
+    "why": Field("B", "1: of no known key, 2: came before, 3: too many come", 1, len(Why)),
     "lines": Field("Q", "number of events left out", 1),
     "frames": Field("Q", "number of frames dropped since the last message", 1),
     "link_type": Field("H", "the link type's number (LINKTYPE)"),
@@ -245,7 +280,7 @@ def encode(message: Message) -> bytes:
             text = cut.decode("utf-8", "ignore").encode()  # a character that was cut in two is left out
             continue
         values.append(value)
-        if isinstance(value, bytes):
+        if FIELDS[name].code == _ADDRESS and isinstance(value, bytes):
             version = 4 if len(value) == _SIZES[4] else 6
     return _LAYOUTS[verb.number, version].pack(verb.number, version, *values) + text
 
@@ -294,7 +329,14 @@ def verb_rows() -> Iterator[tuple[str, ...]]:
 
 def field_rows() -> Iterator[tuple[str, ...]]:
     """Rows of the page's table of fields: name, wire form, bounds that are narrower than that, meaning."""
-    forms = {"B": "1 byte", "H": "2 bytes", "I": "4 bytes", "Q": "8 bytes", _FLAG: "flag"}
+    forms = {
+        "B": "1 byte",
+        "H": "2 bytes",
+        "I": "4 bytes",
+        "Q": "8 bytes",
+        _FLAG: "flag",
+        _PACKET: f"{SIZE} bytes",
+    }
     for name, field in FIELDS.items():
         bounds = [] if field.least == 0 else [f"from {field.least}"]
         bounds += [] if field.most == _ANY else [f"to {field.most}"]

@@ -11,10 +11,12 @@ from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any
 
+from knockd.knocks.signed_watch import SignedMinute, SignedPort, SignedWatch
 from knockd.knocks.watch import Watch
 from knockd_conf.access import Access, Network
 from knockd_conf.model import FlagRule, Step
 from knockd_conf.protocol import Protocol
+from knockd_conf.signed_packet import HINT
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,8 @@ class View:
     ``addresses``: packed addresses of all interfaces by name; empty: they stay. ``watches``: all of
     them, with their guards; None: they stay. ``own``: all addresses of this host; None: they stay. ``begin``:
     all has been heard of the packet process before, whose place this one takes. ``figures``: the packet
-    process says how it is (``figures``) before it answers. It answers every view with PONG as soon as it is
+    process says how it is (``figures``) before it answers. ``signed``: the ports and minutes of signed
+    knocks, empty: none; None: they stay. It answers every view with PONG as soon as it is
     in effect; one with nothing in it only asks for that answer.
     """
 
@@ -33,6 +36,7 @@ class View:
     own: frozenset[bytes] | None = None
     begin: bool = False
     figures: bool = False
+    signed: SignedWatch | None = None
 
     def encode(self) -> bytes:
         """The view as it goes over the link: a line of JSON, then all steps and guards as numbers.
@@ -46,7 +50,9 @@ class View:
             None if self.watches is None else [_pack_watch(watch, ports, access) for watch in self.watches]
         )
         own = None if self.own is None else _pack_addresses(self.own)
-        values = [addresses, watches, own, self.begin, self.figures, [*map(_pack_access, access)]]
+        values = [addresses, watches, own, self.begin, self.figures, [], None]
+        values[6] = None if self.signed is None else _pack_signed(self.signed, access)
+        values[5] = [*map(_pack_access, access)]
         head = json.dumps(values, separators=(",", ":")).encode()
         return head + b"\n" + b"".join([number.to_bytes(_BYTES, "big") for number in ports])
 
@@ -54,7 +60,7 @@ class View:
     def decode(data: bytes) -> View:
         """Reads what ``encode`` wrote."""
         head, _, packed = data.partition(b"\n")
-        addresses, watches, own, begin, figures, accesses = json.loads(head)
+        addresses, watches, own, begin, figures, accesses, signed = json.loads(head)
         access = [*map(_access, accesses)]
         ports = (int.from_bytes(packed[at : at + _BYTES], "big") for at in range(0, len(packed), _BYTES))
         return View(
@@ -63,7 +69,42 @@ class View:
             None if own is None else _addresses(own),
             begin,
             figures,
+            None if signed is None else _signed(signed, access),
         )
+
+
+def _pack_signed(signed: SignedWatch, accesses: dict[Access, int]) -> list[Any]:
+    """Ports and minutes; of who may knock the numbers in ``accesses``."""
+    ports = [
+        (
+            one.port,
+            _pack_addresses(one.target),
+            None if one.access is None else accesses.setdefault(one.access, len(accesses)),
+        )
+        for one in signed.ports
+    ]
+    minutes = [
+        (one.minute, one.key.hex(), one.tag.hex(), b"".join(one.hints).hex()) for one in signed.minutes
+    ]
+    return [ports, minutes]
+
+
+def _signed(packed: list[Any], accesses: Sequence[Access]) -> SignedWatch:
+    ports, minutes = packed
+    return SignedWatch(
+        tuple(
+            SignedPort(port, _addresses(target), None if access is None else accesses[access])
+            for port, target, access in ports
+        ),
+        tuple(
+            SignedMinute(minute, bytes.fromhex(key), bytes.fromhex(tag), _hints(bytes.fromhex(hints)))
+            for minute, key, tag, hints in minutes
+        ),
+    )
+
+
+def _hints(packed: bytes) -> tuple[bytes, ...]:
+    return tuple(packed[at : at + HINT] for at in range(0, len(packed), HINT))
 
 
 def _pack_watch(watch: Watch, ports: list[int], accesses: dict[Access, int]) -> list[Any]:

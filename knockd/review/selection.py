@@ -38,14 +38,23 @@ class Kind(StrEnum):
 ATTEMPTS = frozenset(
     {
         *("expired", "spoiled", "flags-unfit", "guarded", "ignored"),
-        *("key-used", "key-behind", "key-ahead", "key-before-start"),
+        *("key-used", "key-behind", "key-ahead", "key-before-start", "signed-refused", "signed-unread"),
     }
 )
 """Events of knocks that opened nothing."""
 
 _OPENINGS = frozenset(
     {
-        *("open", "key-opened", "refused", "command-timeout", "left-open"),
+        *(
+            "open",
+            "key-opened",
+            "signed-opened",
+            "signed-renewed",
+            "signed-closed",
+            "refused",
+            "command-timeout",
+            "left-open",
+        ),
         *("held-open", "left", "open-max"),
         *("opened-by-hand", "closed-by-hand", "more-closed-by-hand", "extended-by-hand", "given-up"),
         *("recovered", "recovered-starting", "recovered-unopened", "recovered-failed"),

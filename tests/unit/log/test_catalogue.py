@@ -42,16 +42,35 @@ def test_formats_fit_the_fields(name: str) -> None:
 
 def test_what_strangers_cause() -> None:
     """A packet that opens nothing causes these events and no other."""
+    signed = {"signed-refused", "signed-unread"}
     limited = {name for name, event in EVENTS.items() if event.limited}
     keyed = {"key-used", "key-behind", "key-ahead", "key-before-start"}
-    assert {"stage", "expired", "spoiled", "flags-unfit", "guarded", "ignored", "refused", *keyed} == limited
+    assert {
+        "stage",
+        "expired",
+        "spoiled",
+        "flags-unfit",
+        "guarded",
+        "ignored",
+        "refused",
+        *keyed,
+        *signed,
+    } == limited
 
 
 def test_what_openings_cause() -> None:
     """They are about one door each: where strangers can open it they are held back, else never."""
     caused = {name for name, event in EVENTS.items() if event.opening}
     said = {f"command-{what}" for what in ("failed", "timeout", "output", "late", "too-long")}
-    said |= {"held-open", "left", "open-max", "key-opened"}
+    said |= {
+        "held-open",
+        "left",
+        "open-max",
+        "key-opened",
+        "signed-opened",
+        "signed-renewed",
+        "signed-closed",
+    }
     assert {"stage", "open", "command", *said} == caused
     assert all("door" in EVENTS[name].fields for name in caused)
 
@@ -60,7 +79,15 @@ def test_what_log_failures_is_about() -> None:
     """``Log_Failures = no`` leaves out why a knock failed, which strangers cause too."""
     failures = {name for name, event in EVENTS.items() if event.failure}
     keyed = {"key-used", "key-behind", "key-ahead", "key-before-start"}
-    assert {"spoiled", "flags-unfit", "guarded", "ignored", *keyed} == failures
+    assert {
+        "spoiled",
+        "flags-unfit",
+        "guarded",
+        "ignored",
+        *keyed,
+        "signed-refused",
+        "signed-unread",
+    } == failures
     assert all(EVENTS[name].limited for name in failures)
 
 

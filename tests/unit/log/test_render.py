@@ -68,6 +68,7 @@ FIELDS: dict[str, Any] = {
     "interface": "eth0",
     "share": 0.125,
     "key": "anne",
+    "fingerprint": "SHA256:AAAA",
     "kib": 512,
     "flags": "syn,ack",
     "path": "/etc/knockd.conf",

@@ -1,0 +1,18 @@
+"""Whether a signature is right, by PyNaCl (libsodium): imported when a configuration has signed knocks.
+
+World: PyNaCl.
+"""
+
+from __future__ import annotations
+
+
+def is_right(public: bytes, signed: bytes, signature: bytes) -> bool:
+    """Whether ``signature`` (64 bytes) is the Ed25519 signature of ``public`` (32 bytes) over ``signed``."""
+    from nacl import bindings
+    from nacl.exceptions import BadSignatureError
+
+    try:
+        bindings.crypto_sign_open(signature + signed, public)
+    except BadSignatureError:
+        return False
+    return True
