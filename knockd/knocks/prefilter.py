@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import chain
 from typing import NamedTuple
 
+from knockd.knocks.signed_watch import SignedWatch
 from knockd.knocks.watch import Watch
 from knockd_bpf.build import build_term
 from knockd_bpf.fit import Fitted, fit_term
@@ -36,13 +38,19 @@ def prefilter(
     *,
     ipv6: bool = True,
     limit: int = MAX_INSTRUCTIONS,
+    signed: SignedWatch | None = None,
 ) -> Prefilter:
     """The filter for frames of ``linktype``; ``local`` are the interface's packed addresses.
 
-    A watch without steps leaves no trace in it. With ``local`` None there is no address part. The
-    program has at most ``limit`` instructions. Raises ValueError for a link type we cannot read.
+    A watch without steps leaves no trace in it, nor do ports of signed knocks while no minute is live.
+    With ``local`` None there is no address part. The program has at most ``limit`` instructions. Raises
+    ValueError for a link type we cannot read.
     """
-    term = build_term((watch.ports for watch in watches if watch.steps), local, ipv6=ipv6)
+    ports = chain(
+        (watch.ports for watch in watches if watch.steps),
+        signed.watched_ports() if signed is not None else (),
+    )
+    term = build_term(ports, local, ipv6=ipv6)
     layout = layout_for(linktype)
     fitted = fit_term(term, layout, limit, snaplen=SNAPLEN)
     return Prefilter(term, fitted, layout)

@@ -7,9 +7,10 @@ from ipaddress import ip_address
 import pytest
 
 from knockd.knocks.prefilter import SNAPLEN, Prefilter, prefilter
+from knockd.knocks.signed_watch import SignedMinute, SignedPort, SignedWatch
 from knockd.knocks.watch import Watch
 from knockd_bpf.vm import run_program
-from knockd_bpf.wire import DLT_EN10MB, DLT_LINUX_SLL
+from knockd_bpf.wire import DLT_EN10MB, DLT_LINUX_SLL, TCP, UDP
 from tests.support.doubles.played import steps
 from tests.support.samples.frames import ethernet, packet
 
@@ -75,3 +76,13 @@ def test_unknown_link_type() -> None:
     """A link type that nobody can read is an error."""
     with pytest.raises(ValueError, match="147"):
         prefilter([WATCH], LOCAL, 147)
+
+
+def test_signed_knocks() -> None:
+    """Ports of signed knocks pass beside the steps, as long as a minute is live."""
+    minute = SignedMinute(29_400_000, bytes(32), b"\1\2\3\4")
+    signed = SignedWatch((SignedPort(47_811),), (minute,))
+    made = prefilter([WATCH], LOCAL, DLT_EN10MB, signed=signed)
+    assert {group.protocol for group in made.term.groups} == {TCP, UDP}
+    assert "udp dst port 47811" in made.text()
+    assert "udp" not in prefilter([WATCH], LOCAL, DLT_EN10MB, signed=signed._replace(minutes=())).text()
