@@ -1,6 +1,6 @@
 """``knock://`` addresses: what a client has to know of a door, in one line (docs/spec/rotating-sequence.md).
 
-No message shows a key or a sequence. The client imports this file.
+No message shows a key, a sequence or a knock secret. The client imports this file.
 
 Pure.
 """
@@ -13,6 +13,7 @@ from typing import Final, NamedTuple, NoReturn
 
 from knockd_conf.key_file import parse_name
 from knockd_conf.protocol import MAX_PORT, Protocol
+from knockd_conf.signed_packet import SECRET_BYTES
 from knockd_conf.timed import (
     KEY_BYTES,
     KINDS,
@@ -37,19 +38,33 @@ MAX_DELAY: Final = 60_000
 _NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,8}")
 _RANGE: Final = re.compile(r"(0|[1-9][0-9]{0,4})-(0|[1-9][0-9]{0,4})")
 _STEP: Final = re.compile(r"(0|[1-9][0-9]{0,4})(?::(tcp|udp))?")
-_KEY: Final = re.compile(r"[A-Za-z0-9_-]{43}")
+_BASE64: Final = re.compile(r"[A-Za-z0-9_-]{43}")
+"""32 bytes: those of a key, and of a knock secret."""
 
 _FOR_KEYS: Final = ("name", "steps", "period", "ports", "protocol")
-_NAMES: Final = ("v", "key", *_FOR_KEYS, "sequence", "delay", "verify", "both")
+_FOR_SIGNED: Final = ("secret", "bind")
+_WAYS: Final = {"key": "a key", "sequence": "a sequence", "signed": "signed knocks"}
+"""Of these parameters exactly one is there."""
+
+_ONLY_WITH: Final = {
+    **dict.fromkeys(_FOR_KEYS, ("key",)),
+    **dict.fromkeys(_FOR_SIGNED, ("signed",)),
+    "delay": ("key", "sequence"),
+}
+"""What goes with some of them only; a signed knock is one packet."""
+
+_NAMES: Final = ("v", "key", *_FOR_KEYS, "sequence", "signed", *_FOR_SIGNED, "delay", "verify", "both")
 _UNKNOWN: Final = f"; known are {', '.join(_NAMES)}. The URI may be for a later version of this program"
 _TO_URL: Final = {ord("+"): "-", ord("/"): "_"}
 
 
 class KnockUri(NamedTuple):
-    """A door as its client knows it: either ``key`` and ``rule``, or ``sequence``.
+    """A door as its client knows it: ``key`` and ``rule``, or ``sequence``, or ``signed`` and ``secret``.
 
     ``delay`` is in milliseconds between packets, ``verify`` the TCP port that answers once the door is
     open; None: not said. ``both``: to knock by IPv4 and IPv6. ``name`` is whose key it is, or empty.
+    ``signed`` is the UDP port of signed knocks, ``secret`` the server's knock secret; ``bind``: the
+    client has to sign its address.
     """
 
     host: str
@@ -61,13 +76,16 @@ class KnockUri(NamedTuple):
     delay: int | None = None
     verify: int | None = None
     both: bool = False
+    signed: int | None = None
+    secret: bytes | None = None
+    bind: bool = False
 
     def __repr__(self) -> str:
-        return f"KnockUri({self.host!r}, {self.door!r})"  # no traceback shows a key or a sequence
+        return f"KnockUri({self.host!r}, {self.door!r})"  # no traceback shows a secret
 
 
 def parse_uri(text: str) -> KnockUri:
-    """The door that a URI describes. Raises ValueError, which shows neither key nor sequence."""
+    """The door that a URI describes. Raises ValueError, which shows no key, sequence or secret."""
     host, door, given = split_uri(text, SCHEME, _NAMES, _UNKNOWN)
     return _parse_parameters(host, door, given)
 
@@ -76,7 +94,7 @@ def format_uri(uri: KnockUri) -> str:
     """The URI of a door. Raises ValueError for what no URI can hold."""
     values: dict[str, str] = {"v": VERSION}
     if uri.key is not None:
-        values["key"] = b2a_base64(uri.key, newline=False).decode().rstrip("=").translate(_TO_URL)
+        values["key"] = _show_bytes(uri.key)
         if uri.name:
             values["name"] = uri.name
         standard = Rule()
@@ -90,6 +108,12 @@ def format_uri(uri: KnockUri) -> str:
                 values[name] = value
     if uri.sequence:
         values["sequence"] = ",".join(_show_step(one) for one in uri.sequence)
+    if uri.signed is not None:
+        values["signed"] = str(uri.signed)
+    if uri.secret is not None:
+        values["secret"] = _show_bytes(uri.secret)
+    if uri.bind:
+        values["bind"] = "1"
     for name, number in (("delay", uri.delay), ("verify", uri.verify)):
         if number is not None:
             values[name] = str(number)
@@ -100,6 +124,10 @@ def format_uri(uri: KnockUri) -> str:
     if parse_uri(text) != uri:
         raise ValueError("expected values that a URI can hold")
     return text
+
+
+def _show_bytes(data: bytes) -> str:
+    return b2a_base64(data, newline=False).decode().rstrip("=").translate(_TO_URL)
 
 
 def _show_range(rule: Rule) -> str:
@@ -115,18 +143,20 @@ def _parse_parameters(host: str, door: str, given: dict[str, str]) -> KnockUri:
         raise ValueError(f"v: expected v={VERSION}, got none")
     if given["v"] != VERSION:
         raise ValueError(f"v: expected {VERSION}, the only version there is{_seen(given['v'])}")
-    if ("key" in given) == ("sequence" in given):
-        raise ValueError("expected either key or sequence, got " + ("both" if "key" in given else "neither"))
+    way = _find_way(given)
     uri = KnockUri(host, door)
-    if "key" in given:
-        uri = uri._replace(key=_parse_key(given["key"]), rule=_parse_rule(given))
+    if way == "key":
+        uri = uri._replace(key=_parse_bytes(given, "key", KEY_BYTES), rule=_parse_rule(given))
         if "name" in given:
             uri = uri._replace(name=_parse_name(given["name"]))
-    else:
-        for name in _FOR_KEYS:
-            if name in given:
-                raise ValueError(f"{name}: expected with a key only, got a sequence")
+    elif way == "sequence":
         uri = uri._replace(sequence=_parse_sequence(given["sequence"]))
+    else:
+        uri = uri._replace(
+            signed=_number(given, "signed", 1, MAX_PORT, "a port "),
+            secret=_parse_bytes(given, "secret", SECRET_BYTES),
+            bind="bind" in given and _number(given, "bind", 0, 1) == 1,
+        )
     if "delay" in given:
         uri = uri._replace(delay=_number(given, "delay", 0, MAX_DELAY, "milliseconds "))
     if "verify" in given:
@@ -134,17 +164,36 @@ def _parse_parameters(host: str, door: str, given: dict[str, str]) -> KnockUri:
     return uri._replace(both="both" in given and _number(given, "both", 0, 1) == 1)
 
 
-def _parse_key(text: str) -> bytes:
-    if not _KEY.fullmatch(text):
-        raise ValueError("key: expected 43 characters of base64url, which has A-Z a-z 0-9 - _ and no padding")
+def _find_way(given: dict[str, str]) -> str:
+    """Which of the parameters is there of which exactly one has to be, if nothing else contradicts it."""
+    found = [name for name in _WAYS if name in given]
+    if len(found) != 1:
+        seen = " and ".join(found) or "none"
+        raise ValueError(f"expected exactly one of {', '.join(_WAYS)}, got {seen}")
+    way = found[0]
+    for name, ways in _ONLY_WITH.items():
+        if name in given and way not in ways:
+            expected = " or ".join(_WAYS[one] for one in ways)
+            raise ValueError(f"{name}: expected with {expected} only, got {_WAYS[way]}")
+    if way == "signed" and "secret" not in given:
+        raise ValueError("secret: expected the knock secret of the server beside signed, got none")
+    return way
+
+
+def _parse_bytes(given: dict[str, str], name: str, size: int) -> bytes:
+    text = given[name]
+    if not _BASE64.fullmatch(text):
+        raise ValueError(
+            f"{name}: expected 43 characters of base64url, which has A-Z a-z 0-9 - _ and no padding"
+        )
     standard = text.translate({ord("-"): "+", ord("_"): "/"}) + "="
     try:
-        key = a2b_base64(standard, strict_mode=True)
+        data = a2b_base64(standard, strict_mode=True)
     except Error:
-        key = b""
-    if len(key) != KEY_BYTES or b2a_base64(key, newline=False).decode() != standard:
-        raise ValueError("key: expected base64url, got one that was changed at its end")
-    return key
+        data = b""
+    if len(data) != size or b2a_base64(data, newline=False).decode() != standard:
+        raise ValueError(f"{name}: expected base64url, got one that was changed at its end")
+    return data
 
 
 def _parse_name(text: str) -> str:

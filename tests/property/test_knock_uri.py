@@ -1,4 +1,4 @@
-"""knock:// addresses: every door comes back as it was, and no message shows a key."""
+"""knock:// addresses: every door comes back as it was, and no message shows a secret."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ rules = st.builds(
 names = st.one_of(st.just(""), st.from_regex(r"[A-Za-z0-9_@][A-Za-z0-9_@.-]{0,63}", fullmatch=True))
 ports = st.builds(Port, st.integers(0, 65_535), st.sampled_from(Protocol))
 numbers = {"delay": st.none() | st.integers(0, 60_000), "verify": st.none() | st.integers(1, 65_535)}
+unsigned = {"signed": st.none(), "secret": st.none(), "bind": st.just(False)}
 keyed = st.builds(
     KnockUri,
     hosts,
@@ -43,6 +44,7 @@ keyed = st.builds(
     st.just(()),
     **numbers,
     both=st.booleans(),
+    **unsigned,
 )
 plain = st.builds(
     KnockUri,
@@ -54,6 +56,22 @@ plain = st.builds(
     sequence=st.lists(ports, min_size=1, max_size=32).map(tuple),
     **numbers,
     both=st.booleans(),
+    **unsigned,
+)
+signed = st.builds(
+    KnockUri,
+    hosts,
+    doors,
+    st.none(),
+    st.just(""),
+    st.just(Rule()),
+    st.just(()),
+    st.none(),
+    verify=numbers["verify"],
+    both=st.booleans(),
+    signed=st.integers(1, 65_535),
+    secret=st.binary(min_size=32, max_size=32),
+    bind=st.booleans(),
 )
 
 
@@ -67,7 +85,7 @@ def refuse(text: str) -> str:
 
 
 @BOUNDED
-@given(uri=keyed | plain)
+@given(uri=keyed | plain | signed)
 def test_there_and_back(uri: KnockUri) -> None:
     """What is written is read as it was meant, and written again the same."""
     text = format_uri(uri)
@@ -76,9 +94,9 @@ def test_there_and_back(uri: KnockUri) -> None:
 
 
 @BOUNDED
-@given(uri=keyed | plain, data=st.data())
+@given(uri=keyed | plain | signed, data=st.data())
 def test_damage(uri: KnockUri, data: st.DataObject) -> None:
-    """A URI that was changed somewhere is read, or refused in one line that shows no key and no sequence."""
+    """A URI that was changed somewhere is read, or refused in a line without key, sequence or secret."""
     text = format_uri(uri)
     at = data.draw(st.integers(0, len(text)))
     changed = text[:at] + data.draw(st.text(max_size=3)) + text[at + data.draw(st.integers(0, 3)) :]

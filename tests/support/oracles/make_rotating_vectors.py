@@ -134,6 +134,37 @@ GOOD_URIS: tuple[dict[str, Any], ...] = (
 )
 """What is left out has its default."""
 
+SIGNED = {"host": "home.example.org", "door": "ssh", "signed": 47811, "secret": COUNTING.hex()}
+GOOD_SIGNED_URIS: tuple[dict[str, Any], ...] = (
+    {"uri": f"knock://home.example.org/ssh?v=1&signed=47811&secret={TEXT}", **SIGNED},
+    {
+        "uri": f"knock://[2001:db8::7]/T%C3%BCr%201?bind=1&verify=22&both=1&secret={TEXT}&signed=65535&v=1",
+        **{"host": "2001:db8::7", "door": "T\u00fcr 1", "signed": 65535, "secret": COUNTING.hex()},
+        **{"bind": True, "verify": 22, "both": True},
+    },
+    {"uri": f"knock://home.example.org/ssh?v=1&signed=47811&secret={TEXT}&bind=0", **SIGNED},
+)
+"""For readers that know signed knocks; others refuse them, as all that they do not know."""
+
+BAD_SIGNED_URIS = (
+    (f"knock://h/ssh?v=1&signed=47811&secret={TEXT}&key={TEXT}", "both key and signed"),
+    (f"knock://h/ssh?v=1&signed=47811&secret={TEXT}&sequence=7000", "both sequence and signed"),
+    (f"knock://h/ssh?v=1&secret={TEXT}", "a secret without signed"),
+    (f"knock://h/ssh?v=1&key={TEXT}&secret={TEXT}", "a secret with a key"),
+    ("knock://h/ssh?v=1&sequence=7000&bind=1", "bind with a sequence"),
+    ("knock://h/ssh?v=1&signed=47811", "no secret"),
+    (f"knock://h/ssh?v=1&signed=0&secret={TEXT}", "port 0"),
+    (f"knock://h/ssh?v=1&signed=65536&secret={TEXT}", "a port that is too high"),
+    (f"knock://h/ssh?v=1&signed=047811&secret={TEXT}", "a leading zero"),
+    (f"knock://h/ssh?v=1&signed=47811&secret={TEXT}=", "padding"),
+    (f"knock://h/ssh?v=1&signed=47811&secret={TEXT[:-2]}", "a short secret"),
+    (f"knock://h/ssh?v=1&signed=47811&secret={TEXT[:-1]}9", "bits that are not zero behind the last byte"),
+    (f"knock://h/ssh?v=1&signed=47811&secret={TEXT}&bind=yes", "bind that is neither 0 nor 1"),
+    (f"knock://h/ssh?v=1&signed=47811&secret={TEXT}&name=alice", "a name without a key"),
+    (f"knock://h/ssh?v=1&signed=47811&secret={TEXT}&period=30", "a rule without a key"),
+    (f"knock://h/ssh?v=1&signed=47811&secret={TEXT}&delay=200", "a delay between packets, of one packet"),
+)
+
 BAD_URIS = (
     ("https://h/ssh?v=1&sequence=7000", "another scheme"),
     ("knock://h?v=1&sequence=7000", "no door"),
@@ -221,6 +252,8 @@ def make_page() -> str:
         ],
         "uris": GOOD_URIS,
         "bad_uris": [{"uri": uri, "why": why} for uri, why in BAD_URIS],
+        "signed_uris": GOOD_SIGNED_URIS,
+        "bad_signed_uris": [{"uri": uri, "why": why} for uri, why in BAD_SIGNED_URIS],
         "key_files": GOOD_KEY_FILES,
         "bad_key_files": [{"text": text, "why": why} for text, why in BAD_KEY_FILES],
     }

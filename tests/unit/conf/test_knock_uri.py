@@ -33,15 +33,27 @@ CANONICAL = [
         "knock://h/ssh?v=1&sequence=7000,8000:udp&delay=60000&verify=65535",
         KnockUri("h", "ssh", sequence=STEPS, delay=60_000, verify=65_535),
     ),
+    (
+        f"knock://h/ssh?v=1&signed=47811&secret={TEXT}",
+        KnockUri("h", "ssh", signed=47_811, secret=KEY),
+    ),
+    (
+        f"knock://h/ssh?v=1&signed=1&secret={ODD_TEXT}&bind=1&verify=22&both=1",
+        KnockUri("h", "ssh", signed=1, secret=ODD, bind=True, verify=22, both=True),
+    ),
 ]
 
 READ = [
     (f"KNOCK://h:4711/ssh?key={TEXT}&v=1", KnockUri("h", "ssh", KEY)),
     (f"knock://[::1]:/ssh?v=1&key={TEXT}&steps=4&ports=20000-60000&both=0", KnockUri("::1", "ssh", KEY)),
     ("knock://h/ssh?v=1&sequence=7000%3atcp%2C8000:udp", KnockUri("h", "ssh", sequence=STEPS)),
+    (
+        f"knock://h/ssh?bind=0&secret={TEXT}&signed=65535&v=1",
+        KnockUri("h", "ssh", signed=65_535, secret=KEY),
+    ),
 ]
 
-EITHER = "expected either key or sequence, got"
+ONE = "expected exactly one of key, sequence, signed, got"
 NOT_SEQUENCE = "sequence: expected ports with commas between them, as in 1234,5678:udp (not shown)"
 NOT_HOST = "host: expected a name, an IPv4 address, or an IPv6 address in brackets"
 NOT_KEY = "key: expected 43 characters of base64url, which has A-Z a-z 0-9 - _ and no padding"
@@ -49,8 +61,8 @@ NOT_KEY = "key: expected 43 characters of base64url, which has A-Z a-z 0-9 - _ a
 MISTAKES = [
     (f"key={TEXT}", "v: expected v=1, got none"),
     (f"v=2&key={TEXT}", "v: expected 1, the only version there is, got '2'"),
-    ("v=1", f"{EITHER} neither"),
-    (f"v=1&key={TEXT}&sequence=1", f"{EITHER} both"),
+    ("v=1", f"{ONE} none"),
+    (f"v=1&key={TEXT}&sequence=1", f"{ONE} key and sequence"),
     (f"v=1&key={TEXT[:-1]}", NOT_KEY),
     (f"v=1&key={TEXT}=", NOT_KEY),
     (f"v=1&key={TEXT[:-1]}+", NOT_KEY),
@@ -70,7 +82,7 @@ MISTAKES = [
     (f"v=1&key={TEXT}&delay=60001", "delay: expected milliseconds from 0 to 60000, got '60001'"),
     (f"v=1&key={TEXT}&verify=0", "verify: expected a port from 1 to 65535, got '0'"),
     (f"v=1&key={TEXT}&both=yes", "both: expected from 0 to 1, got 'yes'"),
-    (f"v=1&steps=4key={TEXT}", f"{EITHER} neither"),
+    (f"v=1&steps=4key={TEXT}", f"{ONE} none"),
     (f"v=1&key={TEXT}&delay=1key={TEXT}", "delay: expected milliseconds from 0 to 60000"),
     ("v=1&sequence=", NOT_SEQUENCE),
     ("v=1&sequence=7000, 8000".replace(" ", "%20"), NOT_SEQUENCE),
@@ -80,6 +92,35 @@ MISTAKES = [
     *(
         (f"v=1&sequence=1&{name}=4", f"{name}: expected with a key only, got a sequence")
         for name in ("name", "steps", "period", "ports", "protocol")
+    ),
+    (f"v=1&signed=4&secret={TEXT}&key={TEXT}", f"{ONE} key and signed"),
+    (f"v=1&signed=4&secret={TEXT}&sequence=1", f"{ONE} sequence and signed"),
+    (f"v=1&signed=4&key={TEXT}&sequence=1", f"{ONE} key and sequence and signed"),
+    (f"v=1&secret={TEXT}", f"{ONE} none"),
+    ("v=1&signed=4", "secret: expected the knock secret of the server beside signed, got none"),
+    (f"v=1&signed=0&secret={TEXT}", "signed: expected a port from 1 to 65535, got '0'"),
+    (f"v=1&signed=65536&secret={TEXT}", "signed: expected a port from 1 to 65535, got '65536'"),
+    (f"v=1&signed=04&secret={TEXT}", "signed: expected a port from 1 to 65535, got '04'"),
+    (f"v=1&signed={TEXT}&secret={TEXT}", "signed: expected a port from 1 to 65535"),
+    (f"v=1&signed=4&secret={TEXT[:-1]}", NOT_KEY.replace("key", "secret")),
+    (f"v=1&signed=4&secret={TEXT}=", NOT_KEY.replace("key", "secret")),
+    (
+        f"v=1&signed=4&secret={TEXT[:-1]}9",
+        "secret: expected base64url, got one that was changed at its end",
+    ),
+    (f"v=1&signed=4&secret={TEXT}&bind=2", "bind: expected from 0 to 1, got '2'"),
+    *(
+        (f"v=1&signed=4&secret={TEXT}&{name}=4", f"{name}: expected with a key only, got signed knocks")
+        for name in ("name", "steps", "period", "ports", "protocol")
+    ),
+    (
+        f"v=1&signed=4&secret={TEXT}&delay=4",
+        "delay: expected with a key or a sequence only, got signed knocks",
+    ),
+    *(
+        (f"v=1&{way}&{more}", f"{more.partition('=')[0]}: expected with signed knocks only, got {seen}")
+        for way, seen in ((f"key={TEXT}", "a key"), ("sequence=1", "a sequence"))
+        for more in (f"secret={TEXT}", "bind=1")
     ),
 ]
 
@@ -114,8 +155,8 @@ def test_an_unknown_parameter() -> None:
 @pytest.mark.parametrize(
     ("uri", "message"),
     [
-        (KnockUri("h", "ssh"), f"{EITHER} neither"),
-        (KnockUri("h", "ssh", KEY, sequence=STEPS), f"{EITHER} both"),
+        (KnockUri("h", "ssh"), f"{ONE} none"),
+        (KnockUri("h", "ssh", KEY, sequence=STEPS), f"{ONE} key and sequence"),
         (KnockUri("h", "ssh", KEY[:31]), NOT_KEY),
         (KnockUri("h", "ssh", KEY, rule=Rule(steps=2)), "steps: expected from 3 to 16, got '2'"),
         (KnockUri("h", "", KEY), "door: expected a name of 1 to 128 bytes"),
@@ -124,6 +165,14 @@ def test_an_unknown_parameter() -> None:
         (KnockUri("h/x?", "ssh", KEY), NOT_HOST),
         (KnockUri("\u0661.2.3.4", "ssh", KEY), NOT_HOST),
         (KnockUri("h", "ssh", name="bob", sequence=STEPS), "expected values that a URI can hold"),
+        (KnockUri("h", "ssh", KEY, signed=4, secret=KEY), f"{ONE} key and signed"),
+        (
+            KnockUri("h", "ssh", signed=4),
+            "secret: expected the knock secret of the server beside signed, got none",
+        ),
+        (KnockUri("h", "ssh", signed=0, secret=KEY), "signed: expected a port from 1 to 65535, got '0'"),
+        (KnockUri("h", "ssh", KEY, bind=True), "bind: expected with signed knocks only, got a key"),
+        (KnockUri("h", "ssh", signed=4, secret=KEY, name="bob"), "expected values that a URI can hold"),
     ],
 )
 def test_what_cannot_be_written(uri: KnockUri, message: str) -> None:
@@ -134,10 +183,12 @@ def test_what_cannot_be_written(uri: KnockUri, message: str) -> None:
 
 def test_no_secret_in_a_traceback() -> None:
     """What a traceback would show is host and door."""
-    assert "KnockUri('h', 'ssh')" == repr(KnockUri("h", "ssh", KEY, sequence=STEPS))
+    assert "KnockUri('h', 'ssh')" == repr(KnockUri("h", "ssh", KEY, sequence=STEPS, signed=4, secret=KEY))
 
 
-@pytest.mark.parametrize("one", read_page()["uris"], ids=lambda one: str(one["uri"][:40]))
+@pytest.mark.parametrize(
+    "one", read_page()["uris"] + read_page()["signed_uris"], ids=lambda one: str(one["uri"][:40])
+)
 def test_uris_of_the_specification(one: dict[str, Any]) -> None:
     """A URI says what the specification says of it."""
     usual = Rule()
@@ -154,11 +205,16 @@ def test_uris_of_the_specification(one: dict[str, Any]) -> None:
         rule,
         tuple(Port(int(port), Protocol[protocol.upper()]) for port, protocol in steps),
         *(one.get("delay"), one.get("verify"), one.get("both", False)),
+        one.get("signed"),
+        bytes.fromhex(one["secret"]) if "secret" in one else None,
+        one.get("bind", False),
     )
     assert expected == parse_uri(one["uri"])
 
 
-@pytest.mark.parametrize("one", read_page()["bad_uris"], ids=lambda one: str(one["why"]))
+@pytest.mark.parametrize(
+    "one", read_page()["bad_uris"] + read_page()["bad_signed_uris"], ids=lambda one: str(one["why"])
+)
 def test_no_uris_of_the_specification(one: dict[str, str]) -> None:
     """What is no URI by the specification is refused."""
     with pytest.raises(ValueError, match=r"."):
