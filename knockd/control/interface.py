@@ -30,9 +30,12 @@ type Interface (
 # seconds that a sequence lasts. seconds_left: until the next one begins; null: no clock says so.
 type Rotation (keys: []string, keys_total: int, period: float, seconds_left: ?float)
 
+# Signed knocks at a door: their UDP port, and how many keys may open it. waiting: why none opens it now.
+type Signing (port: int, keys_total: int, waiting: ?string)
+
 # A door of the configuration. open: how many addresses are in. closes: whether it has a stop command.
 # disabled: it has no sequence that can be used. expires: the last day on which a knock opens it (YYYY-MM-DD).
-# waiting: why a door with Sequence_Key is disabled.
+# waiting: why a door with Sequence_Key is disabled, or one that signed knocks alone open.
 type Door (
   name: string,
   occurrence: int,
@@ -42,7 +45,22 @@ type Door (
   close_when_idle: ?float,
   expires: ?string,
   waiting: ?string,
-  rotation: ?Rotation
+  rotation: ?Rotation,
+  signed: ?Signing
+)
+
+# An SSH key that may knock. hardware: it is an sk-ssh-ed25519 key. doors: names of the first doors that it may
+# open, and how many there are. expires: seconds since the epoch; null: never. knocked: when a knock of it
+# counted last, in seconds since the epoch, and the address that it came from; null: none has, for all we know.
+type Key (
+  fingerprint: string,
+  comment: string,
+  hardware: bool,
+  doors: []string,
+  doors_total: int,
+  expires: ?float,
+  knocked: ?float,
+  address: ?string
 )
 
 # A door that is open for an address. by: how it was opened, in words. unopened: the start command failed.
@@ -120,6 +138,10 @@ method Status(door: ?string, address: ?string) -> (
 
 # What was counted, for monitoring: no addresses. left_out: how many counts there was no room for.
 method Counters() -> (counts: []Count, left_out: int, version: string, python: string)
+
+# The SSH keys that may knock, or those of a door, in the order of their files. skip: so many are left out; who
+# wants all asks again until keys_total are there. A key that stands in several files is listed once.
+method Keys(door: ?string, skip: ?int) -> (keys: []Key, keys_total: int)
 
 # Opens a door for an address as a knock would. seconds: in place of Cmd_Timeout. Answers when the start
 # command has ended. lease: null for a door without a stop command. Of several doors of one name it is the

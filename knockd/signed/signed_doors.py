@@ -49,6 +49,10 @@ class SignedDoors:
         """Why no signed knock opens a door now; None: one does, or it has no port of them."""
         raise NotImplementedError
 
+    def keys_of(self, door: Door) -> tuple[AuthorizedKey, ...]:
+        """The keys that may open a door, without those that have expired."""
+        raise NotImplementedError
+
     def keys(self) -> tuple[tuple[AuthorizedKey, float | None, str], ...]:
         """Every key that may knock, when it last did (seconds since the epoch; None: never), from where."""
         raise NotImplementedError
