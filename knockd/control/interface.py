@@ -30,7 +30,8 @@ type Interface (
 # seconds that a sequence lasts. seconds_left: until the next one begins; null: no clock says so.
 type Rotation (keys: []string, keys_total: int, period: float, seconds_left: ?float)
 
-# Signed knocks at a door: their UDP port, and how many keys may open it. waiting: why none opens it now.
+# Signed knocks at a door: their UDP port, and how many keys there are for it, also those that have expired.
+# waiting: why none opens it now.
 type Signing (port: int, keys_total: int, waiting: ?string)
 
 # A door of the configuration. open: how many addresses are in. closes: whether it has a stop command.
@@ -49,12 +50,14 @@ type Door (
   signed: ?Signing
 )
 
-# An SSH key that may knock. hardware: it is an sk-ssh-ed25519 key. doors: names of the first doors that it may
-# open, and how many there are. expires: seconds since the epoch; null: never. knocked: when a knock of it
-# counted last, in seconds since the epoch, and the address that it came from; null: none has, for all we know.
+# An SSH key of an Authorized_Keys file. hardware: it is an sk-ssh-ed25519 key. doors: names of the first
+# doors that it may open, and how many there are. expires: seconds since the epoch; null: never. knocked: when
+# a knock of it counted last, in seconds since the epoch, and the address it came from; null: none is known.
 type Key (
   fingerprint: string,
   comment: string,
+  path: string,
+  line: int,
   hardware: bool,
   doors: []string,
   doors_total: int,
@@ -139,8 +142,8 @@ method Status(door: ?string, address: ?string) -> (
 # What was counted, for monitoring: no addresses. left_out: how many counts there was no room for.
 method Counters() -> (counts: []Count, left_out: int, version: string, python: string)
 
-# The SSH keys that may knock, or those of a door, in the order of their files. skip: so many are left out; who
-# wants all asks again until keys_total are there. A key that stands in several files is listed once.
+# The SSH keys that may knock, or those of a door, in the order of their files. skip: so many are left out;
+# who wants all asks again until keys_total are there. A key that stands in two files is listed twice.
 method Keys(door: ?string, skip: ?int) -> (keys: []Key, keys_total: int)
 
 # Opens a door for an address as a knock would. seconds: in place of Cmd_Timeout. Answers when the start

@@ -23,6 +23,7 @@ PARTS = (
     "knockd.control.server",
     "knockd.keeper.control_values",
     "knockd.keeper.lease_rows",
+    "knockd.keeper.key_calls",
     "knockd.keeper.status",
     "knockd.keeper.snapshot",
     "knockd.keeper.control_status",

@@ -140,6 +140,7 @@ class ControlSide:
         """Makes those who answer, for the first client."""
         from knockd.keeper.control_status import StatusMethods
         from knockd.keeper.control_verbs import ControlVerbs
+        from knockd.keeper.key_calls import KeyCalls
         from knockd.keeper.snapshot import SnapshotReader
 
         verbs = ControlVerbs(
@@ -167,5 +168,6 @@ class ControlSide:
             read_at=lambda: self._read_at,
         )
         status = StatusMethods(self._loop, self._workers.desk, snapshots.read, self._counters)
+        keys = KeyCalls(lambda: self._config().doors, self._workers.signed.keys)
         self._answering = _Answering(verbs, status)
-        return {**status.methods, **verbs.methods}
+        return {"Keys": keys.list_keys, **status.methods, **verbs.methods}

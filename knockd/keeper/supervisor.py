@@ -18,6 +18,7 @@ from knockd.keeper.key_setup import KeySetup
 from knockd.keeper.live_doors import LiveDoors
 from knockd.keeper.messages import Messages
 from knockd.keeper.settings import Loaded, Settings
+from knockd.keeper.signed_setup import SignedSetup
 from knockd.keeper.taken_ports import TakenPorts
 from knockd.keeper.waits import Waits
 from knockd.keeper.watch_changes import WatchChanges
@@ -71,11 +72,12 @@ class Supervisor:
         kernel: Kernel | None = None,
         start: Callable[..., Started] = start_worker,
         keyed: Callable[[Loop, Log, Config], KeySetup] = KeySetup,
+        signed: Callable[[Loop, Log], SignedSetup] = SignedSetup,
     ) -> None:
         """``open_lease`` takes openings.
 
         ``kernel`` is asked for interfaces, ``start`` forks a packet process, ``keyed`` makes the doors with
-        keys: others than ours in tests.
+        keys, ``signed`` those of signed knocks: others than ours in tests.
         """
         self._loop = loop
         self._settings = settings
@@ -85,6 +87,8 @@ class Supervisor:
         self._start = start
         self._life = WorkerLife()
         doors, show = keyed(loop, self._log, loaded.config), call.show if settings.debug else None
+        self.signed = signed(loop, self._log)
+        """The doors of signed knocks."""
         self._messages = Messages(loaded.config, logger, open_lease, show, doors)
         self._follow = Follow(loop, kernel or Kernel(), loaded.config.options.interface, self._log_change)
         self._follow.changed = self._handle

@@ -10,8 +10,7 @@ from collections.abc import Callable
 from knockd.knocks.signed_watch import SignedWatch
 from knockd.log.logger import Log
 from knockd.process.loop import Loop
-from knockd.signed.values import Arrival, Verdict
-from knockd_conf.authorized_keys import AuthorizedKey
+from knockd.signed.values import Arrival, KnownKey, Verdict
 from knockd_conf.model import Config, Door
 
 
@@ -49,10 +48,6 @@ class SignedDoors:
         """Why no signed knock opens a door now; None: one does, or it has no port of them."""
         raise NotImplementedError
 
-    def keys_of(self, door: Door) -> tuple[AuthorizedKey, ...]:
-        """The keys that may open a door, without those that have expired."""
-        raise NotImplementedError
-
-    def keys(self) -> tuple[tuple[AuthorizedKey, float | None, str], ...]:
-        """Every key that may knock, when it last did (seconds since the epoch; None: never), from where."""
+    def keys(self) -> tuple[KnownKey, ...]:
+        """The keys of all files, also those that have expired, in the order of the files."""
         raise NotImplementedError

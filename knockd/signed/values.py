@@ -62,3 +62,15 @@ class Refused(NamedTuple):
 
 
 Verdict = Granted | Refused
+
+
+class KnownKey(NamedTuple):
+    """A key of a file, when a knock of it counted last (seconds since the epoch), and where that came from.
+
+    ``knocked`` is None, and ``source`` empty, where none has.
+    """
+
+    key: AuthorizedKey
+    path: str
+    knocked: float | None = None
+    source: str = ""

@@ -1,0 +1,72 @@
+"""What doors of signed knocks are made of in the daemon, for the first configuration that has one.
+
+A daemon without such doors has none of the code in its memory.
+
+Loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from knockd.knocks.signed_watch import SignedWatch
+from knockd.log.logger import Log
+from knockd.process.loop import Loop
+from knockd_conf.model import Config, Door
+
+if TYPE_CHECKING:
+    from knockd.signed.signed_doors import SignedDoors
+    from knockd.signed.values import KnownKey
+
+
+class SignedSetup:
+    """``made`` are these doors, None before. ``changed`` is called when something else is watched."""
+
+    def __init__(self, loop: Loop, log: Log) -> None:
+        self._loop, self._log = loop, log
+        self.made: SignedDoors | None = None
+        self.changed: Callable[[], None] = lambda: None
+
+    def get(self) -> SignedDoors:
+        """The doors of signed knocks, for who has one."""
+        if self.made is None:
+            self.made = self._make()
+            self.made.changed = self.tell
+        return self.made
+
+    def _make(self) -> SignedDoors:
+        from knockd.signed.signed_doors import SignedDoors
+
+        return SignedDoors(self._loop, self._log)
+
+    def tell(self) -> None:
+        """Packet processes watch something else."""
+        self.changed()
+
+    def adopt(self, config: Config) -> None:
+        """Takes the doors of a configuration; all files are read anew."""
+        if self.made is not None or any(door.is_signed for door in config.doors):
+            self.get().adopt(config)
+
+    def watch(self) -> SignedWatch | None:
+        """What packet processes watch now; None: there has been no such door."""
+        return None if self.made is None else self.made.watch()
+
+    def why_waiting(self, door: Door) -> str | None:
+        """Why no signed knock opens a door now; None: one does, or it has no port of them."""
+        return None if self.made is None or not door.is_signed else self.made.why_waiting(door)
+
+    def keys(self) -> tuple[KnownKey, ...]:
+        """The keys of all files."""
+        return () if self.made is None else self.made.keys()
+
+    def reap(self) -> None:
+        """Collects children that have ended; call it on SIGCHLD."""
+        if self.made is not None:
+            self.made.reap()
+
+    def stop(self) -> None:
+        """The daemon ends."""
+        if self.made is not None:
+            self.made.stop()
