@@ -1,8 +1,8 @@
-"""Files that hold secrets, changed as a whole: after a power cut the old file is there or the new one.
+"""Files with keys, changed as a whole: after a power cut the old file is there or the new one.
 
-Only their owner may read them. Two processes that change one file do it one after the other.
+Only their owner may read secrets. Two processes that change one file do it one after the other.
 
-World: files with secrets.
+World: files with keys.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
-from knockd.files.trusted import OpenRule, judge_secret, read_at_most
+from knockd.files.trusted import OpenRule, judge_public, judge_secret, read_at_most
 from knockd_conf.trust import TrustPolicy, judge
 from knockd_conf.walk import End, walk
 
@@ -31,6 +31,8 @@ _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXE
 Change = Callable[[bytes], bytes]
 """What a file holds, to what it is to hold; may raise to leave it as it is."""
 
+_Judge = Callable[[str, os.stat_result, TrustPolicy], None]
+
 
 def change_secret(path: str, change: Change, policy: TrustPolicy | None = None) -> bool:
     """Changes a file, made with mode 0600 when there is none; returns whether it was made.
@@ -39,7 +41,28 @@ def change_secret(path: str, change: Change, policy: TrustPolicy | None = None) 
     impossible, when group or others may use the file, and when somebody else could lead us to another one;
     and what ``change`` raises. Then all is as it was, but for a disk that fails at the last moment.
     """
-    chosen = policy or TrustPolicy.current()
+    return _change_at(path, change, policy or TrustPolicy.current(), judge_secret)
+
+
+def change_public(path: str, change: Change, policy: TrustPolicy | None = None) -> bool:
+    """The same with a file that others may read, but not write."""
+    return _change_at(path, change, policy or TrustPolicy.current(), judge_public)
+
+
+def make_folder(path: str) -> None:
+    """Makes a directory for its owner alone, where there is none, in one that is there. Raises OSError."""
+    try:
+        os.mkdir(path, 0o700)
+    except FileExistsError:
+        return
+    above = os.open(os.path.dirname(path), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(above)
+    finally:
+        os.close(above)
+
+
+def _change_at(path: str, change: Change, chosen: TrustPolicy, judge_file: _Judge) -> bool:
     with walk(path, OpenRule(chosen.owners).follows) as end:
         if end.link is not None:
             raise OSError(errno.ELOOP, "is a link that somebody else may have made")
@@ -49,16 +72,16 @@ def change_secret(path: str, change: Change, policy: TrustPolicy | None = None) 
             raise OSError(errno.EPERM, f"{problems[0].path}: {problems[0].message}")
         directory = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=end.directory)
         try:
-            return _change(path, end, directory, change, chosen)
+            return _change(end, directory, change, lambda status: judge_file(path, status, chosen))
         finally:
             os.close(directory)
 
 
-def _change(path: str, end: End, directory: int, change: Change, policy: TrustPolicy) -> bool:
+def _change(end: End, directory: int, change: Change, judge_file: Callable[[os.stat_result], None]) -> bool:
     descriptor, made = _open_locked(end.name, directory)
     try:
         status = os.fstat(descriptor)
-        judge_secret(path, status, policy)
+        judge_file(status)
         if status.st_nlink > 1:
             raise OSError(errno.EMLINK, "has a second name, under which it would stay as it is")
         data = read_at_most(descriptor, MAX_SIZE + 1)

@@ -95,20 +95,34 @@ def _in_proc(folder: Held) -> bool:
         return False
 
 
+def judge_public(path: str, status: os.stat_result, policy: TrustPolicy) -> None:
+    """Raises OSError when a file is none that may say who knocks; others may read it, but not change it."""
+    quoted, mode = shlex.quote(path), stat.S_IMODE(status.st_mode)
+    _judge_owner(quoted, status, policy)
+    if mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise OSError(
+            errno.EPERM, f"others than its owner may change it (mode {mode:04o}), run chmod go-w {quoted}"
+        )
+
+
 def judge_secret(path: str, status: os.stat_result, policy: TrustPolicy) -> None:
     """Raises OSError when a file is none that a secret may be in.
 
     Whoever reads a key knocks with it, so others may not use it with --allow-insecure-config either.
     """
     quoted, mode = shlex.quote(path), stat.S_IMODE(status.st_mode)
-    if not stat.S_ISREG(status.st_mode):
-        raise OSError(errno.EINVAL, "is not a regular file")
-    if policy.enforce and status.st_uid not in policy.owners:
-        raise OSError(errno.EPERM, f"belongs to uid {status.st_uid}, run chown root {quoted}")
+    _judge_owner(quoted, status, policy)
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise OSError(
             errno.EPERM, f"others than its owner may use it (mode {mode:04o}), run chmod 600 {quoted}"
         )
+
+
+def _judge_owner(quoted: str, status: os.stat_result, policy: TrustPolicy) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "is not a regular file")
+    if policy.enforce and status.st_uid not in policy.owners:
+        raise OSError(errno.EPERM, f"belongs to uid {status.st_uid}, run chown root {quoted}")
 
 
 def read_at_most(descriptor: int, most: int) -> bytes:

@@ -1,4 +1,4 @@
-"""The random ports of a first door.
+"""The random ports of a first door, and that of signed knocks.
 
 Pure.
 """
@@ -48,16 +48,26 @@ def choose_steps(
     ``below(n)`` draws a number from 0 to n - 1. ``taken`` are ports that are in use or known, whatever their
     protocol; ports from which this host's clients connect are left out where enough others are left.
     """
-    known = SERVED | frozenset(taken)
-    every = [port for port in range(LOWEST, HIGHEST + 1) if port not in known]
-    quiet = [port for port in every if port not in client_ports]
-    candidates = quiet if len(quiet) >= ENOUGH else every
+    candidates = _find_candidates(taken, client_ports)
     while True:
         ports = [candidates[below(len(candidates))] for _ in range(STEPS)]
         if _are_apart(ports) and ports not in (sorted(ports), sorted(ports, reverse=True)):
             break
     udp = below(STEPS)
     return tuple(Step(port, Protocol.UDP if at == udp else Protocol.TCP) for at, port in enumerate(ports))
+
+
+def choose_port(below: Callable[[int], int], taken: Collection[int], client_ports: Collection[int]) -> int:
+    """A UDP port for signed knocks; arguments as above."""
+    candidates = _find_candidates(taken, client_ports)
+    return candidates[below(len(candidates))]
+
+
+def _find_candidates(taken: Collection[int], client_ports: Collection[int]) -> list[int]:
+    known = SERVED | frozenset(taken)
+    every = [port for port in range(LOWEST, HIGHEST + 1) if port not in known]
+    quiet = [port for port in every if port not in client_ports]
+    return quiet if len(quiet) >= ENOUGH else every
 
 
 def _are_apart(ports: Collection[int]) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from knockd.files.secret_file import MAX_SIZE, change_secret
+from knockd.files.secret_file import MAX_SIZE, change_public, change_secret, make_folder
 from knockd_conf.trust import TrustPolicy
 from tests.support.lab.other_user import STRANGER, give_away
 
@@ -202,3 +202,38 @@ def test_several_at_once(path: Path) -> None:
         assert [f"p{n} {number}" for number in range(20)] == [
             line for line in found if line.startswith(f"p{n} ")
         ]
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o600, 0o640])
+def test_a_file_that_others_may_read(path: Path, mode: int) -> None:
+    """What is no secret others may read, and still can when it was changed."""
+    path.write_bytes(b"one\n")
+    path.chmod(mode)
+    assert not change_public(str(path), append(b"two\n"))
+    assert b"one\ntwo\n" == path.read_bytes()
+    assert mode == path.stat().st_mode & 0o7777
+
+
+@pytest.mark.parametrize("mode", [0o664, 0o602])
+def test_a_file_that_others_may_write(path: Path, mode: int) -> None:
+    """What others can change says nothing of who knocks."""
+    path.write_bytes(b"one\n")
+    path.chmod(mode)
+    with pytest.raises(PermissionError, match=f"others than its owner may change it .mode {mode:04o}."):
+        change_public(str(path), append(b"two\n"))
+    assert b"one\n" == path.read_bytes()
+
+
+def test_a_new_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A directory is made for its owner alone, and is on the disk; one that is there stays as it is."""
+    synced: list[int] = []
+    monkeypatch.setattr("os.fsync", lambda descriptor: synced.append(os.fstat(descriptor).st_ino))
+    folder = tmp_path / "knockd"
+    make_folder(str(folder))
+    assert 0o700 == folder.stat().st_mode & 0o7777
+    assert [tmp_path.stat().st_ino] == synced
+    folder.chmod(0o755)
+    make_folder(str(folder))
+    assert 0o755 == folder.stat().st_mode & 0o7777
+    with pytest.raises(FileNotFoundError):
+        make_folder(str(tmp_path / "no" / "knockd"))

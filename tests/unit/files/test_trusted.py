@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from knockd.files.trusted import judge_secret, open_trusted, read_at_most
+from knockd.files.trusted import judge_public, judge_secret, open_trusted, read_at_most
 from knockd_conf.trust import TrustPolicy
 from tests.support.lab.other_user import STRANGER, give_away
 
@@ -156,6 +156,32 @@ def test_secrets(path: Path, mode: int, good: bool) -> None:
     else:
         with pytest.raises(PermissionError, match=f"run chmod 600 {path}"):
             judge_secret(str(path), path.stat(), policy)
+
+
+@pytest.mark.parametrize(
+    ("mode", "good"), [(0o600, True), (0o644, True), (0o444, True), (0o620, False), (0o602, False)]
+)
+def test_who_may_change_what_is_no_secret(path: Path, mode: int, good: bool) -> None:
+    """Others may read it and never change it, whatever is allowed besides."""
+    path.touch()
+    path.chmod(mode)
+    policy = TrustPolicy.current(allow_insecure=True)
+    if good:
+        judge_public(str(path), path.stat(), policy)
+    else:
+        with pytest.raises(PermissionError, match=f"run chmod go-w {path}"):
+            judge_public(str(path), path.stat(), policy)
+
+
+def test_whose_file_says_who_knocks(path: Path) -> None:
+    """A file of another user is refused, and so is what is no file."""
+    path.touch()
+    give_away(path)
+    policy = TrustPolicy(enforce=True, owners=TrustPolicy.current().owners)
+    with pytest.raises(PermissionError, match=f"belongs to uid {STRANGER}, run chown root {path}"):
+        judge_public(str(path), path.stat(), policy)
+    with pytest.raises(OSError, match="is not a regular file"):
+        judge_public(str(path.parent), path.parent.stat(), policy)
 
 
 @pytest.mark.parametrize(("most", "expected"), [(0, b""), (3, b"one"), (100, b"one two")])

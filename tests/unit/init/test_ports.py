@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from knockd.checks.doors import find_scan_openings
-from knockd.init.ports import APART, CLIENT_PORTS, HIGHEST, LOWEST, SERVED, choose_steps
+from knockd.init.ports import APART, CLIENT_PORTS, HIGHEST, LOWEST, SERVED, choose_port, choose_steps
 from knockd.knocks.guards import Guards
 from knockd_conf.protocol import MAX_PORT, Protocol
 from tests.support.doubles.played import door
@@ -62,3 +62,13 @@ def test_clients_with_nearly_all_ports() -> None:
     """Where clients connect from nearly everywhere, their ports are taken rather than a handful of others."""
     wide = range(LOWEST, MAX_PORT + 1)
     assert any(port > 2_000 for seed in SEEDS for port in drawn(seed, clients=wide))
+
+
+def test_the_port_of_signed_knocks() -> None:
+    """It is a random one of nobody, and none from which clients of this host connect."""
+    ports = {choose_port(Random(seed).randrange, frozenset(), CLIENT_PORTS) for seed in SEEDS}
+    assert len(ports) > len(SEEDS) - 5
+    assert SERVED.isdisjoint(ports)
+    assert set(CLIENT_PORTS).isdisjoint(ports)
+    taken = frozenset(range(LOWEST, MAX_PORT + 1)) - {20_000}
+    assert 20_000 == choose_port(Random(1).randrange, taken, CLIENT_PORTS)
