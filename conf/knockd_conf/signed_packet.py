@@ -19,6 +19,7 @@ from enum import IntEnum
 from typing import Final, NamedTuple
 
 from knockd_conf.hashes import KeyedHash, hash_sha256, hash_sha512
+from knockd_conf.signed_sizes import ADDRESS, HINT, NONCE, REQUEST, TAG
 
 VERSION: Final = b"signed-knock-1"
 NAMESPACE: Final = "signed-knock-1@knockd"
@@ -27,10 +28,6 @@ NAMESPACE: Final = "signed-knock-1@knockd"
 SECRET_BYTES: Final = 32
 MINUTE: Final = 60
 """Seconds of a minute: its number is the time since the epoch divided by this."""
-
-TAG, HINT, NONCE, REQUEST, ADDRESS, SIGNATURE = 4, 8, 16, 16, 16, 64
-SIZE: Final = TAG + HINT + NONCE + REQUEST + ADDRESS + SIGNATURE
-"""Bytes of a packet, without its UDP header."""
 
 _HINT_AT: Final = TAG
 _NONCE_AT: Final = _HINT_AT + HINT

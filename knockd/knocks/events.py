@@ -8,6 +8,7 @@ Pure.
 
 from __future__ import annotations
 
+from enum import IntEnum
 from typing import NamedTuple
 
 
@@ -104,5 +105,36 @@ class Underway(NamedTuple):
     stage: int
     left: int
 
+
+class SignedPacket(NamedTuple):
+    """A packet to a port of signed knocks that may be one, of the key with that place in ``hints``.
+
+    ``port`` has its protocol's number in front of it.
+    """
+
+    source: bytes
+    destination: bytes
+    port: int
+    packet: bytes
+    key: int
+
+
+class Why(IntEnum):
+    """Why a packet to a port of signed knocks is not worth a look at its signature."""
+
+    UNKNOWN_KEY = 1
+    REPEATED = 2
+    TOO_MANY = 3
+
+
+class Discarded(NamedTuple):
+    """A packet to a port of signed knocks is not worth a look at its signature."""
+
+    source: bytes
+    port: int
+    why: int
+
+
+SignedEvent = SignedPacket | Discarded
 
 Event = Stage | Opened | Spoiled | Expired | Guarded | Ignored | Stale

@@ -13,7 +13,7 @@ from knockd_bpf.build import WatchedPorts
 from knockd_bpf.payload import PayloadRule
 from knockd_bpf.wire import UDP
 from knockd_conf.access import Access
-from knockd_conf.signed_packet import SIZE
+from knockd_conf.signed_sizes import SIZE
 
 
 class SignedPort(NamedTuple):
@@ -25,7 +25,10 @@ class SignedPort(NamedTuple):
 
 
 class SignedMinute(NamedTuple):
-    """A live minute. ``key`` is that of MinuteKeys; ``hints`` are those of all keys that may sign."""
+    """A live minute. ``key`` is that of MinuteKeys; ``hints`` are those of all keys that may sign.
+
+    These are in the same order in every minute of a watch: a key has one place in all of them.
+    """
 
     minute: int
     key: bytes

@@ -11,14 +11,24 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Mapping
-from enum import Enum, IntEnum
+from enum import Enum
 from typing import Any, NamedTuple
 
-from knockd.knocks.events import Expired, Guarded, Ignored, Spoiled, Stage, Stale, Underway
+from knockd.knocks.events import (
+    Discarded,
+    Expired,
+    Guarded,
+    Ignored,
+    Spoiled,
+    Stage,
+    Stale,
+    Underway,
+    Why,
+)
 from knockd.process.figures import Counted, Totals
 from knockd_bpf.instruction import MAX_INSTRUCTIONS
 from knockd_conf.model import MAX_STEPS
-from knockd_conf.signed_packet import SIZE
+from knockd_conf.signed_sizes import SIZE
 
 MAX_TEXT = 4_096
 """Bytes of the longest text."""
@@ -115,22 +125,6 @@ class Signed(NamedTuple):
     stamp: int
     port: int
     packet: bytes
-
-
-class Why(IntEnum):
-    """Why a packet to a port of signed knocks is not worth a look at its signature."""
-
-    UNKNOWN_KEY = 1
-    REPEATED = 2
-    TOO_MANY = 3
-
-
-class Discarded(NamedTuple):
-    """A packet to a port of signed knocks is not worth a look at its signature."""
-
-    source: bytes
-    port: int
-    why: int
 
 
 Message = (

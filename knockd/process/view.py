@@ -16,7 +16,7 @@ from knockd.knocks.watch import Watch
 from knockd_conf.access import Access, Network
 from knockd_conf.model import FlagRule, Step
 from knockd_conf.protocol import Protocol
-from knockd_conf.signed_packet import HINT
+from knockd_conf.signed_sizes import HINT
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,7 @@ WORKER_REACHES = (
     "token_bucket",
     "conf.hashes",
     "conf.signed_packet",
+    "conf.signed_sizes",
 )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from knockd_conf.signed_packet import (
-    SIZE,
     UNBOUND,
     MinuteKeys,
     Request,
@@ -15,6 +14,7 @@ from knockd_conf.signed_packet import (
     pack_bound,
     select_door,
 )
+from knockd_conf.signed_sizes import SIZE
 
 SECRET, PUBLIC, NONCE = bytes(range(32)), bytes(range(32, 64)), bytes(range(64, 80))
 KEYS = MinuteKeys(29_400_000, derive_minute(SECRET, 29_400_000))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from knockd.knocks.signed_watch import SignedMinute, SignedPort, SignedWatch
 from knockd_bpf.payload import PayloadRule
-from knockd_conf.signed_packet import SIZE
+from knockd_conf.signed_sizes import SIZE
 
 
 def test_ports_of_the_filter() -> None:

@@ -8,7 +8,17 @@ from typing import get_args
 
 import pytest
 
-from knockd.knocks.events import Expired, Guarded, Ignored, Spoiled, Stage, Stale, Underway
+from knockd.knocks.events import (
+    Discarded,
+    Expired,
+    Guarded,
+    Ignored,
+    Spoiled,
+    Stage,
+    Stale,
+    Underway,
+    Why,
+)
 from knockd.process import verbs
 from knockd.process.figures import Counted, Totals
 from knockd.process.verbs import (
@@ -16,7 +26,6 @@ from knockd.process.verbs import (
     MAX_EVENT,
     MAX_TEXT,
     VERBS,
-    Discarded,
     Dropped,
     Failed,
     HeldBack,
@@ -29,7 +38,6 @@ from knockd.process.verbs import (
     Ready,
     Signed,
     SmallRing,
-    Why,
     Widened,
     decode,
     encode,
