@@ -35,7 +35,7 @@ SIDE_BY_SIDE := -n $(shell expr 2 '*' $(CORES)) --dist loadgroup --no-loadscope-
 LAB := $(BIN)/python -m tests.support.lab.enter
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench golden log-events control-protocol rotating-vectors picture lint types unit property parsers fuzz coverage mutants wheel e2e faults \
+.PHONY: help demo test check bench golden log-events control-protocol rotating-vectors signed-vectors picture lint types unit property parsers fuzz coverage mutants wheel e2e faults \
 	differential clean packages-demo packages-test packages-bench
 
 help:
@@ -80,6 +80,9 @@ control-protocol: $(STAMP)
 
 rotating-vectors: $(STAMP)
 	$(BIN)/python -m tests.support.oracles.make_rotating_vectors
+
+signed-vectors: $(STAMP)
+	$(BIN)/python -m tests.support.oracles.make_signed_vectors
 
 picture:
 	@command -v dot >/dev/null || { echo "dot is missing: apt-get install graphviz" >&2; exit 1; }

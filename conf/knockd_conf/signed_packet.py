@@ -29,6 +29,9 @@ SECRET_BYTES: Final = 32
 MINUTE: Final = 60
 """Seconds of a minute: its number is the time since the epoch divided by this."""
 
+LAST_MINUTE: Final = (1 << 53) - 1
+"""The highest number of a minute: the largest whole number that all languages keep exactly (RFC 8259, 6)."""
+
 _HINT_AT: Final = TAG
 _NONCE_AT: Final = _HINT_AT + HINT
 _BODY_AT: Final = _NONCE_AT + NONCE
@@ -129,7 +132,9 @@ class MinuteKeys:
 
 
 def derive_minute(secret: bytes, minute: int) -> bytes:
-    """The key of a minute."""
+    """The key of a minute. Raises ValueError for one that there is not, such as any before the epoch."""
+    if not 0 <= minute <= LAST_MINUTE:
+        raise ValueError(f"expected a minute from 0 to {LAST_MINUTE}, got {minute}")
     return KeyedHash(secret).digest(VERSION + b" minute" + minute.to_bytes(8, "big"))
 
 

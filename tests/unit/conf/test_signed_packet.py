@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from knockd_conf.signed_packet import (
+    LAST_MINUTE,
     UNBOUND,
     MinuteKeys,
     Request,
@@ -56,3 +57,10 @@ def test_a_changed_bit(bit: int) -> None:
 def test_regular(request_: Request, regular: bool) -> None:
     """What version 1 does not have is no request."""
     assert request_.is_regular is regular
+
+
+@pytest.mark.parametrize("minute", [-1, LAST_MINUTE + 1, 2**64])
+def test_minutes_that_there_are_not(minute: int) -> None:
+    """A clock before the epoch has no minute, and nothing else raises for it."""
+    with pytest.raises(ValueError, match=f"expected a minute from 0 to 9007199254740991, got {minute}"):
+        derive_minute(SECRET, minute)
