@@ -11,18 +11,27 @@ from knockd_bpf.terms import Destinations
 from knockd_conf.text import address_text
 
 _FRAGMENT_AT: Final = 6
-_FRAGMENT_OFFSET: Final = 0x1FFF
+FRAGMENT_OFFSET: Final = 0x1FFF
+FRAGMENTED: Final = 0x3FFF
+"""The offset and the flag of more fragments: any fragment has something in these."""
+
 _IPV4_DESTINATION_AT: Final = 16
 _IPV6_DESTINATION_AT: Final = 24
 
 
 def emit_ipv4(
-    emit: Emitter, network: int, destinations: Destinations, accept: int, reject: int, fail: int
+    emit: Emitter,
+    network: int,
+    destinations: Destinations,
+    accept: int,
+    reject: int,
+    fail: int,
+    fragments: int = FRAGMENT_OFFSET,
 ) -> int:
     """Accepts a first fragment or whole packet to one of the IPv4 ``destinations``, else goes to ``fail``.
 
     ``network`` is the offset of the IP header. A later fragment is rejected: it has payload
-    where a first one has ports (RFC 791, section 3.2).
+    where a first one has ports (RFC 791, section 3.2). With ``fragments`` FRAGMENTED a first one is, too.
     """
     if destinations == frozenset():
         return fail
@@ -34,7 +43,8 @@ def emit_ipv4(
                 op.JEQ_K, int.from_bytes(address, "big"), accept, at, f"to {address_text(address)}?"
             )
         at = emit.do(op.LD_W_ABS, network + _IPV4_DESTINATION_AT, at, "IPv4: destination")
-    at = emit.test(op.JSET_K, _FRAGMENT_OFFSET, reject, at, "not the first fragment?")
+    what = "not the first fragment?" if fragments == FRAGMENT_OFFSET else "a fragment?"
+    at = emit.test(op.JSET_K, fragments, reject, at, what)
     return emit.do(op.LD_H_ABS, network + _FRAGMENT_AT, at, "IPv4: flags and fragment offset")
 
 

@@ -1,4 +1,4 @@
-"""From watched ports to the term of one interface: equal protocol, flags and destinations make a group.
+"""From watched ports to the term of one interface: ports of one protocol that want the same make a group.
 
 Pure.
 """
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from knockd_bpf.payload import PayloadRule
 from knockd_bpf.sources import EVERYBODY, NOBODY, unite_sources
-from knockd_bpf.terms import Destinations, Group, Term, merge_ports, sort_groups
+from knockd_bpf.terms import Destinations, Group, Term, Want, merge_ports, sort_groups
 from knockd_bpf.wire import TCP, UDP
 from knockd_conf.access import Access
 from knockd_conf.model import FlagRule
@@ -42,7 +42,7 @@ def build_term(watches: Iterable[WatchedPorts], local: frozenset[bytes] | None, 
     if any(one.access is not None for one, _ in aimed):
         four, six = (unite_sources(_accesses_at(aimed, size), size) for size in (4, 16))
     shut = {size for size, sources in ((4, four), (16, six)) if sources == NOBODY} | (set() if ipv6 else {16})
-    ports: dict[tuple[int, FlagRule | None, Destinations], set[int]] = {}
+    ports: dict[tuple[int, Want], set[int]] = {}
     for one, to in aimed:
         destinations = to
         if shut and to is not None:
@@ -53,11 +53,9 @@ def build_term(watches: Iterable[WatchedPorts], local: frozenset[bytes] | None, 
             wanted = {port for of, port in one.ports if of == protocol}
             if wanted:
                 flags = one.flags if protocol == TCP and one.flags and one.flags.mask else None
-                ports.setdefault((protocol, flags, destinations), set()).update(wanted)
-    groups = (
-        Group(protocol, flags, merge_ports(wanted), destinations)
-        for (protocol, flags, destinations), wanted in ports.items()
-    )
+                want = Want(flags, destinations, one.payload if protocol == UDP else None)
+                ports.setdefault((protocol, want), set()).update(wanted)
+    groups = (Group.of(protocol, want, merge_ports(wanted)) for (protocol, want), wanted in ports.items())
     return Term(sort_groups(groups), ipv6, four, six)
 
 

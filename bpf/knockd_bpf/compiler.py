@@ -1,7 +1,7 @@
 """From a term to instructions.
 
 The order of tests is: EtherType, protocol, "does any flag rule fit", source, port (one binary tree per
-protocol, shared by IPv4 and IPv6) and last, only for ports that match, flags, fragment, addresses.
+protocol, shared by IPv4 and IPv6) and last, only for ports that match, flags, payload, fragment, addresses.
 
 Pure.
 """
@@ -17,17 +17,17 @@ from knockd_bpf.emitter import Emitter
 from knockd_bpf.flags import Branch, Decision, Outcome, bit_name, decide_flags
 from knockd_bpf.instruction import Instruction
 from knockd_bpf.layout import Layout
+from knockd_bpf.payload_tests import IPV6_HEADER, emit_payload
 from knockd_bpf.port_map import NOTHING, Laid, Wants, fill_gaps, wanted
 from knockd_bpf.search import emit_search
 from knockd_bpf.source_tests import emit_sources
 from knockd_bpf.sources import EVERYBODY, Sources
-from knockd_bpf.terms import Destinations, of_version, unite_destinations
+from knockd_bpf.terms import Destinations, of_version, sort_wants, unite_destinations
 from knockd_bpf.wire import EXTENSION_HEADERS, TCP, UDP
 from knockd_conf.model import FlagRule
 
 _IPV4_PROTOCOL_AT: Final = 9
 _IPV6_NEXT_HEADER_AT: Final = 6
-_IPV6_HEADER: Final = 40
 _FLAGS_AT: Final = 13
 _PORT_AT: Final = 2
 _NOWHERE: Final[Destinations] = frozenset()
@@ -108,10 +108,11 @@ class _Compiler:
 
     def _ipv6(self, starts: dict[tuple[int, int], int]) -> int:
         """Sends TCP and UDP to their tests; with extension headers only the destination address counts."""
-        destinations = self._destinations(6, NOTHING.union(*self._wants.values()))
-        if destinations == _NOWHERE:
-            return self._reject
-        ours = self._from(6, self._ipv6_addresses(destinations, self._reject))
+        wants = NOTHING.union(*self._wants.values())
+        destinations = self._destinations(6, frozenset(want for want in wants if want.payload is None))
+        ours = self._reject
+        if destinations != _NOWHERE:
+            ours = self._from(6, self._ipv6_addresses(destinations, self._reject))
         segments: list[tuple[int, int]] = []
         for header in range(256):
             label = ours if header in EXTENSION_HEADERS else self._reject
@@ -119,6 +120,8 @@ class _Compiler:
                 segments.append((header, label))
         at = emit_search(self._emit, segments, 256, "extension header")
         at = self._protocols(6, starts, at)
+        if at == self._reject:
+            return at
         return self._emit.do(
             op.LD_B_ABS, self._layout.network + _IPV6_NEXT_HEADER_AT, at, "IPv6: next header"
         )
@@ -145,10 +148,10 @@ class _Compiler:
 
         The header before the ports has one length here, so X is set only for leaves that serve IPv4 too.
         """
-        transport = self._layout.network + _IPV6_HEADER
+        transport = self._layout.network + IPV6_HEADER
         ports = self._emit.do(op.LD_H_ABS, transport + _PORT_AT, tree, "destination port")
         if protocol in self._flags_in_leaves:
-            ports = self._emit.do(op.LDX_IMM, _IPV6_HEADER, ports, "X = length of the IPv6 header")
+            ports = self._emit.do(op.LDX_IMM, IPV6_HEADER, ports, "X = length of the IPv6 header")
         ports = self._from(6, ports)
         at = self._early(protocol, ports)
         if at == ports:
@@ -199,13 +202,15 @@ class _Compiler:
         return emit_search(self._emit, [(first, leaves[wants]) for first, wants in segments], 65_536, "port")
 
     def _leaf(self, protocol: int, wants: Wants, versions: tuple[int, ...]) -> int:
-        """The tests of a port that fits: flags, unless the early test decided them, and addresses."""
-        plain = unite_destinations(want.destinations for want in wants if want.flags is None)
+        """The tests of a port that fits: flags, unless the early test decided them, payload and addresses."""
+        plain = unite_destinations(
+            one.destinations for one in wants if one.flags is None and one.payload is None
+        )
         flagged: dict[FlagRule, Destinations] = {}
-        for rule, destinations in wants:
+        for rule, destinations, _ in wants:
             if rule is not None and not _within(destinations, plain):
                 flagged[rule] = unite_destinations((flagged.get(rule, _NOWHERE), destinations))
-        at = self._reject
+        at = self._payloads(wants, plain, versions)
         if len(set(flagged.values())) == 1 and flagged.keys() == self._rules[protocol]:
             at = self._addresses(next(iter(flagged.values())), versions, at)
         elif flagged:
@@ -217,22 +222,45 @@ class _Compiler:
             self._flags_in_leaves.add(protocol)
         return self._addresses(plain, versions, at)
 
+    def _payloads(self, wants: Wants, plain: Destinations, versions: tuple[int, ...]) -> int:
+        """Accepts a packet that meets a payload rule, at an address to which not every packet passes."""
+        ruled = [one for one in wants if one.payload is not None and not _within(one.destinations, plain)]
+        if not ruled:
+            return self._reject
+        labels = dict.fromkeys(reversed(versions), self._reject)
+        for _, destinations, rule in reversed(sort_wants(ruled)):
+            assert rule is not None
+            for version, fail in labels.items():
+                whom = of_version(destinations, version)
+                at = self._address(version, whom, fail, addresses.FRAGMENTED)
+                if at != fail:
+                    labels[version] = emit_payload(self._emit, self._layout.network, version, rule, at, fail)
+        return self._either(labels)
+
     def _addresses(self, destinations: Destinations, versions: tuple[int, ...], fail: int) -> int:
         """Accepts a packet of one of the IP ``versions`` to one of our addresses; equal tests are shared."""
         key = (destinations, versions, fail)
         if key not in self._checks:
-            network = self._layout.network
-            six = four = fail
-            if 6 in versions:
-                six = self._ipv6_addresses(of_version(destinations, 6), fail)
-            if 4 in versions:
-                whom = of_version(destinations, 4)
-                four = addresses.emit_ipv4(self._emit, network, whom, self._accept, self._reject, fail)
-            if versions == (4, 6) and four != six:
-                self._checks[key] = self._family(four, six, six)
-            else:
-                self._checks[key] = six if 6 in versions else four
+            labels = {
+                version: self._address(version, of_version(destinations, version), fail)
+                for version in reversed(versions)
+            }
+            self._checks[key] = self._either(labels)
         return self._checks[key]
+
+    def _either(self, labels: Mapping[int, int]) -> int:
+        """Goes on at the label of the packet's IP version."""
+        first, *others = labels.values()
+        return self._family(labels[4], labels[6], labels[6]) if others and others != [first] else first
+
+    def _address(
+        self, version: int, destinations: Destinations, fail: int, fragments: int = addresses.FRAGMENT_OFFSET
+    ) -> int:
+        """Accepts a packet of an IP version to one of its ``destinations``."""
+        if version == 6:
+            return self._ipv6_addresses(destinations, fail)
+        network, accept, reject = self._layout.network, self._accept, self._reject
+        return addresses.emit_ipv4(self._emit, network, destinations, accept, reject, fail, fragments)
 
     def _ipv6_addresses(self, destinations: Destinations, fail: int) -> int:
         key = (destinations, (6,), fail)

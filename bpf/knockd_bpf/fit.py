@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 from knockd_bpf.instruction import MAX_INSTRUCTIONS
 from knockd_bpf.layout import Layout
-from knockd_bpf.port_map import Laid, PortRange, gather_groups, lay_ports, wanted
+from knockd_bpf.port_map import Laid, PortRange, gather_groups, is_open, lay_ports, wanted
 from knockd_bpf.program import SNAPLEN, Program, assemble_ports
 from knockd_bpf.sources import EVERYBODY, MOST_NETWORKS, NOBODY, Sources, narrow_sources
 from knockd_bpf.terms import Term, Want, sort_groups, unite_destinations
@@ -47,8 +47,8 @@ class Addresses(Enum):
 class Fitted(NamedTuple):
     """A program that the kernel takes and the term it stands for.
 
-    ``widened`` is the share (0 to 1) of all 65,536 ports that pass in some protocol without being
-    wanted in it; ``addresses`` says whether ports pass for addresses that did not ask for them.
+    ``widened`` is the share (0 to 1) of all 65,536 ports that pass in some protocol, whatever the payload,
+    without being wanted so; ``addresses`` says whether ports pass for addresses that did not ask for them.
     """
 
     program: Program
@@ -142,7 +142,10 @@ def _candidates(term: Term, laid: Laid) -> Iterator[tuple[Addresses, Term, Laid]
         groups = (group._replace(destinations=destinations) for group in term.groups)
         wide = term._replace(groups=sort_groups(groups))
         yield addresses, wide, lay_ports(wide)
-    yield Addresses.DROPPED, _without_sources(wide), lay_ports(wide)
+    wide = _without_sources(wide)
+    yield Addresses.DROPPED, wide, lay_ports(wide)
+    wide = wide._replace(groups=sort_groups(group._replace(payload=None) for group in wide.groups))
+    yield Addresses.DROPPED, wide, lay_ports(wide)
 
 
 def _fixed(laid: Laid, layout: Layout, versions: Mapping[int, Sources]) -> int:
@@ -191,15 +194,22 @@ class _Row:
         return range(1, len(self._ranges))
 
     def price(self, right: int) -> int:
-        """On how many ports more passes than before when this pair becomes one range."""
+        """On how many ports more passes than before when this pair becomes one range.
+
+        What a payload rule lets pass counts for nothing, where there is one; but that a port loses its rule
+        for another's sake is dearer than anything: the rule is there to keep floods out.
+        """
         high = self._ranges[right]
         low = self._ranges[self._left[right]]
         if low is None or high is None:
             return -1
+        wants = low.wants | high.wants
+        if not is_open(wants):
+            return 0
         price = high.low - low.high - 1
         if low.wants != high.wants:
-            wants = low.wants | high.wants
             price += sum(one.high - one.low + 1 for one in (low, high) if one.wants != wants)
+            price += sum(PORTS for one in (low, high) if not is_open(one.wants))
         return price
 
     def merge(self, right: int) -> list[int]:
@@ -218,12 +228,16 @@ class _Row:
 
 
 def _widened(laid: Laid, merged: Laid) -> float:
-    """The share of all ports that pass in ``merged`` without being wanted in ``laid``."""
+    """The share of all ports that pass in ``merged`` without being wanted in ``laid``.
+
+    A port whose packets must meet a payload rule does not pass: next to none of them do.
+    """
     unwanted = 0
     for protocol in (TCP, UDP):
         passing = bytearray(PORTS)
         for mark, ranges in ((b"\1", merged[protocol]), (b"\0", laid[protocol])):
-            for low, high, _ in ranges:
-                passing[low : high + 1] = mark * (high - low + 1)
+            for low, high, wants in ranges:
+                if is_open(wants):
+                    passing[low : high + 1] = mark * (high - low + 1)
         unwanted |= int.from_bytes(passing, "big")
     return unwanted.bit_count() / PORTS

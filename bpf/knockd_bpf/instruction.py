@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 LD_W_ABS: Final = 0x20
 LD_H_ABS: Final = 0x28
 LD_B_ABS: Final = 0x30
+LD_W_IND: Final = 0x40
 LD_H_IND: Final = 0x48
 LD_B_IND: Final = 0x50
 LDX_IMM: Final = 0x01

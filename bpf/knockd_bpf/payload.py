@@ -8,7 +8,7 @@ from typing import NamedTuple
 class PayloadRule(NamedTuple):
     """A payload of exactly ``size`` bytes, in no fragment, that begins with one of ``words``.
 
-    These are sorted numbers of 32 bits.
+    These are sorted numbers of 32 bits, one at least; ``size`` is no less than the 4 bytes of one.
 
     Over IPv6 the UDP header comes right behind the fixed header: such a packet has no extension header.
     """

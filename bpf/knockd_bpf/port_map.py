@@ -14,6 +14,11 @@ Wants = frozenset[Want]
 NOTHING: Wants = frozenset()
 
 
+def is_open(wants: Wants) -> bool:
+    """Whether packets to a port can pass whatever their payload is."""
+    return any(want.payload is None for want in wants)
+
+
 class PortRange(NamedTuple):
     """Ports ``low`` to ``high`` (inclusive), all with the same wants."""
 
@@ -85,6 +90,5 @@ def gather_groups(laid: Laid) -> tuple[Group, ...]:
             for want in wants:
                 ports.setdefault((protocol, want), []).append((low, high))
     return sort_groups(
-        Group(protocol, want.flags, merge_ranges(spans), want.destinations)
-        for (protocol, want), spans in ports.items()
+        Group.of(protocol, want, merge_ranges(spans)) for (protocol, want), spans in ports.items()
     )

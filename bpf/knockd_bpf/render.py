@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
+from knockd_bpf.payload import PayloadRule
+from knockd_bpf.payload_tests import UDP_HEADER
 from knockd_bpf.sources import EVERYBODY
 from knockd_bpf.terms import Destinations, Group, Term, of_version
 from knockd_bpf.wire import EXTENSION_HEADERS, TCP
@@ -33,8 +35,8 @@ def render_term(term: Term) -> str:
         for version in term.versions()
         if of_version(group.destinations, version) != frozenset()
     ]
-    extended = term.destinations(6)
-    if term.groups and extended != frozenset():
+    extended = term.extended()
+    if extended != frozenset():
         headers = _any(f"ip6[6] = {header}" for header in sorted(EXTENSION_HEADERS))
         terms.append(_all([headers, *_addresses(extended, 6)]))
     if not terms:
@@ -83,8 +85,18 @@ def _group(group: Group, version: int) -> str:
     if group.flags is not None and group.flags.mask:
         parts.append(_flags(group.flags, version))
     parts.append(_any(_ports(name, low, high) for low, high in group.ranges))
+    if group.payload is not None:
+        parts += _payload(group.payload, version)
     parts += _addresses(group.destinations, version)
     return _all(parts)
+
+
+def _payload(rule: PayloadRule, version: int) -> list[str]:
+    """``udp[4:2]`` never matches IPv6, where the length in a UDP header that comes first is ``ip6[44:2]``."""
+    length, word = ("udp[4:2]", "udp[8:4]") if version == 4 else ("ip6[44:2]", "ip6[48:4]")
+    words = _any(f"{word} = {value:#010x}" for value in rule.words)
+    whole = ["ip[6:2] & 0x3fff = 0"] if version == 4 else []
+    return [f"{length} = {UDP_HEADER + rule.size}", words, *whole]
 
 
 def _flags(rule: FlagRule, version: int) -> str:

@@ -1,7 +1,7 @@
 """What one interface watches for, as values that can judge a packet.
 
 A Term is all that one interface watches for, a Group the ports of all doors that have the same
-protocol, flag rule and destinations. Nothing here knows frames, text or instructions.
+protocol, flag rule, payload rule and destinations. Nothing here knows frames, text or instructions.
 
 Pure.
 """
@@ -12,6 +12,7 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from knockd_bpf.payload import PayloadRule
 from knockd_bpf.sources import EVERYBODY, NOBODY, Sources
 from knockd_bpf.wire import Packet
 from knockd_conf.model import FlagRule
@@ -23,27 +24,38 @@ Destinations = frozenset[bytes] | None
 
 
 class Want(NamedTuple):
-    """What a packet to a port must meet besides: a TCP flag rule (None: any flags) and a destination."""
+    """What a packet to a port must meet besides: a TCP flag rule, a destination, a rule for UDP's payload.
+
+    None stands for any flags, destination or payload.
+    """
 
     flags: FlagRule | None
     destinations: Destinations
+    payload: PayloadRule | None = None
 
 
 class Group(NamedTuple):
-    """Port ranges (inclusive, sorted, merged) of one protocol with one flag rule and one set of destinations.
+    """Port ranges (inclusive, sorted, merged) of one protocol of which packets must meet one Want.
 
-    ``protocol`` is TCP or UDP; ``flags`` is None for UDP. ``destinations`` None means no address part.
+    ``protocol`` is TCP or UDP; ``flags`` is None for UDP, ``payload`` for TCP. ``destinations`` None means
+    no address part.
     """
 
     protocol: int
     flags: FlagRule | None
     ranges: tuple[tuple[int, int], ...]
     destinations: Destinations
+    payload: PayloadRule | None = None
+
+    @classmethod
+    def of(cls, protocol: int, want: Want, ranges: tuple[tuple[int, int], ...]) -> Group:
+        """The group of some ports that have one want."""
+        return cls(protocol, want.flags, ranges, want.destinations, want.payload)
 
     @property
     def want(self) -> Want:
         """The group without its ports."""
-        return Want(self.flags, self.destinations)
+        return Want(self.flags, self.destinations, self.payload)
 
     def takes(self, destination: bytes) -> bool:
         """Whether a packed destination address is one of the group's."""
@@ -71,23 +83,25 @@ class Term(NamedTuple):
         both = {4: self.four, 6: self.six if self.ipv6 else NOBODY}
         return {version: sources for version, sources in both.items() if sources != NOBODY}
 
-    def accepts(self, packet: Packet, *, extended: bool = False) -> bool:
+    def accepts(self, packet: Packet, *, extended: bool = False, payload: bytes | None = None) -> bool:
         """Whether the packet passes.
 
         ``extended`` says that it came with IPv6 extension headers: the kernel's filter cannot walk
-        those, so such a packet passes when any group takes its destination, whatever follows.
+        those, so such a packet passes when any group without a payload rule takes its destination, whatever
+        follows. ``payload`` is what a UDP packet that is no fragment holds; None: it meets no payload rule.
         """
         six = len(packet.destination) == 16
         sources = self.versions().get(6 if six else 4)
         if sources is None or (sources != EVERYBODY and not sources.takes(packet.source)):
             return False
         if six and extended:
-            return any(group.takes(packet.destination) for group in self.groups)
+            return any(group.payload is None and group.takes(packet.destination) for group in self.groups)
         return any(
             group.protocol == packet.protocol
             and group.takes(packet.destination)
             and group.covers(packet.port)
             and (group.flags is None or group.flags.accepts(packet.flags))
+            and (group.payload is None or (payload is not None and group.payload.accepts(payload)))
             for group in self.groups
         )
 
@@ -101,29 +115,46 @@ class Term(NamedTuple):
         chosen = [one for one in self.groups if protocol in {None, one.protocol}]
         return of_version(unite_destinations(group.destinations for group in chosen), version)
 
+    def extended(self) -> Destinations:
+        """The IPv6 addresses to which packets with extension headers pass, as ``destinations`` has them."""
+        if 6 not in self.versions():
+            return frozenset()
+        chosen = [group for group in self.groups if group.payload is None]
+        return of_version(unite_destinations(group.destinations for group in chosen), 6)
+
 
 def sort_groups(groups: Iterable[Group]) -> tuple[Group, ...]:
-    """The groups sorted: TCP first, then those without flag rule, then those without addresses.
+    """The groups sorted: TCP first, then those without flag or payload rule, then those without addresses.
 
     The text is printed and the program tests in this order, so that both have the same verdict on a
     truncated frame: a filter ends, rejecting, at the first byte it looks for beyond the frame.
     """
 
-    def key(group: Group) -> tuple[int, bool, bool, int, int, list[bytes], tuple[tuple[int, int], ...]]:
-        flags = group.flags or FlagRule(0, 0)
-        addresses = sorted(group.destinations or ())
-        known = group.destinations is not None
-        return (
-            group.protocol,
-            group.flags is not None,
-            known,
-            flags.must_set,
-            flags.must_clear,
-            addresses,
-            group.ranges,
-        )
+    def key(group: Group) -> tuple[int, _WantKey, tuple[tuple[int, int], ...]]:
+        return group.protocol, _want_key(group.want), group.ranges
 
     return tuple(sorted(groups, key=key))
+
+
+def sort_wants(wants: Iterable[Want]) -> list[Want]:
+    """The wants of a port in the order of their groups."""
+    return sorted(wants, key=_want_key)
+
+
+_WantKey = tuple[bool, bool, bool, int, int, tuple[int, tuple[int, ...]], list[bytes]]
+
+
+def _want_key(want: Want) -> _WantKey:
+    flags = want.flags or FlagRule(0, 0)
+    return (
+        want.flags is not None,
+        want.payload is not None,
+        want.destinations is not None,
+        flags.must_set,
+        flags.must_clear,
+        want.payload or (0, ()),
+        sorted(want.destinations or ()),
+    )
 
 
 def of_version(destinations: Destinations, version: int) -> Destinations:

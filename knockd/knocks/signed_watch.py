@@ -7,12 +7,14 @@ Pure.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from knockd_bpf.build import WatchedPorts
 from knockd_bpf.payload import PayloadRule
 from knockd_bpf.wire import UDP
 from knockd_conf.access import Access
+from knockd_conf.model import Door
 from knockd_conf.signed_sizes import SIZE
 
 
@@ -51,3 +53,13 @@ class SignedWatch(NamedTuple):
             for one in self.ports
             if tags
         )
+
+
+def signed_ports_of(doors: Iterable[Door]) -> tuple[SignedPort, ...]:
+    """The ports of signed knocks of some doors; doors that are alike in all of it share one."""
+    found = (
+        SignedPort(door.signed_port, frozenset(address.packed for address in door.target), door.access)
+        for door in doors
+        if door.signed_port
+    )
+    return tuple(dict.fromkeys(found))

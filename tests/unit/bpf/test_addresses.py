@@ -6,7 +6,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from knockd_bpf.addresses import emit_ipv4, emit_ipv6
+from knockd_bpf.addresses import FRAGMENT_OFFSET, FRAGMENTED, emit_ipv4, emit_ipv6
 from knockd_bpf.emitter import Emitter
 from knockd_bpf.terms import Destinations
 from knockd_bpf.vm import run_program
@@ -28,12 +28,12 @@ def ours(*texts: str) -> Destinations:
     return frozenset(map(packed, texts))
 
 
-def verdict(version: int, destinations: Destinations, header: bytes) -> int:
+def verdict(version: int, destinations: Destinations, header: bytes, fragments: int = FRAGMENT_OFFSET) -> int:
     """Where a packet with this IP header goes."""
     emit = Emitter()
     reject, accept, fail = (emit.ret(one, "") for one in (REJECT, ACCEPT, FAIL))
     if version == 4:
-        at = emit_ipv4(emit, NETWORK, destinations, accept, reject, fail)
+        at = emit_ipv4(emit, NETWORK, destinations, accept, reject, fail, fragments)
     else:
         at = emit_ipv6(emit, NETWORK, destinations, accept, fail)
     code, _ = emit.finish()
@@ -81,6 +81,14 @@ def test_ipv4_destinations(destination: str, expected: int) -> None:
 def test_fragments(destinations: Destinations, fragment: int, expected: int) -> None:
     """A packet with an offset has no ports and is rejected at once, whatever its address."""
     assert expected == verdict(4, destinations, four("192.0.2.1", fragment))
+
+
+@pytest.mark.parametrize("bit", range(16))
+@pytest.mark.parametrize("destinations", [None, ours("192.0.2.1")], ids=["all", "ours"])
+def test_no_fragment_at_all(destinations: Destinations, bit: int) -> None:
+    """Where no fragment may pass the first one is rejected too, by its flag of more fragments."""
+    expected = REJECT if bit <= 13 else ACCEPT
+    assert expected == verdict(4, destinations, four("192.0.2.1", 1 << bit), FRAGMENTED)
 
 
 def test_every_ipv4_address() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ipaddress import ip_network
 
 from knockd_bpf.build import WatchedPorts, build_term
+from knockd_bpf.payload import PayloadRule
 from knockd_bpf.sources import EVERYBODY, Sources
 from knockd_bpf.terms import Group, Term
 from knockd_bpf.wire import TCP, UDP
@@ -133,3 +134,19 @@ def test_nobody_at_all() -> None:
     term = build_term([a_watch(1, shut)], OURS)
     assert () == term.groups
     assert {} == term.versions()
+
+
+def test_a_payload_rule() -> None:
+    """UDP ports with a rule for the payload have a group of their own; the rule does not concern TCP."""
+    rule = PayloadRule(124, (1, 2, 3))
+    watches = [
+        WatchedPorts(frozenset({(TCP, 1), (UDP, 1)}), None, frozenset(), payload=rule),
+        WatchedPorts(frozenset({(UDP, 2)}), None, frozenset()),
+        WatchedPorts(frozenset({(UDP, 3)}), None, frozenset(), payload=rule),
+    ]
+    expected = (
+        Group(TCP, None, ((1, 1),), OURS),
+        Group(UDP, None, ((2, 2),), OURS),
+        Group(UDP, None, ((1, 1), (3, 3)), OURS, rule),
+    )
+    assert expected == build_term(watches, OURS).groups

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Callable
 
 import pytest
 
 from knockd_bpf import instruction as op
 from knockd_bpf.build import WatchedPorts, build_term
 from knockd_bpf.layout import COOKED, ETHERNET, RAW, Layout
+from knockd_bpf.payload import PayloadRule
 from knockd_bpf.program import Program, assemble_term
 from knockd_bpf.terms import Group, Term
 from knockd_bpf.vm import run_program
@@ -202,3 +204,131 @@ def test_long_jumps_lead_where_short_ones_would() -> None:
     )
     probed = sorted({*wanted, *(one + 1 for one in wanted if one < 65_535), 0, 65_535})
     assert [one in wanted for one in probed] == [passes(program, ETHERNET, ipv4(tcp(one))) for one in probed]
+
+
+RULE = PayloadRule(124, (0x11223344, 0x55667788, 0x99AABBCC))
+GOOD = bytes.fromhex("55667788") + bytes(120)
+SIGNED = Group(UDP, None, ((9000, 9000),), OURS, RULE)
+PAYLOADS = pytest.mark.parametrize(
+    ("transport", "verdict"),
+    [
+        (udp(9000, GOOD), True),
+        (udp(9001, GOOD), False),
+        (udp(9000, b"\0" + GOOD[1:]), False),
+        (udp(9000, GOOD[:-1]), False),
+        (udp(9000, GOOD + b"\0"), False),
+        (udp(9000, b""), False),
+    ],
+    ids=["right", "other port", "other word", "too short", "too long", "empty"],
+)
+
+
+@LAYOUTS
+@pytest.mark.parametrize("build_packet", [ipv4, ipv6], ids=["ipv4", "ipv6"])
+@pytest.mark.parametrize("beside", [(), term().groups], ids=["alone", "beside a door"])
+@PAYLOADS
+def test_payload(
+    layout: Layout,
+    build_packet: Callable[[bytes, int], bytes],
+    beside: tuple[Group, ...],
+    transport: bytes,
+    verdict: bool,
+) -> None:
+    """On every link and in both versions a packet with the wanted payload passes, and no other."""
+    program = assemble_term(Term((*beside, SIGNED), ipv6=True), layout)
+    assert verdict is passes(program, layout, build_packet(transport, UDP))
+    assert not passes(program, layout, build_packet(transport, TCP))
+
+
+@LAYOUTS
+@pytest.mark.parametrize("bit", range(16))
+def test_no_fragment_has_the_payload(layout: Layout, bit: int) -> None:
+    """No fragment passes, not even the first; a packet that may not be fragmented does."""
+    program = assemble_term(Term((SIGNED,), ipv6=True), layout)
+    assert (bit > 13) is passes(program, layout, ipv4(udp(9000, GOOD), UDP, fragment=1 << bit))
+
+
+@LAYOUTS
+@pytest.mark.parametrize("size", [4, 20, 40])
+def test_payload_behind_ipv4_options(layout: Layout, size: int) -> None:
+    """IPv4 options change nothing."""
+    program = assemble_term(Term((SIGNED,), ipv6=True), layout)
+    assert passes(program, layout, ipv4(udp(9000, GOOD), UDP, options=b"\1" * size))
+    assert not passes(program, layout, ipv4(udp(9000, bytes(124)), UDP, options=b"\1" * size))
+
+
+@LAYOUTS
+@pytest.mark.parametrize("header", sorted(EXTENSION_HEADERS))
+def test_extension_headers_before_a_payload(layout: Layout, header: int) -> None:
+    """With an extension header no packet passes for the payload's sake, only for a door's at its address."""
+    alone = assemble_term(Term((SIGNED,), ipv6=True), layout)
+    assert not passes(alone, layout, ipv6(udp(9000, GOOD), header))
+    routed = bytes.fromhex("fd000000000000000000000000000002")
+    door = Group(TCP, SYN, PORTS, frozenset({routed}))
+    beside = assemble_term(Term((door, SIGNED), ipv6=True), layout)
+    assert not passes(beside, layout, ipv6(udp(9000, GOOD), header))
+    assert passes(beside, layout, ipv6(udp(9000, GOOD), header, destination="fd00::2"))
+
+
+def test_payload_for_one_version() -> None:
+    """Where the port is for one IP version, the version is asked for once."""
+    for ours, other, build_packet in ((OURS4, ipv6, ipv4), (OURS6, ipv4, ipv6)):
+        only = SIGNED._replace(destinations=frozenset({ours}))
+        program = assemble_term(Term((only,), ipv6=True), ETHERNET)
+        assert program.comments.count("EtherType") == 1
+        assert passes(program, ETHERNET, build_packet(udp(9000, GOOD), UDP))
+        assert not passes(program, ETHERNET, other(udp(9000, GOOD), UDP))
+
+
+def test_a_port_that_is_a_step_as_well() -> None:
+    """A port of a door's step passes whatever the payload is; elsewhere its payload is asked for."""
+    door = Group(UDP, None, ((9000, 9000),), OURS)
+    both = assemble_term(Term((door, SIGNED), ipv6=True), ETHERNET)
+    assert both == assemble_term(Term((door,), ipv6=True), ETHERNET)
+    only = door._replace(destinations=frozenset({OURS4}))
+    program = assemble_term(Term((only, SIGNED), ipv6=True), ETHERNET)
+    other = bytes(124)
+    assert passes(program, ETHERNET, ipv4(udp(9000, other), UDP))
+    assert not passes(program, ETHERNET, ipv6(udp(9000, other), UDP))
+    assert passes(program, ETHERNET, ipv6(udp(9000, GOOD), UDP))
+
+
+def test_several_payload_rules() -> None:
+    """Each rule counts at its own addresses, also where their ports are the same."""
+    other = Group(UDP, None, ((9000, 9000),), frozenset({OURS6}), PayloadRule(8, (1,)))
+    mine = SIGNED._replace(destinations=frozenset({OURS4}))
+    program = assemble_term(Term((mine, other), ipv6=True), ETHERNET)
+    short = (1).to_bytes(4, "big") + bytes(4)
+    sent = [build(udp(9000, data), UDP) for build in (ipv4, ipv6) for data in (GOOD, short)]
+    assert [True, False, False, True] == [passes(program, ETHERNET, one) for one in sent]
+    alike = assemble_term(Term((SIGNED, other), ipv6=True), ETHERNET)
+    assert [True, False, True, True] == [passes(alike, ETHERNET, one) for one in sent]
+
+
+@LAYOUTS
+def test_what_a_payload_rule_costs_others(layout: Layout) -> None:
+    """A packet that is not to the port costs what it costs where the port is a step; IPv6 has no other X."""
+    plain = assemble_term(Term((*term().groups, SIGNED._replace(payload=None)), ipv6=True), layout)
+    ruled = assemble_term(Term((*term().groups, SIGNED), ipv6=True), layout)
+    for build_packet in (ipv4, ipv6):
+        for transport, protocol in ((udp(9001), UDP), (tcp(9000), TCP), (tcp(7000, 16), TCP), (b"", 1)):
+            frame = layout.wrap(build_packet(transport, protocol))
+            runs = [run_program(one.instructions, *frame) for one in (plain, ruled)]
+            assert runs[0] == runs[1]
+
+
+@LAYOUTS
+@pytest.mark.parametrize("number", [1, 60, 255])
+def test_the_kernel_takes_many_words(layout: Layout, number: int) -> None:
+    """Also far more words than a jump reaches over pass the kernel's checker, and each of them counts."""
+    words = tuple(range(0, 7 * number, 7))
+    group = SIGNED._replace(payload=PayloadRule(124, words))
+    program = assemble_term(Term((*term().groups, group), ipv6=True), layout)
+    assert loads(program)
+    for build_packet in (ipv4, ipv6):
+        found = [
+            word
+            for word in range(7 * number)
+            if passes(program, layout, build_packet(udp(9000, word.to_bytes(4, "big") + bytes(120)), UDP))
+        ]
+        assert [*words] == found

@@ -12,6 +12,7 @@ from knockd_bpf.build import WatchedPorts, build_term
 from knockd_bpf.costs import Costs, costs
 from knockd_bpf.fit import Fitted, fit_term
 from knockd_bpf.layout import COOKED, ETHERNET, RAW, Layout
+from knockd_bpf.payload import PayloadRule
 from knockd_bpf.port_map import fill_gaps, lay_ports
 from knockd_bpf.terms import Group, Term
 from knockd_bpf.vm import run_program
@@ -158,3 +159,28 @@ def test_a_strangers_syn_ends_before_the_ports() -> None:
             run = run_program(fitted.program.instructions, *frame)
             assert run.verdict == 0
             assert run.steps <= 11
+
+
+SIGNED = WatchedPorts(
+    frozenset({(UDP, 47_811)}), None, frozenset(), payload=PayloadRule(124, (0, 1, 0xDEADBEEF))
+)
+
+
+def test_a_forged_payload_alone() -> None:
+    """Where nothing else is wanted, a packet of the right size with another word costs 16 instructions."""
+    found = of([SIGNED])
+    assert (16, 16) == (found.forged_ipv4, found.forged_ipv6)
+    assert (5, 6) == (found.syn_ipv4, found.syn_ipv6)
+
+
+@pytest.mark.parametrize("layout", [ETHERNET, RAW, COOKED], ids=lambda one: one.name)
+@pytest.mark.parametrize("number", [1, 50, 1000])
+def test_a_forged_payload_beside_doors(number: int, layout: Layout) -> None:
+    """It costs eight instructions more than a packet to a port of no door, on raw links nine."""
+    found = of([*doors(number), SIGNED], layout)
+    assert found.forged_ipv4 is not None
+    assert found.forged_ipv6 is not None
+    assert max(found.forged_ipv4, found.forged_ipv6) <= 18 + (layout is RAW) * 2
+    without = of(doors(number), layout)
+    assert (without.forged_ipv4, without.forged_ipv6) == (None, None)
+    assert (without.data_ipv4, without.syn_ipv4) == (found.data_ipv4, found.syn_ipv4)

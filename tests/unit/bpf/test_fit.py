@@ -11,6 +11,7 @@ from knockd_bpf.build import WatchedPorts, build_term
 from knockd_bpf.fit import SMALLEST_LIMIT, Addresses, fit_term
 from knockd_bpf.instruction import MAX_INSTRUCTIONS
 from knockd_bpf.layout import COOKED, ETHERNET, RAW, Layout
+from knockd_bpf.payload import PayloadRule
 from knockd_bpf.program import assemble_term
 from knockd_bpf.terms import Group, Term
 from knockd_bpf.wire import TCP, UDP
@@ -236,3 +237,58 @@ def test_the_worst_term_with_networks_in_the_smallest_limit() -> None:
     ]
     for layout in (ETHERNET, RAW, COOKED):
         assert len(fit_term(build_term(watches, OURS), layout, SMALLEST_LIMIT).program) <= SMALLEST_LIMIT
+
+
+RULE = PayloadRule(124, (1, 2, 3))
+SIGNED = WatchedPorts(frozenset({(UDP, 47_811)}), None, frozenset(), payload=RULE)
+
+
+def open_at(term: Term, port: int) -> bool:
+    """Whether UDP packets to a port pass whatever their payload is."""
+    return any(one.protocol == UDP and one.payload is None and one.covers(port) for one in term.groups)
+
+
+@pytest.mark.parametrize("limit", [MAX_INSTRUCTIONS, 600, 200])
+def test_a_payload_rule_is_kept(limit: int) -> None:
+    """However many ranges have to be merged, of UDP too, the port with a rule is not among them."""
+    watches = [*scattered(500, 3), *scattered(400, 3, UDP, None), SIGNED]
+    fitted = fit_term(build_term(watches, OURS), ETHERNET, limit)
+    assert len(fitted.program) <= limit
+    assert not open_at(fitted.term, 47_811)
+    assert any(one.payload == RULE and one.covers(47_811) for one in fitted.term.groups)
+
+
+def test_ports_with_one_rule_are_merged_for_nothing() -> None:
+    """Of many ports with one rule those between them get it too, which lets next to nothing pass."""
+    ports = frozenset((UDP, port) for port in range(1_000, 9_000, 7))
+    fitted = fit_term(build_term([SIGNED._replace(ports=ports)], OURS), ETHERNET, 400)
+    assert fitted.widened == 0
+    assert {RULE} == {one.payload for one in fitted.term.groups}
+
+
+def test_a_rule_that_is_lost_counts() -> None:
+    """Where no rule fits, its port passes with any payload, and is counted as one that should not."""
+    rule = PayloadRule(124, tuple(range(500)))
+    term = build_term([SIGNED._replace(payload=rule)], OURS)
+    fitted = fit_term(term, ETHERNET, SMALLEST_LIMIT)
+    assert open_at(fitted.term, 47_811)
+    assert fitted.widened == 1 / 65_536
+    assert {None} == {one.payload for one in fitted.term.groups}
+
+
+@pytest.mark.parametrize("layout", [ETHERNET, RAW, COOKED], ids=lambda one: one.name)
+def test_many_rules_in_the_smallest_limit(layout: Layout) -> None:
+    """Every port with a rule and an address of its own, beside doors: still a program."""
+    draw = random.Random(7)
+    watches = [
+        WatchedPorts(
+            frozenset({(UDP, draw.randrange(65_536))}),
+            None,
+            frozenset({draw.randbytes(4), draw.randbytes(16)}),
+            payload=PayloadRule(draw.randrange(4, 99), tuple(sorted(draw.sample(range(2**32), 3)))),
+        )
+        for _ in range(60)
+    ]
+    term = build_term([*watches, *scattered(60, 3)], OURS)
+    for limit in (SMALLEST_LIMIT, 400, 1_245):
+        assert len(fit_term(term, layout, limit).program) <= limit

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from knockd_bpf.port_map import NOTHING, PortRange, fill_gaps, gather_groups, lay_ports, wanted
+from knockd_bpf.payload import PayloadRule
+from knockd_bpf.port_map import NOTHING, PortRange, fill_gaps, gather_groups, is_open, lay_ports, wanted
 from knockd_bpf.terms import Group, Term, Want
 from knockd_bpf.wire import TCP, UDP
 from knockd_conf.model import FlagRule
@@ -10,12 +11,13 @@ from knockd_conf.model import FlagRule
 OURS, ROUTED = frozenset({b"\x0a\0\0\1"}), frozenset({b"\x0a\0\0\2"})
 SYN = Want(FlagRule(2, 0), OURS)
 ANY = Want(None, ROUTED)
+SIGNED = Want(None, OURS, PayloadRule(124, (1, 2)))
 ONE, OTHER, BOTH = frozenset({SYN}), frozenset({ANY}), frozenset({SYN, ANY})
 
 
 def group(want: Want, *ranges: tuple[int, int], protocol: int = TCP) -> Group:
     """A group that wants ``want`` of ``ranges``."""
-    return Group(protocol, want.flags, ranges, want.destinations)
+    return Group.of(protocol, want, ranges)
 
 
 def term(*groups: Group) -> Term:
@@ -67,7 +69,10 @@ def test_fill_nothing() -> None:
 def test_gather() -> None:
     """Gathering what was laid gives the term again."""
     given = term(
-        group(ANY, (15, 30)), group(SYN, (10, 20), (40, 40)), group(Want(None, OURS), (1, 1), protocol=UDP)
+        group(ANY, (15, 30)),
+        group(SYN, (10, 20), (40, 40)),
+        group(Want(None, OURS), (1, 1), protocol=UDP),
+        group(SIGNED, (1, 1), (5, 6), protocol=UDP),
     )
     assert given.groups == gather_groups(lay_ports(given))
 
@@ -75,3 +80,10 @@ def test_gather() -> None:
 def test_wanted() -> None:
     """The wants of several ranges together."""
     assert wanted([PortRange(1, 1, ONE), PortRange(2, 2, OTHER), PortRange(3, 3, ONE)]) == BOTH
+
+
+def test_open_ports() -> None:
+    """A port is open where something of it passes whatever the payload is."""
+    assert [False, False, True, True] == [
+        is_open(frozenset(one)) for one in ((), (SIGNED,), (ANY,), (ANY, SIGNED))
+    ]

@@ -7,6 +7,7 @@ from ipaddress import ip_network
 import pcapy
 import pytest
 
+from knockd_bpf.payload import PayloadRule
 from knockd_bpf.render import REJECT_ALL, render_term
 from knockd_bpf.sources import EVERYBODY, NOBODY, Sources
 from knockd_bpf.terms import Destinations, Group, Term
@@ -146,3 +147,30 @@ def test_nobody_may_knock() -> None:
     """A term for nobody rejects all."""
     group = Group(TCP, None, ((1, 1),), None)
     assert render_term(Term((group,), ipv6=True, four=NOBODY, six=NOBODY)) == REJECT_ALL
+
+
+@pytest.mark.parametrize(
+    ("words", "four", "six"),
+    [
+        ((0xA1,), "udp[8:4] = 0x000000a1", "ip6[48:4] = 0x000000a1"),
+        (
+            (1, 0xFFFFFFFF),
+            "(udp[8:4] = 0x00000001 or udp[8:4] = 0xffffffff)",
+            "(ip6[48:4] = 0x00000001 or ip6[48:4] = 0xffffffff)",
+        ),
+    ],
+)
+def test_payload(words: tuple[int, ...], four: str, six: str) -> None:
+    """A rule for the payload names the UDP length, the first word and, of IPv4, that it is no fragment.
+
+    A packet with extension headers does not pass for its sake.
+    """
+    group = Group(UDP, None, ((9, 9),), frozenset({OURS4, OURS6}), PayloadRule(124, words))
+    said = " ".join(render_term(Term((group,), ipv6=True)).split())
+    assert (
+        f"(ip and udp dst port 9 and udp[4:2] = 132 and {four} and ip[6:2] & 0x3fff = 0"
+        f" and ip dst host 10.0.0.1) or (ip6[6] = 17 and udp dst port 9 and ip6[44:2] = 132 and {six}"
+        " and ip6 dst host fd00::1)"
+    ) == said
+    for linktype in (DLT_EN10MB, DLT_RAW, DLT_LINUX_SLL):
+        pcapy.compile(linktype, 262_144, said, 1, 0)

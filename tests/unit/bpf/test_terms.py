@@ -6,14 +6,17 @@ from ipaddress import ip_network
 
 import pytest
 
+from knockd_bpf.payload import PayloadRule
 from knockd_bpf.sources import NOBODY, Sources
 from knockd_bpf.terms import (
     Group,
     Term,
+    Want,
     merge_ports,
     merge_ranges,
     of_version,
     sort_groups,
+    sort_wants,
     unite_destinations,
 )
 from knockd_bpf.wire import TCP, UDP, Packet
@@ -21,6 +24,7 @@ from knockd_conf.access import make_networks
 from knockd_conf.model import FlagRule
 
 OURS4, OURS6, OTHER4 = b"\x0a\0\0\1", bytes(15) + b"\1", b"\x0a\0\0\2"
+OTHER6 = bytes(15) + b"\2"
 SYN = FlagRule(0x02, 0)
 GROUP = Group(TCP, SYN, ((7000, 7002), (8000, 8000)), frozenset({OURS4, OURS6}))
 TERM = Term((GROUP,), ipv6=True)
@@ -134,6 +138,7 @@ def test_destinations_of_one_protocol() -> None:
 
 def test_arrange() -> None:
     """TCP comes before UDP, no rule before a rule, no addresses before addresses."""
+    rule = PayloadRule(124, (1,))
     ranges = ((1, 1),)
     wanted = (
         Group(TCP, None, ranges, None),
@@ -141,6 +146,9 @@ def test_arrange() -> None:
         Group(TCP, SYN, ranges, None),
         Group(TCP, SYN, ranges, frozenset({OURS4})),
         Group(UDP, None, ranges, None),
+        Group(UDP, None, ranges, frozenset({OURS4})),
+        Group(UDP, None, ranges, None, rule),
+        Group(UDP, None, ranges, frozenset({OURS4}), rule),
     )
     assert wanted == sort_groups(reversed(wanted))
 
@@ -156,3 +164,52 @@ def test_sources() -> None:
     assert {4: friends} == term.versions()
     assert {} == term._replace(four=NOBODY).versions()
     assert not term._replace(four=NOBODY).accepts(knock)
+
+
+RULE = PayloadRule(6, (0x61626364,))
+SIGNED = Term((Group(UDP, None, ((9, 9),), frozenset({OURS4, OURS6}), RULE),), ipv6=True)
+
+
+@pytest.mark.parametrize(
+    ("payload", "verdict"), [(b"abcdef", True), (b"abcdeg", True), (b"Abcdef", False), (b"abcde", False)]
+)
+def test_payload(payload: bytes, verdict: bool) -> None:
+    """Where there is a rule for the payload, it decides; a packet without one does not pass."""
+    knock = packet(protocol=UDP, port=9, flags=0)
+    assert verdict is SIGNED.accepts(knock, payload=payload)
+    assert not SIGNED.accepts(knock)
+    assert not SIGNED.accepts(knock._replace(port=8), payload=b"abcdef")
+    assert not SIGNED.accepts(knock._replace(destination=OTHER4), payload=b"abcdef")
+
+
+def test_a_port_without_a_rule_beside_one() -> None:
+    """A port that is wanted without the rule as well passes whatever the payload is."""
+    plain = Group(UDP, None, ((9, 9),), frozenset({OURS4}))
+    both = Term((plain, *SIGNED.groups), ipv6=True)
+    assert both.accepts(packet(protocol=UDP, port=9, flags=0))
+    assert not both.accepts(packet(OURS6, UDP, 9, 0))
+    assert both.accepts(packet(OURS6, UDP, 9, 0), payload=b"abcdef")
+
+
+def test_a_payload_rule_and_extension_headers() -> None:
+    """A packet with extension headers passes for no payload rule's sake."""
+    knock = packet(OURS6, UDP, 9, 0)
+    assert not SIGNED.accepts(knock, extended=True, payload=b"abcdef")
+    assert frozenset() == SIGNED.extended()
+    beside = SIGNED._replace(groups=(*SIGNED.groups, GROUP._replace(destinations=frozenset({OTHER6}))))
+    assert frozenset({OTHER6}) == beside.extended()
+    assert not beside.accepts(knock, extended=True, payload=b"abcdef")
+    assert beside.accepts(knock._replace(destination=OTHER6), extended=True)
+    assert frozenset() == beside._replace(ipv6=False).extended()
+
+
+def test_sort_wants() -> None:
+    """The wants of a port are in the order of their groups."""
+    wanted = [Want(None, None), Want(None, frozenset({OURS4})), Want(None, None, RULE), Want(SYN, None)]
+    assert wanted == sort_wants(reversed(wanted))
+
+
+def test_a_group_of_its_want() -> None:
+    """A group is made of its want, and has it again."""
+    for group in (GROUP, *SIGNED.groups):
+        assert group == Group.of(group.protocol, group.want, group.ranges)
