@@ -15,6 +15,7 @@ STAMPS = {
 KEYS = {
     "sequences/kernel_clock.py",  # sequences of keys are of the wall clock, which is judged before it counts
     "sequences/key_child.py",  # the last day of a key is one of the calendar, and a file is older than a use
+    "signed/local_time.py",  # the last second of a key is one of the calendar
 }
 
 WALL_CLOCK = {

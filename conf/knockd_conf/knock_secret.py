@@ -1,0 +1,48 @@
+"""The text of a file with a host's knock secret: base64 of 32 bytes on one line, and comments.
+
+No message shows a line. The client imports this file.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+from binascii import Error, a2b_base64, b2a_base64
+from typing import Final
+
+from knockd_conf.signed_packet import SECRET_BYTES
+
+MAX_SIZE: Final = 4_096
+"""Largest file, in bytes; callers read at most one byte more and let ``parse_secret`` refuse it."""
+
+_MAKE_ONE: Final = "'knockctl keygen --host' makes one"
+
+
+def parse_secret(data: bytes) -> bytes:
+    """The secret of a file. Raises ValueError, whose message begins with the line where there is one."""
+    if len(data) > MAX_SIZE:
+        raise ValueError(f"expected at most {MAX_SIZE} bytes, got more")
+    found: list[tuple[int, bytes]] = []
+    for number, line in enumerate(data.split(b"\n"), 1):
+        text = line.strip(b" \t\r")
+        if text and not text.startswith(b"#"):
+            found.append((number, text))
+    if not found:
+        raise ValueError(f"expected a line with the knock secret, got none: {_MAKE_ONE}")
+    if len(found) > 1:
+        raise ValueError(f"line {found[1][0]}: expected one line with the knock secret, got another")
+    number, text = found[0]
+    try:
+        secret = a2b_base64(text, strict_mode=True)
+    except Error:
+        raise ValueError(f"line {number}: expected base64 of {SECRET_BYTES} bytes: {_MAKE_ONE}") from None
+    if len(secret) != SECRET_BYTES:
+        raise ValueError(f"line {number}: expected {SECRET_BYTES} bytes, got {len(secret)}: {_MAKE_ONE}")
+    if b2a_base64(secret, newline=False) != text:  # the last character holds two bits of nothing
+        raise ValueError(f"line {number}: expected base64, got one that was changed at its end")
+    return secret
+
+
+def format_secret(secret: bytes) -> str:
+    """The line of a secret, without a newline."""
+    return b2a_base64(secret, newline=False).decode()
