@@ -9,15 +9,13 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
 
 from knockd.ctl.complaints import EX_CONFIG, EX_NOPERM, NOT_DONE
-from knockd.ctl.door_config import DEFAULT_CONFIG, read_doors
+from knockd.ctl.door_config import DEFAULT_CONFIG, RefusedError, insist_on_config, insist_on_door
 from knockd.ctl.parser import Parser, UsageError
 from knockd.ctl.qr import NoCodeError, draw_code
 from knockd.ctl.terminal import complain, is_terminal, prepare_output
 from knockd.sequences.key_reader import read_key_file
-from knockd_conf.errors import ConfigError
 from knockd_conf.key_file import NamedKey
 from knockd_conf.knock_uri import KnockUri, format_uri
 from knockd_conf.model import Door
@@ -26,14 +24,6 @@ from knockd_conf.text import printable
 from knockd_conf.timed import Port
 
 SUBCOMMAND = "export"
-
-
-class RefusedError(Exception):
-    """Why nothing is exported, with an exit status of sysexits.h."""
-
-    def __init__(self, text: str, status: int) -> None:
-        super().__init__(text)
-        self.status = status
 
 
 def run_command(arguments: Sequence[str]) -> int:
@@ -47,7 +37,7 @@ def run_command(arguments: Sequence[str]) -> int:
         found = _parser().parse_args(list(arguments))
         if found.qr and not found.force and not is_terminal(1):
             raise UsageError("--qr: expected a terminal to draw on, got none; --force draws all the same")
-        door = _find_door(found.config, found.door)
+        door = insist_on_door(found.door, insist_on_config(found.config).doors, SUBCOMMAND)
         uri = make_uri(door, found)
         _print(format_checked(uri), qr=found.qr)
     except UsageError as error:
@@ -114,31 +104,6 @@ def _warn(door: Door, uri: KnockUri) -> None:
             "its TCPFlags want packets that ordinary clients do not send, so only knock --flags opens it",
             SUBCOMMAND,
         )
-
-
-def _find_door(path: str, name: str) -> Door:
-    """The door of that name. Raises RefusedError."""
-    if os.geteuid() != 0 and os.path.exists(path) and not os.access(path, os.R_OK):
-        raise RefusedError(f"only root may read {printable(path)}; try it with sudo", EX_NOPERM)
-    try:
-        doors = read_doors(path)
-    except ConfigError as error:
-        raise RefusedError("\n".join(printable(str(one)) for one in error.problems), EX_CONFIG) from None
-    found = [door for door in doors if door.name == name]
-    if len(found) > 1:
-        raise RefusedError(
-            f"{len(found)} doors are called {printable(name)}: give them different names first", NOT_DONE
-        )
-    if not found:
-        _refuse_door(name, [door.name for door in doors])
-    return found[0]
-
-
-def _refuse_door(name: str, doors: Sequence[str]) -> NoReturn:
-    from knockd.ctl.complaints import explain_refusal
-
-    said = explain_refusal("NoSuchDoor", {"door": name, "doors": doors}, SUBCOMMAND)
-    raise RefusedError(printable(said.text), said.status)
 
 
 def _read_key(door: Door, path: str, name: str | None) -> NamedKey:

@@ -1,4 +1,4 @@
-"""``knockctl keygen``: makes a key of a door whose sequences rotate.
+"""``knockctl keygen``: makes a key of a door whose sequences rotate, or (``host_secret.py``) a knock secret.
 
 World: the process, its standard streams and the time.
 """
@@ -36,6 +36,10 @@ def run_command(arguments: Sequence[str]) -> int:
     prepare_output()
     try:
         found = _parser().parse_args(list(arguments))
+        if found.host is not None:
+            return _make_host(found)
+        if found.config is not None:
+            raise UsageError("--config: expected with --host only")
         return _make(found.file, _read_name(found), _read_day(found))
     except UsageError as error:
         complain(f"{printable(str(error))}\ntry 'knockctl keygen --help'", SUBCOMMAND)
@@ -104,6 +108,18 @@ def _make(path: str | None, name: str, day: str) -> int:
     return os.EX_OK
 
 
+def _make_host(found: argparse.Namespace) -> int:
+    from knockd.ctl.door_config import DEFAULT_CONFIG
+    from knockd.ctl.host_secret import make_host_secret
+
+    for option, value in (("NAME", found.name), ("--file", found.file), ("--expires", found.expires)):
+        if value is not None:
+            raise UsageError(f"{option}: expected without --host, which makes no key but the host's secret")
+    if found.host == "":
+        raise UsageError("--host: expected a file, got ''")
+    return make_host_secret(None if found.host is True else found.host, found.config or DEFAULT_CONFIG)
+
+
 def _find_door(path: str) -> Door | None:
     """The first door that has this key file in the usual configuration, if that is good."""
     from knockd.ctl.door_config import DEFAULT_CONFIG, read_doors
@@ -153,10 +169,11 @@ def _read_day(found: argparse.Namespace) -> str:
 def _parser() -> Parser:
     parser = Parser(
         prog="knockctl keygen",
-        usage="knockctl keygen [OPTION...] [NAME]",
+        usage="knockctl keygen [OPTION...] [NAME]\n       knockctl keygen --host [FILE] [-c FILE]",
         description="Makes a key of a door whose sequences rotate (Sequence_Key), and prints its line,"
-        " or adds it to a file that nobody else may read. Each person, best each device, has its own.",
-        epilog="See knockctl(1), and Rotating sequences in knockd.conf(5).",
+        " or adds it to a file that nobody else may read. Each person, best each device, has its own."
+        " With --host it makes the knock secret of this host, for doors that signed knocks open.",
+        epilog="See knockctl(1), and Rotating sequences and Signed knocks in knockd.conf(5).",
     )
     parser.add_argument("name", nargs="?", metavar="NAME", help=f"whose key it is; default: {DEFAULT_NAME}")
     parser.add_argument(
@@ -168,5 +185,16 @@ def _parser() -> Parser:
         "--expires",
         metavar="DATE",
         help="last day on which it opens, as 2026-12-31; default: it opens for ever",
+    )
+    parser.add_argument(
+        "--host",
+        nargs="?",
+        const=True,
+        metavar="FILE",
+        help="make the knock secret of this host, and propose a port of signed knocks;"
+        " default: in the file of Knock_Secret, else /etc/knockd/knock_secret",
+    )
+    parser.add_argument(
+        "-c", "--config", metavar="FILE", help="with --host: the configuration; default: /etc/knockd.conf"
     )
     return parser

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from knockd.ctl.cli import main
-from knockd.ctl.export import RefusedError, _find_door
 from knockd_conf.key_file import NamedKey, format_key
 from knockd_conf.knock_uri import KnockUri, parse_uri
 from knockd_conf.protocol import Protocol
@@ -206,17 +205,6 @@ def test_a_bad_key_file(run: Run, tmp_path: Path, text: str | None, mode: int, m
     assert out == ""
     assert err == f"knockctl export: {path}: {message.format(path=path)}\n"
     assert status == 78 if os.geteuid() == 0 else status in {77, 78}
-
-
-def test_not_root(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Who may not read the configuration is told that root may."""
-    path = tmp_path / "knockd.conf"
-    path.touch()
-    monkeypatch.setattr("os.geteuid", lambda: 1_000)
-    monkeypatch.setattr("os.access", lambda *_: False)
-    with pytest.raises(RefusedError, match=f"^only root may read {path}; try it with sudo$") as refused:
-        _find_door(str(path), "ssh")
-    assert 77 == refused.value.status
 
 
 def test_qr(run: Run) -> None:
