@@ -20,8 +20,8 @@ from typing import Any
 
 import knockd
 from knockd.keeper.settings import Loaded, Settings
-from knockd.process.fork import Fork, collect_child, kill_child
-from knockd.process.privileges import end_with, leave_no_core
+from knockd.process.fork import Fork
+from knockd.process.pipe_child import PipeChild, Write
 from knockd_conf.errors import ConfigError, Problem
 
 _SIZE = struct.Struct("=Q")
@@ -43,22 +43,8 @@ class ConfigProcess:
 
     def __init__(self, fork: Fork, work: Callable[[Send], int]) -> None:
         """Starts the child, whose exit status is what ``work`` returns. Raises OSError."""
-        reader, writer = os.pipe2(os.O_CLOEXEC)
-        parent = os.getpid()
-
-        def main() -> int:
-            leave_no_core()  # key files are read, too
-            end_with(parent)  # a name server may take its time
-            return work(partial(_write, writer))
-
-        try:
-            self.pid = fork(main, [writer])
-        except OSError:
-            os.close(reader)
-            raise
-        finally:
-            os.close(writer)
-        self._pipe = os.fdopen(reader, "rb", 0)
+        self._child = PipeChild(fork, lambda write: work(partial(_send, write)))
+        self.pid = self._child.pid
         self._value = _Value()
 
     def receive(self) -> Any:
@@ -70,12 +56,12 @@ class ConfigProcess:
 
     def wait(self) -> int:
         """Waits for the end of the child; returns its exit status, or minus the signal that ended it."""
-        self._pipe.close()
+        self._child.close()
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
     def fileno(self) -> int:
         """The descriptor to watch."""
-        return self._pipe.fileno()
+        return self._child.fileno()
 
     def read_some(self) -> bool:
         """Reads once; returns False when the child has sent everything. Waits when nothing is there."""
@@ -92,12 +78,11 @@ class ConfigProcess:
 
     def kill(self) -> None:
         """Ends the child, if it runs, and closes the pipe; ``collect`` follows."""
-        self._pipe.close()
-        kill_child(self.pid)  # until it is collected the number is its own
+        self._child.kill()
 
     def collect(self) -> bool:
         """Collects the child if it has ended; returns whether it had."""
-        return collect_child(self.pid)
+        return self._child.collect()
 
 
 class _Value:
@@ -168,9 +153,6 @@ def unread(path: str, reason: str) -> Problem:
     return Problem(path, None, None, f"could not be read: {reason}", passing=True)
 
 
-def _write(writer: int, value: object) -> None:
+def _send(write: Write, value: object) -> None:
     data = pickle.dumps(value)
-    left = memoryview(_SIZE.pack(len(data)) + data)
-    with suppress(BrokenPipeError):  # the parent is gone
-        while left:
-            left = left[os.write(writer, left) :]
+    write(_SIZE.pack(len(data)) + data)

@@ -47,20 +47,22 @@ class KeySetup:
         return self.made
 
     def _make(self) -> KeyedDoors:
-        from knockd.sequences.burnt_periods import NAME, BurntPeriods
+        from knockd.sequences.burnt_periods import BurntPeriods
         from knockd.sequences.kernel_clock import read_clock
-        from knockd.sequences.key_child import KeyChild
+        from knockd.sequences.key_child import start_key_child
+        from knockd.sequences.key_record import NAME, KeyRecord
         from knockd.sequences.keyed_doors import KeyedDoors
+        from knockd.sequences.recorded_clock import RecordedClock
 
         policy = TrustPolicy.current(allow_insecure=self._insecure)
         name = f"{NAME}-{crc32(os.fsencode(os.path.realpath(self._path))):08x}"
-        burnt = BurntPeriods(self._state_dir, find_runtime_directory(), name, policy, self._log)
+        record = KeyRecord(self._state_dir, find_runtime_directory(), name, policy, self._log)
         return KeyedDoors(
             self._loop,
             self._log,
-            burnt,
-            clock=read_clock,
-            start=lambda questions, now: KeyChild(fork_child, questions, policy, now),
+            BurntPeriods(record),
+            RecordedClock(self._log, record, read_clock),
+            lambda questions, now: start_key_child(fork_child, questions, policy, now),
         )
 
     def tell(self) -> None:

@@ -1,7 +1,6 @@
 """A child that reads key files and sends back the sequences of some periods: it alone ever has a key.
 
-The keeper forks the packet process, so what the keeper holds that holds too. The child leaves no core, ends
-with its parent, and writes an answer of a bounded length.
+The keeper forks the packet process, so what the keeper holds that holds too.
 
 World: a child process.
 """
@@ -10,81 +9,28 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
-from typing import Final
+from collections.abc import Callable, Iterator, Sequence
 
-from knockd.process.fork import Fork, collect_child, kill_child
-from knockd.process.privileges import end_with, leave_no_core
-from knockd.sequences.derived_keys import (
-    MOST_BYTES,
-    Answer,
-    Question,
-    derive_keys,
-    parse_answers,
-    write_answers,
-)
+from knockd.process.fork import Fork
+from knockd.process.pipe_child import AnswerChild
+from knockd.sequences.derived_keys import MOST_BYTES, Answer, Question, derive_keys, write_answers
 from knockd.sequences.key_reader import read_key_file
 from knockd_conf.key_file import KeyFile
 from knockd_conf.trust import TrustPolicy
 
-DEADLINE: Final = 10.0
-"""Seconds in which a child has answered, or is killed: a file server may hang."""
-
-_PIECE: Final = 65_536
+StartChild = Callable[[Sequence[Question], float], AnswerChild]
+"""Starts a child that answers questions, at seconds since the epoch. Raises OSError."""
 
 
-class KeyChild:
-    """A child on its way. ``fileno`` can be read when it has said something more, or has ended."""
+def start_key_child(
+    fork: Fork, questions: Sequence[Question], policy: TrustPolicy, now: float
+) -> AnswerChild:
+    """Starts it. ``now``: seconds since the epoch. Raises OSError."""
 
-    def __init__(self, fork: Fork, questions: Sequence[Question], policy: TrustPolicy, now: float) -> None:
-        """Starts it. ``now``: seconds since the epoch. Raises OSError."""
-        self.questions = questions
-        self._data = bytearray()
-        reader, writer = os.pipe2(os.O_CLOEXEC)
-        parent = os.getpid()
+    def work() -> bytes:
+        return write_answers(list(_answer_all(questions, policy, now)))
 
-        def main() -> int:
-            leave_no_core()
-            end_with(parent)
-            _write(writer, write_answers(list(_answer_all(questions, policy, now))))
-            return os.EX_OK
-
-        try:
-            self.pid = fork(main, [writer])
-        except OSError:
-            os.close(reader)
-            raise
-        finally:
-            os.close(writer)
-        self._reader = reader
-
-    def fileno(self) -> int:
-        """The descriptor to watch."""
-        return self._reader
-
-    def read_some(self) -> bool:
-        """Reads once; returns False when there is no more to come."""
-        part = os.read(self._reader, _PIECE)
-        self._data += part
-        return bool(part) and len(self._data) <= MOST_BYTES * len(self.questions)
-
-    def answers(self) -> tuple[Answer, ...]:
-        """What it has answered, once everything is read. Raises ValueError: it has not."""
-        if len(self._data) > MOST_BYTES * len(self.questions):
-            raise ValueError("an answer that is too long")
-        if not self._data:
-            raise ValueError("no answer: the process that reads them ended early")
-        return parse_answers(bytes(self._data), self.questions)
-
-    def kill(self) -> None:
-        """Ends it, if it runs, and closes the pipe; ``collect`` follows."""
-        os.close(self._reader)
-        kill_child(self.pid)  # until it is collected the number is its own
-
-    def collect(self) -> bool:
-        """Collects it if it has ended; returns whether it had."""
-        return collect_child(self.pid)
+    return AnswerChild(fork, work, MOST_BYTES * len(questions))
 
 
 def _answer_all(questions: Sequence[Question], policy: TrustPolicy, now: float) -> Iterator[Answer]:
@@ -117,10 +63,3 @@ def end_of_day(day: str) -> float:
         return time.mktime((year, month, date + 1, 0, 0, 0, 0, 0, -1))
     except (OverflowError, ValueError):
         return float("inf")
-
-
-def _write(writer: int, data: bytes) -> None:
-    left = memoryview(data)
-    with suppress(BrokenPipeError):  # the parent is gone
-        while left:
-            left = left[os.write(writer, left) :]

@@ -10,7 +10,7 @@ Loop.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from math import inf
 from typing import Final, NamedTuple
@@ -19,14 +19,14 @@ from knockd.log.logger import Log
 from knockd.log.rate_limit import RateLimit
 from knockd.process.loop import Loop, Timer
 from knockd.sequences.burnt_periods import BurntPeriods
-from knockd.sequences.derived_keys import Answer
-from knockd.sequences.key_asker import KeyAsker, StartChild
+from knockd.sequences.child_asker import ChildAsker
+from knockd.sequences.derived_keys import Answer, parse_answers
+from knockd.sequences.key_child import StartChild
 from knockd.sequences.live_keys import CROWDED, Identity, KeyedDoor, LiveSequence, Serials, find_crowded
 from knockd.sequences.live_periods import Fate, find_end, find_period, judge_knock
 from knockd.sequences.recorded_clock import RecordedClock
 from knockd.sequences.rotating_watches import RECOGNISED, KeySequences
-from knockd.sequences.trusted_clock import Reading
-from knockd_conf.model import ClockTrust, Config, Door
+from knockd_conf.model import Config, Door
 
 POLL: Final = 5.0
 """Seconds between two looks at a clock that is not trusted."""
@@ -59,7 +59,7 @@ class Judgement(NamedTuple):
 class KeyedDoors:
     """The doors with a key of a configuration. ``changed`` is called when other sequences are live.
 
-    ``clock`` reads the clocks, and ``start`` starts a child that reads key files.
+    ``burnt`` and ``clock`` have one record. ``start`` starts a child that reads key files.
     """
 
     def __init__(
@@ -67,14 +67,12 @@ class KeyedDoors:
         loop: Loop,
         log: Log,
         burnt: BurntPeriods,
-        *,
-        clock: Callable[[], Reading],
+        clock: RecordedClock,
         start: StartChild,
     ) -> None:
         self.changed: Callable[[], None] = lambda: None
-        self._loop, self._log, self._burnt = loop, log, burnt
-        self._clock = RecordedClock(log, burnt, clock)
-        self._asker = KeyAsker(loop, log, start, self._take, self._look_now)
+        self._loop, self._log, self._burnt, self._clock, self._start = loop, log, burnt, clock, start
+        self._asker = ChildAsker(loop, log, self._look_now)
         self._doors: dict[Identity, KeyedDoor] = {}
         self._serials = Serials()
         self._live: dict[Identity, tuple[KeySequences, ...]] = {}
@@ -92,8 +90,7 @@ class KeyedDoors:
         wanted = [KeyedDoor(door) for door in config.doors if door.sequence_key is not None]
         if not wanted and not self._doors:
             return
-        self._burnt.move(config.options.state_dir)
-        self._clock.begin(always=config.options.clock is ClockTrust.TRUST)
+        self._clock.adopt(config.options)
         before, self._doors = self._doors, {}
         for door in wanted:
             known = before.get(door.identity)
@@ -202,9 +199,10 @@ class KeyedDoors:
             return Judgement(Fate.REFUSED, key, sequence, reason=reason)
         if known.has_expired(key, now):
             return Judgement(Fate.REFUSED, key, sequence, reason=f"key {key} is no longer good")
+        length = known.rule.period
         used = self._find_used_until(known.identity, key)
-        fate, seconds = judge_knock(sequence.period, now, known.rule.period, used)
-        if fate is Fate.USED and used == self._burnt.floor:
+        fate, seconds = judge_knock(sequence.period, now, length, used)
+        if fate is Fate.USED and used == self._burnt.find_floor():
             fate = Fate.BEFORE_START
         return Judgement(fate, key, sequence, seconds)
 
@@ -234,7 +232,7 @@ class KeyedDoors:
             to_next = min((find_period(now, one) + 1) * one - now for one in lengths)
             seconds = min(to_next + _MARGIN, MOST_WAIT)
             due = [door for door in self._doors.values() if door.is_due(now)]
-            self._asker.ask(due, now)
+            self._ask(due, now)
             if due and not self._asker.is_busy:
                 seconds = min(seconds, self._asker.pause)
         self._drop_timer()
@@ -277,6 +275,18 @@ class KeyedDoors:
         return self._burnt.find_used_until((door[0], key))
 
     # Files.
+
+    def _ask(self, due: Sequence[KeyedDoor], now: float) -> None:
+        questions = [door.make_question(now) for door in due]
+
+        def take(data: bytes) -> bool:
+            answers = parse_answers(data, questions)
+            for door, answer in zip(due, answers, strict=True):
+                self._take(door, answer, now)
+            return not any(answer.problem for answer in answers)
+
+        if due:
+            self._asker.ask(lambda: self._start(questions, now), take)
 
     def _take(self, door: KeyedDoor, answer: Answer, asked: float) -> None:
         """Takes what a file holds; logs what is wrong with it, or has ended."""

@@ -59,10 +59,10 @@ class NotedLines:
         finally:
             os.close(descriptor)
 
-    def replace(self, directory: str, values: Iterable[object]) -> None:
+    def replace(self, directory: str, values: Iterable[object]) -> int:
         """Puts these lines in the place of all; when this returns they survive a power cut.
 
-        Raises OSError.
+        Returns the bytes of the file. Raises OSError.
         """
         data = b"".join(b"%b\n" % json.dumps(value).encode() for value in values)
         above = os.open(directory, _DIRECTORY)
@@ -71,6 +71,7 @@ class NotedLines:
             replace_file(above, self.name, data, new=f"{self.name}.new")
         finally:
             os.close(above)
+        return len(data)
 
     def read(self, directory: str) -> list[Any] | None:
         """What each line says, None where there is no file. Raises OSError, which names the file."""

@@ -12,9 +12,10 @@ from collections.abc import Callable
 from typing import Final
 
 from knockd.log.logger import Log
-from knockd.sequences.burnt_periods import BurntPeriods
+from knockd.sequences.key_record import KeyRecord
 from knockd.sequences.live_periods import find_period
 from knockd.sequences.trusted_clock import Distrust, Reading, TrustedClock
+from knockd_conf.model import ClockTrust, Options
 
 MARK_EVERY: Final = 3_600.0
 """Seconds between two notes of the newest time where they survive a power cut."""
@@ -23,20 +24,23 @@ MARK_EVERY: Final = 3_600.0
 class RecordedClock:
     """``read`` reads the clocks. ``now``: the wall clock at the last look; None: it was not trusted."""
 
-    def __init__(self, log: Log, burnt: BurntPeriods, read: Callable[[], Reading]) -> None:
+    def __init__(self, log: Log, record: KeyRecord, read: Callable[[], Reading]) -> None:
         self.now: float | None = None
         self.distrust: Distrust | None = None
         """Why doors wait."""
-        self._log, self._burnt, self._read = log, burnt, read
+        self._log, self._record, self._read = log, record, read
         self._trusted: TrustedClock | None = None
         self._marked = self._marked_lasting = self._marked_at_stage = -MARK_EVERY
 
-    def begin(self, *, always: bool) -> None:
-        """Reads the record, the first time; ``always``: Clock = trust."""
+    def adopt(self, options: Options) -> None:
+        """Takes StateDir and Clock of a configuration; reads the record, the first time."""
+        self._record.move(options.state_dir)
         if self._trusted is None:
-            self._burnt.begin()
-            self._trusted = TrustedClock(self._burnt.newest, self._burnt.records)
-        self._trusted.always = always
+            self._record.begin()
+            self._trusted = TrustedClock()
+        self._trusted.newest = max(self._trusted.newest, self._record.newest)
+        self._trusted.records = self._record.records
+        self._trusted.always = options.clock is ClockTrust.TRUST
 
     def look(self) -> None:
         """Looks at the clock; logs when doors begin to wait for it, and when they end to."""
@@ -52,8 +56,8 @@ class RecordedClock:
         self.now = reading.wall
         if before is not None:
             self._log("clock-good")
-        if self._burnt.needs_floor:
-            self._burnt.settle(self.now)
+        if self._record.needs_floor:
+            self._record.settle(self.now)
             self._log("periods-from-now")
 
     def find_left(self, length: int) -> float | None:
@@ -91,4 +95,4 @@ class RecordedClock:
             self._marked = self.now
             if lasting:
                 self._marked_lasting = self.now
-            self._burnt.note_time(self.now, lasting=lasting)
+            self._record.note_time(self.now, lasting=lasting)

@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any, cast
 
 from knockd.keeper.key_setup import KeySetup
+from knockd.process.pipe_child import AnswerChild
 from knockd.sequences.burnt_periods import BurntPeriods
-from knockd.sequences.derived_keys import Answer, Question, derive_keys
-from knockd.sequences.key_child import KeyChild, end_of_day
+from knockd.sequences.derived_keys import Answer, Question, derive_keys, write_answers
+from knockd.sequences.key_child import end_of_day
+from knockd.sequences.key_record import KeyRecord
 from knockd.sequences.keyed_doors import KeyedDoors
+from knockd.sequences.recorded_clock import RecordedClock
 from knockd.sequences.trusted_clock import Reading
 from knockd_conf.key_file import KeyFile, NamedKey, format_key, parse_keys
 from knockd_conf.model import ClockTrust, Config, Door, Options
@@ -61,12 +64,12 @@ class Clocks:
 class AnsweringChild:
     """A child that has answered, or (None) hangs; ``fileno`` can be read then."""
 
-    def __init__(self, answers: tuple[Answer, ...] | ValueError | None) -> None:
-        self._answers = answers
+    def __init__(self, answer: bytes | ValueError | None) -> None:
+        self._answer = answer
         self.killed = self.collected = False
         self._reader, writer = os.pipe()
         self._writer: int | None = writer
-        if answers is not None:
+        if answer is not None:
             os.close(writer)
             self._writer = None
 
@@ -78,12 +81,12 @@ class AnsweringChild:
         """All has come."""
         return False
 
-    def answers(self) -> tuple[Answer, ...]:
+    def take_answer(self) -> bytes:
         """What it has said."""
-        if isinstance(self._answers, ValueError):
-            raise self._answers
-        assert self._answers is not None
-        return self._answers
+        if isinstance(self._answer, ValueError):
+            raise self._answer
+        assert self._answer is not None
+        return self._answer
 
     def kill(self) -> None:
         """It ends."""
@@ -120,19 +123,20 @@ class KeyedHost:
         self.in_memory = False
         """Whether a reboot empties StateDir."""
         self.config = keyed_config(*(doors or (keyed_door(),)), state_dir=str(directory / "state"))
-        self.burnt = self.make_burnt()
         self.doors = self.make_doors()
 
-    def make_burnt(self) -> BurntPeriods:
+    def make_record(self) -> KeyRecord:
         """The notes of another start."""
         state = self.config.options.state_dir
         run = str(self.directory / "run")
-        return BurntPeriods(state, run, "run-notes", POLICY, self.log, lambda _: self.in_memory)
+        return KeyRecord(state, run, "run-notes", POLICY, self.log, lambda _: self.in_memory)
 
     def make_doors(self) -> KeyedDoors:
         """The doors of another start."""
-        start = cast(Callable[[Sequence[Question], float], KeyChild], self.start)
-        made = KeyedDoors(self.loop.loop, self.log, self.burnt, clock=self.clocks, start=start)
+        self.record = self.make_record()
+        start = cast(Callable[[Sequence[Question], float], AnswerChild], self.start)
+        clock = RecordedClock(self.log, self.record, self.clocks)
+        made = KeyedDoors(self.loop.loop, self.log, BurntPeriods(self.record), clock, start)
         made.changed = self.count
         return made
 
@@ -157,7 +161,7 @@ class KeyedHost:
         if self.fault is not None:
             child = self.fault()
         else:
-            child = AnsweringChild(tuple(self._answer(one, now) for one in questions))
+            child = AnsweringChild(write_answers([self._answer(one, now) for one in questions]))
         self.children.append(child)
         return child
 
@@ -176,7 +180,6 @@ class KeyedHost:
     def restart(self) -> None:
         """Another daemon starts with what the one before has noted: that was killed."""
         self.loop = ManualLoop()
-        self.burnt = self.make_burnt()
         self.doors = self.make_doors()
         self.begin()
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
-import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -13,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from knockd.process.fork import fork_child
-from knockd.sequences.derived_keys import Answer, Question
-from knockd.sequences.key_child import KeyChild, end_of_day
+from knockd.process.pipe_child import AnswerChild
+from knockd.sequences.derived_keys import MOST_BYTES, Answer, Question, parse_answers
+from knockd.sequences.key_child import end_of_day, start_key_child
 from knockd_conf.timed import Rule, derive_ports
 from tests.support.doubles.keyed import ANNE, BOB, NOON, POLICY, text_of
 from tests.support.lab.waiting import wait_until
@@ -37,9 +36,9 @@ def ask(path: Path | str, door: str = "ssh") -> Question:
 
 
 @contextmanager
-def child(*questions: Question) -> Iterator[KeyChild]:
+def child(*questions: Question) -> Iterator[AnswerChild]:
     """A child, which is gone at the end."""
-    made = KeyChild(fork_child, questions, POLICY, NOON)
+    made = start_key_child(fork_child, questions, POLICY, NOON)
     try:
         yield made
     finally:
@@ -47,17 +46,17 @@ def child(*questions: Question) -> Iterator[KeyChild]:
         wait_until(made.collect, 10, "the child has ended")
 
 
-def read(made: KeyChild) -> tuple[Answer, ...]:
-    """Its answers, when all has come."""
-    while made.read_some():
-        pass
-    return made.answers()
+def answers_of(*questions: Question) -> tuple[Answer, ...]:
+    """What a child answers."""
+    with child(*questions) as made:
+        while made.read_some():
+            pass
+        return parse_answers(made.take_answer(), questions)
 
 
 def test_answers(keys: Path) -> None:
     """Each door has sequences of its own, of the same file too; a file that is not there is a problem."""
-    with child(ask(keys), ask(keys, "web"), ask(keys.parent / "none")) as made:
-        ssh, web, none = read(made)
+    ssh, web, none = answers_of(ask(keys), ask(keys, "web"), ask(keys.parent / "none"))
     assert [key.name for key in ssh.keys] == ["anne", "bob"]
     assert ssh.keys[0].ports[101] == derive_ports(ANNE.key, "ssh", 101, RULE)
     assert web.keys[0].ports[101] == derive_ports(ANNE.key, "web", 101, RULE)
@@ -71,95 +70,42 @@ def test_link_that_was_changed(keys: Path) -> None:
     link = keys.parent / "link"
     link.symlink_to(keys)
     times = link.lstat().st_ctime, keys.stat().st_ctime
-    with child(ask(link)) as made:
-        (answer,) = read(made)
+    (answer,) = answers_of(ask(link))
     assert answer.changed == max(times)
 
 
 def test_file_that_others_can_read(keys: Path) -> None:
     """It is not used, and the answer says what to do."""
     keys.chmod(0o640)
-    with child(ask(keys)) as made:
-        (answer,) = read(made)
+    (answer,) = answers_of(ask(keys))
     assert f"chmod 600 {keys}" in answer.problem
 
 
-def test_child_that_is_killed(keys: Path) -> None:
-    """There is no answer, and that is said."""
-    with child(ask(keys)) as made:
-        os.kill(made.pid, signal.SIGKILL)
+def test_child_that_says_too_much(keys: Path) -> None:
+    """No more is read than the answers can have."""
+    made = start_key_child(chatter, [ask(keys)] * 2, POLICY, NOON)
+    try:
+        read = 0
+        while made.read_some():
+            read += 1
+        assert read * 65_536 >= 2 * MOST_BYTES - 65_536
+        with pytest.raises(ValueError, match="an answer that is too long"):
+            made.take_answer()
+    finally:
+        made.kill()
         wait_until(made.collect, 10, "the child has ended")
-        made._data.clear()
-        while os.read(made.fileno(), 65_536):
-            pass
-        with pytest.raises(ValueError, match="the process that reads them ended early"):
-            read(made)
 
 
-def forked(work: Callable[[], int], keep: Iterable[int]) -> int:
+def chatter(work: Callable[[], int], keep: Iterable[int]) -> int:
     """A fork whose child writes no end of nonsense."""
+    del work
     (writer,) = keep
 
     def main() -> int:
         while True:
             os.write(writer, b"x" * 65_536)
 
-    del work
     return fork_child(main, [writer])
-
-
-def test_child_that_says_too_much(keys: Path) -> None:
-    """No more is read than an answer can have."""
-    made = KeyChild(forked, [ask(keys)], POLICY, NOON)
-    try:
-        with pytest.raises(ValueError, match="an answer that is too long"):
-            read(made)
-    finally:
-        made.kill()
-        wait_until(made.collect, 10, "the child has ended")
-
-
-def test_no_process_left(keys: Path) -> None:
-    """When it cannot be forked no descriptor stays behind."""
-
-    def fork(*_: object) -> int:
-        raise OSError(11, "Resource temporarily unavailable")
-
-    before = os.listdir("/proc/self/fd")
-    with pytest.raises(OSError, match="temporarily unavailable"):
-        KeyChild(fork, [ask(keys)], POLICY, NOON)
-    assert before == os.listdir("/proc/self/fd")
-
-
-def test_descriptor(keys: Path) -> None:
-    """It can be read as soon as something has come."""
-    with child(ask(keys)) as made:
-        assert select.select([made], [], [], 10)[0] == [made]
-
-
-def test_leaves_no_core(keys: Path, tmp_path: Path) -> None:
-    """A child that crashes leaves no core, whatever the limits of its parent."""
-    fifo = tmp_path / "fifo"
-    os.mkfifo(fifo)
-
-    def fork(work: Callable[[], int], keep: Iterable[int]) -> int:
-        def main() -> int:
-            status = work()
-            with fifo.open("w") as file:
-                file.write(Path("/proc/self/limits").read_text())
-            return status
-
-        return fork_child(main, keep)
-
-    made = KeyChild(fork, [ask(keys)], POLICY, NOON)
-    try:
-        limits = fifo.read_text()
-        read(made)
-    finally:
-        made.kill()
-        wait_until(made.collect, 10, "the child has ended")
-    (core,) = (line.split() for line in limits.splitlines() if line.startswith("Max core file size"))
-    assert core[4:6] == ["0", "0"]
 
 
 @pytest.mark.parametrize(

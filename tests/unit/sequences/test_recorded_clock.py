@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from knockd.sequences.burnt_periods import NAME, BurntPeriods
+from knockd.sequences.key_record import NAME, KeyRecord
 from knockd.sequences.recorded_clock import MARK_EVERY, RecordedClock
+from knockd_conf.model import ClockTrust, Options
 from tests.support.doubles.keyed import NOON, POLICY, Clocks
 
 LOOSE = "the kernel says STA_UNSYNC"
@@ -24,15 +25,15 @@ class Recorded:
 
     def start(self) -> None:
         """The daemon starts."""
-        burnt = BurntPeriods(str(self.state), str(self.run), "run", POLICY, self._log, lambda _: False)
-        self.clock = RecordedClock(self._log, burnt, self.clocks)
+        record = KeyRecord(str(self.state), str(self.run), "run", POLICY, self._log, lambda _: False)
+        self.clock = RecordedClock(self._log, record, self.clocks)
 
     def _log(self, event: str, **fields: object) -> None:
         self.said.append(" ".join((event, *map(str, fields.values()))))
 
-    def begin(self) -> None:
-        """It looks for the first time."""
-        self.clock.begin(always=False)
+    def begin(self, clock: ClockTrust = ClockTrust.SYNCHRONISED) -> None:
+        """It looks for the first time, or again after a reload."""
+        self.clock.adopt(Options(state_dir=str(self.state), clock=clock))
         self.clock.look()
 
     def noted(self) -> tuple[float, float]:
@@ -173,3 +174,30 @@ def test_seconds_to_the_next_period(recorded: Recorded) -> None:
     recorded.begin()
     recorded.clocks.sleep(12)
     assert recorded.clock.find_left(30) == 18
+
+
+def test_reload(recorded: Recorded) -> None:
+    """Clock = trust counts from then on, and messages name the files of the StateDir of then."""
+    recorded.clocks.loose = LOOSE
+    recorded.begin()
+    recorded.begin(ClockTrust.TRUST)
+    assert recorded.clock.now == NOON
+    recorded.state = recorded.state.with_name("other")
+    recorded.clocks.wall -= 60
+    recorded.begin(ClockTrust.TRUST)
+    assert f"remove {recorded.state}/{NAME} and" in recorded.said[-1]
+
+
+def test_state_dir_of_a_later_time(recorded: Recorded) -> None:
+    """Notes of another StateDir may be newer than the clock: doors wait."""
+    recorded.begin()
+    recorded.clock.mark_end()
+    other = recorded.state.with_name("other")
+    other.mkdir(0o700)
+    note = (recorded.state / NAME).read_text().replace(str(NOON), str(NOON + 600))
+    (other / NAME).write_text(note)
+    (other / NAME).chmod(0o600)
+    recorded.state = other
+    recorded.begin()
+    assert recorded.clock.now is None
+    assert "10 min earlier" in recorded.said[-1]

@@ -1,47 +1,39 @@
-"""Has children read key files: one at a time, each within a deadline; one that fails is followed by another.
+"""Has children answer: one at a time, each within a deadline; one that fails is followed by another.
 
 Loop.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final
 
 from knockd.log.logger import Log
 from knockd.process.loop import Loop, Timer
-from knockd.sequences.derived_keys import Answer, Question
-from knockd.sequences.key_child import DEADLINE, KeyChild
-from knockd.sequences.live_keys import KeyedDoor
+from knockd.process.pipe_child import AnswerChild
+
+DEADLINE: Final = 10.0
+"""Seconds in which a child has answered, or is killed: a file server may hang."""
 
 RETRY: Final = (5.0, 5.0, 10.0, 30.0, 60.0)
 """Seconds until a child is started again after one that failed, or after a file that could not be used."""
 
-StartChild = Callable[[Sequence[Question], float], KeyChild]
-"""Starts a child that answers questions, at seconds since the epoch. Raises OSError."""
+Take = Callable[[bytes], bool]
+"""Takes an answer; returns whether every file could be used. Raises ValueError: it is no answer."""
 
 
-class KeyAsker:
-    """``take`` gets each answer with the time at which it was asked for, and ``done`` is called after all.
+class ChildAsker:
+    """``done`` is called after each child, whether it has answered or not.
 
     ``failure``: why the last child has failed; empty: it has not.
     """
 
-    def __init__(
-        self,
-        loop: Loop,
-        log: Log,
-        start: StartChild,
-        take: Callable[[KeyedDoor, Answer, float], None],
-        done: Callable[[], None],
-    ) -> None:
+    def __init__(self, loop: Loop, log: Log, done: Callable[[], None]) -> None:
         self.failure = ""
-        self._loop, self._log, self._start = loop, log, start
-        self._take, self._done = take, done
-        self._child: KeyChild | None = None
-        self._asked: tuple[Sequence[KeyedDoor], float] = (), 0.0
+        self._loop, self._log, self._done = loop, log, done
+        self._child: AnswerChild | None = None
         self._deadline: Timer | None = None
-        self._ended: list[KeyChild] = []
+        self._ended: list[AnswerChild] = []
         self._failures = 0
         self._retry_at = 0.0
 
@@ -55,21 +47,20 @@ class KeyAsker:
         """Seconds until the next child may be started."""
         return max(0.0, self._retry_at - self._loop.time())
 
-    def ask(self, doors: Sequence[KeyedDoor], now: float) -> None:
-        """Has the files of these doors read, unless a child is on its way, or the last one has just failed.
+    def ask(self, start: Callable[[], AnswerChild], take: Take) -> None:
+        """Starts a child, unless one is on its way, or the last one has just failed.
 
-        ``now``: seconds since the epoch.
+        ``start`` may raise OSError.
         """
-        if self._child is not None or self.pause or not doors:
+        if self._child is not None or self.pause:
             return
-        self._asked = doors, now
         try:
-            self._child = self._start([door.make_question(now) for door in doors], now)
+            self._child = start()
         except OSError as error:
             self._fail(str(error.strerror or error))
             return
         self._deadline = self._loop.call_later(DEADLINE, self._end_late)
-        self._loop.add_reader(self._child, self._read)
+        self._loop.add_reader(self._child, self._read, take)
 
     def forgive(self) -> None:
         """What was asked for is of no use any more, and what failed may work now."""
@@ -92,23 +83,21 @@ class KeyAsker:
         """Collects children that have ended; call it on SIGCHLD."""
         self._ended = [child for child in self._ended if not child.collect()]
 
-    def _read(self) -> None:
-        child, (doors, asked) = self._child, self._asked
+    def _read(self, take: Take) -> None:
+        child = self._child
         if child is None or child.read_some():
             return
         self.stop()
         try:
-            answers = child.answers()
+            good = take(child.take_answer())
         except ValueError as error:
             self._fail(str(error))
         else:
             self.failure = ""
-            for door, answer in zip(doors, answers, strict=True):
-                self._take(door, answer, asked)
-            if any(answer.problem for answer in answers):
-                self._back_off()
-            else:
+            if good:
                 self._failures = 0
+            else:
+                self._back_off()
         self._done()
 
     def _end_late(self) -> None:
