@@ -13,29 +13,26 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tests.support.oracles.signed_cases import (
+    CASES as JUDGED,
+)
+from tests.support.oracles.signed_cases import (
+    DOORS,
+    KEYS,
+    MINUTE,
+    NONCE,
+    OPTIONS,
+    RANDOM,
+    SECRET,
+    TOUCHED,
+    VERIFIED,
+    Judged,
+    make_server,
+)
+from tests.support.oracles.signed_judge_model import Counts, ModelDoor, judge
 from tests.support.oracles.signed_model import UNBOUND, VERBS, Knock, Signer, make_packet, sshsig_of
 
 PAGE = Path(__file__).parents[3] / "docs" / "spec" / "signed-knock-vectors.json"
-
-COUNTING = bytes(range(32))
-RANDOM = sha256(b"a secret for test vectors").digest()
-"""Looks like a secret that somebody has; it is none, since everybody knows where it comes from."""
-
-MINUTE = 29_934_720
-"""The minute that begins with 2026-12-01 00:00:00 UTC."""
-
-NONCE = bytes(range(0x40, 0x50))
-
-KEYS = {
-    "alice": Signer(bytes(range(32, 64)), "alice@laptop"),
-    "bob": Signer(sha256(b"a key for test vectors").digest(), "bob"),
-    "token": Signer(sha256(b"a hardware key").digest(), "token", "ssh:"),
-    "token-of-knocks": Signer(sha256(b"another hardware key").digest(), "knocks", "ssh:knocks"),
-}
-"""Private keys that everybody knows."""
-
-TOUCHED, VERIFIED = 1, 4
-"""Flags of a hardware key: somebody touched it; it has verified who did."""
 
 
 class Case(NamedTuple):
@@ -48,7 +45,7 @@ class Case(NamedTuple):
     verb: str = "open"
     address: str = ""
     minute: int = MINUTE
-    secret: bytes = COUNTING
+    secret: bytes = SECRET
     nonce: bytes = NONCE
     flags: int = 0
     counter: int = 0
@@ -185,6 +182,36 @@ def describe_key(signer: Signer) -> dict[str, Any]:
     }
 
 
+def describe_door(door: ModelDoor) -> dict[str, Any]:
+    """A door of the server; what is left out does not matter."""
+    limits = {
+        "allow": [str(one) for one in door.allow if one.prefixlen],
+        "deny": [str(one) for one in door.deny],
+        "expired": door.expires < MINUTE * 60,
+    }
+    return {"name": door.name, "port": door.port, **{name: value for name, value in limits.items() if value}}
+
+
+def describe_judged(case: Judged) -> dict[str, Any]:
+    """What the slow model says of a packet."""
+    server = make_server()
+    for packet in case.before:
+        judge(server, case.seconds, case.source, case.port, packet)
+    found = judge(server, case.seconds, case.source, case.port, case.packet)
+    counts = {"verb": found.verb, "door": found.door, "key": found.key} if isinstance(found, Counts) else None
+    return {
+        "name": case.name,
+        "why": case.why,
+        "seconds": case.seconds,
+        "source": case.source,
+        "port": case.port,
+        "before": [packet.hex() for packet in case.before],
+        "packet": case.packet.hex(),
+        "refused": None if isinstance(found, Counts) else found.word,
+        "counts": counts,
+    }
+
+
 def make_page() -> str:
     """The text of the file."""
     page = {
@@ -192,6 +219,16 @@ def make_page() -> str:
         "keys": {name: describe_key(signer) for name, signer in KEYS.items()},
         "minutes": [{"seconds": seconds, "minute": seconds // 60} for seconds in TIMES],
         "packets": [describe(case) for case in CASES],
+        "server": {
+            "secret": SECRET.hex(),
+            "doors": [describe_door(door) for door in DOORS],
+            "authorized_keys": [
+                f"{OPTIONS.get(name, '')} {describe_key(signer)['line']}".lstrip()
+                for name, signer in KEYS.items()
+                if name != "mallory"
+            ],
+        },
+        "verdicts": [describe_judged(case) for case in JUDGED],
     }
     return json.dumps(page, indent=1, ensure_ascii=False) + "\n"
 

@@ -63,6 +63,19 @@ class Vector(NamedTuple):
     packet: bytes
 
 
+class Verdict(NamedTuple):
+    """A packet at the file's server: either ``refused`` is a word of the page, or ``counts`` says what."""
+
+    name: str
+    seconds: float
+    source: str
+    port: int
+    before: tuple[bytes, ...]
+    packet: bytes
+    refused: str | None
+    counts: dict[str, str] | None
+
+
 def read_page() -> dict[str, Any]:
     """What the file holds, as section 13 of the page says."""
     found: dict[str, Any] = json.loads(PAGE.read_text(encoding="utf-8"))
@@ -90,5 +103,11 @@ def _vector(one: dict[str, Any]) -> Vector:
     return Vector(minute_key=values.pop("K"), **values)
 
 
+def _verdict(one: dict[str, Any]) -> Verdict:
+    packets = {"before": tuple(map(bytes.fromhex, one["before"])), "packet": bytes.fromhex(one["packet"])}
+    return Verdict(**{name: value for name, value in {**one, **packets}.items() if name != "why"})
+
+
 KEYS: Final = {name: _key(name, one) for name, one in read_page()["keys"].items()}
 VECTORS: Final = tuple(map(_vector, read_page()["packets"]))
+VERDICTS: Final = tuple(map(_verdict, read_page()["verdicts"]))
