@@ -23,7 +23,7 @@ class OtherKind(ValueError):
     """A public key that is none of Ed25519; ``kind`` is its name, printable."""
 
     def __init__(self, kind: str) -> None:
-        super().__init__(f"expected a key of kind {ED25519} or {HARDWARE}, got {kind}")
+        super().__init__(f"expected a key of type {ED25519} or {HARDWARE}, got {kind}")
         self.kind = kind
 
 
@@ -91,5 +91,5 @@ def _kind(name: bytes) -> str:
     """The name of a kind; raises ValueError for what can be none (RFC 4251, section 6)."""
     text = name.decode("ascii", "replace")
     if not name or len(name) > 64 or not all("!" <= c <= "~" for c in text):
-        raise ValueError("expected the name of a kind of keys")
+        raise ValueError("expected the name of a type of keys")
     return text

@@ -40,6 +40,8 @@ TEST = DEMO | {
     "sshd": "openssh-server",
     "ssh": "openssh-client",
     "ssh-keygen": "openssh-client",
+    "ssh-agent": "openssh-client",
+    "ssh-add": "openssh-client",
     "etherwake": "etherwake",
     "pidof": "sysvinit-utils",
     "pgrep": "procps",

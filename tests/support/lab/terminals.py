@@ -53,6 +53,10 @@ class Terminal:
         """Types one of KEYS."""
         os.write(self._ours, KEYS[key])
 
+    def write(self, text: str) -> None:
+        """Types a text; Enter is ``\r``."""
+        os.write(self._ours, text.encode())
+
     def resize(self, lines: int, columns: int) -> None:
         """Gives the terminal another size, of which the kernel tells the program."""
         fcntl.ioctl(self._ours, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))

@@ -38,7 +38,7 @@ def test_a_key_in_hardware() -> None:
 @pytest.mark.parametrize("kind", ["ssh-rsa", "ecdsa-sha2-nistp256", "ssh-ed25519-cert-v01@openssh.com"])
 def test_another_kind_is_named(kind: str) -> None:
     """A key that cannot sign a knock is refused by the name of its kind."""
-    with pytest.raises(OtherKind, match=f"expected a key of kind .*, got {kind}") as caught:
+    with pytest.raises(OtherKind, match=f"expected a key of type .*, got {kind}") as caught:
         parse_blob(pack_string(kind.encode()) + pack_string(b"\1\0\1"))
     assert kind == caught.value.kind
 
@@ -51,10 +51,10 @@ def test_another_kind_is_named(kind: str) -> None:
         ((b"ssh-ed25519",), "expected 4 bytes at byte 15, got 0"),
         ((b"sk-ssh-ed25519@openssh.com", PUBLIC), "expected 4 bytes at byte 66, got 0"),
         ((b"sk-ssh-ed25519@openssh.com", PUBLIC, b"\xff"), "in UTF-8, got other bytes"),
-        ((b"",), "expected the name of a kind of keys"),
-        ((b"a b",), "expected the name of a kind of keys"),
-        ((b"\x1b[2J",), "expected the name of a kind of keys"),
-        ((b"a" * 65,), "expected the name of a kind of keys"),
+        ((b"",), "expected the name of a type of keys"),
+        ((b"a b",), "expected the name of a type of keys"),
+        ((b"\x1b[2J",), "expected the name of a type of keys"),
+        ((b"a" * 65,), "expected the name of a type of keys"),
     ],
 )
 def test_what_is_no_key(parts: tuple[bytes, ...], message: str) -> None:
