@@ -19,7 +19,7 @@ from knockd.knocks.session import SEEN_BEFORE, Frames, Origin, Session
 from knockd.knocks.watch import Watch
 from knockd.replay.clock import CaptureClock
 from knockd.replay.counts import Counts, is_cut
-from knockd.replay.kinds import Kind, kind_of
+from knockd.replay.kinds import Kind, find_payload_ports, kind_of
 from knockd.replay.rotating import RotatingWatches
 from knockd.replay.sources import Source, Sources
 from knockd.replay.targets import KnockPorts, fits_flags, is_kept_out
@@ -143,6 +143,7 @@ class Player:
         self._ports = KnockPorts(rules.watches)
         made = prefilter(rules.watches, rules.local, DLT_EN10MB, ipv6=rules.ipv6)
         self._program = made.fitted.program.instructions
+        self._payload_ports = find_payload_ports(made.fitted.term)
         self._idle.clear()
 
     def _take_watches(self, steady: int) -> None:
@@ -160,7 +161,7 @@ class Player:
         elif self._rules.vlan is not None:
             here = shown.vlan == self._rules.vlan
             shown = show_in_vlan(shown) if here else shown
-        kind = None if shown.vlan else kind_of(shown.filtered)
+        kind = None if shown.vlan else kind_of(shown.filtered, self._payload_ports)
         idle = kind in self._idle
         passes = here and not idle and run_program(self._program, shown.filtered).verdict > 0
         if self._observe is not None:

@@ -24,6 +24,9 @@ from tests.support.samples.prefilters import (
     SOURCES,
     Wire,
     accesses,
+    keep_rule,
+    payload_rules,
+    payloads,
     watches,
     wires,
 )
@@ -46,8 +49,8 @@ def passes(program: Program, linktype: int, frame: bytes) -> bool:
 
 
 @st.composite
-def wanted_packets(draw: st.DrawFn) -> tuple[Term, Packet]:
-    """A term and a packet that one of its doors wants."""
+def wanted_packets(draw: st.DrawFn) -> tuple[Term, Packet, bytes]:
+    """A term, a packet that one of its doors wants, and what it holds if it is of UDP."""
     doors = draw(st.lists(watches, min_size=1, max_size=4))
     local = draw(st.frozensets(st.sampled_from(ADDRESSES), min_size=1, max_size=4))
     door = draw(st.sampled_from(doors))
@@ -60,17 +63,19 @@ def wanted_packets(draw: st.DrawFn) -> tuple[Term, Packet]:
     sources = [one for one in KNOCKERS if len(one) == len(destination)]
     source = draw(st.sampled_from(sources))
     assume(door.access is None or door.access.admits(source))
-    return build_term(doors, local), Packet(source, destination, protocol, port, flags)
+    payload = draw(payloads) if door.payload is None else keep_rule(door.payload)
+    return build_term(doors, local), Packet(source, destination, protocol, port, flags), payload
 
 
 @BUDGET
 @given(wanted_packets(), st.sampled_from(LINKTYPES))
-def test_what_a_door_wants_passes(wanted: tuple[Term, Packet], linktype: int) -> None:
+def test_what_a_door_wants_passes(wanted: tuple[Term, Packet, bytes], linktype: int) -> None:
     """A packet that a door wants is accepted by the term, by libpcap and by our program."""
-    term, packet = wanted
-    frame = Wire.of(packet).framed(linktype)
+    term, packet, payload = wanted
+    wire = Wire.of(packet, payload)
+    frame = wire.framed(linktype)
     assert decode(linktype, frame) == packet
-    assert term.accepts(packet)
+    assert term.accepts(packet, payload=wire.payload)
     assert Referee(render_term(term), linktype).passes(frame)
     assert passes(assemble_term(term, layout_for(linktype)), linktype, frame)
 
@@ -100,7 +105,7 @@ def test_nothing_strange_passes(term: Term, frames: list[Wire]) -> None:
                 continue
             packet = decode(linktype, frame)
             assert packet is not None
-            assert term.accepts(packet)
+            assert term.accepts(packet, payload=wire.payload)
 
 
 @BUDGET
@@ -111,7 +116,8 @@ def test_what_the_term_accepts_passes(term: Term, frames: list[Wire]) -> None:
     for wire in frames:
         frame = wire.framed(DLT_EN10MB)
         packet = decode(DLT_EN10MB, frame)
-        if packet is not None and term.accepts(packet, extended=wire.number in EXTENSION_HEADERS):
+        extended = wire.number in EXTENSION_HEADERS
+        if packet is not None and term.accepts(packet, extended=extended, payload=wire.payload):
             assert passes(program, DLT_EN10MB, frame)
 
 
@@ -126,6 +132,7 @@ def test_what_the_term_accepts_passes(term: Term, frames: list[Wire]) -> None:
             st.none() | st.sampled_from(RULES),
             st.frozensets(st.sampled_from(ADDRESSES), max_size=2),
             accesses,
+            st.none() | payload_rules,
         ),
         min_size=2,
         max_size=5,
@@ -138,7 +145,10 @@ def test_fitting_never_narrows(doors: list[WatchedPorts], frames: list[Wire]) ->
     exact, fitted = assemble_term(term, ETHERNET), fit_term(term, ETHERNET, SMALLEST_LIMIT)
     referee = Referee(render_term(fitted.term), DLT_EN10MB)
     knocks = [
-        Wire.of(Packet(source, address, protocol, port, flags))
+        Wire.of(
+            Packet(source, address, protocol, port, flags),
+            b"\0" if door.payload is None else keep_rule(door.payload),
+        )
         for door in doors
         for protocol, port in sorted(door.ports)[:5]
         for address in sorted(door.target)[:1] or ADDRESSES[:1]
@@ -198,25 +208,30 @@ def test_our_machine_is_libpcaps(
 @given(
     terms,
     st.lists(
-        st.builds(
-            Packet,
-            st.sampled_from(KNOCKERS),
-            st.sampled_from(ADDRESSES),
-            st.sampled_from((TCP, UDP)),
-            st.sampled_from(PORTS),
-            st.sampled_from(FLAG_BYTES),
+        st.tuples(
+            st.builds(
+                Packet,
+                st.sampled_from(KNOCKERS),
+                st.sampled_from(ADDRESSES),
+                st.sampled_from((TCP, UDP)),
+                st.sampled_from(PORTS),
+                st.sampled_from(FLAG_BYTES),
+            ),
+            payloads,
         ),
         max_size=20,
     ),
 )
-def test_term_and_program_agree_on_packets(term: Term, packets: list[Packet]) -> None:
+def test_term_and_program_agree_on_packets(term: Term, packets: list[tuple[Packet, bytes]]) -> None:
     """Without extension headers the program passes exactly what the term accepts."""
     program = assemble_term(term, ETHERNET)
-    for packet in packets:
+    for packet, payload in packets:
         plain = packet._replace(
             source=packet.source
             if len(packet.source) == len(packet.destination)
             else SOURCES[len(packet.destination)],
             flags=packet.flags * (packet.protocol == TCP),
         )
-        assert term.accepts(plain) == passes(program, DLT_EN10MB, Wire.of(plain).framed(DLT_EN10MB))
+        wire = Wire.of(plain, payload)
+        accepted = term.accepts(plain, payload=wire.payload)
+        assert accepted == passes(program, DLT_EN10MB, wire.framed(DLT_EN10MB))

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from knockd.knocks.kernel_view import show_frame
-from knockd.replay.kinds import kind_of
+from knockd.replay.kinds import find_payload_ports, kind_of
 from knockd_bpf.build import WatchedPorts, build_term
 from knockd_bpf.layout import ETHERNET, layout_for
 from knockd_bpf.program import assemble_term
@@ -44,10 +44,11 @@ def test_one_verdict_for_a_kind(
     wanted: list[WatchedPorts], local: frozenset[bytes], frames: list[Wire]
 ) -> None:
     """The filter has one verdict for all frames of one kind that come from one source."""
-    program = assemble_term(build_term(wanted, local), ETHERNET).instructions
+    term = build_term(wanted, local)
+    program, ports = assemble_term(term, ETHERNET).instructions, find_payload_ports(term)
     verdicts: dict[object, bool] = {}
     for frame in (wire.framed(DLT_EN10MB) for wire in frames):
-        kind = kind_of(frame)
+        kind = kind_of(frame, ports)
         verdict = run_program(program, frame).verdict > 0
         source = frame[26:30] if frame[12:14] == b"\x08\x00" else frame[22:38]
         if kind is not None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pcapy
 
+from knockd.knocks.signed_watch import SignedMinute, SignedWatch, signed_ports_of
 from knockd.knocks.taken import Taken
 from knockd.knocks.watch import watches_of
 from knockd.sequences.rotating_watches import RECOGNISED, KeySequences, make_rotating
@@ -27,6 +28,7 @@ from knockd_conf.load import load
 from knockd_conf.model import Door, Step
 from knockd_conf.protocol import Protocol
 from knockd_conf.rotating import rule_of
+from knockd_conf.signed_packet import MinuteKeys, derive_minute
 from knockd_conf.timed import derive_ports
 from knockd_conf.trust import TrustPolicy
 from tests.support.samples.headers import LINKTYPES
@@ -42,6 +44,8 @@ CASE_KEYS = {
     "guards": "guard ports of the first door",
     "key": "the key of every door with a Sequence_Key, in base64",
     "period": "the number of the period that is now, for such doors",
+    "secret": "the knock secret, in base64",
+    "minute": "the number of the minute that is now, for signed knocks",
     "limit": "most instructions the program may have",
 }
 
@@ -60,6 +64,7 @@ class Case:
     fitted: Fitted
     steps: tuple[Step, ...]
     addresses: tuple[str, ...]
+    signed: SignedWatch
 
     @property
     def text(self) -> str:
@@ -133,11 +138,13 @@ def read(name: str) -> Case:
     watches = (*watches, *rotating)
     linktype = LINKTYPES[notes.get("link", "ethernet")]
     layout = layout_for(linktype)
-    term = build_term((one.ports for one in watches if one.steps), local, ipv6=notes.get("ipv6") != "no")
+    signed = _signed(config.doors, b64decode(notes.get("secret", "")), int(notes.get("minute", "0")))
+    ports = (*(one.ports for one in watches if one.steps), *signed.watched_ports())
+    term = build_term(ports, local, ipv6=notes.get("ipv6") != "no")
     fitted = fit_term(term, layout, int(notes.get("limit", "4096")))
     targets = [str(one) for door in config.doors for one in door.target]
     steps = tuple(step for watch in watches for step in watch.steps)
-    return Case(folder, linktype, layout, fitted, steps, tuple(dict.fromkeys((*addresses, *targets))))
+    return Case(folder, linktype, layout, fitted, steps, tuple(dict.fromkeys((*addresses, *targets))), signed)
 
 
 def _keyed(doors: Iterable[Door], key: bytes, now: int) -> Iterator[KeySequences]:
@@ -148,6 +155,18 @@ def _keyed(doors: Iterable[Door], key: bytes, now: int) -> Iterator[KeySequences
             near = range(now - RECOGNISED, now + RECOGNISED + 1)
             ports = {period: derive_ports(key, door.name, period, rule) for period in near}
             yield KeySequences(number, "key", rule.period, now, ports)
+
+
+def _signed(doors: Iterable[Door], secret: bytes, now: int) -> SignedWatch:
+    """What is watched of signed knocks at a minute, for no key."""
+    ports = signed_ports_of(doors)
+    keys = [minute_keys(secret, minute) for minute in range(now - 1, now + 2) if ports]
+    return SignedWatch(ports, tuple(SignedMinute(one.minute, one.key, one.tag) for one in keys))
+
+
+def minute_keys(secret: bytes, minute: int) -> MinuteKeys:
+    """What is derived of the knock secret for a minute."""
+    return MinuteKeys(minute, derive_minute(secret, minute))
 
 
 def _notes(path: Path) -> Iterator[tuple[str, str]]:

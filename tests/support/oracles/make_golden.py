@@ -14,6 +14,7 @@ from knockd_conf.model import Step
 from knockd_conf.text import address_text
 from tests.support.oracles import golden
 from tests.support.oracles.golden import Case
+from tests.support.oracles.signed_frames import signed_frames
 from tests.support.samples.headers import (
     AUTHENTICATION,
     DESTINATION,
@@ -64,6 +65,7 @@ def frames(case: Case) -> Iterator[tuple[str, bytes]]:
         yield "nothing but an Ethernet header", framed(DLT_EN10MB, knock)[:14]
     if case.linktype == DLT_LINUX_SLL:
         yield "SYN in an 802.1Q tag", framed(DLT_LINUX_SLL, knock, tag=VLAN)
+    yield from signed_frames(case)
 
 
 def packets(case: Case) -> Iterator[tuple[str, bytes]]:

@@ -8,7 +8,8 @@ from ipaddress import ip_address, ip_network
 from hypothesis import strategies as st
 
 from knockd_bpf.build import WatchedPorts
-from knockd_bpf.wire import TCP, UDP, Packet
+from knockd_bpf.payload import PayloadRule
+from knockd_bpf.wire import EXTENSION_HEADERS, TCP, UDP, Packet
 from knockd_conf.access import Access, collapse_networks, make_networks
 from knockd_conf.model import FlagRule
 from tests.support.samples.headers import KNOCKER4, KNOCKER6, framed, ipv4, ipv6, tcp, udp
@@ -77,6 +78,24 @@ accesses = st.none() | st.builds(
 )
 """Who may knock at one door."""
 
+WORDS = (0, 1, 0x11223344, 0x80000000, 0xFFFFFFFF)
+SIZES = (4, 5, 124, 300)
+
+payload_rules = st.builds(
+    PayloadRule,
+    st.sampled_from(SIZES),
+    st.lists(st.sampled_from(WORDS), min_size=1, max_size=3, unique=True).map(lambda some: (*sorted(some),)),
+)
+"""What the payload of a UDP packet may have to be."""
+
+payloads = st.just(b"\0") | st.builds(
+    lambda word, size, change: bytes.fromhex(f"{word:08x}") + bytes(max(size - 4 + change, 0)),
+    st.sampled_from(WORDS) | st.integers(0, 2**32 - 1),
+    st.sampled_from(SIZES),
+    st.sampled_from((0, 0, 0, -1, 1)),
+)
+"""What a UDP packet may hold: most are of a size and with a word that rules ask for."""
+
 watches = st.builds(
     WatchedPorts,
     st.frozensets(
@@ -85,8 +104,14 @@ watches = st.builds(
     st.none() | st.sampled_from(RULES),
     st.just(frozenset()) | st.frozensets(st.sampled_from(ADDRESSES), min_size=1, max_size=3),
     accesses,
+    st.none() | st.none() | payload_rules,
 )
 """What one door may want."""
+
+
+def keep_rule(rule: PayloadRule) -> bytes:
+    """A payload that satisfies a rule."""
+    return rule.words[-1].to_bytes(4, "big") + bytes(range(256))[: rule.size - 4].ljust(rule.size - 4, b"\1")
 
 
 @dataclass(frozen=True)
@@ -94,21 +119,24 @@ class Wire:
     """An IP packet, whole or cut, that can be put on any link.
 
     ``number`` is its protocol or next header; ``ethertype`` replaces the right one where the link has one.
+    ``payload`` is what a UDP packet holds that is no fragment, comes right behind the IP header and has its
+    own length in its header; else None.
     """
 
     packet: bytes
     number: int
     whole: bool = True
     ethertype: int | None = None
+    payload: bytes | None = None
 
     @classmethod
-    def of(cls, packet: Packet) -> Wire:
-        """The plainest frame of a packet."""
-        transport = tcp(packet.port, packet.flags) if packet.protocol == TCP else udp(packet.port)
+    def of(cls, packet: Packet, payload: bytes = b"\0") -> Wire:
+        """The plainest frame of a packet; ``payload`` is for UDP alone."""
+        transport = tcp(packet.port, packet.flags) if packet.protocol == TCP else udp(packet.port, payload)
         build = ipv6 if len(packet.destination) == 16 else ipv4
         source, destination = str(ip_address(packet.source)), str(ip_address(packet.destination))
         made = build(transport, packet.protocol, source=source, destination=destination)
-        return cls(made, packet.protocol)
+        return cls(made, packet.protocol, payload=payload if packet.protocol == UDP else None)
 
     def framed(self, linktype: int) -> bytes:
         """The frame on a link."""
@@ -125,7 +153,19 @@ def _wires(draw: st.DrawFn) -> Wire:
     number = draw(st.sampled_from(NUMBERS))
     port = draw(st.sampled_from(PORTS) | st.integers(0, 65_535))
     flags = draw(st.sampled_from(FLAG_BYTES) | st.integers(0, 255))
-    transport = udp(port) if number == UDP else tcp(port, flags)
+    payload: bytes | None = None
+    if number == UDP:
+        payload = draw(payloads)
+        transport = udp(port, payload)
+        if draw(st.integers(0, 7)) == 0:
+            claimed = draw(st.sampled_from([*(8 + size for size in SIZES), 0, 7, 8, 65_535]))
+            payload = payload if claimed == len(transport) else None
+            transport = transport[:4] + claimed.to_bytes(2, "big") + transport[6:]
+    elif number in EXTENSION_HEADERS and draw(st.booleans()):
+        transport = bytes([UDP, 0]) + bytes(6) + udp(port, draw(payloads))
+    else:
+        transport = tcp(port, flags)
+    lies = number == UDP and payload is None
     name = str(ip_address(destination))
     sources = [one for one in KNOCKERS if len(one) == len(destination)]
     source = str(ip_address(draw(st.sampled_from(sources))))
@@ -146,13 +186,15 @@ def _wires(draw: st.DrawFn) -> Wire:
             fragment=fragment,
         )
         whole = words is None and fragment != 0x2000
+        if words is not None or fragment & 0x3FFF:
+            payload = None
     ethertype = draw(
         st.none() | st.none() | st.none() | st.sampled_from((0x0800, 0x86DD, 0x8100, 0x0806, 60))
     )
     if draw(st.integers(0, 4)) == 0:
         packet = packet[: draw(st.integers(1, len(packet) - 1))]
-        whole = False
-    return Wire(packet, number, whole and ethertype is None, ethertype)
+        whole, payload = False, None
+    return Wire(packet, number, whole and not lies and ethertype is None, ethertype, payload)
 
 
 wires = _wires()

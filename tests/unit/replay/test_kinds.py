@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from knockd.knocks.decode import decode_ethernet
-from knockd.replay.kinds import kind_of
+from knockd.replay.kinds import find_payload_ports, kind_of
+from knockd_bpf.build import WatchedPorts, build_term
+from knockd_bpf.payload import PayloadRule
 from tests.support.doubles.played import door
 from tests.support.doubles.replays import ALICE, ALICE6, BOB, frame, replayed
 from tests.support.samples.frames import UDP, ethernet, packet
@@ -73,3 +75,27 @@ def test_idle_kinds_hide_nothing() -> None:
     frames = [frame(0, 22), frame(0, 22), frame(1, 1), frame(1, 22), frame(2, 2)]
     outcome = replayed(frames, door("1 2"))
     assert (1, 2, 5) == (outcome.timeline.opened, outcome.counts.passed, outcome.counts.frames)
+
+
+def test_ports_with_a_payload_rule() -> None:
+    """They are those of UDP of which the filter asks what packets hold."""
+    rule = PayloadRule(124, (1,))
+    watches = [
+        WatchedPorts(frozenset({(17, 1), (17, 2), (6, 3)}), None, frozenset(), payload=rule),
+        WatchedPorts(frozenset({(17, 4)}), None, frozenset()),
+    ]
+    assert {b"\0\1", b"\0\2"} == find_payload_ports(build_term(watches, None))
+
+
+@pytest.mark.parametrize("source", [ALICE, ALICE6])
+def test_packets_told_apart_by_what_they_hold(source: str) -> None:
+    """A UDP packet to such a port is of no kind, one to another port and a TCP packet are."""
+    ports = frozenset({(1).to_bytes(2, "big")})
+    udp, other, tcp = (
+        frame(0, port, source, protocol=protocol).data.ljust(70, b"\0")
+        for port, protocol in ((1, UDP), (2, UDP), (1, 6))
+    )
+    assert kind_of(udp, ports) is None
+    assert kind_of(udp) is not None
+    assert kind_of(other, ports) == kind_of(other) is not None
+    assert kind_of(tcp, ports) == kind_of(tcp) is not None
