@@ -358,20 +358,20 @@ EVENTS: Mapping[str, Event] = {
     ),
     "periods-from-now": Event(
         "warning",
-        "nobody knows what was used before the start: doors with Sequence_Key open by sequences that begin"
-        " from now on",
+        "nobody knows what was used before the start: what may have been opens nothing, of a sequence for two"
+        " periods",
         note="without a record of an earlier run that lasts",
     ),
     "periods-unread": Event("error", "{reason}: what may have been used before the start opens nothing"),
     "periods-unlasting": Event(
         "warning",
-        "used sequences of keys are noted until the next boot only ({reason}): what begins before that opens"
-        " nothing then",
+        "used sequences of keys are noted until the next boot only ({reason}): what may have been used before"
+        " that opens nothing then",
     ),
     "periods-unnoted": Event(
         "error",
-        "used sequences of keys can be noted nowhere ({reason}): what begins before the next start opens"
-        " nothing then",
+        "used sequences of keys can be noted nowhere ({reason}): what may have been used before the next"
+        " start opens nothing then",
     ),
     "one-time-line": Event(
         "warning",

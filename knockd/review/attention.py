@@ -29,7 +29,7 @@ REMEDIES: Mapping[str, str] = {
     "keys-problem": "doors with keys shut after some periods: look at memory and processes",
     "periods-unread": "knock again in the next period; look at the disk",
     "clock-waiting": "doors with Sequence_Key are disabled until the clock is good: timedatectl",
-    "periods-unnoted": "make StateDir writable: after each restart doors with Sequence_Key wait for a period",
+    "periods-unnoted": "make StateDir writable: after each restart doors with Sequence_Key wait two periods",
     "used-unnoted": "make the file writable, or strike the sequence out by hand",
     "worker-failed": "no door can open: mend what it names, then start knockd",
     "capture-failed": "no door opens there: look at the interface",

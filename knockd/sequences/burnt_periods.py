@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 from knockd.sequences.key_record import KeyRecord
+from knockd.sequences.rotating_watches import LIVE
 from knockd_conf.timed import MAX_PERIOD
 
 KEPT: Final = 2.0 * MAX_PERIOD
@@ -56,13 +57,16 @@ class BurntPeriods:
         if self._until(user) > before:
             self._note(user)
 
-    def find_floor(self) -> float:
-        """What begins before this time may have been used before the start; 0: all of that is known."""
-        return self._record.floor
+    def find_floor(self, length: int) -> float:
+        """What begins before this time may have been used before the start; 0: all of that is known.
 
-    def find_used_until(self, user: User) -> float:
-        """What begins before this time opens nothing any more."""
-        return max(self.find_floor(), self._until(user))
+        Periods of ``length`` seconds open before they begin: a knocker's clock may be ahead.
+        """
+        return self._record.floor + LIVE * length if self._record.floor else 0.0
+
+    def find_used_until(self, user: User, length: int) -> float:
+        """What begins before this time opens nothing any more, with periods of ``length`` seconds."""
+        return max(self.find_floor(length), self._until(user))
 
     def burn(self, user: User, until: float, now: float, path: str) -> None:
         """Notes that what begins before ``until`` is used; when this returns it survives a power cut.

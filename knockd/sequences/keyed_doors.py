@@ -165,7 +165,7 @@ class KeyedDoors:
             return
         identity, key, period = found.sequence
         end = find_end(period, door.sequence_period)
-        if end > self._find_used_until(identity, key):
+        if end > self._find_used_until(identity, door.sequence_period, key):
             self._burnt.burn((identity[0], key), end, self._clock.now, str(door.sequence_key))
             self._look_in(TOLD_AFTER)
 
@@ -200,9 +200,9 @@ class KeyedDoors:
         if known.has_expired(key, now):
             return Judgement(Fate.REFUSED, key, sequence, reason=f"key {key} is no longer good")
         length = known.rule.period
-        used = self._find_used_until(known.identity, key)
+        used = self._find_used_until(known.identity, length, key)
         fate, seconds = judge_knock(sequence.period, now, length, used)
-        if fate is Fate.USED and used == self._burnt.find_floor():
+        if fate is Fate.USED and used == self._burnt.find_floor(length):
             fate = Fate.BEFORE_START
         return Judgement(fate, key, sequence, seconds)
 
@@ -261,7 +261,9 @@ class KeyedDoors:
             self._log("key-file-problem", door=identity[0], path=self._doors[identity].path, problem=CROWDED)
         self._crowded = crowded
         return {
-            identity: tuple(door.list_sequences(0, now, partial(self._find_used_until, identity)))
+            identity: tuple(
+                door.list_sequences(0, now, partial(self._find_used_until, identity, door.rule.period))
+            )
             for identity, door in self._doors.items()
             if identity not in crowded
         }
@@ -271,8 +273,8 @@ class KeyedDoors:
         length = self._doors[sequence.door].rule.period
         return abs(sequence.period - find_period(now, length)) > 2 * RECOGNISED
 
-    def _find_used_until(self, door: Identity, key: str) -> float:
-        return self._burnt.find_used_until((door[0], key))
+    def _find_used_until(self, door: Identity, length: int, key: str) -> float:
+        return self._burnt.find_used_until((door[0], key), length)
 
     # Files.
 

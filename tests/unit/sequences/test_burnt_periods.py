@@ -25,7 +25,7 @@ def test_used(host: RecordHost) -> None:
     """What is used is used at this door, with this key."""
     made = host.start()
     made.burnt.burn(ANNE, NOW + 30, NOW, FILE)
-    assert [NOW + 30, 0.0, 0.0] == [made.burnt.find_used_until(one) for one in (ANNE, BOB, OTHER)]
+    assert [NOW + 30, 0.0, 0.0] == [made.burnt.find_used_until(one, 30) for one in (ANNE, BOB, OTHER)]
 
 
 def test_earlier_period_after_a_later_one(host: RecordHost) -> None:
@@ -33,7 +33,7 @@ def test_earlier_period_after_a_later_one(host: RecordHost) -> None:
     made = host.start()
     made.burnt.burn(ANNE, NOW + 30, NOW, FILE)
     made.burnt.burn(ANNE, NOW, NOW, FILE)
-    assert made.burnt.find_used_until(ANNE) == host.begin().burnt.find_used_until(ANNE) == NOW + 30
+    assert made.burnt.find_used_until(ANNE, 30) == host.begin().burnt.find_used_until(ANNE, 30) == NOW + 30
 
 
 def test_what_is_long_over(host: RecordHost) -> None:
@@ -45,9 +45,9 @@ def test_what_is_long_over(host: RecordHost) -> None:
         assert file.stat().st_size < COMPACT + 100
     again = host.begin()
     kept = round(KEPT / 30)
-    assert again.burnt.find_used_until(("ssh", "key1999")) == NOW + 1_999 * 30
-    assert again.burnt.find_used_until(("ssh", f"key{1_999 - kept + 1}")) == NOW + (2_000 - kept) * 30
-    assert again.burnt.find_used_until(("ssh", "key0000")) == 0.0
+    assert again.burnt.find_used_until(("ssh", "key1999"), 30) == NOW + 1_999 * 30
+    assert again.burnt.find_used_until(("ssh", f"key{1_999 - kept + 1}"), 30) == NOW + (2_000 - kept) * 30
+    assert again.burnt.find_used_until(("ssh", "key0000"), 30) == 0.0
 
 
 def test_new_key(host: RecordHost) -> None:
@@ -60,10 +60,10 @@ def test_new_key(host: RecordHost) -> None:
     made.burnt.burn(OTHER, NOW + 90, NOW, FILE)
     for again in (made, host.begin()):
         again.burnt.begin_key(BOB, FILE, NOW - 3)
-        assert again.burnt.find_used_until(BOB) == 0.0
+        assert again.burnt.find_used_until(BOB, 30) == 0.0
         again.burnt.begin_key(BOB, FILE, NOW + 1)
-        assert again.burnt.find_used_until(BOB) == NOW + 30
-        assert again.burnt.find_used_until(ANNE) == NOW + 30
+        assert again.burnt.find_used_until(BOB, 30) == NOW + 30
+        assert again.burnt.find_used_until(ANNE, 30) == NOW + 30
 
 
 def test_key_that_was_new_before_a_use(host: RecordHost) -> None:
@@ -72,7 +72,7 @@ def test_key_that_was_new_before_a_use(host: RecordHost) -> None:
     made.burnt.burn(ANNE, NOW + 30, NOW, FILE)
     made.burnt.burn(ANNE, NOW + 90, NOW + 60, FILE)
     made.burnt.begin_key(BOB, FILE, NOW + 40)
-    assert made.burnt.find_used_until(BOB) == 0.0
+    assert made.burnt.find_used_until(BOB, 30) == 0.0
 
 
 def test_new_key_in_another_file(host: RecordHost) -> None:
@@ -83,4 +83,14 @@ def test_new_key_in_another_file(host: RecordHost) -> None:
     made.burnt.burn(ANNE, NOW + 60, NOW + 5, "/etc/other")
     for again in (made, host.begin()):
         again.burnt.begin_key(BOB, "/etc/other", NOW - 9_999)
-        assert again.burnt.find_used_until(BOB) == NOW + 30
+        assert again.burnt.find_used_until(BOB, 30) == NOW + 30
+
+
+def test_before_the_start(host: RecordHost) -> None:
+    """Where that is not known, what could have opened before the start is used, by the door's period."""
+    host.in_memory.add(str(host.state))
+    made = host.start().burnt
+    assert (made.find_floor(30), made.find_used_until(ANNE, 30)) == (NOW + 30, NOW + 30)
+    assert made.find_used_until(OTHER, 300) == NOW + 300
+    made.burn(ANNE, NOW + 60, NOW + 31, FILE)
+    assert made.find_used_until(ANNE, 30) == NOW + 60

@@ -25,7 +25,7 @@ def host(tmp_path: Path) -> RecordHost:
 def test_nothing_is_used(host: RecordHost) -> None:
     """On a disk without notes nothing has been used: nobody has to wait."""
     made = host.start()
-    assert (made.record.newest, made.record.floor, made.burnt.find_used_until(ANNE)) == (0.0, 0.0, 0.0)
+    assert (made.record.newest, made.record.floor, made.burnt.find_used_until(ANNE, 30)) == (0.0, 0.0, 0.0)
     assert host.said == []
 
 
@@ -37,7 +37,7 @@ def test_the_next_start_knows(host: RecordHost, *, boots: bool) -> None:
         host.boot()
     made = host.begin()
     assert not made.record.needs_floor
-    assert (made.burnt.find_used_until(ANNE), made.record.newest) == (NOW + 30, NOW)
+    assert (made.burnt.find_used_until(ANNE, 30), made.record.newest) == (NOW + 30, NOW)
 
 
 @pytest.mark.parametrize("boots", [False, True], ids=["restart", "boot"])
@@ -57,7 +57,7 @@ def test_state_dir_in_memory(host: RecordHost) -> None:
     assert host.start().record.floor == NOW  # it may have been emptied just before
     host.start().burnt.burn(ANNE, NOW + 30, NOW, FILE)
     again = host.begin()
-    assert (again.record.needs_floor, again.record.floor, again.burnt.find_used_until(ANNE)) == (
+    assert (again.record.needs_floor, again.record.floor, again.burnt.find_used_until(ANNE, 30)) == (
         False,
         NOW,
         NOW + 30,
@@ -74,7 +74,7 @@ def test_state_dir_that_cannot_be_written(host: RecordHost) -> None:
     assert made.record.floor == NOW
     made.burnt.burn(ANNE, NOW + 30, NOW, FILE)
     again = host.begin()
-    assert (again.record.needs_floor, again.burnt.find_used_until(ANNE)) == (False, NOW + 30)
+    assert (again.record.needs_floor, again.burnt.find_used_until(ANNE, 30)) == (False, NOW + 30)
     host.boot()
     assert host.begin().record.needs_floor
     assert [f"periods-unlasting {host.state}: Not a directory"] * 3 == host.said
@@ -103,7 +103,7 @@ def test_nowhere(host: RecordHost) -> None:
     host.run.write_text("")
     made = host.start()
     made.burnt.burn(ANNE, NOW + 30, NOW, FILE)
-    assert made.burnt.find_used_until(ANNE) == NOW + 30
+    assert made.burnt.find_used_until(ANNE, 30) == NOW + 30
     assert [f"periods-unnoted {host.state}: Not a directory; {host.run}: Not a directory"] == host.said
     assert host.begin().record.needs_floor
 
@@ -128,7 +128,7 @@ def test_disk_that_is_full_for_a_while(host: RecordHost, monkeypatch: pytest.Mon
     full["now"] = True
     made.burnt.burn(ANNE, NOW + 120, NOW, FILE)
     assert 2 == len(host.said)
-    assert host.begin().burnt.find_used_until(ANNE) == NOW + 120
+    assert host.begin().burnt.find_used_until(ANNE, 30) == NOW + 120
 
 
 def test_notes_of_others(host: RecordHost) -> None:
@@ -155,7 +155,7 @@ def test_lines_that_are_none(host: RecordHost, line: str) -> None:
     made.burnt.burn(BOB, NOW + 60, NOW, FILE)
     host.boot()
     again = host.begin()
-    assert (again.burnt.find_used_until(ANNE), again.burnt.find_used_until(BOB)) == (
+    assert (again.burnt.find_used_until(ANNE, 30), again.burnt.find_used_until(BOB, 30)) == (
         NOW + 30,
         NOW + 60,
     )
@@ -167,7 +167,7 @@ def test_two_daemons_with_one_file(host: RecordHost) -> None:
     other.burnt.burn(BOB, NOW + 60, NOW, FILE)
     for at in range(1_000):
         one.burnt.burn(ANNE, NOW + 30, NOW + at * 0.001, FILE)
-    assert host.begin().burnt.find_used_until(BOB) == NOW + 60
+    assert host.begin().burnt.find_used_until(BOB, 30) == NOW + 60
 
 
 def test_another_state_dir(host: RecordHost, tmp_path: Path) -> None:
@@ -178,7 +178,7 @@ def test_another_state_dir(host: RecordHost, tmp_path: Path) -> None:
     host.state = tmp_path / "new"
     host.boot()
     again = host.begin()
-    assert (again.record.needs_floor, again.burnt.find_used_until(ANNE)) == (False, NOW + 30)
+    assert (again.record.needs_floor, again.burnt.find_used_until(ANNE, 30)) == (False, NOW + 30)
 
 
 def test_records(host: RecordHost) -> None:

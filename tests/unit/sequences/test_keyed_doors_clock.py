@@ -57,7 +57,21 @@ def test_used_before_the_start(host: KeyedHost, where: str, *, boots: bool) -> N
     unknown = boots and where != "disk"
     assert fate(host) is (Fate.BEFORE_START if unknown else Fate.USED)
     assert fate(host, NOW - 1, "bob") is (Fate.BEFORE_START if unknown else Fate.GRANTED)
-    assert fate(host, NOW + 1, "bob") is Fate.GRANTED
+    assert fate(host, NOW + 1, "bob") is (Fate.BEFORE_START if unknown else Fate.GRANTED)
+    host.sleep(30)
+    assert fate(host, NOW + 2, "bob") is Fate.GRANTED
+
+
+def test_used_by_a_clock_that_is_ahead(host: KeyedHost) -> None:
+    """A sequence opens before its period begins: where nobody knows what was used that has been, too."""
+    host.in_memory = True
+    assert fate(host, NOW + 1) is Fate.GRANTED
+    host.sleep(1)
+    boot(host)
+    assert fate(host, NOW + 1) is Fate.BEFORE_START
+    host.sleep(30)
+    assert fate(host, NOW + 1) is Fate.BEFORE_START
+    assert fate(host, NOW + 2) is Fate.GRANTED
 
 
 def test_clock_that_is_set_back_by_a_boot(host: KeyedHost) -> None:
@@ -158,12 +172,13 @@ def test_first_start(host: KeyedHost) -> None:
 
 
 def test_first_start_in_memory(tmp_path: Path) -> None:
-    """Where a boot may just have emptied StateDir only what begins from now on is good."""
+    """Where a boot may just have emptied StateDir only what no clock could have used before is good."""
     host = KeyedHost(tmp_path, wall=NOON + 13)
     host.in_memory = True
     host.begin()
     judged = host.doors.open(SSH, host.doors.serial_of(SSH, "anne", NOW))
-    assert (judged.fate, judged.seconds) == (Fate.BEFORE_START, 17)
+    assert (judged.fate, judged.seconds) == (Fate.BEFORE_START, 47)
     assert [line.split()[0] for line in host.said] == ["periods-unlasting", "periods-from-now"]
     host.sleep(17)
-    assert fate(host, NOW + 1) is Fate.GRANTED
+    assert fate(host, NOW + 1) is Fate.BEFORE_START
+    assert fate(host, NOW + 2) is Fate.GRANTED
