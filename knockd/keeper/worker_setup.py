@@ -20,4 +20,5 @@ def setup_of(loaded: Loaded, settings: Settings) -> Setup:
         user_required=options.user is not None,
         ipv6=settings.ipv6,
         debug=settings.debug,
+        signed=any(door.is_signed for door in loaded.config.doors),
     )

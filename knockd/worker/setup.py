@@ -15,7 +15,8 @@ class Setup:
     """``latency`` is in milliseconds, ``buffer`` the size of each capture ring in KiB.
 
     ``user``: who the process becomes; None: it stays who it is. With ``user_required`` it ends when it
-    cannot. With ``debug`` it prints every packet.
+    cannot. With ``debug`` it prints every packet. With ``signed`` there may be ports of signed knocks, now or
+    in a view that comes later.
     """
 
     latency: int
@@ -25,6 +26,7 @@ class Setup:
     user_required: bool = False
     ipv6: bool = True
     debug: bool = False
+    signed: bool = False
 
     @property
     def slack(self) -> float:

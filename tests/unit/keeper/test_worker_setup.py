@@ -11,6 +11,7 @@ from knockd.process.privileges import User
 from knockd.worker.setup import Setup
 from knockd_conf.model import Config, Options
 from tests.support.doubles.played import door
+from tests.support.doubles.signed import signed_door
 
 BOB = User("bob", 103, 203)
 
@@ -30,3 +31,12 @@ def test_setup() -> None:
 def test_a_user_by_default() -> None:
     """A user whom nobody asked for by name is no reason to end."""
     assert setup_of(Loaded(config(), BOB), Settings("/etc/knockd.conf")).user_required is False
+
+
+def test_signed() -> None:
+    """A packet process has the code of signed knocks when a door is opened by them."""
+    plain = config()
+    signed = replace(plain, doors=(*plain.doors, signed_door()))
+    settings = Settings("/etc/knockd.conf")
+    assert not setup_of(Loaded(plain, None), settings).signed
+    assert setup_of(Loaded(signed, None), settings).signed
