@@ -96,10 +96,11 @@ class Builder:
         if here or (self.signed if signed is None else signed.value):
             return True
         hosts = [key.host for key in section.keys if key.host is not None and _is_sequence(key.name)]
-        if hosts:
-            others = ", ".join(dict.fromkeys(hosts))
-            message = f"not a door on this host ({self.host}): its sequence is for {others}"
-            self.notes.append(Note(section.path, section.line, f"[{name}]", message))
+        others = f"its sequence is for {', '.join(dict.fromkeys(hosts))}"
+        if not hosts:
+            others = f"{keys.SIGNED_PORT.name} is for others"
+        message = f"not a door on this host ({self.host}): {others}"
+        self.notes.append(Note(section.path, section.line, f"[{name}]", message))
         return False
 
     def _choose(self, merged: dict[str, Entry]) -> None:

@@ -24,6 +24,9 @@ MAX_SECONDS: Final = 2**31 - 1
 MAX_INTERFACE_NAME: Final = 127
 """Bytes of an alternative name: ALTIFNAMSIZ of the Linux kernel without its terminating zero."""
 
+NO_PORT: Final = "none"
+"""The word for no port, in any case."""
+
 _NUMBER: Final = re.compile(r"[0-9]{1,20}")
 _RANGE: Final = re.compile(r"([0-9]{1,20})\s*-\s*([0-9]{1,20})")
 _USER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,30}\$?")
@@ -145,7 +148,7 @@ def one_of(words: tuple[str, ...]) -> Callable[[str], str]:
 
 def port_or_none(value: str) -> int:
     """A port from 1 to 65535; 0 for ``none``."""
-    return 0 if value.lower() == "none" else whole(1, MAX_PORT)(value)
+    return 0 if value.lower() == NO_PORT else whole(1, MAX_PORT)(value)
 
 
 def port_range(text: str) -> tuple[int, int]:

@@ -78,14 +78,15 @@ def load(
         entries[section.path, section.line] = judged.entries
         reader.problems += judged.problems
         reader.notes += judged.notes
-    doors, problems, notes = templates.arrange_sections(
-        [one for one in reader.sections if one.name != keys.OPTIONS]
-    )
-    reader.problems += problems
-    reader.notes += notes
     stated = [
         entry for one in reader.sections if one.name == keys.OPTIONS for entry in entries[one.path, one.line]
     ]
+    doors, problems, notes = templates.arrange_sections(
+        [one for one in reader.sections if one.name != keys.OPTIONS],
+        signed=any(entry.key is keys.SIGNED_PORT and entry.value for entry in stated),
+    )
+    reader.problems += problems
+    reader.notes += notes
     chosen = values.choose_entries([entry for entry in stated if entry.key is not keys.INCLUDE], reader.host)
     reader.problems += _unknown_user(chosen.get("user"), is_user)
     options = Options(**{name: entry.value for name, entry in chosen.items()})

@@ -2,6 +2,7 @@
 
 ``[child : parent]`` splits at the last colon only when a section of the parent's name without a
 sequence exists. 0.8 rejects such a section, so no file that was valid there changes its meaning.
+A section without a sequence that no other inherits from is a door if signed knocks open it.
 
 Pure.
 """
@@ -29,6 +30,10 @@ _SEQUENCE_KEYS: Final = frozenset(
     key.name.lower() for key in (keys.SEQUENCE, keys.ONE_TIME, keys.SEQUENCE_KEY)
 )
 
+_SIGNED: Final = keys.SIGNED_PORT.name.lower()
+_KINDS: Final = f"{keys.SEQUENCE.name}, {keys.ONE_TIME.name}, {keys.SEQUENCE_KEY.name}"
+_WAYS: Final = f"{_KINDS} or {keys.SIGNED_PORT.name}"
+
 
 @dataclass(frozen=True, slots=True)
 class Named:
@@ -55,17 +60,18 @@ class Arranged(NamedTuple):
     notes: tuple[Note, ...]
 
 
-def arrange_sections(sections: Sequence[RawSection]) -> Arranged:
-    """Doors and templates among ``sections``."""
+def arrange_sections(sections: Sequence[RawSection], signed: bool = False) -> Arranged:
+    """Doors and templates among ``sections``; ``signed``: [options] have a Signed_Port, for whatever host."""
     named = _split(sections)
     wanted = {one.parent for one in named}
     bare = [one for one in named if not has_sequence(one.section)]
     templates: dict[str, Named] = {}
     problems = [problem for one in named for problem in _bad_name(one)]
+    unused = [one for one in bare if one.name not in wanted]
     for one in bare:
         if one.name not in wanted:
-            problems.append(_problem(one, _without_sequence(one, [other.name for other in bare], named)))
-        elif one.name in templates:
+            continue
+        if one.name in templates:
             first = templates[one.name].section
             problems.append(
                 _problem(
@@ -76,7 +82,11 @@ def arrange_sections(sections: Sequence[RawSection]) -> Arranged:
         else:
             templates[one.name] = one
     problems += _bad_chains(templates)
-    doors = [one for one in named if has_sequence(one.section)]
+    alone = [one for one in unused if _is_signed([one, *_ancestors(one, templates)], signed)]
+    for one in unused:
+        if one not in alone:
+            problems.append(_problem(one, _without_sequence(one, [other.name for other in bare], named)))
+    doors = [one for one in named if has_sequence(one.section) or one in alone]
     return Arranged(
         tuple(Lineage(one, _ancestors(one, templates)) for one in doors),
         tuple(problems),
@@ -89,15 +99,25 @@ def is_misnamed(section: RawSection) -> bool:
     if section.name == keys.OPTIONS or has_sequence(section):
         return False
     given = [key.name for key in section.keys]
+    of_options = [name for name in given if keys.belongs(name, options=True)]
+    of_doors = [name for name in given if keys.belongs(name, options=False)]
     return section.name.strip().lower() == keys.OPTIONS or (
-        any(keys.belongs(name, options=True) for name in given)
-        and not any(keys.belongs(name, options=False) for name in given)
+        not set(of_options) <= set(of_doors) and set(of_doors) <= set(of_options)
     )
 
 
 def has_sequence(section: RawSection) -> bool:
     """Whether a section says a sequence itself, for whatever host."""
     return any(key.name.lower() in _SEQUENCE_KEYS for key in section.keys)
+
+
+def _is_signed(lineage: Sequence[Named], signed: bool) -> bool:
+    """Whether signed knocks open a section on any host: the nearest that has a Signed_Port decides."""
+    for one in lineage:
+        values = [key.value or "" for key in one.section.keys if key.name.lower() == _SIGNED]
+        if values:
+            return any(value.strip().lower() != fields.NO_PORT for value in values)
+    return signed
 
 
 def _split(sections: Sequence[RawSection]) -> list[Named]:
@@ -163,18 +183,15 @@ def _without_sequence(one: Named, templates: Sequence[str], sections: Sequence[N
     if one.parent is None and ":" in one.name:
         parent = _divided(one.section).parent or ""
         return (
-            "expected a Sequence, One_Time_Sequences, Sequence_Key or a template, got a door without them "
-            f"({seen(parent)} is no template{_nearest(parent, templates)})"
+            f"expected a {_KINDS}, {keys.SIGNED_PORT.name} or a template, got a door without them"
+            f" ({seen(parent)} is no template{_nearest(parent, templates)})"
         )
     if one.parent is not None:
-        return (
-            f"expected a Sequence, One_Time_Sequences or Sequence_Key, got a door without one "
-            f"(its template {seen(one.parent)} has none either)"
-        )
+        return f"expected a {_WAYS}, got a door without one (its template {seen(one.parent)} has none either)"
     lost = _find_lost_child(one, [other for other in sections if ":" in other.name])
     return (
-        "expected a Sequence, One_Time_Sequences or Sequence_Key, got a door without one "
-        f"(a template may lack it, but no section names this one as its template{lost})"
+        f"expected a {_WAYS}, got a door without one"
+        f" (a template may lack it, but no section names this one as its template{lost})"
     )
 
 

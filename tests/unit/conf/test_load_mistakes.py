@@ -202,14 +202,14 @@ LINES: list[tuple[str, str | bytes, str]] = [
     (
         "no sequence",
         "[a]\ncommand = x\n",
-        "knockd.conf:1: [a]: expected a Sequence, One_Time_Sequences or Sequence_Key, got a door without one "
-        "(a template may lack it, but no section names this one as its template)",
+        "knockd.conf:1: [a]: expected a Sequence, One_Time_Sequences, Sequence_Key or Signed_Port, got a"
+        " door without one (a template may lack it, but no section names this one as its template)",
     ),
     (
         "template with another name than its door says",
         "[ssh : quik]\nsequence = 7000,9000,8000\n[quick]\nseq_timeout = 5\n",
-        "knockd.conf:3: [quick]: expected a Sequence, One_Time_Sequences or Sequence_Key, got a door without"
-        " one (a template may lack it, but no section names this one as its template;"
+        "knockd.conf:3: [quick]: expected a Sequence, One_Time_Sequences, Sequence_Key or Signed_Port, got a"
+        " door without one (a template may lack it, but no section names this one as its template;"
         " is it meant by [ssh : quik] in line 1?)",
     ),
     (
@@ -275,8 +275,8 @@ LINES: list[tuple[str, str | bytes, str]] = [
     (
         "misspelt template",
         "[base]\ntimeout=1\n[a : base]\nsequence=1\n[b : bsae]\ncommand=x\n",
-        "knockd.conf:5: [b : bsae]: expected a Sequence, One_Time_Sequences, Sequence_Key or a template, got"
-        " a door without them ('bsae' is no template (the nearest is 'base'))",
+        "knockd.conf:5: [b : bsae]: expected a Sequence, One_Time_Sequences, Sequence_Key, Signed_Port or a"
+        " template, got a door without them ('bsae' is no template (the nearest is 'base'))",
     ),
     ("NUL", b"[a]\nsequence=1\nTarget = \0\n", "knockd.conf:3: expected text, got a NUL byte"),
     ("not UTF-8", b"[a]\nsequence=1\ncommand = \xff\n", "knockd.conf:3: expected UTF-8, got byte 0xff"),

@@ -77,8 +77,8 @@ def test_empty_command_wins(load_text: Load) -> None:
 def test_template_that_nobody_uses(problems: Problems) -> None:
     """A child without a sequence, here or above, is a door without one, and so is its unused heir."""
     assert problems("[base]\ntimeout=5\n[mid : base]\ncmd_timeout=1\n") == [
-        "knockd.conf:3: [mid]: expected a Sequence, One_Time_Sequences or Sequence_Key, got a door without"
-        " one (its template 'base' has none either)"
+        "knockd.conf:3: [mid]: expected a Sequence, One_Time_Sequences, Sequence_Key or Signed_Port, got a"
+        " door without one (its template 'base' has none either)"
     ]
 
 
