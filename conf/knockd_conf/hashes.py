@@ -24,10 +24,10 @@ class KeyedHash:
 
     __slots__ = ("_inner", "_outer")
 
-    def __init__(self, key: bytes) -> None:
-        """``key``: at most 64 bytes."""
+    def __init__(self, key: bytes, prefix: bytes = b"") -> None:
+        """``key``: at most 64 bytes. ``prefix`` goes in front of every message."""
         padded = key.ljust(_BLOCK, b"\0")
-        self._inner: Any = sha256(bytes(byte ^ 0x36 for byte in padded))
+        self._inner: Any = sha256(bytes(byte ^ 0x36 for byte in padded) + prefix)
         self._outer: Any = sha256(bytes(byte ^ 0x5C for byte in padded))
 
     def digest(self, message: bytes) -> bytes:

@@ -79,12 +79,12 @@ class Request(NamedTuple):
 class MinuteKeys:
     """What is derived of the knock secret for one minute."""
 
-    __slots__ = ("_keyed", "key", "minute", "tag")
+    __slots__ = ("_keyed", "_pads", "key", "minute", "tag")
 
     def __init__(self, minute: int, key: bytes) -> None:
         """``key`` is what ``derive_minute`` returns."""
         self.minute, self.key = minute, key
-        self._keyed = KeyedHash(key)
+        self._keyed, self._pads = KeyedHash(key), KeyedHash(key, b"hint")
         self.tag = self._keyed.digest(b"tag")[:TAG]
 
     def hint_of(self, public: bytes) -> bytes:
@@ -93,7 +93,7 @@ class MinuteKeys:
 
     def unmask_hint(self, packet: bytes) -> bytes:
         """The hint in a packet; of one that was changed, or made without the secret, it is random."""
-        pad = self._keyed.digest(b"hint" + packet[_NONCE_AT:])[:HINT]
+        pad = self._pads.digest(packet[_NONCE_AT:])[:HINT]
         return _xor(packet[_HINT_AT:_NONCE_AT], pad)
 
     def unmask(self, packet: bytes) -> Request:
@@ -124,7 +124,7 @@ class MinuteKeys:
             )
         )
         rest = nonce + _xor(body, self._stream(nonce))
-        pad = self._keyed.digest(b"hint" + rest)[:HINT]
+        pad = self._pads.digest(rest)[:HINT]
         return self.tag + _xor(self.hint_of(public), pad) + rest
 
     def _stream(self, nonce: bytes) -> bytes:

@@ -19,6 +19,13 @@ def test_keyed_hash(size: int, length: int) -> None:
     assert [hmac.digest(key, message, "sha256")] * 2 == [keyed.digest(message) for _ in range(2)]
 
 
+def test_prefix() -> None:
+    """A prefix is in front of every message."""
+    keyed = KeyedHash(b"key", b"hint")
+    for message in (b"", b"one", bytes(112)):
+        assert hmac.digest(b"key", b"hint" + message, "sha256") == keyed.digest(message)
+
+
 def test_plain_hashes() -> None:
     """They are those of FIPS 180-4."""
     assert hashlib.sha256(b"abc").digest() == hash_sha256(b"abc")

@@ -1,0 +1,102 @@
+"""Which packets to ports of signed knocks go on to the keeper, which alone can say whether they count.
+
+    what comes                                         what becomes of it
+    -------------------------------------------------  --------------------------------
+    a packet whose tag is of no live minute            nothing
+    one that has gone on before                        REPEATED
+    one with the hint of no key                        UNKNOWN_KEY
+    one whose source, or key, or all have used up      TOO_MANY; it may come again
+    what they may send (``signed_limits``)
+    any other                                          goes on, and is remembered
+
+A copy is known by all of its bytes, before anything is computed of it: copies cost neither their key nor
+anybody else a token. What has gone on is remembered as long as its minute is live. A packet whose tag is that
+of two live minutes belongs to the first one that knows its hint.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from knockd.knocks.events import Why
+from knockd.knocks.signed_limits import Limits
+from knockd.knocks.signed_watch import SignedMinute
+from knockd_conf.signed_packet import MinuteKeys
+from knockd_conf.signed_sizes import TAG
+
+MOST_SEEN = 12_288
+"""Packets of a minute that are remembered; with one more all of them are forgotten. The limits let fewer pass
+while it is live, and the keeper notes for itself what has counted."""
+
+
+class Passed(NamedTuple):
+    """A packet goes on; ``key`` is the place of its key in the hints of every minute."""
+
+    key: int
+
+
+class _Minute(NamedTuple):
+    keys: MinuteKeys
+    places: Mapping[bytes, int]
+    seen: set[bytes]
+
+
+class Gate:
+    """Judges packets of SIZE bytes. Times are in seconds of a steady clock.
+
+    Its memory is bounded: by the keys, and by what the limits let pass while a minute is live.
+    """
+
+    def __init__(self) -> None:
+        self._minutes: dict[tuple[int, bytes], _Minute] = {}
+        self._by_tag: dict[bytes, tuple[_Minute, ...]] = {}
+        self._limits = Limits()
+
+    def set_minutes(self, minutes: Sequence[SignedMinute]) -> None:
+        """Takes other live minutes. What is remembered of those that stay is kept, and what keys have had."""
+        before = self._minutes
+        had = {hint: place for minute in before.values() for hint, place in minute.places.items()}
+        rows = [minute.hints for minute in minutes]
+        count = max(map(len, rows), default=0)
+        self._limits.set_keys(
+            [
+                next((had[row[place]] for row in rows if place < len(row) and row[place] in had), None)
+                for place in range(count)
+            ]
+        )
+        self._minutes = {}
+        self._by_tag = {}
+        for minute in minutes:
+            name = minute.minute, minute.key
+            same = before.get(name)
+            keys = MinuteKeys(*name) if same is None else same.keys
+            places = {hint: place for place, hint in enumerate(minute.hints)}
+            made = _Minute(keys, places, set() if same is None else same.seen)
+            self._minutes[name] = made
+            self._by_tag[minute.tag] = (*self._by_tag.get(minute.tag, ()), made)
+
+    def is_live(self, packet: bytes) -> bool:
+        """Whether its tag is of a live minute."""
+        return packet[:TAG] in self._by_tag
+
+    def judge(self, source: bytes, packet: bytes, now: float) -> Passed | Why | None:
+        """What becomes of a packet; None: nothing."""
+        minutes = self._by_tag.get(packet[:TAG])
+        if minutes is None:
+            return None
+        for minute in minutes:
+            if packet in minute.seen:
+                return Why.REPEATED
+        for minute in minutes:
+            key = minute.places.get(minute.keys.unmask_hint(packet))
+            if key is not None:
+                if not self._limits.take(source, key, now):
+                    return Why.TOO_MANY
+                if len(minute.seen) >= MOST_SEEN:
+                    minute.seen.clear()
+                minute.seen.add(packet)
+                return Passed(key)
+        return Why.UNKNOWN_KEY
