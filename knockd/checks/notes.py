@@ -27,6 +27,7 @@ from knockd.net.ports_in_use import ports_in_use
 from knockd.sequences.kernel_clock import read_clock
 from knockd.sequences.key_reader import read_key_file
 from knockd.sequences.one_time_file import read_one_time, read_one_time_lines
+from knockd_bpf.wire import UDP
 from knockd_conf.command_words import numbers_named
 from knockd_conf.errors import Note, Place, merge_notes
 from knockd_conf.key_file import KeyFile
@@ -147,7 +148,8 @@ def current_taken(config: Config) -> tuple[Taken, list[Note]]:
     The firewall is not asked where there are no automatic guards, nobody for another host's configuration.
     """
     named = frozenset[int]().union(*(numbers_named(one) for door in config.doors for one in door.commands()))
-    taken = Taken(named)
+    signed = frozenset(UDP << 16 | door.signed_port for door in config.doors if door.signed_port)
+    taken = Taken(named, signed=signed)
     if is_elsewhere(config):
         return taken, []
     taken = taken.with_sockets(ports_in_use())

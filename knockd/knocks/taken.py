@@ -21,16 +21,20 @@ class Taken(NamedTuple):
     """Ports are ``protocol << 16 | port``, but for ``named``: numbers that commands name, of any protocol.
 
     ``in_use`` have a socket on this host. ``forwarded`` are ranges, first and last port, in order and apart.
+    ``signed`` are those of signed knocks.
     """
 
     named: frozenset[int] = frozenset()
     in_use: frozenset[int] = frozenset()
     forwarded: tuple[tuple[int, int], ...] = ()
+    signed: frozenset[int] = frozenset()
 
     def why(self, port: int, *, routed: bool) -> str | None:
         """Why a port can be no guard, None when it can; ``routed``: the door is for another host."""
         if port & LAST_PORT in self.named:
             return "is named by a command"
+        if port in self.signed:
+            return "is a port of signed knocks"
         if not routed and port in self.in_use:
             return "has a listening socket"
         if routed and port & LAST_PORT in TARGET_SERVICES:

@@ -232,6 +232,16 @@ def test_no_automatic_guards(load: Callable[[str], Config], asked: list[str], gu
     assert ["kernel"] == asked
 
 
+def test_ports_of_signed_knocks(load: Callable[[str], Config], asked: list[str]) -> None:
+    """They can be no automatic guards, on this host or another one."""
+    config = load(NAMING.format(guards="auto"))
+    signed = replace(config, doors=tuple(replace(door, signed_port=47_811) for door in config.doors))
+    for one in (signed, replace(signed, host="elsewhere")):
+        assert {17 << 16 | 47_811} == notes.current_taken(one)[0].signed
+    assert not notes.current_taken(config)[0].signed
+    assert asked
+
+
 def test_another_host(load: Callable[[str], Config], asked: list[str]) -> None:
     """What is in use here says nothing of another host."""
     taken, _ = notes.current_taken(replace(load(NAMING.format(guards="auto")), host="elsewhere"))

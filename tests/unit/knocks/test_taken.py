@@ -45,6 +45,14 @@ def test_routed_host() -> None:
     assert "is named by a command" == TAKEN.why(TCP | 8001, routed=True)
 
 
+def test_signed_knocks() -> None:
+    """Who sends a signed knock touches no guard, at this host's ports or another one's."""
+    taken = Taken(signed=frozenset({UDP | 47_811}))
+    for routed in (False, True):
+        assert "is a port of signed knocks" == taken.why(UDP | 47_811, routed=routed)
+        assert taken.why(TCP | 47_811, routed=routed) is None
+
+
 def test_nothing_taken() -> None:
     """Without any knowledge every port is free."""
     assert Taken().why(TCP | 8080, routed=False) is None
