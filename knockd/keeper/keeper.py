@@ -110,7 +110,7 @@ class _Daemon:
             settings,
             self._loaded,
             self._logger,
-            self._leases,
+            self._leases.open,
             Callbacks(
                 up=self._enter_up,
                 alive=service.send_sign_of_life,

@@ -1,6 +1,7 @@
 """Bounded queue of openings for a slow keeper: one message a door and knocker, doors served round robin.
 
-Many openings of one door delay that of another by one message and do not push it out.
+Many openings of one door delay that of another by one message and do not push it out. It serves for signed
+packets, too: a key stands for the door then, and a packet for its knocker.
 
 Pure.
 """

@@ -8,20 +8,25 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import NamedTuple
+from itertools import chain
+from typing import TYPE_CHECKING, NamedTuple
 
 from knockd.knocks.addresses import find_impossible
 from knockd.knocks.batch import Batch, read_batch
 from knockd.knocks.decode import decoder_for
-from knockd.knocks.events import Attempt, Event, Underway
+from knockd.knocks.events import Attempt, Discarded, Event, SignedEvent, Underway, Why
 from knockd.knocks.matcher import Matcher
 from knockd.knocks.memory import MAX_ATTEMPTS
 from knockd.knocks.reports import UNLIMITED
 from knockd.knocks.sightings import Sightings
+from knockd.knocks.signed_watch import SignedWatch
 from knockd.knocks.stamps import Passed, stamp, times
 from knockd.knocks.tally import Tally
 from knockd.knocks.watch import Watch
 from knockd.token_bucket import TokenBucket
+
+if TYPE_CHECKING:
+    from knockd.knocks.signed_packets import SignedPackets
 
 MAX_LAG = 10.0
 """Seconds for which a packet's own time stamp is believed to lie in the past."""
@@ -29,6 +34,14 @@ MAX_LAG = 10.0
 
 IMPOSSIBLE = "ignored: no packet off the wire can have this source"
 SEEN_BEFORE = "ignored: another interface has seen it already"
+
+GOES_ON = "signed knock, to be verified"
+DISCARDED = {
+    Why.UNKNOWN_KEY: "signed knock of no known key",
+    Why.REPEATED: "signed knock that came before",
+    Why.TOO_MANY: "signed knock, one of too many",
+}
+"""What becomes of a packet to a port of signed knocks."""
 
 
 class Frames(NamedTuple):
@@ -56,12 +69,14 @@ class Origin(NamedTuple):
 class Judged(NamedTuple):
     """An event, and the kernel's stamp of its packet in microseconds since the epoch."""
 
-    event: Event
+    event: Event | SignedEvent
     stamp: int
 
 
 class Session:
     """Judges batches. Times are in seconds of a steady clock.
+
+    Without signed knocks it has no code of theirs: that is imported with the first ``set_signed``.
 
     The caller's loop calls ``refill_limits``, then ``judge`` with a batch of each interface, then
     ``expire_attempts``. ``slack`` is how much longer one packet may wait in the ring than another.
@@ -87,6 +102,7 @@ class Session:
         self._strangers = TokenBucket() if limited else TokenBucket(burst=UNLIMITED)
         self._knockers = TokenBucket() if limited else TokenBucket(burst=UNLIMITED)
         self._judged = 0.0
+        self._signed: SignedPackets | None = None
         self._matcher = Matcher(
             watches,
             max_attempts=max_attempts,
@@ -98,6 +114,14 @@ class Session:
     def set_watches(self, watches: Iterable[Watch], now: float) -> None:
         """Replaces all watches; attempts at those that stay go on."""
         self._matcher.set_watches(watches, now)
+
+    def set_signed(self, watch: SignedWatch) -> None:
+        """Takes other ports and minutes of signed knocks; attempts are not touched."""
+        if self._signed is None:
+            from knockd.knocks.signed_packets import SignedPackets
+
+            self._signed = SignedPackets()
+        self._signed.set_watch(watch)
 
     def refill_limits(self, now: float) -> None:
         """Adds what the limits of events allow since the last call."""
@@ -115,7 +139,8 @@ class Session:
         """Judges the frames of an interface; the caller takes all events.
 
         ``offset`` is our clock less the clock of the stamps. ``on_packet`` is called with the index of
-        each packet's record before the packet is judged, and with why it is not.
+        each packet's record before the packet is judged, and with why it is not, or what becomes of it as a
+        signed knock.
         """
         decoder = decoder_for(frames.linktype)
         if decoder is None:
@@ -124,11 +149,17 @@ class Session:
         arrivals = times(frames.records, now, floor, offset, self._slack)
         batch = read_batch(decoder, frames.data, frames.records, ipv6=self._ipv6)
         batch = batch.without(origin.passed.places(frames.records))
-        ignored = self._find_ignored(batch, origin, frames.records)
+        packets = self._find_signed(frames, batch, origin.local)
+        ignored = self._find_ignored(batch, origin, frames.records, packets)
+        heard = batch.without(ignored)
+        signed: Iterable[tuple[int, SignedEvent]] = ()
+        if self._signed is not None and packets:
+            signed = self._signed.judge(heard, packets, origin.local, now)
+        found: Iterable[tuple[int, Event | SignedEvent]]
         if on_packet is None:
-            found = self._matcher.feed_batch(batch.without(ignored), origin.local, arrivals)
+            found = chain(self._matcher.feed_batch(heard, origin.local, arrivals), self._limit(signed))
         else:
-            found = self._each(batch, ignored, origin.local, arrivals, on_packet)
+            found = self._each(batch, ignored, dict(signed), origin.local, arrivals, on_packet)
         for place, event in found:
             yield Judged(event, stamp(frames.records, place))
         if arrivals:
@@ -142,7 +173,8 @@ class Session:
         batch = read_batch(decoder, frames.data, frames.records, ipv6=self._ipv6)
         judged = origin.passed.places(frames.records)
         rest = batch.without({*range(batch.size)} - judged)
-        self._sightings.find_duplicates(origin.interface, rest, frames.records)
+        packets = self._find_signed(frames, rest, origin.local)
+        self._sightings.find_duplicates(origin.interface, rest, frames.records, packets)
 
     @property
     def tally(self) -> Tally:
@@ -165,11 +197,25 @@ class Session:
         """Takes that over, before the first batch."""
         self._matcher.import_attempts(attempts, now)
 
-    def _find_ignored(self, batch: Batch, origin: Origin, records: bytes) -> dict[int, str]:
-        """The places of packets that are not judged, and why."""
+    def _find_signed(self, frames: Frames, batch: Batch, local: frozenset[bytes]) -> Mapping[int, bytes]:
+        """The packets that may be signed knocks, by their places."""
+        if self._signed is None:
+            return {}
+        return self._signed.find(frames.linktype, frames.data, frames.records, batch, local)
+
+    def _limit(self, signed: Iterable[tuple[int, SignedEvent]]) -> Iterator[tuple[int, SignedEvent]]:
+        """Those that go on, and of the others as many as strangers may cause."""
+        for place, event in signed:
+            if not isinstance(event, Discarded) or self._strangers.take():
+                yield place, event
+
+    def _find_ignored(
+        self, batch: Batch, origin: Origin, records: bytes, packets: Mapping[int, bytes]
+    ) -> dict[int, str]:
+        """The places of packets that are not judged, and why; ``packets`` may be signed knocks."""
         ignored: dict[int, str] = {}
         if self._sightings is not None:
-            places = self._sightings.find_duplicates(origin.interface, batch, records)
+            places = self._sightings.find_duplicates(origin.interface, batch, records, packets)
             ignored = dict.fromkeys(places, SEEN_BEFORE)
         if origin.own is not None:
             ignored.update(dict.fromkeys(find_impossible(batch, origin.own), IMPOSSIBLE))
@@ -179,16 +225,19 @@ class Session:
         self,
         batch: Batch,
         ignored: Mapping[int, str],
+        signed: Mapping[int, SignedEvent],
         local: frozenset[bytes],
         arrivals: list[float],
         on_packet: Callable[[int, str], None],
-    ) -> Iterator[tuple[int, Event]]:
+    ) -> Iterator[tuple[int, Event | SignedEvent]]:
         """Judges packet by packet."""
         for place, packet in sorted(batch.packets().items()):
-            on_packet(place, ignored.get(place, ""))
+            it = signed.get(place)
+            on_packet(place, ignored.get(place, "") if it is None else _describe(it))
             if place not in ignored:
                 for event in self._matcher.feed(packet, local, arrivals[place]):
                     yield place, event
+                yield from self._limit([] if it is None else [(place, it)])
 
     def expire_attempts(self, now: float, *, drained: bool) -> list[Event]:
         """Ends attempts older than Seq_Timeout and returns the events.
@@ -212,3 +261,7 @@ class Session:
     def take_held(self) -> int:
         """How many events were held back since the last call; 0 while the limits hold back more."""
         return self._strangers.take_held() + self._knockers.take_held()
+
+
+def _describe(event: SignedEvent) -> str:
+    return DISCARDED[Why(event.why)] if isinstance(event, Discarded) else GOES_ON

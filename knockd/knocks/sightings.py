@@ -9,6 +9,7 @@ Pure.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from functools import cached_property
 
@@ -20,14 +21,17 @@ MAX_KEPT = 16
 _NEAR = 1_000
 """Microseconds by which stamps of one capture may go back: several processors receive."""
 
+NOTHING: Mapping[int, bytes] = {}
+
 _Packet = tuple[int, bytes, object]
-"""Stamp, source, and the packet without its source."""
+"""Stamp, source, and the packet without its source, of a signed knock with all that it holds."""
 
 
 class _Kept:
-    def __init__(self, batch: Batch, stamps: list[int]) -> None:
+    def __init__(self, batch: Batch, stamps: list[int], payloads: Mapping[int, bytes]) -> None:
         self._batch = batch
         self._stamps = stamps
+        self._payloads = payloads
         self.begin, self.end = stamps[0] - _NEAR, stamps[-1] + _NEAR
 
     @cached_property
@@ -36,8 +40,13 @@ class _Kept:
 
     def packets_at(self, stamps: AbstractSet[int]) -> dict[int, _Packet]:
         """By their places, the packets with one of these stamps."""
+        payloads = self._payloads
         return {
-            place: (self._stamps[place], source, group.head)
+            place: (
+                self._stamps[place],
+                source,
+                (group.head, payloads[place]) if place in payloads else group.head,
+            )
             for group in self._batch.groups
             for place, source in zip(group.places, group.sources, strict=True)
             if self._stamps[place] in stamps
@@ -50,12 +59,18 @@ class Sightings:
     def __init__(self) -> None:
         self._kept: dict[int, deque[_Kept]] = {}
 
-    def find_duplicates(self, interface: int, batch: Batch, records: bytes) -> set[int]:
-        """The places of packets that another interface has given already; keeps the batch."""
+    def find_duplicates(
+        self, interface: int, batch: Batch, records: bytes, payloads: Mapping[int, bytes] = NOTHING
+    ) -> set[int]:
+        """The places of packets that another interface has given already; keeps the batch.
+
+        ``payloads`` are what some packets hold, by their places: two that differ in it are not the same.
+        """
         if not batch.groups:
             return set()
         columns = memoryview(records).cast("I")
-        mine = _Kept(batch, [s * 1_000_000 + us for s, us in zip(columns[::4], columns[1::4], strict=True)])
+        stamps = [s * 1_000_000 + us for s, us in zip(columns[::4], columns[1::4], strict=True)]
+        mine = _Kept(batch, stamps, payloads)
         found: set[int] = set()
         for other, kept in self._kept.items():
             for one in kept if other != interface else ():

@@ -169,10 +169,9 @@ EVENTS: Mapping[str, Event] = {
     "signed-unread": Event(
         "info",
         "{who}: signed knock refused: {reason}",
-        ("key", "fingerprint"),
         limited=True,
         failure=True,
-        note="the door is not known; `key` and `fingerprint` are empty where the key is not, either",
+        note="door and key are not known",
     ),
     "key-used": Event(
         "info",

@@ -12,10 +12,10 @@ from typing import NamedTuple, Protocol
 
 from knockd.knocks.batch import RECORD
 from knockd.knocks.decode import decoder_for
-from knockd.knocks.events import Event, Opened, Stale
+from knockd.knocks.events import Discarded, Event, Opened, SignedPacket, Stale
 from knockd.knocks.kernel_view import Shown, is_outgoing, show_frame, show_in_vlan
 from knockd.knocks.prefilter import SNAPLEN, prefilter
-from knockd.knocks.session import SEEN_BEFORE, Frames, Origin, Session
+from knockd.knocks.session import IMPOSSIBLE, SEEN_BEFORE, Frames, Origin, Session
 from knockd.knocks.watch import Watch
 from knockd.replay.clock import CaptureClock
 from knockd.replay.counts import Counts, is_cut
@@ -199,7 +199,8 @@ class Player:
         )
         before = self._rules.watches
         for event, _ in judged:
-            self._take_event(event, stamp, steady)
+            if not isinstance(event, SignedPacket | Discarded):  # of signed knocks it watches none
+                self._take_event(event, stamp, steady)
         if self._rules.watches is not before:
             self._take_watches(steady)
 
@@ -237,7 +238,7 @@ class Player:
     def _note_ignored(self, _place: int, why: str) -> None:
         if why == SEEN_BEFORE:
             self.counts.duplicates += 1
-        elif why:
+        elif why == IMPOSSIBLE:
             self.counts.impossible += 1
             self._current.impossible += 1
 

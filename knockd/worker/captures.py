@@ -14,6 +14,7 @@ from knockd.knocks.addresses import spread_addresses
 from knockd.knocks.batch import RECORD
 from knockd.knocks.decode import decoder_for
 from knockd.knocks.prefilter import Prefilter, prefilter
+from knockd.knocks.signed_watch import SignedWatch
 from knockd.knocks.stamps import Passed
 from knockd.knocks.watch import Watch
 from knockd.process.figures import Counted
@@ -138,7 +139,11 @@ class Captures:
         self.by_descriptor: dict[int, WatchedInterface] = {}
 
     def open(
-        self, interfaces: Sequence[str], addresses: Mapping[str, frozenset[bytes]], watches: Sequence[Watch]
+        self,
+        interfaces: Sequence[str],
+        addresses: Mapping[str, frozenset[bytes]],
+        watches: Sequence[Watch],
+        signed: SignedWatch | None = None,
     ) -> Iterator[Lost]:
         """Opens every interface that can be opened, in order; yields the others.
 
@@ -148,10 +153,10 @@ class Captures:
         interfaces have all just gone: that is no error.
         """
         refused: CaptureError | None = None
-        local = spread_addresses(addresses)
+        local, make = spread_addresses(addresses), self._filter_for(watches, signed)
         for number, name in enumerate(interfaces):
             try:
-                watched = self._open(number, name, local.get(name, frozenset()), watches)
+                watched = self._open(number, name, local.get(name, frozenset()), make)
                 self.by_descriptor[watched.capture.fileno()] = watched
             except NoPermissionError:
                 raise
@@ -162,13 +167,11 @@ class Captures:
         if refused is not None and not self.by_descriptor:
             raise refused
 
-    def _open(
-        self, number: int, name: str, local: frozenset[bytes], watches: Sequence[Watch]
-    ) -> WatchedInterface:
+    def _open(self, number: int, name: str, local: frozenset[bytes], make: Make) -> WatchedInterface:
         capture = Capture(name, latency=self._setup.latency, buffer=self._setup.buffer * 1024)
         try:
             watched = WatchedInterface(number, capture, local, loopback=name in self._loopbacks)
-            watched.attach(self._filter_for(watches))
+            watched.attach(make)
         except CaptureError:
             capture.close()
             raise
@@ -180,15 +183,20 @@ class Captures:
         watched.capture.close()
         return _lost(watched.number, error)
 
-    def set_filters(self, addresses: Mapping[str, frozenset[bytes]], watches: Sequence[Watch]) -> None:
+    def set_filters(
+        self,
+        addresses: Mapping[str, frozenset[bytes]],
+        watches: Sequence[Watch],
+        signed: SignedWatch | None = None,
+    ) -> None:
         """Gives every capture its addresses, and the kernel the filter for them. Raises CaptureError."""
-        local = spread_addresses(addresses)
+        local, make = spread_addresses(addresses), self._filter_for(watches, signed)
         for watched in self.by_descriptor.values():
             watched.local = local.get(watched.capture.interface, frozenset())
-            watched.attach(self._filter_for(watches))
+            watched.attach(make)
 
-    def _filter_for(self, watches: Sequence[Watch]) -> Make:
-        return partial(_filter, watches, self._setup.ipv6)
+    def _filter_for(self, watches: Sequence[Watch], signed: SignedWatch | None) -> Make:
+        return partial(_filter, watches, signed, self._setup.ipv6)
 
     def forget_passed(self) -> None:
         """What another packet process has judged is in no ring any more."""
@@ -219,9 +227,14 @@ class Captures:
 
 
 def _filter(
-    watches: Sequence[Watch], ipv6: bool, local: frozenset[bytes], linktype: int, limit: int
+    watches: Sequence[Watch],
+    signed: SignedWatch | None,
+    ipv6: bool,
+    local: frozenset[bytes],
+    linktype: int,
+    limit: int,
 ) -> Prefilter:
-    return prefilter(watches, local, linktype, ipv6=ipv6, limit=limit)
+    return prefilter(watches, local, linktype, ipv6=ipv6, limit=limit, signed=signed)
 
 
 def _lost(number: int, error: CaptureError) -> Lost:

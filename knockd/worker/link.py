@@ -1,8 +1,9 @@
 """The packet process's end of the link, for a keeper that may be slow to read.
 
-Openings are queued, one a sequence and source, and doors are served in turn. Any other event that finds no
-room is dropped, and counted with the lines that were held back. Before ``begin`` nothing is sent but READY
-and failures: another packet process still counts, and reports all that it sees.
+Openings are queued, one a sequence and source, and doors are served in turn; so are signed packets, and keys.
+Any other event that finds no room is dropped, and counted with the lines that were held back. Before
+``begin`` nothing is sent but READY and failures: another packet process still counts, and reports all that it
+sees.
 
 World: the link.
 """
@@ -12,12 +13,16 @@ from __future__ import annotations
 import select
 import socket
 
-from knockd.knocks.events import Event, Opened
+from knockd.knocks.events import Discarded, Event, Opened, SignedPacket
 from knockd.knocks.fair_queue import FairQueue
-from knockd.process.verbs import HeldBack, Message, Opening, Pong, Ready, encode
+from knockd.process.verbs import HeldBack, Message, Opening, Pong, Ready, Signed, encode
 
 MAX_UNSENT = 4_096
 """Openings queued while the keeper does not read; more are counted as held back."""
+
+MAX_UNSENT_SIGNED = 256
+"""Signed packets queued likewise. With those that the link holds they are fewer than what the keeper bears at
+once (``WorkerRecord.lines``)."""
 
 
 class Outbox:
@@ -30,13 +35,15 @@ class Outbox:
         self._room = select.poll()
         self._room.register(link, select.POLLOUT)
         self._unsent = FairQueue(MAX_UNSENT)
+        self._unsent_signed = FairQueue(MAX_UNSENT_SIGNED)
         self._held_back = 0
         self._pongs = 0
 
     @property
     def waiting(self) -> bool:
-        """Whether openings, PONGs or the count of lines held back wait for room on the link."""
-        return not self.silent and bool(len(self._unsent) or self._pongs or self._held_back)
+        """Whether openings, signed packets, PONGs or the count of lines held back wait for room."""
+        unsent = len(self._unsent) or len(self._unsent_signed)
+        return not self.silent and bool(unsent or self._pongs or self._held_back)
 
     def announce(self, kept: str) -> None:
         """Sends READY with the rights that could not be given up."""
@@ -61,7 +68,15 @@ class Outbox:
         if not self._unsent.put(event.door, knocker, encode(message)):
             self._held_back += 1
 
-    def send_event(self, event: Event) -> None:
+    def send_signed(self, event: SignedPacket, interface: int, stamp: int) -> None:
+        """Sends a signed packet now or as soon as there is room; ``stamp`` is its own."""
+        message = Signed(event.source, event.destination, interface, stamp, event.port, event.packet)
+        if not self.silent and not len(self._unsent_signed) and self.try_send(message):
+            return
+        if not self._unsent_signed.put(event.key, event.packet, encode(message)):
+            self._held_back += 1
+
+    def send_event(self, event: Event | Discarded) -> None:
         """Sends any other event if there is room."""
         if not self.silent and not isinstance(event, Opened) and not self.try_send(event):
             self._held_back += 1
@@ -79,10 +94,11 @@ class Outbox:
             if not self.try_send(Pong()):
                 return
             self._pongs -= 1
-        while (message := self._unsent.next_message()) is not None:
-            if not self._put(message):
-                return
-            self._unsent.remove_sent()
+        for queue in (self._unsent_signed, self._unsent):  # the former are few
+            while (message := queue.next_message()) is not None:
+                if not self._put(message):
+                    return
+                queue.remove_sent()
         if self._held_back and self.try_send(HeldBack(self._held_back)):
             self._held_back = 0
 

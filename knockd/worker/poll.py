@@ -17,8 +17,9 @@ from dataclasses import replace
 from functools import partial
 
 from knockd.knocks.batch import RECORD
-from knockd.knocks.events import Opened
+from knockd.knocks.events import Opened, SignedPacket
 from knockd.knocks.session import Frames, Origin, Session
+from knockd.knocks.signed_watch import SignedWatch
 from knockd.knocks.stamps import passed_over, stamp
 from knockd.process.figures import MOST_UNDERWAY, Figure, Totals
 from knockd.process.link import MAX_MESSAGE
@@ -73,6 +74,7 @@ class Worker:
         self._addresses = view.addresses
         self._own = view.own or frozenset()
         self._watches = view.watches or ()
+        self._signed = view.signed
         self._session = Session(
             self._watches,
             max_attempts=setup.max_attempts,
@@ -80,6 +82,8 @@ class Worker:
             ipv6=setup.ipv6,
             interfaces=len(interfaces),
         )
+        if setup.signed:  # once it captures it imports nothing
+            self._session.set_signed(view.signed or SignedWatch((), ()))
         self._captures = Captures(setup, loopbacks)
         self._outbox = Outbox(ends.link)
         self._next_drops: float | None = None
@@ -107,7 +111,7 @@ class Worker:
 
     def _open(self) -> None:
         """Opens the captures and gives up every right."""
-        for lost in self._captures.open(self._interfaces, self._addresses, self._watches):
+        for lost in self._captures.open(self._interfaces, self._addresses, self._watches, self._signed):
             self._outbox.send_or_wait(lost)
         for figure in self._captures.figures(rings=True):
             self._outbox.try_send(figure)
@@ -214,6 +218,8 @@ class Worker:
         for event, came in self._session.judge(frames, self._origin(watched), now, offset, show):
             if isinstance(event, Opened):
                 self._outbox.send_opening(event, watched.number, came)
+            elif isinstance(event, SignedPacket):
+                self._outbox.send_signed(event, watched.number, came)
             else:
                 self._outbox.send_event(event)
 
@@ -291,11 +297,14 @@ class Worker:
             return True  # the keeper asks whether we are well
         self._addresses = view.addresses or self._addresses
         self._own = self._own if view.own is None else view.own
-        if view.watches is not None:
-            self._watches = view.watches
-        self._captures.set_filters(self._addresses, self._watches)
+        self._watches = self._watches if view.watches is None else view.watches
+        self._signed = self._signed if view.signed is None else view.signed
+        self._captures.set_filters(self._addresses, self._watches, self._signed)
         for figure in self._captures.figures():
             self._outbox.try_send(figure)
-        # The filter is there before the matcher asks for the new ports.
-        self._session.set_watches(self._watches, time.monotonic())
+        # The filter is there before new ports are asked for.
+        if view.signed is not None:
+            self._session.set_signed(view.signed)
+        if view.watches is not None:  # else attempts go on as they are
+            self._session.set_watches(view.watches, time.monotonic())
         return True

@@ -15,8 +15,7 @@ class Setup:
     """``latency`` is in milliseconds, ``buffer`` the size of each capture ring in KiB.
 
     ``user``: who the process becomes; None: it stays who it is. With ``user_required`` it ends when it
-    cannot. With ``debug`` it prints every packet. With ``signed`` there may be ports of signed knocks, now or
-    in a view that comes later.
+    cannot. With ``debug`` it prints every packet. Without ``signed`` no view has ports of signed knocks.
     """
 
     latency: int

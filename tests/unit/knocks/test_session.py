@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from ipaddress import ip_address
+from typing import cast
 
 import pytest
 
 from knockd.knocks.batch import LEAST
-from knockd.knocks.events import Attempt, Expired, Opened, Stage
+from knockd.knocks.events import Attempt, Event, Expired, Opened, Stage
 from knockd.knocks.session import IMPOSSIBLE, MAX_LAG, SEEN_BEFORE, Frames, Origin, Session
 from knockd.knocks.stamps import passed_over
 from knockd_bpf.wire import DLT_EN10MB, DLT_RAW
@@ -35,7 +36,7 @@ def judged(session: Session, batch: Frames, now: float, drained: bool = True) ->
     """One round of the packet process: events in words, each with the second of its stamp on our clock."""
     session.refill_limits(now)
     found = [
-        f"{in_words([event])[0]} at {stamp / 1e6 - BOOTED:g}"
+        f"{in_words([cast(Event, event)])[0]} at {stamp / 1e6 - BOOTED:g}"
         for event, stamp in session.judge(batch, Origin(0, LOCAL), now, -BOOTED)
     ]
     ended = session.expire_attempts(now, drained=drained)

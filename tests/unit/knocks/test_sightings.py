@@ -65,6 +65,14 @@ def test_bounded() -> None:
     assert sightings.find_duplicates(2, *batch(("anna", SECOND))) == {0}
 
 
+def test_what_packets_hold() -> None:
+    """Two packets of one source, port and microsecond that hold different things are two."""
+    sightings, sent = Sightings(), batch(("anna", 5), ("anna", 5), ("bill", 5))
+    sightings.find_duplicates(0, *sent, {0: b"one", 1: b"two"})
+    assert sightings.find_duplicates(1, *sent, {0: b"two", 1: b"three", 2: b"four"}) == {0}
+    assert sightings.find_duplicates(2, *sent) == {2}
+
+
 def test_nothing_in_a_batch() -> None:
     """A batch without packets has no duplicates."""
     assert Sightings().find_duplicates(0, Batch(0, []), b"") == set()

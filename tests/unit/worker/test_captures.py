@@ -23,6 +23,7 @@ from knockd_bpf.longest import find_longest
 from knockd_bpf.wire import DLT_EN10MB
 from tests.support.doubles.captures import FakeCapture
 from tests.support.doubles.played import LOCAL, door, watched
+from tests.support.samples.signed_packets import MINUTE, watching
 
 SETUP = Setup(latency=10, buffer=64, max_attempts=9)
 WATCHES = watched(door("7 8"))
@@ -150,6 +151,19 @@ def test_new_addresses(system: System) -> None:
     assert eth0.filters[1:] == [prefilter(WATCHES, other, DLT_EN10MB).fitted.program.pack()]
     made.set_filters({}, WATCHES)
     assert made.by_descriptor[eth0.fileno()].local == frozenset()
+
+
+def test_signed_knocks(system: System) -> None:
+    """The filter lets signed knocks of the live minutes through, from the opening on and with each view."""
+    eth0 = FakeCapture("eth0")
+    system["eth0"] = eth0
+    made = Captures(SETUP)
+    first, second = watching(1), watching(1, now=MINUTE + 1)
+    assert list(made.open(["eth0"], {"eth0": LOCAL}, WATCHES, first)) == []
+    made.set_filters({"eth0": LOCAL}, WATCHES, second)
+    wanted = [prefilter(WATCHES, LOCAL, DLT_EN10MB, signed=one) for one in (first, second)]
+    assert eth0.filters == [one.fitted.program.pack() for one in wanted]
+    assert eth0.filters[0] != eth0.filters[1]
 
 
 def test_without_ipv6(system: System) -> None:

@@ -8,13 +8,25 @@ from collections.abc import Iterator
 
 import pytest
 
-from knockd.knocks.events import Opened, Stage, Stale
+from knockd.knocks.events import Discarded, Opened, SignedPacket, Stage, Stale, Why
 from knockd.process.link import pair
-from knockd.process.verbs import MAX_EVENT, Failed, HeldBack, Message, Opening, Pong, Ready, SmallRing, decode
-from knockd.worker.link import Outbox
+from knockd.process.verbs import (
+    MAX_EVENT,
+    Failed,
+    HeldBack,
+    Message,
+    Opening,
+    Pong,
+    Ready,
+    Signed,
+    SmallRing,
+    decode,
+)
+from knockd.worker.link import MAX_UNSENT_SIGNED, Outbox
 from tests.support.doubles.played import ALICE, BOB, OURS
 
 STAMP = 1_790_000_000_000_000
+PORT = 17 << 16 | 47_811
 
 
 class Ends:
@@ -36,6 +48,20 @@ class Ends:
     def open(self, door: int = 0, source: bytes = ALICE, stamp: int = STAMP) -> None:
         """A door opens."""
         self.outbox.send_opening(Opened(door, source, OURS, 2), 0, stamp)
+
+    def knock(self, number: int, key: int = 0) -> None:
+        """A signed packet goes on."""
+        self.outbox.send_signed(SignedPacket(ALICE, OURS, PORT, packet(number), key), 0, STAMP + number)
+
+
+def packet(number: int) -> bytes:
+    """One of many packets."""
+    return number.to_bytes(124, "big")
+
+
+def numbers(heard: list[Message]) -> list[int]:
+    """The numbers of the signed packets that were heard."""
+    return [one.stamp - STAMP for one in heard if isinstance(one, Signed)]
 
 
 @pytest.fixture
@@ -146,3 +172,77 @@ def test_send_all(ends: Ends) -> None:
     ends.outbox.send_all(7)
     keeper.join()
     assert [len([one for one in heard if isinstance(one, Opening)]), heard[-1]] == [2_000, HeldBack(7)]
+
+
+# Signed packets.
+
+
+def test_signed(ends: Ends) -> None:
+    """A signed packet is told with interface and stamp, one that is discarded with the reason."""
+    ends.outbox.begin()
+    ends.outbox.send_signed(SignedPacket(ALICE, OURS, PORT, packet(7), 3), 2, STAMP)
+    ends.outbox.send_event(Discarded(BOB, PORT, Why.REPEATED))
+    assert [Signed(ALICE, OURS, 2, STAMP, PORT, packet(7)), Discarded(BOB, PORT, 2)] == ends.heard()
+
+
+def test_signed_before_it_counts(ends: Ends) -> None:
+    """Signed packets wait for the beginning, and what is discarded before is not told."""
+    ends.knock(1)
+    ends.outbox.send_event(Discarded(BOB, PORT, Why.REPEATED))
+    ends.knock(2)
+    assert [] == ends.heard()
+    ends.outbox.begin()
+    ends.outbox.flush(0)
+    assert [1, 2] == numbers(ends.heard())
+
+
+def fill(ends: Ends) -> None:
+    """The link takes no more."""
+    ends.outbox.begin()
+    while ends.outbox.try_send(Pong()):
+        pass
+
+
+def test_signed_wait_for_room(ends: Ends) -> None:
+    """When the keeper does not read, signed packets wait, those of each key in turn; none is lost."""
+    fill(ends)
+    for number in range(100):
+        ends.knock(number)
+    ends.knock(1_000, key=1)
+    assert ends.outbox.waiting
+    ends.heard()
+    ends.outbox.flush(0)
+    heard = numbers(ends.heard())
+    assert [0, 1_000, 1] == heard[:3]
+    assert [*range(100), 1_000] == sorted(heard)
+    assert not ends.outbox.waiting
+
+
+def test_most_signed(ends: Ends) -> None:
+    """So many wait: a flood in the name of one key pushes out no packet of another, and is counted."""
+    fill(ends)
+    for number in range(2 * MAX_UNSENT_SIGNED):
+        ends.knock(number)
+    ends.knock(1_000, key=1)
+    ends.heard()
+    ends.outbox.flush(0)
+    heard = ends.heard()
+    assert 1_000 in numbers(heard)[:2]
+    ends.outbox.flush(0)
+    heard += ends.heard()
+    assert MAX_UNSENT_SIGNED == len(numbers(heard))
+    assert [HeldBack(MAX_UNSENT_SIGNED + 1)] == [one for one in heard if isinstance(one, HeldBack)]
+
+
+def test_signed_beside_openings(ends: Ends) -> None:
+    """Neither a storm of openings nor one of signed packets keeps the other out."""
+    fill(ends)
+    for number in range(100):
+        ends.open(source=number.to_bytes(4, "big"))
+        ends.knock(number)
+    ends.heard()
+    ends.outbox.flush(0)
+    heard = ends.heard()
+    ends.outbox.flush(0)
+    heard += ends.heard()
+    assert 100 == len(numbers(heard)) == sum(isinstance(one, Opening) for one in heard)
