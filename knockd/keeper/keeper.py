@@ -110,7 +110,7 @@ class _Daemon:
             settings,
             self._loaded,
             self._logger,
-            self._leases.open,
+            self._leases,
             Callbacks(
                 up=self._enter_up,
                 alive=service.send_sign_of_life,

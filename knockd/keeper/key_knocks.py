@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from knockd.keeper.key_setup import KeySetup
 from knockd.knocks.events import Stage, Stale
+from knockd.leases.opened_by import by_key, find_key
 from knockd.leases.values import Knock
 from knockd.log.logger import Log, Logger
 from knockd.process.verbs import HeldBack, Message
@@ -42,13 +43,13 @@ class KeyKnocks:
         """The knock, and by which key it is, if it opens; then its sequence is used. Else None."""
         found = self.doors.get().open(knock.door, serial)
         if found.fate is Fate.GRANTED:
-            return knock._replace(by=f"key {found.key}")
+            return knock._replace(by=by_key(found.key))
         _log(self.doors.get().refusals.log, knock.source, knock.door, found)
         return None
 
     def log_opened(self, knock: Knock) -> None:
         """Logs whose key has opened a door."""
-        key = knock.by.removeprefix("key ")
+        key = find_key(knock.by)
         self._logger.log("key-opened", ip=knock.source, door=knock.door.name, key=key)
 
     def hear(self, message: Message, known: list[Door], *, failures: bool) -> None:

@@ -13,6 +13,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from knockd.keeper.key_setup import KeySetup
+from knockd.keeper.signed_setup import SignedSetup
 from knockd.knocks.guards import REACH, guard_rules
 from knockd.knocks.taken import Taken, number_of
 from knockd.knocks.watch import Watch, watches_of
@@ -49,15 +50,23 @@ class Rotating(NamedTuple):
 class LiveDoors:
     """``known`` has every door by its number, also those that a reload has removed.
 
-    ``keyed`` knows the sequences of doors with keys, for all packet processes.
+    ``keyed`` knows the sequences of doors with keys, for all packet processes, and ``signed`` which doors
+    signed knocks open.
     """
 
-    def __init__(self, config: Config, logger: Logger, noted: UsedSequences, keyed: KeySetup) -> None:
+    def __init__(
+        self,
+        config: Config,
+        logger: Logger,
+        noted: UsedSequences,
+        keyed: KeySetup,
+        signed: SignedSetup,
+    ) -> None:
         self.known: list[Door] = []
         self._numbers: dict[tuple[str, int, str | None], int] = {}
         self._config = config
         self._taken = Taken()
-        self._keyed = keyed
+        self._keyed, self._signed = keyed, signed
         policy = TrustPolicy.current(allow_insecure=config.insecure)
         self._rotation = Rotation(config.doors, logger, noted, policy)
         self._number_doors()
@@ -85,22 +94,36 @@ class LiveDoors:
         self._rotation.load_files(self._config.doors)
 
     def find_disabled(self) -> set[tuple[str, int]]:
-        """Name and occurrence of each door of the configuration that has no sequence that can be used."""
+        """Name and occurrence of each door whose sequence cannot be used, or that no signed knock opens."""
         disabled = filter(self._is_disabled, self._config.doors)
         return {(door.name, door.occurrence) for door in disabled}
 
     def _is_disabled(self, door: Door) -> bool:
+        """Whether no sequence opens it; of one without a sequence, whether no signed knock does."""
         if door.sequence_key is not None:
             return self._keyed.get().why_waiting(door) is not None
+        if is_signed_alone(door):
+            return self._signed.why_waiting(door) is not None
         return self._rotation.is_disabled(door)
 
     def explain_disabled(self, door: Door) -> str | None:
         """Why no knock opens a door of the configuration now, None where one does."""
-        if not self._is_disabled(door):
+        unsigned = self._signed.why_waiting(door)
+        if not self._is_disabled(door) or (door.is_signed and unsigned is None):
             return None
         if door.sequence_key is not None:
             return f"no knock opens it now: {self._keyed.get().why_waiting(door)}"
+        if unsigned is not None:
+            return f"no knock opens it now: {unsigned}"
         return "no knock opens it: no sequence is left in its file"
+
+    def find_signed(self) -> dict[tuple[str, int], str | None]:
+        """Why no signed knock opens each door that has a port of them, by its identity; None: one does."""
+        return {
+            (door.name, door.occurrence): self._signed.why_waiting(door)
+            for door in self._config.doors
+            if door.is_signed
+        }
 
     def find_rotating(self) -> dict[tuple[str, int], Rotating]:
         """How each door with a key is, by its name and occurrence."""
@@ -195,6 +218,11 @@ class LiveDoors:
             if door.sequence_key is not None
             for one in self._keyed.get().list_sequences(door, number)
         ]
+
+
+def is_signed_alone(door: Door) -> bool:
+    """Whether signed knocks alone open a door: it has no sequence."""
+    return door.is_signed and not door.steps and door.one_time_file is None and door.sequence_key is None
 
 
 def count_steps(door: Door) -> int:

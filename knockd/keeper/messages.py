@@ -8,19 +8,30 @@ World: the log, leases and one-time files.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from knockd.keeper.duplicates import Duplicates
 from knockd.keeper.key_knocks import KeyKnocks
 from knockd.keeper.key_setup import KeySetup
-from knockd.keeper.live_doors import LiveDoors, count_steps
+from knockd.keeper.live_doors import LiveDoors, count_steps, is_signed_alone
+from knockd.keeper.signed_setup import SignedSetup
 from knockd.keeper.worker_process import WorkerProcess
-from knockd.knocks.events import Expired, Guarded, Ignored, Spoiled, Stage
+from knockd.knocks.events import Discarded, Expired, Guarded, Ignored, Spoiled, Stage
 from knockd.leases.journal_file import find_runtime_directory
+from knockd.leases.manager import LeaseManager
 from knockd.leases.values import Knock
 from knockd.log.catalogue import EVENTS
 from knockd.log.logger import Logger
-from knockd.process.verbs import Dropped, HeldBack, Message, Opening, Packet, SmallRing, Widened
+from knockd.process.verbs import (
+    Dropped,
+    HeldBack,
+    Message,
+    Opening,
+    Packet,
+    Signed,
+    SmallRing,
+    Widened,
+)
 from knockd.sequences.rotating_watches import LIFE
 from knockd.sequences.used_sequences import UsedSequences
 from knockd_bpf.wire import flag_names
@@ -28,6 +39,9 @@ from knockd_conf.model import Config, Door, FlagRule
 from knockd_conf.protocol import Protocol
 from knockd_conf.text import address_text, printable
 from knockd_conf.trust import TrustPolicy
+
+if TYPE_CHECKING:
+    from knockd.keeper.signed_knocks import SignedKnocks
 
 _EVENTS = {
     Stage: "stage",
@@ -40,30 +54,36 @@ _EVENTS = {
 AFTER_OPENING, AFTER_GUARD = "opened a moment ago, Seq_Cooldown", "guard port touched"
 """Why a knock was ignored."""
 
+NO_SEQUENCE = "it has no sequence"
+"""Why what the packet process took for one opens nothing."""
+
 
 class Messages:
     """Passes openings on and logs all else; holds the doors of a configuration.
 
-    ``open`` takes openings, ``show`` lines about packets (None: without -D).
+    ``leases`` take openings, ``show`` lines about packets (None: without -D).
     """
 
     def __init__(
         self,
         config: Config,
         logger: Logger,
-        open: Callable[[Knock], None],
+        leases: LeaseManager,
         show: Callable[[str], None] | None,
         keyed: KeySetup,
+        signed: SignedSetup,
     ) -> None:
         self._config = config
         self._logger = logger
-        self._open = open
+        self._leases = leases
         self._show = show
         self._keyed = KeyKnocks(logger, keyed)
+        self._setup = signed
+        self._signed: SignedKnocks | None = None
         self._duplicates = Duplicates()
         policy = TrustPolicy.current(allow_insecure=config.insecure)
         self._noted = UsedSequences(note_directories(config), policy, logger.log)
-        self.doors = LiveDoors(config, logger, self._noted, keyed)
+        self.doors = LiveDoors(config, logger, self._noted, keyed, signed)
 
     def adopt(self, config: Config, *, same_process: bool) -> bool:
         """Takes another configuration; packet processes are heard by the doors that they were forked for.
@@ -74,12 +94,14 @@ class Messages:
         self._noted.move(note_directories(config))
         if same_process and self.doors.adopt(config):
             return True
-        self.doors = LiveDoors(config, self._logger, self._noted, self._keyed.doors)
+        self.doors = LiveDoors(config, self._logger, self._noted, self._keyed.doors, self._setup)
         return False
 
     def take_over(self) -> None:
         """Another packet process is heard from now on."""
         self._duplicates.change()
+        if self._signed is not None:
+            self._signed.take_over()
 
     def hear(self, worker: WorkerProcess, message: Message, *, changing: bool) -> bool:
         """Acts on a message; returns whether ``worker.doors`` have other sequences now.
@@ -92,16 +114,30 @@ class Messages:
         self._keyed.hear(message, worker.doors.known, failures=failures)
         if isinstance(message, Opening):
             return self._hear_opening(worker, message, changing=changing)
-        if isinstance(message, Packet):
+        if isinstance(message, Signed):
+            name = worker.interfaces[message.interface]
+            self._hear_signed().hear(message, name, changing=changing, failures=failures)
+        elif isinstance(message, Discarded):
+            self._hear_signed().discard(message, failures=failures)
+        elif isinstance(message, Packet):
             if self._show is not None:
                 self._show(printable(message.line))
         elif not isinstance(message, Guarded) or worker.doors.may_guard(message.door, message.port):
             log_message(self._logger, worker, message, failures=failures)
         return False
 
+    def _hear_signed(self) -> SignedKnocks:
+        """Who hears of signed knocks; without such a door the code is not there."""
+        if self._signed is None:
+            self._signed = self._setup.make_knocks(self._leases)
+        return self._signed
+
     def _hear_opening(self, worker: WorkerProcess, message: Opening, *, changing: bool) -> bool:
         door = worker.doors.known[message.door]
         knock = opening(worker, message)
+        if is_signed_alone(door):  # it had a sequence a moment ago, or the packet process lies
+            self._setup.lines.log("refused", ip=knock.source, door=door.name, reason=NO_SEQUENCE)
+            return False
         if door.one_time_file is None and self._duplicates.seen(door.name, message.source, message.stamp):
             return False
         if changing:
@@ -119,7 +155,7 @@ class Messages:
             worker.doors.rotate(message.door)  # a used sequence is struck out before any command runs
             if worker.doors is not self.doors:
                 self.doors.reload_files()
-        self._open(knock)
+        self._leases.open(knock)
         return door.one_time_file is not None
 
 

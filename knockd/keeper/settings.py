@@ -113,6 +113,7 @@ class Settings:
                 door,
                 one_time_file=self._absolute(door.one_time_file),
                 sequence_key=self._absolute(door.sequence_key),
+                authorized_keys=self._absolute(door.authorized_keys),
             )
             for door in config.doors
         )
@@ -136,6 +137,8 @@ class Settings:
             options,
             interface=self.interfaces or options.interface,
             log_file=self.log_file or self._absolute(options.log_file),
+            authorized_keys=self._absolute(options.authorized_keys),
+            knock_secret=self._absolute(options.knock_secret),
             state_dir=self.choose_state_dir(options),
             control_socket=self._choose_control_socket(options.control_socket),
             pid_file=self.pid_file or self._absolute(options.pid_file) or DEFAULT_PID_FILE,

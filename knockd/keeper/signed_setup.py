@@ -7,30 +7,44 @@ Loop.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from knockd.knocks.signed_watch import SignedWatch
 from knockd.log.logger import Log
+from knockd.log.rate_limit import RateLimit
 from knockd.process.loop import Loop
 from knockd_conf.model import Config, Door
 
 if TYPE_CHECKING:
+    from knockd.keeper.signed_knocks import SignedKnocks
+    from knockd.leases.manager import LeaseManager
     from knockd.signed.signed_doors import SignedDoors
     from knockd.signed.values import KnownKey
 
 
 class SignedSetup:
-    """``made`` are these doors, None before. ``changed`` is called when something else is watched."""
+    """``made`` are these doors, None before. ``changed`` is called when something else is watched.
+
+    ``lines`` logs what is refused, within the limit of lines that strangers cause; ``refused`` counts it by
+    the names of reasons.
+    """
 
     def __init__(self, loop: Loop, log: Log) -> None:
         self._loop, self._log = loop, log
         self.made: SignedDoors | None = None
+        self._hearing: type[SignedKnocks] | None = None
+        self.lines = RateLimit(loop, log)
+        self.refused: Counter[str] = Counter()
         self.changed: Callable[[], None] = lambda: None
 
     def get(self) -> SignedDoors:
         """The doors of signed knocks, for who has one."""
         if self.made is None:
+            from knockd.keeper.signed_knocks import SignedKnocks  # before the first packet comes
+
+            self._hearing = SignedKnocks
             self.made = self._make()
             self.made.changed = self.tell
         return self.made
@@ -39,6 +53,11 @@ class SignedSetup:
         from knockd.signed.signed_doors import SignedDoors
 
         return SignedDoors(self._loop, self._log)
+
+    def make_knocks(self, leases: LeaseManager) -> SignedKnocks:
+        """Who hears of packets, once there is such a door."""
+        assert self._hearing is not None
+        return self._hearing(self._log, self, leases)
 
     def tell(self) -> None:
         """Packet processes watch something else."""
@@ -70,3 +89,4 @@ class SignedSetup:
         """The daemon ends."""
         if self.made is not None:
             self.made.stop()
+        self.lines.stop()

@@ -26,13 +26,13 @@ from knockd.keeper.worker_events import Command, Event, State, Wait
 from knockd.keeper.worker_life import WorkerLife
 from knockd.keeper.worker_process import Started, WorkerProcess, send_view, start_worker
 from knockd.keeper.worker_setup import setup_of
-from knockd.leases.values import Knock
+from knockd.knocks.events import Discarded
+from knockd.leases.manager import LeaseManager
 from knockd.log.logger import Log, Logger
 from knockd.net.interface import LOOPBACK
 from knockd.process.fork import collect_child, kill_child
 from knockd.process.loop import Loop
-from knockd.process.verbs import MAX_EVENT, MalformedError, decode
-from knockd.process.view import View
+from knockd.process.verbs import MAX_EVENT, MalformedError, Signed, decode
 from knockd_conf.model import Config
 
 MOST_AT_ONCE, MOST_AT_LAST = 32, 1_024
@@ -66,7 +66,7 @@ class Supervisor:
         settings: Settings,
         loaded: Loaded,
         logger: Logger,
-        open_lease: Callable[[Knock], None],
+        leases: LeaseManager,
         call: Callbacks,
         *,
         kernel: Kernel | None = None,
@@ -74,7 +74,7 @@ class Supervisor:
         keyed: Callable[[Loop, Log, Config], KeySetup] = KeySetup,
         signed: Callable[[Loop, Log], SignedSetup] = SignedSetup,
     ) -> None:
-        """``open_lease`` takes openings.
+        """``leases`` take openings.
 
         ``kernel`` is asked for interfaces, ``start`` forks a packet process, ``keyed`` makes the doors with
         keys, ``signed`` those of signed knocks: others than ours in tests.
@@ -89,7 +89,7 @@ class Supervisor:
         doors, show = keyed(loop, self._log, loaded.config), call.show if settings.debug else None
         self.signed = signed(loop, self._log)
         """The doors of signed knocks."""
-        self._messages = Messages(loaded.config, logger, open_lease, show, doors)
+        self._messages = Messages(loaded.config, logger, leases, show, doors, self.signed)
         self._follow = Follow(loop, kernel or Kernel(), loaded.config.options.interface, self._log_change)
         self._follow.changed = self._handle
         self.desk = FigureDesk(loop, lambda: self._handle(on.FiguresAsked()))
@@ -97,6 +97,7 @@ class Supervisor:
         self._changes = WatchChanges(
             TakenPorts(loop, self._log, loaded.taken),
             doors,
+            self.signed,
             lambda: self._messages.doors,
             self._workers,
             handle=self._handle,
@@ -159,11 +160,12 @@ class Supervisor:
         before, self._loaded = self._loaded, loaded
         self._changes.adopt(loaded)
         wanted = self._follow.wanted = loaded.config.options.interface
-        same_process = setup_of(before, self._settings) == setup_of(loaded, self._settings)
+        setup = setup_of(loaded, self._settings)
+        same_process = setup_of(before, self._settings) == setup
         same_process &= wanted == before.config.options.interface
         same_process = self._messages.adopt(loaded.config, same_process=same_process)
         self._changes.set_taken()
-        self._handle(on.DoorsChanged(self.doors.watches()) if same_process else on.ConfigChanged())
+        self._handle(self._changes.doors_changed(setup) if same_process else on.ConfigChanged())
 
     def ask(self, seconds: float) -> bool:
         """Asks for a sign of life within ``seconds``; False: there is no packet process.
@@ -253,7 +255,7 @@ class Supervisor:
             started = self._start(
                 setup,
                 interfaces,
-                View(fork.scene.addresses, doors.watches(), fork.scene.own),
+                self._changes.first_view(setup, fork.scene),
                 commands=tuple(self._changes.find_commands()),
                 before=None if fork.beside is None else self._workers[fork.beside].after,
                 loopbacks=tuple(n for n, (_, kind) in fork.scene.captures.items() if kind == LOOPBACK),
@@ -297,6 +299,8 @@ class Supervisor:
                 return
             try:
                 message = decode(data, len(worker.doors.known), len(worker.interfaces))
+                if isinstance(message, Signed | Discarded) and not worker.setup.signed:
+                    raise MalformedError("a signed knock, where there are none")
             except MalformedError as error:
                 self._handle(on.Malformed(number, str(error)))
                 return

@@ -1,4 +1,4 @@
-"""Other watches for packet processes that run: ports are guards no more, or other sequences of keys are live.
+"""Other watches for packet processes that run: other guards, sequences of keys, or minutes of signed knocks.
 
 Pure.
 """
@@ -11,25 +11,32 @@ from knockd.keeper import worker_events as on
 from knockd.keeper.key_setup import KeySetup
 from knockd.keeper.live_doors import LiveDoors
 from knockd.keeper.settings import Loaded
+from knockd.keeper.signed_setup import SignedSetup
 from knockd.keeper.taken_ports import TakenPorts
 from knockd.keeper.worker_process import WorkerProcess
 from knockd.knocks.events import Expired, Guarded, Ignored, Spoiled, Stage
+from knockd.knocks.signed_watch import SignedWatch
 from knockd.knocks.watch import Watch
 from knockd.log.logger import Log
+from knockd.net.selection import Scene
 from knockd.process.verbs import HeldBack, Message
+from knockd.process.view import View
+from knockd.worker.setup import Setup
 from knockd_conf.model import Config
 
 
 class WatchChanges:
     """``doors`` are those of the configuration in effect, ``workers`` the packet processes by their numbers.
 
-    ``handle`` takes events of their life; ``changed`` is called when doors with keys are another way.
+    ``handle`` takes events of their life; ``changed`` is called when doors with keys, or of signed knocks,
+    are another way.
     """
 
     def __init__(
         self,
         taken: TakenPorts,
         keyed: KeySetup,
+        signed: SignedSetup,
         doors: Callable[[], LiveDoors],
         workers: Mapping[int, WorkerProcess],
         *,
@@ -37,20 +44,24 @@ class WatchChanges:
         log: Log,
         changed: Callable[[], None],
     ) -> None:
-        self.taken, self._keyed, self._doors, self._workers = taken, keyed, doors, workers
+        self.taken, self._keyed, self._signed = taken, keyed, signed
+        self._doors, self._workers = doors, workers
         self._handle, self._log, self._changed = handle, log, changed
         taken.changed = self._change_guards
         keyed.changed = self._change_sequences
+        signed.changed = self._change_signed
         self.set_taken()
 
     def begin(self, config: Config) -> None:
-        """The daemon starts: the child that reads key files is the first."""
+        """The daemon starts: the children that read keys are the first."""
         self._keyed.adopt(config)
+        self._signed.adopt(config)
 
     def adopt(self, loaded: Loaded) -> None:
         """Takes another configuration, and what its child has found; ``set_taken`` follows."""
         self.taken.adopt(loaded.taken)
         self._keyed.adopt(loaded.config)
+        self._signed.adopt(loaded.config)
 
     def set_taken(self) -> None:
         """Has the doors of another configuration know what is taken."""
@@ -82,6 +93,26 @@ class WatchChanges:
             self._handle(on.WatchesChanged(watches))
         self._changed()
 
+    def _change_signed(self) -> None:
+        """Sends what is watched of signed knocks to every packet process that has their code."""
+        watch = self._signed.watch()
+        numbers = frozenset(number for number, worker in self._workers.items() if worker.setup.signed)
+        if watch is not None and numbers:
+            self._handle(on.SignedChanged(watch, numbers))
+        self._changed()
+
+    def first_view(self, setup: Setup, scene: Scene) -> View:
+        """What a packet process of this setup begins with."""
+        return View(scene.addresses, self._doors().watches(), scene.own, signed=self._watch_signed(setup))
+
+    def doors_changed(self, setup: Setup) -> on.DoorsChanged:
+        """The event that the doors of the configuration are others."""
+        return on.DoorsChanged(self._doors().watches(), self._watch_signed(setup))
+
+    def _watch_signed(self, setup: Setup) -> SignedWatch | None:
+        """None: such a packet process is never told of signed knocks."""
+        return self._signed.watch() if setup.signed else None
+
     def find_commands(self) -> Iterator[str]:
         """Yields the commands of all doors that a fork would inherit."""
         for doors in (self._doors(), *(worker.doors for worker in self._workers.values())):
@@ -91,11 +122,13 @@ class WatchChanges:
         """Collects children that have ended; call it on SIGCHLD."""
         self.taken.reap()
         self._keyed.reap()
+        self._signed.reap()
 
     def stop(self) -> None:
         """The daemon ends."""
         self.taken.stop()
         self._keyed.stop()
+        self._signed.stop()
 
     def _change_guards(self) -> None:
         self.send_guards(self._take_ports())

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any, NamedTuple
 
+from knockd.knocks.signed_watch import SignedWatch
 from knockd.knocks.watch import Watch
 from knockd.net.selection import Scene
 from knockd.process.figures import Figure
@@ -54,9 +55,13 @@ class ConfigChanged(NamedTuple):
 
 
 class DoorsChanged(NamedTuple):
-    """Another configuration is in effect, whose doors alone are others: these are their watches."""
+    """Another configuration is in effect, whose doors alone are others: these are their watches.
+
+    ``signed``: what is watched of signed knocks; None: there are none.
+    """
 
     watches: tuple[Watch, ...]
+    signed: SignedWatch | None = None
 
 
 class SceneChanged(NamedTuple):
@@ -126,6 +131,13 @@ class WatchesChanged(NamedTuple):
     watches: Mapping[int, tuple[Watch, ...]]
 
 
+class SignedChanged(NamedTuple):
+    """Other minutes, keys or ports of signed knocks, for the packet processes of these numbers."""
+
+    signed: SignedWatch
+    numbers: frozenset[int]
+
+
 class Asked(NamedTuple):
     """The service manager's watchdog wants a sign of life within so many seconds."""
 
@@ -158,6 +170,7 @@ Event = (
     | Drained
     | SequencesChanged
     | WatchesChanged
+    | SignedChanged
     | Asked
     | FiguresAsked
     | TimerFired

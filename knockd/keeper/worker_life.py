@@ -30,6 +30,7 @@ At most two packet processes count: ``current``, which captures, and ``next``, w
 | any other, or a capture or a start has failed | DoorsChanged | as ConfigChanged | as ConfigChanged |
 | any other | SequencesChanged | SendView; while next is starting as Begin too | same; as Begin |
 | any | WatchesChanged | SendView(current), SendView(next); in TAKING_OVER next begins with it | same |
+| any | SignedChanged | SendView(current), SendView(next); in TAKING_OVER SendView(next) | same |
 | any | Asked | SendView(current) | same |
 | UP, REPLACING | FiguresAsked | SendView(current), none while its answer is due | same |
 | any other | FiguresAsked | FiguresTold | same |
@@ -131,12 +132,12 @@ class WorkerLife:
                 yield from self._stop()
             case on.ConfigChanged():
                 yield from self._change_config()
-            case on.DoorsChanged(watches):
+            case on.DoorsChanged(watches, signed):
                 failed = self._captures.troubled or self._back_off.pausing
                 if self.current is None or self.next is not None or failed:
                     yield from self._change_config()
                 else:
-                    yield from self.current.send(View(watches=watches), reload=True)
+                    yield from self.current.send(View(watches=watches, signed=signed), reload=True)
             case on.SceneChanged(scene, ended):
                 step = self._captures.judge(scene, ended, starting=self.next is not None)
                 if step is Step.GO_ON:
@@ -158,6 +159,10 @@ class WorkerLife:
                 for worker in self._workers:
                     if worker.number in watches:
                         yield from worker.send(View(watches=watches[worker.number]))
+            case on.SignedChanged(signed, numbers):
+                for worker in self._workers:
+                    if worker.number in numbers and not (self._handing_over and worker is self.current):
+                        yield from worker.send(View(signed=signed))
             case on.Asked(seconds):
                 if self.current is not None and not self._handing_over:
                     yield from self.current.send(View(), seconds)

@@ -12,6 +12,7 @@ import re
 import shlex
 from collections.abc import Mapping
 
+from knockd.leases.opened_by import find_key
 from knockd.leases.values import Knock
 
 MAX_COMMAND = 4_096
@@ -28,8 +29,15 @@ def expand(command: str, knock: Knock) -> str:
 
 
 def environment(knock: Knock, inherited: Mapping[str, str]) -> dict[str, str]:
-    """The environment of a command: what we inherited, and KNOCKD_IP, KNOCKD_DOOR and so on."""
-    return {**inherited, **{f"KNOCKD_{name}": value for name, value in _values(knock).items()}}
+    """The environment of a command: what we inherited, and KNOCKD_IP, KNOCKD_DOOR and so on.
+
+    KNOCKD_KEY is there when a key has opened the door, and only then.
+    """
+    values = _values(knock)
+    if (key := find_key(knock.by)) is not None:
+        values["KEY"] = key
+    others = {name: value for name, value in inherited.items() if name != "KNOCKD_KEY"}
+    return {**others, **{f"KNOCKD_{name}": value for name, value in values.items()}}
 
 
 def words(command: str) -> list[str] | None:

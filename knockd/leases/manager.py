@@ -23,6 +23,7 @@ from knockd.leases.recovery import Recovery
 from knockd.leases.runner import Runner
 from knockd.leases.table import Leases
 from knockd.leases.values import (
+    BY_HAND,
     Close,
     CloseAll,
     Command,
@@ -38,6 +39,7 @@ from knockd.leases.values import (
     Note,
     NotStarted,
     Refuse,
+    Renewed,
     Start,
     Stop,
     Tick,
@@ -164,19 +166,33 @@ class LeaseManager:
 
         ``by_hand``: it opens whoever may knock, and on whatever day.
         """
-        obstacle = None if by_hand else self.find_bar(knock)
+        self._admit(knock, Knocked(knock), None if by_hand else self.find_bar(knock))
+
+    def renew(self, knock: Knock) -> None:
+        """Gives what is open for a knocker its time anew, as the door's Reknock says, or refuses to.
+
+        With Reknock = repeat it does what Reknock = renew does, for what was opened last.
+        """
+        self._admit(knock, Renewed(knock), self.find_bar(knock))
+
+    def _admit(self, knock: Knock, event: Knocked | Renewed, obstacle: str | None) -> None:
+        """Gives a knock to the table, or refuses it."""
         obstacle = obstacle or self._commands.find_obstacle(knock)
-        if obstacle is None and self._noting.required and self.ask.closes_first(knock):
+        first = self.ask.closes_first(knock, renewing=isinstance(event, Renewed))
+        if obstacle is None and self._noting.required and first:
             reason = self._noting.commit()  # where that fails what is open stays so
             obstacle = None if reason is None else NOT_NOTED.format(reason)
         if obstacle is None:
-            self._handle(Knocked(knock))
+            self._handle(event)
         else:
             self._log_refused(knock, obstacle)
 
-    def close_leases(self, leases: Sequence[str]) -> None:
-        """Runs the stop commands of leases, by their ids, as if their time were over."""
-        self._handle(Close(tuple(leases)))
+    def close_leases(self, leases: Sequence[str], why: str = BY_HAND) -> None:
+        """Runs the stop commands of leases, by their ids, as if their time were over.
+
+        ``why``: why a knock is refused that would have opened one again.
+        """
+        self._handle(Close(tuple(leases), why))
 
     def extend(self, lease: str, seconds: float) -> None:
         """Gives a lease that is open more time; it is noted when this returns."""

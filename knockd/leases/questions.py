@@ -9,8 +9,9 @@ from collections.abc import Collection, Mapping
 
 from knockd.leases.journal import Record, State
 from knockd.leases.lease_index import LeaseIndex
+from knockd.leases.opened_by import find_key
 from knockd.leases.values import RUNNING, Knock, Lease
-from knockd_conf.model import Reknock
+from knockd_conf.model import Door, Reknock
 
 
 class Questions:
@@ -57,9 +58,26 @@ class Questions:
         """How many leases there are whose stop command has failed and is tried again."""
         return self._leases.room.count({State.RETRYING})
 
-    def closes_first(self, knock: Knock) -> bool:
-        """Whether this knock would close what is open before it opens it again."""
+    def closes_first(self, knock: Knock, *, renewing: bool = False) -> bool:
+        """Whether this knock would close what is open before it opens it again; ``renewing``: Renewed."""
         lease = self.lease_of(knock)
-        if lease is None or lease.state in RUNNING or knock.door.reknock is Reknock.REPEAT:
+        if lease is None or lease.state in RUNNING:
+            return False
+        if knock.door.reknock is Reknock.REPEAT and not renewing:
             return False
         return not lease.may_extend(knock.door)
+
+    def may_renew(self, knock: Knock) -> bool:
+        """Whether something is open for this knocker at this door."""
+        lease = self.lease_of(knock)
+        return lease is not None and lease.may_renew
+
+    def find_opened_by(self, door: Door, key: str) -> tuple[str, ...]:
+        """The ids of the leases at a door that a key has opened, and that do not close already."""
+        return tuple(
+            lease.id
+            for lease in self._leases.all()
+            if (lease.knock.door.name, lease.knock.door.occurrence) == (door.name, door.occurrence)
+            and lease.may_close
+            and find_key(lease.opener.by) == key
+        )

@@ -14,6 +14,8 @@
       FAILED
     OPEN, RETRYING       Tick, the deadline has passed    Stop               STOPPING
     STOPPING, LEFTOVER   Knocked                          Note               RENEWING
+    STARTING, RENEWING,  Renewed                          as Knocked, never with Reknock = repeat
+      OPEN
     RENEWING             Ended(stop)                      Note, Start        STARTING
     STOPPING             Ended(stop), it worked           Forget             (none)
     STOPPING             Ended(stop), it failed           Note               RETRYING
@@ -79,6 +81,7 @@ from knockd.leases.values import (
     NotStarted,
     Recovered,
     Refuse,
+    Renewed,
     Start,
     Stop,
     Tick,
@@ -115,6 +118,8 @@ class Leases:
         match event:
             case Knocked(knock):
                 return self._knocked(knock, now)
+            case Renewed(knock):
+                return self._renewed(knock, now)
             case Tick():
                 return self._expire(now)
             case Recovered():
@@ -170,6 +175,12 @@ class Leases:
         self._leases.add(lease)
         return self._start(lease, knock, now)
 
+    def _renewed(self, knock: Knock, now: float) -> list[Command]:
+        lease = self.ask.lease_of(knock)
+        if self._closing or self._keeping or lease is None or not lease.may_renew:
+            return [Refuse(knock, "nothing is open that could be renewed")]
+        return self._knocked_again(lease, knock, now)
+
     def _knocked_again(self, lease: Lease, knock: Knock, now: float) -> list[Command]:
         """A knock of one who has a lease already."""
         door = knock.door
@@ -188,7 +199,7 @@ class Leases:
     def _do_by_hand(self, event: Close | Extend | GiveUp, now: float) -> list[Command]:
         if isinstance(event, Close):
             leases = filter(None, map(self._leases.get, event.leases))
-            return [command for lease in leases for command in self._close(lease, now)]
+            return [command for lease in leases for command in self._close(lease, event.why, now)]
         lease = self._leases.get(event.lease)
         if lease is None:
             return []
@@ -198,13 +209,13 @@ class Leases:
             return []
         return self._set(lease, State.OPEN, max(lease.due, now) + event.seconds)
 
-    def _close(self, lease: Lease, now: float) -> list[Command]:
+    def _close(self, lease: Lease, why: str, now: float) -> list[Command]:
         lease.closing = True
         if lease.state is State.STARTING:  # should nobody hear of the command's end, it is over now
             return self._set(lease, State.STARTING, now)
         if lease.state is State.RENEWING and lease.following is not None:
             following, lease.following = lease.following, None
-            return [Refuse(following, "it is closed by hand"), *self._set(lease, State.STOPPING, now)]
+            return [Refuse(following, why), *self._set(lease, State.STOPPING, now)]
         return [] if lease.state in RUNNING else self._stop(lease, State.STOPPING, now)
 
     # Ends of commands, and of times.

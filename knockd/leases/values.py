@@ -25,6 +25,9 @@ RUNNING = frozenset({State.STARTING, State.RENEWING, State.STOPPING, State.LEFTO
 """States of leases whose start or stop command runs, or waits to."""
 
 
+BY_HAND = "it is closed by hand"
+
+
 class Knock(NamedTuple):
     """An opening as the commands see it: who knocked at which door, where and through what."""
 
@@ -117,6 +120,22 @@ class Lease:
         """Whether a knock at ``door`` only gives more time."""
         return door.reknock is Reknock.EXTEND and self.find_why_not_open() is None
 
+    @property
+    def opener(self) -> Knock:
+        """The knock that has opened it, or opens it again."""
+        return self.following or self.knock
+
+    @property
+    def may_renew(self) -> bool:
+        """Whether it is open, or will be when its commands have ended."""
+        is_open = self.state in {State.STARTING, State.OPEN, State.RENEWING}
+        return is_open and not self.closing and not self.unopened
+
+    @property
+    def may_close(self) -> bool:
+        """Whether it does not close anyway as soon as it can."""
+        return not self.closing and self.state not in {State.STOPPING, State.LEFTOVER}
+
     def find_why_not_open(self) -> str | None:
         """Why it is not simply open, so that no time can be added; None: it is."""
         if self.state is State.OPEN:
@@ -171,10 +190,17 @@ class Recovered(NamedTuple):
     running: Mapping[str, Verb]
 
 
+class Renewed(NamedTuple):
+    """Somebody wants more time for what is open, and nothing opened."""
+
+    knock: Knock
+
+
 class Close(NamedTuple):
-    """Somebody closes these leases."""
+    """Somebody closes these leases; ``why``: why a knock is refused that would have opened one again."""
 
     leases: tuple[str, ...]
+    why: str = BY_HAND
 
 
 class Extend(NamedTuple):
@@ -210,7 +236,18 @@ class KeepAll(NamedTuple):
 
 
 Event = (
-    Knocked | Ended | NotStarted | Tick | Recovered | Close | Extend | GiveUp | Looked | CloseAll | KeepAll
+    Knocked
+    | Renewed
+    | Ended
+    | NotStarted
+    | Tick
+    | Recovered
+    | Close
+    | Extend
+    | GiveUp
+    | Looked
+    | CloseAll
+    | KeepAll
 )
 
 

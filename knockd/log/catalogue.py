@@ -169,9 +169,10 @@ EVENTS: Mapping[str, Event] = {
     "signed-unread": Event(
         "info",
         "{who}: signed knock refused: {reason}",
+        ("key", "fingerprint"),
         limited=True,
         failure=True,
-        note="door and key are not known",
+        note="the door is not known; `key` and `fingerprint` are empty where the key is not, either",
     ),
     "key-used": Event(
         "info",

@@ -42,7 +42,7 @@ class Reason(Enum):
     TOO_MANY = "too many come to look at every signature"
     TOUCH = "the hardware key was not touched"
     SIGNATURE = "wrong signature"
-    NOTHING_OPEN = "nothing of its key is open"
+    NOTHING_OPEN = "nothing is open that it may renew or close"
 
 
 class Granted(NamedTuple):

@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 from knockd.keeper.key_setup import KeySetup
 from knockd.keeper.live_doors import LiveDoors
 from knockd.keeper.settings import Loaded, Settings
+from knockd.keeper.signed_setup import SignedSetup
 from knockd.keeper.supervisor import Callbacks, Supervisor
 from knockd.keeper.worker_process import Started, WorkerProcess
 from knockd.keeper.worker_setup import setup_of
@@ -30,6 +32,7 @@ from tests.support.doubles.fake_kernel import ETH0, FakeKernel
 from tests.support.doubles.keyed import KeyedHost
 from tests.support.doubles.manual_loop import ManualLoop
 from tests.support.doubles.played import ALICE, door
+from tests.support.doubles.signed import ToldDoors, ToldSetup, no_signed
 
 CONFIG = Config(
     "/etc/knockd.conf", Options(interface=("eth0",)), (door("1 2"),), "host", ("/etc/knockd.conf",)
@@ -66,9 +69,10 @@ def worker_process(
     *interfaces: str,
     pid: int = NO_PID,
     keyed: KeySetup | None = None,
+    signed: SignedSetup | None = None,
 ) -> WorkerProcess:
     """A packet process without a process."""
-    doors = LiveDoors(config, NullLogger(), NOWHERE, keyed or no_keys())
+    doors = LiveDoors(config, NullLogger(), NOWHERE, keyed or no_keys(), signed or no_signed())
     setup = setup_of(Loaded(config, None), SETTINGS)
     return WorkerProcess(pid, link, link, setup, interfaces or ("eth0",), doors)
 
@@ -79,9 +83,12 @@ class LinkedWorkers(NullLogger):
     ``said`` has a line for each call of the daemon and event of the log, but for changes of state.
     """
 
-    def __init__(self, config: Config = CONFIG, keyed: KeyedHost | None = None) -> None:
+    def __init__(
+        self, config: Config = CONFIG, keyed: KeyedHost | None = None, signed: ToldDoors | None = None
+    ) -> None:
         self._config = config
         self._keyed = keyed
+        self._signed = signed or ToldDoors()
         self.loop = ManualLoop() if keyed is None else keyed.loop
         self.kernel = FakeKernel(ETH0)
         self.ends: list[socket.socket] = []
@@ -99,11 +106,12 @@ class LinkedWorkers(NullLogger):
             SETTINGS,
             Loaded(config, None),
             self,
-            self.open,
+            cast(Any, SimpleNamespace(open=self.open)),
             Callbacks(self.up, self.alive, self.changed, self.give_up, self.show),
             kernel=self.kernel,
             start=self.start,
             keyed=self.make_keyed,
+            signed=lambda loop, log: ToldSetup(loop, log, self._signed),
         )
         self.sockets: frozenset[Step] = frozenset()
         """The ports with a socket on this host."""

@@ -13,6 +13,7 @@ from knockd.signed.signed_doors import SignedDoors
 from knockd.signed.values import Arrival, KnownKey, Reason, Refused, Verdict
 from knockd_conf.authorized_keys import AuthorizedKey
 from knockd_conf.model import Config, Door
+from tests.support.doubles.manual_loop import ManualLoop
 
 PORT = 47811
 PATH = "/etc/knockd/authorized_keys"
@@ -88,3 +89,11 @@ class ToldSetup(SignedSetup):
 
     def _make(self) -> SignedDoors:
         return cast(SignedDoors, self.doors)
+
+
+def no_signed() -> SignedSetup:
+    """Doors of signed knocks, of which there are none."""
+    return SignedSetup(ManualLoop().loop, _log_nothing)
+
+
+def _log_nothing(event: str, **fields: Any) -> None: ...

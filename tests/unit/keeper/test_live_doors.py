@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from knockd.keeper import live_doors
-from knockd.keeper.live_doors import LiveDoors, Rotating, count_steps
+from knockd.keeper.live_doors import LiveDoors, Rotating, count_steps, is_signed_alone
 from knockd.knocks.taken import Taken
 from knockd.knocks.watch import Watch
 from knockd.sequences.live_periods import find_period
@@ -16,7 +16,9 @@ from knockd_conf.model import CommandFacts, Config, Door, GuardPorts, Options, S
 from knockd_conf.timed import Rule, derive_ports
 from tests.support.doubles.keyed import ANNE, NOON, KeyedHost, keyed_door
 from tests.support.doubles.linked_workers import NOWHERE, NullLogger, no_keys
+from tests.support.doubles.manual_loop import ManualLoop
 from tests.support.doubles.played import door, steps
+from tests.support.doubles.signed import PORT, ToldDoors, ToldSetup, no_signed, signed_door
 
 
 def config(*doors: Door) -> Config:
@@ -26,7 +28,7 @@ def config(*doors: Door) -> Config:
 
 def live(*doors: Door) -> LiveDoors:
     """The doors of a first configuration."""
-    return LiveDoors(config(*doors), NullLogger(), NOWHERE, no_keys())
+    return LiveDoors(config(*doors), NullLogger(), NOWHERE, no_keys(), no_signed())
 
 
 def numbers(made: LiveDoors) -> list[int]:
@@ -208,7 +210,7 @@ class Keyed:
         self.near = self.ports.steps[0].port + 2
         self.plain = door(f"{self.near} 7", name="plain")
         config = replace(self.host.config, doors=(self.plain, self.ssh))
-        self.doors = LiveDoors(config, NullLogger(), NOWHERE, self.host.setup())
+        self.doors = LiveDoors(config, NullLogger(), NOWHERE, self.host.setup(), no_signed())
 
     def watches(self, key: str = "anne") -> dict[int, Watch]:
         """The watches of a key by their period."""
@@ -295,3 +297,62 @@ def test_which_doors_have_keys(keyed: Keyed) -> None:
 def test_steps(made: Door, steps: int) -> None:
     """How many steps a door has, whatever its sequence is made of."""
     assert count_steps(made) == steps
+
+
+BOTH = replace(door("7 9", name="both"), signed_port=PORT)
+
+
+def signed(waiting: str | None, *doors: Door, keyed: KeyedHost | None = None) -> LiveDoors:
+    """Doors that signed knocks open, unless these wait for something."""
+    told = ToldDoors()
+    told.waiting = waiting
+    setup = ToldSetup(ManualLoop().loop, NullLogger().log, told)
+    setup.adopt(config(*doors))
+    keys = no_keys() if keyed is None else keyed.setup()
+    return LiveDoors(config(*doors), NullLogger(), NOWHERE, keys, setup)
+
+
+def test_door_of_signed_knocks_alone() -> None:
+    """It has a watch without steps, and waits for what signed knocks wait for."""
+    alone = signed_door("alone")
+    good = signed(None, alone, door("7 9"))
+    assert [len(watch.steps) for watch in good.watches()] == [0, 2]
+    assert good.find_disabled() == set()
+    assert good.explain_disabled(alone) is None
+    assert good.find_signed() == {("alone", 0): None}
+    bad = signed("no clock", alone, door("7 9"))
+    assert bad.find_disabled() == {("alone", 0)}
+    assert bad.explain_disabled(alone) == "no knock opens it now: no clock"
+    assert bad.find_signed() == {("alone", 0): "no clock"}
+
+
+def test_door_of_a_sequence_and_signed_knocks() -> None:
+    """Where it has both it can be knocked at while one of them works."""
+    waiting = signed("no clock", BOTH)
+    assert waiting.find_disabled() == set()
+    assert waiting.explain_disabled(BOTH) is None
+    assert waiting.find_signed() == {("both", 0): "no clock"}
+
+
+def test_door_whose_sequence_waits(tmp_path: Path) -> None:
+    """One whose sequences cannot be used is opened by signed knocks, unless these wait, too."""
+    keyed = keyed_door("both", path="/none", signed_port=PORT)
+    host = KeyedHost(tmp_path, keyed)
+    host.begin()
+    for waiting in (None, "no secret"):
+        doors = signed(waiting, keyed, keyed=host)
+        assert doors.find_disabled() == {("both", 0)}
+        assert (doors.explain_disabled(keyed) is None) is (waiting is None)
+
+
+def test_is_signed_alone(tmp_path: Path) -> None:
+    """A door is, if it has a port of signed knocks and no sequence of any kind."""
+    alone = signed_door()
+    assert is_signed_alone(alone)
+    others = (
+        BOTH,
+        replace(alone, signed_port=0),
+        replace(alone, one_time_file=str(tmp_path)),
+        replace(alone, sequence_key=str(tmp_path)),
+    )
+    assert not any(map(is_signed_alone, others))

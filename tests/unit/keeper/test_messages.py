@@ -3,29 +3,44 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from structlog import get_logger
 from structlog.testing import capture_logs
 
+from knockd.keeper.key_setup import KeySetup
 from knockd.keeper.live_doors import LiveDoors
 from knockd.keeper.messages import Messages, log_message
 from knockd.keeper.worker_process import WorkerProcess
-from knockd.knocks.events import Expired, Guarded, Ignored, Spoiled, Stage
+from knockd.knocks.events import Discarded, Expired, Guarded, Ignored, Spoiled, Stage, Why
 from knockd.knocks.taken import Taken
 from knockd.leases.values import Knock
 from knockd.log.logger import Logger
 from knockd.process.link import pair
-from knockd.process.verbs import Dropped, HeldBack, Message, Opening, Packet, SmallRing, Widened
+from knockd.process.verbs import Dropped, HeldBack, Message, Opening, Packet, Signed, SmallRing, Widened
 from knockd.sequences.live_periods import find_period
+from knockd.signed.values import Granted
 from knockd_conf.model import Config, FlagRule, Step
+from knockd_conf.signed_packet import Verb
 from tests.support.doubles.keyed import NOON as KEYED_NOON
 from tests.support.doubles.keyed import KeyedHost
 from tests.support.doubles.linked_workers import CONFIG, NullLogger, no_keys, worker_process
+from tests.support.doubles.manual_loop import ManualLoop
 from tests.support.doubles.played import ALICE, door, steps
+from tests.support.doubles.signed import (
+    FINGERPRINT,
+    LAPTOP,
+    PORT,
+    ToldDoors,
+    ToldSetup,
+    no_signed,
+    signed_door,
+)
 
 
 def said(message: Message, *, failures: bool = True, config: Config = CONFIG) -> list[dict[str, object]]:
@@ -125,6 +140,18 @@ def test_figures(message: Message, expected: list[tuple[str, dict[str, object]]]
     assert said(message) == [{"event": event, "log_level": "warning", **fields} for event, fields in expected]
 
 
+def messages_of(
+    config: Config,
+    logger: Logger,
+    open_lease: Callable[[Knock], None],
+    show: Callable[[str], None] | None = None,
+    keyed: KeySetup | None = None,
+) -> Messages:
+    """Messages for a daemon without signed knocks."""
+    leases = cast(Any, SimpleNamespace(open=open_lease))
+    return Messages(config, logger, leases, show, keyed or no_keys(), no_signed())
+
+
 NOON = 1_790_000_000_000_000
 HEARD = Opening(0, ALICE, bytes((10, 0, 0, 1)), 2, 0, NOON)
 
@@ -140,7 +167,7 @@ def link() -> Iterator[socket.socket]:
 def test_opening(link: socket.socket) -> None:
     """An opening is logged and passed on with its addresses printed."""
     opened: list[Knock] = []
-    messages = Messages(CONFIG, Logger(get_logger()), opened.append, None, no_keys())
+    messages = messages_of(CONFIG, Logger(get_logger()), opened.append, None, no_keys())
     with capture_logs() as log:
         assert messages.hear(worker_process(link), HEARD, changing=False) is False
     assert [(entry["event"], entry["ip"]) for entry in log] == [("stage", "192.0.2.1"), ("open", "192.0.2.1")]
@@ -154,7 +181,7 @@ def test_opening(link: socket.socket) -> None:
 def test_two_packet_processes(link: socket.socket, *, changing: bool, times: int) -> None:
     """What was heard while the next packet process was starting is not heard of it again."""
     opened: list[Knock] = []
-    messages = Messages(CONFIG, NullLogger(), opened.append, None, no_keys())
+    messages = messages_of(CONFIG, NullLogger(), opened.append, None, no_keys())
     messages.hear(worker_process(link), HEARD, changing=changing)
     messages.take_over()
     messages.hear(worker_process(link), HEARD._replace(stamp=NOON + 7), changing=False)
@@ -165,7 +192,7 @@ def test_packets(link: socket.socket) -> None:
     """A line about a packet is shown as printable characters, with -D alone."""
     shown: list[str] = []
     for show in (shown.append, None):
-        messages = Messages(CONFIG, NullLogger(), lambda _: None, show, no_keys())
+        messages = messages_of(CONFIG, NullLogger(), lambda _: None, show, no_keys())
         messages.hear(worker_process(link), Packet("eth0: \x1b[2J"), changing=False)
     assert shown == ["eth0: \\x1b[2J"]
 
@@ -187,7 +214,7 @@ def live(doors: LiveDoors) -> tuple[Step, ...]:
 
 def hear_once(link: socket.socket, config: Config) -> tuple[Messages, WorkerProcess]:
     """Messages, and a packet process that knows the live sequence."""
-    messages = Messages(config, NullLogger(), lambda _: None, None, no_keys())
+    messages = messages_of(config, NullLogger(), lambda _: None, None, no_keys())
     return messages, replace(worker_process(link, config), doors=messages.doors)
 
 
@@ -229,7 +256,7 @@ def test_doors_of_the_same_packet_process(link: socket.socket, once: Config) -> 
 
 def test_touch_that_does_not_count(link: socket.socket) -> None:
     """A touch of a port that has turned out to be in use is no line; one of another guard is."""
-    messages = Messages(CONFIG, Logger(get_logger()), lambda _: None, None, no_keys())
+    messages = messages_of(CONFIG, Logger(get_logger()), lambda _: None, None, no_keys())
     worker = replace(worker_process(link), doors=messages.doors)
     messages.doors.set_taken(Taken().with_sockets(steps("3")))
     with capture_logs() as log:
@@ -243,7 +270,7 @@ def test_opening_by_key(link: socket.socket, tmp_path: Path) -> None:
     host = KeyedHost(tmp_path)
     host.begin()
     opened: list[Knock] = []
-    messages = Messages(host.config, Logger(get_logger()), opened.append, None, host.setup())
+    messages = messages_of(host.config, Logger(get_logger()), opened.append, None, host.setup())
     worker = replace(worker_process(link, host.config, keyed=host.setup()), doors=messages.doors)
     serial = host.doors.serial_of(host.config.doors[0], "anne", find_period(KEYED_NOON, 30))
     message = HEARD._replace(stage=4, serial=serial)
@@ -260,7 +287,7 @@ def test_two_packet_processes_and_a_key(link: socket.socket, tmp_path: Path) -> 
     host = KeyedHost(tmp_path)
     host.begin()
     opened: list[Knock] = []
-    messages = Messages(host.config, NullLogger(), opened.append, None, host.setup())
+    messages = messages_of(host.config, NullLogger(), opened.append, None, host.setup())
     worker = replace(worker_process(link, host.config, keyed=host.setup()), doors=messages.doors)
     serial = host.doors.serial_of(host.config.doors[0], "anne", find_period(KEYED_NOON, 30))
     messages.hear(worker, HEARD._replace(serial=serial), changing=True)
@@ -275,3 +302,81 @@ def test_attempt_at_a_door_with_a_key(tmp_path: Path) -> None:
     (stage,) = said(Stage(0, ALICE, 1), config=config)
     (guarded,) = said(Guarded(0, ALICE, 1, 6 << 16 | 7_001), config=config)
     assert (stage["steps"], guarded["seconds"]) == (4, 120.0)
+
+
+class SignedMessages:
+    """Messages of a daemon with a door that signed knocks alone open, and what its packet process says."""
+
+    def __init__(self, link: socket.socket, *, failures: bool = True) -> None:
+        self.doors, self.opened, self.log = ToldDoors(), list[Knock](), list[dict[str, Any]]()
+        self.door = signed_door()
+        options = replace(CONFIG.options, log_failures=failures)
+        config = replace(CONFIG, doors=(self.door,), options=options)
+        logger = Logger(get_logger())
+        setup = ToldSetup(ManualLoop().loop, logger.log, self.doors)
+        setup.adopt(config)
+        leases = cast(Any, SimpleNamespace(open=self.opened.append))
+        self.messages = Messages(config, logger, leases, None, no_keys(), setup)
+        self.worker = worker_process(link, config, "eth0", "tun0", signed=setup)
+
+    def say(self, message: Message, *, changing: bool = False) -> list[str]:
+        """The events that are logged for a message."""
+        with capture_logs() as log:
+            assert self.messages.hear(self.worker, message, changing=changing) is False
+        self.log = [dict(entry) for entry in log]
+        return [str(entry["event"]) for entry in log]
+
+
+PACKET = Signed(ALICE, bytes((10, 0, 0, 1)), 1, NOON, 17 << 16 | PORT, bytes(range(124)))
+
+
+def test_signed_knock(link: socket.socket) -> None:
+    """One that counts opens its door by its key, at the interface where it came in."""
+    scene = SignedMessages(link)
+    scene.doors.verdict = Granted(scene.door, Verb.OPEN, LAPTOP)
+    assert scene.say(PACKET) == ["open", "signed-opened"]
+    (knock,) = scene.opened
+    assert (knock.source, knock.destination, knock.interface) == ("192.0.2.1", "10.0.0.1", "tun0")
+    assert knock.by == f"key laptop ({FINGERPRINT})"
+
+
+def test_refused_signed_knock(link: socket.socket) -> None:
+    """One that does not count is a line, also what was discarded; none with Log_Failures = no."""
+    scene = SignedMessages(link)
+    assert scene.say(PACKET) == ["signed-unread"]
+    assert scene.say(Discarded(ALICE, 17 << 16 | PORT, Why.REPEATED)) == ["signed-unread"]
+    quiet = SignedMessages(link, failures=False)
+    assert quiet.say(PACKET) == []
+    assert quiet.say(Discarded(ALICE, 17 << 16 | PORT, Why.REPEATED)) == []
+    assert scene.opened == quiet.opened == []
+
+
+def test_signed_knock_that_two_packet_processes_have_seen(link: socket.socket) -> None:
+    """It is judged once."""
+    scene = SignedMessages(link)
+    scene.doors.verdict = Granted(scene.door, Verb.OPEN, LAPTOP)
+    scene.say(PACKET, changing=True)
+    scene.messages.take_over()
+    assert scene.say(PACKET._replace(stamp=NOON + 7)) == []
+    assert len(scene.doors.arrivals) == len(scene.opened) == 1
+
+
+def test_opening_of_a_door_without_a_sequence(link: socket.socket) -> None:
+    """A packet process that says a sequence has opened a door of signed knocks alone opens nothing."""
+    scene = SignedMessages(link)
+    assert scene.say(HEARD) == ["refused"]
+    assert (scene.log[0]["door"], scene.log[0]["reason"]) == ("ssh", "it has no sequence")
+    for _ in range(300):
+        scene.say(HEARD)
+    assert scene.say(HEARD) == []
+    assert scene.opened == []
+
+
+def test_sequence_of_a_door_with_signed_knocks(link: socket.socket) -> None:
+    """Where a door has both, its sequence opens it as before."""
+    both = replace(CONFIG.doors[0], signed_port=PORT)
+    config = replace(CONFIG, doors=(both,))
+    opened: list[Knock] = []
+    messages = messages_of(config, NullLogger(), opened.append)
+    messages.hear(worker_process(link, config), HEARD, changing=False)
+    assert [one.by for one in opened] == [""]

@@ -122,14 +122,17 @@ def test_days(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_paths_of_the_file_are_meant_from_the_start(path: Path) -> None:
     """Relative paths of the file are taken from where knockd was started, also those of doors."""
-    more = "LogFile = a.log\nPidFile = b.pid\nStateDir = c\n"
+    more = "LogFile = a.log\nPidFile = b.pid\nStateDir = c\nAuthorized_Keys = f\nKnock_Secret = g\n"
     more += "[trip]\nOne_Time_Sequences = d\n[key]\nSequence_Key = e\n"
+    more += "[signed]\nSequence = 7,9\nSigned_Port = 47811\nAuthorized_Keys = h\n"
     path.write_text(GOOD.replace("LogFile = /var/log/knockd.log\n", more))
     config = Settings(str(path), directory="/srv").load_config()
     options = config.options
     assert ("/srv/a.log", "/srv/b.pid", "/srv/c") == (options.log_file, options.pid_file, options.state_dir)
-    assert ["/srv/d", None, None] == [door.one_time_file for door in config.doors]
-    assert [None, "/srv/e", None] == [door.sequence_key for door in config.doors]
+    assert ["/srv/d", None, None, None] == [door.one_time_file for door in config.doors]
+    assert [None, "/srv/e", None, None] == [door.sequence_key for door in config.doors]
+    assert ("/srv/f", "/srv/g") == (options.authorized_keys, options.knock_secret)
+    assert "/srv/h" == config.doors[2].authorized_keys
 
 
 def test_state_dir_of_the_command_line(path: Path) -> None:

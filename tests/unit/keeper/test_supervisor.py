@@ -18,11 +18,11 @@ from knockd.keeper.settings import Loaded, Settings
 from knockd.keeper.worker_life import BACK_OFF
 from knockd.keeper.worker_record import ANSWER
 from knockd.keeper.worker_setup import setup_of
-from knockd.knocks.events import Spoiled
+from knockd.knocks.events import Discarded, Spoiled, Why
 from knockd.process.figures import Counted, Totals
 from knockd.process.fork import fork_child
 from knockd.process.privileges import User
-from knockd.process.verbs import Failed, HeldBack, Lost, Opening, encode
+from knockd.process.verbs import Failed, HeldBack, Lost, Message, Opening, Signed, encode
 from knockd.process.view import View
 from knockd.token_bucket import BURST
 from tests.support.doubles.fake_kernel import ETH0, TUN0
@@ -273,6 +273,20 @@ def test_malformed(up: LinkedWorkers, message: bytes) -> None:
     up.say(0, message)
     assert up.running() == []
     assert up.loop.waiting == [BACK_OFF[0]]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        Signed(ALICE, bytes(4), 0, 1, 17 << 16 | 47811, bytes(124)),
+        Discarded(ALICE, 17 << 16 | 47811, Why.REPEATED),
+    ],
+)
+def test_signed_knock_where_there_are_none(up: LinkedWorkers, message: Message) -> None:
+    """A packet process that watches no port of signed knocks can have heard none."""
+    up.say(0, message)
+    assert up.said[0] == "worker-malformed a signed knock, where there are none"
+    assert up.running() == []
 
 
 def test_events_behind_a_malformed_message(up: LinkedWorkers) -> None:

@@ -16,6 +16,7 @@ from knockd.sequences.live_periods import find_period
 from tests.support.doubles.keyed import NOON, KeyedHost
 from tests.support.doubles.linked_workers import CONFIG, PONG, READY, LinkedWorkers, captured
 from tests.support.doubles.played import ALICE, steps
+from tests.support.doubles.signed import NO_WATCH, ToldDoors, signed_door, watch_of
 
 GUARD = 6 << 16 | 3
 TOUCH = Guarded(0, ALICE, 1, GUARD)
@@ -189,3 +190,103 @@ def test_doors_without_keys(tmp_path: Path) -> None:
     assert made.views(0) == []
     assert len(serials(made.views(1)[-1])) == 6
     made.close()
+
+
+SIGNED = replace(CONFIG, doors=(*CONFIG.doors, signed_door()))
+
+
+@pytest.fixture
+def signed() -> Iterator[tuple[LinkedWorkers, ToldDoors]]:
+    """The first packet process captures; one of its doors is opened by signed knocks."""
+    doors = ToldDoors()
+    doors.live = watch_of(7)
+    made = LinkedWorkers(SIGNED, signed=doors)
+    made.supervisor.begin()
+    made.say(0, READY)
+    made.said.clear()
+    yield made, doors
+    made.close()
+
+
+def test_first_minute(signed: tuple[LinkedWorkers, ToldDoors]) -> None:
+    """A packet process is forked with what is live then."""
+    made, doors = signed
+    assert doors.adopted == [SIGNED]
+    assert made.started[0]["setup"].signed
+    assert made.started[0]["view"].signed == watch_of(7)
+
+
+def test_next_minute(signed: tuple[LinkedWorkers, ToldDoors]) -> None:
+    """It gets each other minute; a status may show something else."""
+    made, doors = signed
+    changes = made.changes
+    doors.live = watch_of(8)
+    doors.changed()
+    assert made.views(0) == [View(signed=watch_of(8))]
+    assert made.changes > changes
+
+
+def test_next_minute_with_two_packet_processes(signed: tuple[LinkedWorkers, ToldDoors]) -> None:
+    """Both get it while one is starting, and the next one also while the other one hands over."""
+    made, doors = signed
+    made.change_captures()
+    doors.live = watch_of(8)
+    doors.changed()
+    assert made.views(0)[-1].signed == made.views(1)[-1].signed == watch_of(8)
+    made.say(1, READY)
+    doors.live = watch_of(9)
+    doors.changed()
+    assert made.views(1) == [View(signed=watch_of(9))]
+    made.end(0)
+    (begin,) = made.views(1)
+    assert begin.begin
+    assert begin.signed is None
+
+
+def test_reload_of_signed_doors(signed: tuple[LinkedWorkers, ToldDoors]) -> None:
+    """A reload that changes doors alone sends ports and minutes of now with the watches."""
+    made, doors = signed
+    doors.live = watch_of(7, 47811, 47812)
+    made.adopt(signed_door(), signed_door("web", signed_port=47812))
+    (view,) = made.views(0)
+    assert view.signed == doors.live
+    assert view.watches is not None
+    assert len(made.started) == 1
+
+
+def test_first_signed_door() -> None:
+    """A packet process without the code of signed knocks is replaced, and is never told of them."""
+    with captured() as made:
+        doors = made._signed
+        assert not made.started[0]["setup"].signed
+        assert made.started[0]["view"].signed is None
+        doors.live = watch_of(7)
+        made.adopt(signed_door())
+        assert made.started[1]["setup"].signed
+        assert made.started[1]["view"].signed == watch_of(7)
+        doors.live = watch_of(8)
+        doors.changed()
+        assert made.views(0) == []
+        assert made.views(1) == [View(signed=watch_of(8))]
+
+
+def test_last_signed_door(signed: tuple[LinkedWorkers, ToldDoors]) -> None:
+    """Without such doors a packet process is forked that has nothing of them in its memory."""
+    made, doors = signed
+    doors.live = NO_WATCH
+    made.adopt(*CONFIG.doors)
+    assert not made.started[1]["setup"].signed
+    assert made.started[1]["view"].signed is None
+    doors.changed()
+    assert made.views(0)[-1] == View(signed=NO_WATCH)
+    assert made.views(1) == []
+
+
+def test_end_of_signed_doors() -> None:
+    """They hear of children that have ended, and of the end."""
+    doors = ToldDoors()
+    made = LinkedWorkers(SIGNED, signed=doors)
+    made.supervisor.begin()
+    made.supervisor.reap()
+    made.close()
+    assert (doors.reaped, doors.stopped) == (1, 1)

@@ -19,6 +19,7 @@ from knockd.keeper.worker_events import (
     Said,
     SceneChanged,
     SendView,
+    SignedChanged,
     StartFailed,
     State,
     TimerFired,
@@ -32,6 +33,7 @@ from knockd.keeper.worker_life import BACK_OFF
 from knockd.process.verbs import Lost
 from knockd.process.view import View
 from tests.support.doubles.played import door, watched
+from tests.support.doubles.signed import watch_of
 from tests.support.doubles.worker_lives import (
     LISTENING,
     LIVES,
@@ -44,11 +46,15 @@ from tests.support.doubles.worker_lives import (
     lost,
     moved,
     play,
+    replacing,
+    taking_over,
     up,
 )
 
 WATCHES = watched(door("7 8"))
 VIEW = View(watches=WATCHES)
+SIGNED = View(signed=watch_of(7))
+BOTH_NUMBERS = SignedChanged(watch_of(7), frozenset({1, 2}))
 
 
 def test_other_doors() -> None:
@@ -171,3 +177,41 @@ def test_other_guards_of_a_packet_process_that_is_gone() -> None:
     """Nothing is sent to one that does not count any more, nor where nothing has changed for it."""
     assert play(up()) >> WatchesChanged({7: WATCHES})
     assert play(up()) >> WatchesChanged({})
+
+
+def test_other_minute() -> None:
+    """Each packet process that knows of signed knocks gets the minutes of now."""
+    assert play(up()) >> BOTH_NUMBERS << SendView(1, SIGNED) << due(1) >> Said(1, PONG) << done(1) << Alive()
+    assert play(replacing()) >> BOTH_NUMBERS << SendView(1, SIGNED) << due(1) << SendView(2, SIGNED)
+    assert play(replacing()) >> SignedChanged(watch_of(7), frozenset({2})) << SendView(2, SIGNED)
+    assert play(up()) >> SignedChanged(watch_of(7), frozenset())
+
+
+def test_other_minute_during_a_take_over() -> None:
+    """The one that takes over gets it at once: its filter drops what is of no live minute."""
+    assert (
+        play(taking_over())
+        >> BOTH_NUMBERS
+        << SendView(2, SIGNED)
+        << due(2)
+        >> Ended(1)
+        << moved(State.TAKING_OVER, State.UP)
+        << Kill(1)
+        << TookOver()
+        << SendView(2, View(begin=True))
+        << LISTENING
+        << Up()
+        << Alive()
+        >> Said(2, PONG)
+        << due(2)
+        << Alive()
+        >> Said(2, PONG)
+        << done(2)
+        << Alive()
+    )
+
+
+def test_doors_with_signed_knocks() -> None:
+    """Another configuration's ports of signed knocks go with its watches."""
+    both = View(watches=WATCHES, signed=watch_of(7))
+    assert play(up()) >> DoorsChanged(WATCHES, watch_of(7)) << SendView(1, both) << due(1)

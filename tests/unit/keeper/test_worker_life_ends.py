@@ -26,6 +26,7 @@ from knockd.keeper.worker_events import (
     SceneChanged,
     SendView,
     SequencesChanged,
+    SignedChanged,
     StartFailed,
     State,
     Stop,
@@ -38,6 +39,7 @@ from knockd.keeper.worker_events import (
 from knockd.keeper.worker_life import BACK_OFF
 from knockd.process.verbs import Failed
 from knockd.process.view import View
+from tests.support.doubles.signed import watch_of
 from tests.support.doubles.worker_lives import (
     BOTH,
     LISTENING,
@@ -202,6 +204,7 @@ EVENTS = (
         SequencesChanged(1, (), ()),
         Asked(1.0),
         DoorsChanged(()),
+        SignedChanged(watch_of(7), frozenset({1})),
     ),
     *(TimerFired(wait, 1) for wait in Wait),
 )

@@ -11,6 +11,7 @@ from knockd.process.privileges import User
 from knockd.worker.setup import Setup
 from knockd_conf.model import Config, Options
 from tests.support.doubles.played import door
+from tests.support.doubles.signed import signed_door
 
 BOB = User("bob", 103, 203)
 
@@ -27,15 +28,15 @@ def test_setup() -> None:
     assert setup_of(loaded, settings) == Setup(5, 64, 9, BOB, user_required=True, ipv6=False, debug=True)
 
 
-def test_signed_knocks() -> None:
-    """A packet process that may watch for signed knocks is another one: it has their code."""
-    bare = config()
-    signed = replace(bare, doors=(*bare.doors, replace(door(""), signed_port=47_811)))
-    settings = Settings("/etc/knockd.conf")
-    assert setup_of(Loaded(signed, BOB), settings).signed
-    assert not setup_of(Loaded(bare, BOB), settings).signed
-
-
 def test_a_user_by_default() -> None:
     """A user whom nobody asked for by name is no reason to end."""
     assert setup_of(Loaded(config(), BOB), Settings("/etc/knockd.conf")).user_required is False
+
+
+def test_signed() -> None:
+    """A packet process has the code of signed knocks when a door is opened by them."""
+    plain = config()
+    signed = replace(plain, doors=(*plain.doors, signed_door()))
+    settings = Settings("/etc/knockd.conf")
+    assert not setup_of(Loaded(plain, None), settings).signed
+    assert setup_of(Loaded(signed, None), settings).signed

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from knockd.leases.commands import environment, expand, words
+from knockd.leases.opened_by import by_key, by_signature
 from knockd.leases.values import Knock
 from tests.support.doubles.played import door
 
@@ -67,6 +68,26 @@ def test_values_are_not_expanded_again() -> None:
     """A value that looks like a placeholder stays a value."""
     knock = KNOCK._replace(door=replace(KNOCK.door, name="%IP%"))
     assert expand("open %DOOR%", knock) == "open %IP%"
+
+
+FINGERPRINT = "SHA256:" + "x" * 43
+
+
+@pytest.mark.parametrize(
+    ("by", "key"),
+    [
+        (by_signature("a $(reboot) key", FINGERPRINT), FINGERPRINT),
+        (by_key("anne@example.org"), "anne@example.org"),
+        ("", None),
+        ("by hand, root", None),
+    ],
+)
+def test_key(by: str, key: str | None) -> None:
+    """A command hears by which key its door was opened; by none it does not, whatever we inherited."""
+    found = environment(KNOCK._replace(by=by), {"KNOCKD_KEY": "forged", "PATH": "/bin"})
+    assert found.get("KNOCKD_KEY") == key
+    assert found["PATH"] == "/bin"
+    assert found["KNOCKD_IP"] == "192.0.2.1"
 
 
 @pytest.mark.parametrize("value", HOSTILE)

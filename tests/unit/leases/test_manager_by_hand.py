@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from knockd.leases.opened_by import by_key, by_signature, find_key
 from knockd.leases.values import Knock
 from knockd_conf.model import Door, Reknock
 from tests.support.doubles.lease_manager import DOOR, PLAIN, PlayedManager, knock
@@ -152,3 +153,73 @@ def test_preview_of_what_is_not_run() -> None:
     found = Asked().played.manager.preview(knock(PLAIN))
     assert found.start is not None
     assert found.stop is None
+
+
+BY = by_signature("laptop", "SHA256:" + "x" * 43)
+KEY = find_key(BY) or ""
+
+
+def test_renew() -> None:
+    """What is open is renewed; where nothing is, nothing is opened."""
+    asked = Asked()
+    asked.open("")
+    asked.played.end()
+    asked.played.manager.renew(knock()._replace(by=BY))
+    asked.played.end()
+    asked.played.end()
+    assert asked.played.runner.lines == ["open 192.0.2.1", "close 192.0.2.1; sync", "open 192.0.2.1"]
+    assert asked.answers == [("", None), (BY, None)]
+    asked.played.manager.renew(knock(source="192.0.2.2"))
+    assert asked.answers[2:] == [("", "nothing is open that could be renewed")]
+
+
+def test_renew_behind_a_bar() -> None:
+    """Who may not knock any more renews nothing."""
+    asked = Asked()
+    asked.open("")
+    asked.played.end()
+    asked.played.manager.renew(knock(replace(DOOR, expires="2000-01-01")))
+    assert asked.answers[1:] == [("", "it has expired: its last day was 2000-01-01")]
+    assert len(asked.played.runner.lines) == 1
+
+
+def test_renew_what_cannot_be_noted() -> None:
+    """With State_Required what is open stays so while nothing can be noted, also with Reknock = repeat."""
+    for reknock in (Reknock.RENEW, Reknock.REPEAT):
+        asked = Asked(state_required=True)
+        at = replace(DOOR, reknock=reknock)
+        asked.open("", at)
+        asked.played.end()
+        asked.played.journal.reason = FULL
+        asked.played.manager.renew(knock(at))
+        assert asked.answers[1:] == [("", f"State_Required, and StateDir cannot be written ({FULL})")]
+        assert len(asked.played.runner.lines) == 1
+
+
+def test_opened_by_a_key() -> None:
+    """What a key has opened at a door is found, from every address; once it closes it is not."""
+    asked = Asked()
+    for number, by in enumerate((BY, BY, "", by_key("anne"), BY)):
+        at = DOOR if number < 4 else replace(DOOR, name="web")
+        asked.played.open(knock(at, f"192.0.2.{number}")._replace(by=by))
+        asked.played.end()
+    manager = asked.played.manager
+    manager.close_leases(manager.ask.find_opened_by(DOOR, KEY))
+    assert [line for line in asked.played.runner.lines if line.startswith("close")] == [
+        "close 192.0.2.0; sync",
+        "close 192.0.2.1; sync",
+    ]
+    assert manager.ask.find_opened_by(DOOR, KEY) == ()
+    assert manager.ask.find_opened_by(DOOR, "SHA256:other") == ()
+
+
+def test_opened_again_by_another_one() -> None:
+    """What somebody else opens again is theirs; who opens again hears who has closed it."""
+    asked = Asked()
+    asked.open(BY)
+    asked.played.end()
+    asked.open("key anne")
+    manager = asked.played.manager
+    assert manager.ask.find_opened_by(DOOR, KEY) == ()
+    manager.close_leases(manager.ask.find_opened_by(DOOR, "anne"), "its key has closed it")
+    assert asked.answers[1:] == [("key anne", "its key has closed it")]

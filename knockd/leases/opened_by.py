@@ -1,0 +1,43 @@
+"""By which key a door was opened, in words that lease, journal and status hold; and the key of such words.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from knockd_conf.text import encoded, printable
+
+MOST_COMMENT: Final = 60
+"""Characters of a comment, and bytes of it: with its fingerprint it fits into a record of the journal."""
+
+NAMELESS: Final = "unnamed"
+"""In place of a comment that is empty."""
+
+_SIGNED = re.compile(r"key .* ?\((SHA256:[A-Za-z0-9+/]{43})\)")
+_NAMED = re.compile(r"key ([A-Za-z0-9_@][A-Za-z0-9_@.-]{0,63})")
+"""A name of a key file (knockd_conf/key_file.py), which never looks like the other ones."""
+
+
+def by_key(name: str) -> str:
+    """Opened by a rotating sequence of the key with this name."""
+    return f"key {name}"
+
+
+def by_signature(comment: str, fingerprint: str) -> str:
+    """Opened by a signed knock of an SSH key."""
+    return f"key {show_comment(comment)} ({fingerprint})"
+
+
+def show_comment(comment: str) -> str:
+    """The comment of an SSH key as one short word or some, printable."""
+    text = printable(comment)[:MOST_COMMENT]
+    return encoded(text)[:MOST_COMMENT].decode("utf-8", "ignore").strip() or NAMELESS
+
+
+def find_key(by: str) -> str | None:
+    """The fingerprint of the SSH key, or the name of the key, by which it was opened; None: by none."""
+    found = _SIGNED.fullmatch(by) or _NAMED.fullmatch(by)
+    return None if found is None else found[1]
