@@ -309,3 +309,11 @@ def test_guard_events_are_held_back_under_flood() -> None:
     assert bucket.holds_back
     assert all(matcher.feed(packet("1", source), LOCAL, 101.0) == [] for source in sources)
     assert matcher.feed(Packet(ALICE, OURS, 6, 1, SYN), LOCAL, 101.0) == [Opened(0, ALICE, OURS, 1)]
+
+
+def test_ports_of_signed_knocks() -> None:
+    """A port of signed knocks is no automatic guard; the next port farther away is one instead."""
+    taken = Taken(signed=frozenset({17 << 16 | 7001, 6 << 16 | 6999}))
+    (one,) = guards_of(watches_of([door("7000u")]), guard_rules([door("7000u")], AUTO), taken)
+    assert words(one.ports) == "6996-6999u 7002-7005u"
+    assert one.left_out == {Step(7001, Protocol.UDP): "is a port of signed knocks"}

@@ -90,6 +90,13 @@ def test_taken_ports_are_no_guards() -> None:
     assert Step(1_004) not in guards(rotating(keyed(), taken=taken))[0]
 
 
+def test_ports_of_signed_knocks_are_no_guards() -> None:
+    """A port of signed knocks is no guard; the port of the other protocol is one."""
+    for protocol, guard in ((Protocol.TCP, False), (Protocol.UDP, True)):
+        taken = Taken(signed=frozenset({protocol << 16 | 1_004}))
+        assert guard is (Step(1_004) in guards(rotating(keyed(), taken=taken))[0])
+
+
 def test_touch_of_a_guard_lasts() -> None:
     """A source that touched a guard is ignored for longer than the sequence lives."""
     assert {watch.ignore_time for watch in rotating(keyed())} == {120.0}
