@@ -107,10 +107,11 @@ type Run (
 
 # Something counted, under its name and what it is of. As it is now: up and config_age (seconds), leases (by
 # door), failed_leases, journal_elsewhere (1: not in StateDir), instructions (by interface). Since the daemon
-# started: openings and refusals (by door; what failed later is a start_failure), attempts, guard_hits,
-# spoiled, expired, ignored, held_back (lines), received and dropped (packets, by interface), start_failures,
-# stop_failures, worker_starts, reloads, reload_refusals, journal_failures.
-type Count (name: string, door: ?string, interface: ?string, value: float)
+# started: openings and refusals (by door; what failed later is a start_failure), signed_openings (by door),
+# signed_refusals (signed knocks that did nothing, by reason), attempts, guard_hits, spoiled, expired,
+# ignored, held_back (lines), received and dropped (packets, by interface), start_failures, stop_failures,
+# worker_starts, reloads, reload_refusals, journal_failures.
+type Count (name: string, door: ?string, interface: ?string, reason: ?string, value: float)
 
 # How the daemon is, and who is in. With a door or an address only what is of it. At most 200 leases and 20
 # attempts are listed, all are counted. worker_restarts: how often the packet process ended unasked.

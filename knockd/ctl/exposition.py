@@ -58,6 +58,8 @@ METRICS: Mapping[str, Metric] = {
     "refusals": Metric(
         "knockd_refusals", COUNTER, "Openings that were refused, start commands that failed not included"
     ),
+    "signed_openings": Metric("knockd_signed_openings", COUNTER, "Openings by signed knocks"),
+    "signed_refusals": Metric("knockd_signed_refusals", COUNTER, "Signed knocks that did nothing"),
     "attempts": Metric("knockd_attempts", COUNTER, "Sequences that somebody began"),
     "spoiled": Metric("knockd_attempts_spoiled", COUNTER, "Attempts that a wrong packet ended"),
     "expired": Metric("knockd_attempts_expired", COUNTER, "Attempts that took longer than Seq_Timeout"),
@@ -104,6 +106,7 @@ class Count(NamedTuple):
     door: str | None
     interface: str | None
     value: float
+    reason: str | None = None
 
 
 class Counters(NamedTuple):
@@ -121,7 +124,13 @@ def read_counters(found: object) -> Counters:
 
 def _read_count(found: object) -> Count:
     of = Fields(found)
-    return Count(of.text("name"), of.maybe_text("door"), of.maybe_text("interface"), of.number("value"))
+    return Count(
+        of.text("name"),
+        of.maybe_text("door"),
+        of.maybe_text("interface"),
+        of.number("value"),
+        of.maybe_text("reason"),
+    )
 
 
 def make_families(counters: Counters, status: Status) -> list[Family]:
@@ -132,7 +141,7 @@ def make_families(counters: Counters, status: Status) -> list[Family]:
     """
     samples: dict[str, dict[Labels, float]] = {}
     for count in counters.counts:
-        of = (("door", count.door), ("interface", count.interface))
+        of = (("door", count.door), ("interface", count.interface), ("reason", count.reason))
         labels = tuple((label, printable(text)) for label, text in of if text is not None)
         values = samples.setdefault(count.name, {})
         values[labels] = values.get(labels, 0) + count.value

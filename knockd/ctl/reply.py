@@ -34,6 +34,14 @@ class Rotation(NamedTuple):
     seconds_left: float | None
 
 
+class Signing(NamedTuple):
+    """Signed knocks at a door: their port, how many keys it has, and why none opens it; None: one does."""
+
+    port: int
+    keys_total: int
+    waiting: str | None
+
+
 class Door(NamedTuple):
     """A door of the configuration."""
 
@@ -46,6 +54,12 @@ class Door(NamedTuple):
     expires: str | None
     waiting: str | None
     rotation: Rotation | None
+    signed: Signing | None = None
+
+    @property
+    def is_shut(self) -> bool:
+        """Whether no knock opens it now."""
+        return self.disabled and (self.signed is None or self.signed.waiting is not None)
 
 
 class Lease(NamedTuple):
@@ -166,6 +180,7 @@ def read_door(found: object) -> Door:
         of.maybe_text("expires"),
         of.maybe_text("waiting"),
         of.maybe_record("rotation", read_rotation),
+        of.maybe_record("signed", read_signing),
     )
 
 
@@ -175,6 +190,12 @@ def read_rotation(found: object) -> Rotation:
     return Rotation(
         of.texts("keys"), of.count("keys_total"), of.number("period"), of.maybe_number("seconds_left")
     )
+
+
+def read_signing(found: object) -> Signing:
+    """Signed knocks at a door."""
+    of = Fields(found)
+    return Signing(of.count("port"), of.count("keys_total"), of.maybe_text("waiting"))
 
 
 def read_lease(found: object) -> Lease:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from knockd.ctl.reply import Status
+from knockd.ctl.reply import Door, Status
 from knockd.review.cells import count_of
 from knockd_conf.text import show_span
 
@@ -102,22 +102,33 @@ def _lease_needs(status: Status) -> Iterator[Need]:
 
 
 def _door_needs(status: Status) -> Iterator[Need]:
-    reasons: dict[str, list[str]] = {}
+    reasons: dict[tuple[str, str], list[str]] = {}
     for door in status.doors:
-        if door.waiting is not None:
-            reasons.setdefault(door.waiting, []).append(door.name)
-    for reason, waiting in list(reasons.items())[:MOST]:
+        for what, reason in _why_waiting(door):
+            reasons.setdefault((what, reason), []).append(door.name)
+    for (what, reason), waiting in list(reasons.items())[:MOST]:
         yield Need(
-            f"Nobody can open {_join(waiting)}: {reason}.", f"it opens by itself when that is over; {EVENTS}"
+            f"{what.format(_join(waiting))}: {reason}.", f"it opens by itself when that is over; {EVENTS}"
         )
     if len(reasons) > MOST:
         yield Need(f"{count_of(len(reasons) - MOST, 'more', 'more')} like it.", "knockctl status --json")
-    names = [door.name for door in status.doors if door.disabled and door.waiting is None]
-    if names:
-        yield Need(
-            f"No sequence is left for {_join(names)}: nobody can open it.",
-            "write new ones into its One_Time_Sequences file, then: knockctl reload",
-        )
+    used = [door for door in status.doors if door.disabled and door.waiting is None]
+    for shut, then in ((True, "nobody can open it"), (False, "only signed knocks open it")):
+        names = [door.name for door in used if door.is_shut is shut]
+        if names:
+            yield Need(
+                f"No sequence is left for {_join(names)}: {then}.",
+                "write new ones into its One_Time_Sequences file, then: knockctl reload",
+            )
+
+
+def _why_waiting(door: Door) -> Iterator[tuple[str, str]]:
+    """What of a door waits, in words that its name comes into, and for what."""
+    signed = None if door.signed is None else door.signed.waiting
+    if door.waiting is not None:
+        yield ("Nobody can open {}" if door.is_shut else "No sequence opens {}"), door.waiting
+    if signed is not None and signed != door.waiting:
+        yield ("Nobody can open {}" if door.is_shut else "No signed knock opens {}"), signed
 
 
 def _join(names: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from knockd.ctl.reply import Lease, Status
+from knockd.ctl.reply import Door, Lease, Status
 from knockd.ctl.status_needs import list_needs
 from knockd.ctl.targets import Target
 from knockd.review.cells import count_of, cut_to, lay_out, wrap_to
@@ -134,7 +134,7 @@ class _Screen:
         used = [f"{door.name} {door.open:,} in" for door in status.doors if door.open]
         endless = [door.name for door in status.doors if not door.closes]
         none = [door.name for door in status.doors if door.disabled and door.waiting is None]
-        waiting = [door.name for door in status.doors if door.waiting is not None]
+        waiting = [door.name for door in status.doors if _waits(door)]
         if len(status.doors) == 1 and (self._target.door or status.doors_total == 1):
             door = status.doors[0]
             parts = [f"{door.open:,} in" if door.closes else "no stop command: nobody knows who is in"]
@@ -142,7 +142,8 @@ class _Screen:
                 parts.append(f"closes {show_span(door.close_when_idle)} after the last connection")
             if door.expires is not None:
                 parts.append(f"last day {door.expires}")
-            return [*self._labelled(f"Door {door.name}", ", ".join(parts)), *self._keys()]
+            lines = self._labelled(f"Door {door.name}", ", ".join(parts))
+            return [*lines, *self._keys(), *self._signed()]
         parts = [_join(used, ", ")] if used else ["nobody in"]
         if endless:
             parts.append(f"without a stop command: {_join(endless, ', ')}")
@@ -151,7 +152,7 @@ class _Screen:
         if waiting:
             parts.append(f"waiting: {_join(waiting, ', ')}")
         doors = self._labelled(count_of(status.doors_total, "door", "doors"), "; ".join(parts))
-        return [*doors, *self._keys()]
+        return [*doors, *self._keys(), *self._signed()]
 
     def _keys(self) -> list[str]:
         """The doors with keys, a line each."""
@@ -166,6 +167,20 @@ class _Screen:
             lines += self._labelled(f"Keys of {door.name}", ", ".join(parts))
         if (more := len(keyed) - MOST_NAMES) > 0:
             lines += self._labelled("Keys", f"{more} more: knockctl status DOOR")
+        return lines
+
+    def _signed(self) -> list[str]:
+        """The doors that signed knocks open, a line for those of one port and as many keys."""
+        doors: dict[tuple[int, int], list[str]] = {}
+        for door in self._status.doors:
+            if door.signed is not None:
+                doors.setdefault((door.signed.port, door.signed.keys_total), []).append(door.name)
+        lines = []
+        for (port, keys), names in list(doors.items())[:MOST_NAMES]:
+            text = f"{_join(names, ', ')}; UDP port {port}, {count_of(keys, 'key', 'keys')}"
+            lines += self._labelled("Signed knocks", text)
+        if (more := len(doors) - MOST_NAMES) > 0:
+            lines += self._labelled("Signed knocks", f"{more} more: knockctl status DOOR")
         return lines
 
     def _interfaces(self) -> list[str]:
@@ -250,6 +265,11 @@ class _Screen:
             if name
         ]
         return "".join(parts)
+
+
+def _waits(door: Door) -> bool:
+    """Whether its sequences or its signed knocks wait for something."""
+    return door.waiting is not None or (door.signed is not None and door.signed.waiting is not None)
 
 
 def show_left(lease: Lease) -> str:

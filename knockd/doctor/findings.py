@@ -94,7 +94,7 @@ KINDS: Mapping[str, tuple[Severity, str]] = {
     "daemon-waiting": (_OUT, "The daemon waits for an interface."),
     "daemon-deaf": (_OUT, "The daemon listens on an interface that has no address."),
     "no-packet-process": (_OUT, "The daemon has no process that reads packets."),
-    "door-disabled": (_OUT, "A door has no sequence that can be used."),
+    "door-disabled": (_OUT, "A door has no sequence that can be used, or signed knocks do not open it."),
     "reload-refused": (_WEAK, "The last reload was refused; what was in effect before stays."),
     "stop-failed": (_WEAK, "A door cannot be closed: its stop command fails."),
     "packets-dropped": (_WEAK, "The kernel has dropped packets before knockd could judge them."),

@@ -52,6 +52,10 @@ def _find(status: Mapping[str, Any]) -> Iterator[Finding]:
             yield Finding(
                 "door-disabled", text, "put new ones into its One_Time_Sequences, then 'knockctl reload'"
             )
+        signed = (door.get("signed") or {}).get("waiting")
+        if signed and signed != door.get("waiting"):
+            text = f"signed knocks at door {printable(door['name'])} wait: {printable(signed)}"
+            yield Finding("door-disabled", text, "they open it by themselves when that is over")
     for problem in (status.get("refused") or ())[:MOST_NAMED]:
         line = f":{problem['line']}" if problem.get("line") else ""
         text = f"the last reload was refused: {printable(problem['text'])}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from itertools import chain
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from knockd.keeper.figures import OTHERS, FigureBook
@@ -44,11 +44,14 @@ class Counters:
     def __init__(self) -> None:
         self.totals = Counter(dict.fromkeys(TOTALS, 0))
         self.by_door: dict[str, Counter[str]] = {"openings": Counter(), "refusals": Counter()}
+        self.signed_openings: Counter[str] = Counter()
 
     def hear(self, event: str, fields: Mapping[str, Any]) -> None:
         """An event of the log, before any limit on lines."""
         if event in {"open", "opened-by-hand"}:
             self._count_at("openings", fields["door"])
+        elif event == "signed-opened":
+            _add(self.signed_openings, fields["door"])
         elif event in {"held-back", "door-held-back"}:
             self.totals["held_back"] += fields["count"]
         elif event in {"command-failed", "command-too-long"}:
@@ -70,8 +73,11 @@ class Counters:
 
     def _count_at(self, name: str, door: str) -> None:
         self.totals[name] += 1
-        counts = self.by_door[name]
-        counts[door if door in counts or len(counts) < MOST_DOORS else OTHERS] += 1
+        _add(self.by_door[name], door)
+
+
+def _add(counts: Counter[str], door: str) -> None:
+    counts[door if door in counts or len(counts) < MOST_DOORS else OTHERS] += 1
 
 
 def build_counts(daemon: Snapshot, counters: Counters, book: FigureBook) -> tuple[list[Row], int]:
@@ -82,7 +88,12 @@ def build_counts(daemon: Snapshot, counters: Counters, book: FigureBook) -> tupl
     from knockd.keeper.status import MOST_BYTES
 
     rows = list(
-        chain(_of_daemon(daemon, counters, book), _of_interfaces(daemon, book), _of_doors(daemon, counters))
+        chain(
+            _of_daemon(daemon, counters, book),
+            _of_interfaces(daemon, book),
+            _of_signed(daemon, counters),
+            _of_doors(daemon, counters),
+        )
     )
     found, size = 0, 0
     for row in rows:
@@ -129,6 +140,15 @@ def _of_doors(daemon: Snapshot, counters: Counters) -> Iterator[Row]:
             yield _row(kind, counts[name], door=name)
         if name in leases:
             yield _row("leases", leases[name], door=name)
+
+
+def _of_signed(daemon: Snapshot, counters: Counters) -> Iterator[Row]:
+    """Counts of signed knocks, where a door is opened by them, or was."""
+    doors = dict.fromkeys(name for name, _ in daemon.signed)
+    for name in dict.fromkeys(chain(islice(doors, MOST_DOORS), counters.signed_openings)):
+        yield _row("signed_openings", counters.signed_openings[name], door=name)
+    for reason, count in daemon.signed_refusals.items():
+        yield _row("signed_refusals", count, reason=reason)
 
 
 def _row(name: str, value: float, **of: str) -> Row:

@@ -9,13 +9,14 @@ from collections.abc import Callable, Sequence
 
 from knockd import __version__
 from knockd.keeper.figures import Figures
+from knockd.keeper.key_calls import count_keys
 from knockd.keeper.life import Lifecycle
-from knockd.keeper.status import Journal, Snapshot
+from knockd.keeper.status import Journal, Signing, Snapshot
 from knockd.keeper.supervisor import Supervisor
 from knockd.leases.manager import LeaseManager
 from knockd.process.loop import Loop
 from knockd_conf.errors import Problem
-from knockd_conf.model import Config
+from knockd_conf.model import Config, Door
 
 
 class SnapshotReader:
@@ -81,4 +82,20 @@ class SnapshotReader:
             journal=Journal(place, leases.lasts, reason),
             refused=self._refused(),
             notes=config.notes,
+            signed=self._find_signed(config.doors),
+            signed_refusals=workers.signed.refused,
         )
+
+    def _find_signed(self, doors: Sequence[Door]) -> dict[tuple[str, int], Signing]:
+        """How each door is that signed knocks open."""
+        waiting = self._workers.doors.find_signed()
+        if not waiting:
+            return {}
+        counts = count_keys(doors, self._workers.signed.keys())
+        return {
+            (door.name, door.occurrence): Signing(
+                door.signed_port or 0, counts.get(door.name, 0), waiting[door.name, door.occurrence]
+            )
+            for door in doors
+            if (door.name, door.occurrence) in waiting
+        }

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from knockd.keeper.control_values import Row
 from knockd.keeper.figures import Attempt, Figures
 from knockd.keeper.lease_rows import lease_row
-from knockd.keeper.live_doors import Rotating
+from knockd.keeper.live_doors import Rotating, is_signed_alone
 from knockd.leases.journal import State
 from knockd.leases.values import Lease
 from knockd_bpf.wire import DLT_EN10MB, DLT_LINUX_SLL, DLT_LINUX_SLL2, DLT_RAW, LINKTYPE_RAW
@@ -61,13 +61,21 @@ class Journal(NamedTuple):
     reason: str | None
 
 
+class Signing(NamedTuple):
+    """Signed knocks at a door: their port, how many keys it has, and why none opens it; None: one does."""
+
+    port: int
+    keys: int
+    waiting: str | None
+
+
 class Snapshot(NamedTuple):
     """The daemon at one moment. Times are in seconds; ``now`` is of the leases' clock.
 
-    ``rotating`` has doors with keys, and ``open_at`` how many leases are open, by name and occurrence of
-    their door. ``leases`` are all, the
-    oldest first, ``failed`` of which could not be closed, and ``retrying`` not yet. ``starts`` are those of
-    packet processes, ``losses`` how often one ended unasked.
+    ``rotating`` has doors with keys, ``signed`` those that signed knocks open, and ``open_at`` how many
+    leases are open, by name and occurrence of their door. ``signed_refusals`` counts signed knocks that did
+    nothing, by reason. ``leases`` are all, the oldest first, ``failed`` of which could not be closed, and
+    ``retrying`` not yet. ``starts`` are those of packet processes, ``losses`` how often one ended unasked.
     """
 
     version: str
@@ -96,6 +104,8 @@ class Snapshot(NamedTuple):
     journal: Journal
     refused: Sequence[Problem]
     notes: Sequence[object]
+    signed: Mapping[tuple[str, int], Signing] = {}
+    signed_refusals: Mapping[str, int] = {}
 
 
 class Wanted(NamedTuple):
@@ -205,7 +215,10 @@ def _interface(daemon: Snapshot, name: str) -> Row:
 
 def _door(daemon: Snapshot, door: Door) -> Row:
     key = door.name, door.occurrence
-    rotating = daemon.rotating.get(key)
+    rotating, signed = daemon.rotating.get(key), daemon.signed.get(key)
+    waiting = None if rotating is None else rotating.waiting
+    if signed is not None and is_signed_alone(door):
+        waiting = signed.waiting
     return {
         "name": door.name,
         "occurrence": door.occurrence,
@@ -214,8 +227,9 @@ def _door(daemon: Snapshot, door: Door) -> Row:
         "disabled": key in daemon.disabled,
         "close_when_idle": door.close_when_idle or None,
         "expires": door.expires or None,
-        "waiting": None if rotating is None or rotating.waiting is None else _text(rotating.waiting),
+        "waiting": None if waiting is None else _text(waiting),
         "rotation": None if rotating is None else _rotation(rotating),
+        "signed": None if signed is None else _signing(signed),
     }
 
 
@@ -226,6 +240,14 @@ def _rotation(rotating: Rotating) -> Row:
         "keys_total": len(rotating.keys),
         "period": float(rotating.period),
         "seconds_left": None if rotating.left is None else round(rotating.left, 1),
+    }
+
+
+def _signing(signed: Signing) -> Row:
+    return {
+        "port": signed.port,
+        "keys_total": signed.keys,
+        "waiting": None if signed.waiting is None else _text(signed.waiting),
     }
 
 

@@ -36,8 +36,14 @@ def door(name: str, now_open: int = 0, **fields: Any) -> dict[str, Any]:
         "expires": None,
         "waiting": None,
         "rotation": None,
+        "signed": None,
         **fields,
     }
+
+
+def signing(waiting: str | None = None, port: int = 47811, keys: int = 2) -> dict[str, Any]:
+    """Signed knocks at a door."""
+    return {"port": port, "keys_total": keys, "waiting": waiting}
 
 
 def lease(name: str, address: str, **fields: Any) -> dict[str, Any]:

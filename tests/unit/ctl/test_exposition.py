@@ -29,9 +29,15 @@ STATUS = status(
 )
 
 
-def count(name: str, value: float, door: str | None = None, interface: str | None = None) -> dict[str, Any]:
+def count(
+    name: str,
+    value: float,
+    door: str | None = None,
+    interface: str | None = None,
+    reason: str | None = None,
+) -> dict[str, Any]:
     """A count as the daemon says it."""
-    return {"name": name, "door": door, "interface": interface, "value": value}
+    return {"name": name, "door": door, "interface": interface, "reason": reason, "value": value}
 
 
 def families(*counts: dict[str, Any], left_out: int = 0) -> list[Family]:
@@ -64,6 +70,12 @@ knockd_received_packets_total{interface="eth0"} 7
 knockd_config_age_seconds 50.25
 """ == format_openmetrics(families(*FEW)).partition("# HELP knockd_config_problems")[0]
     assert format_openmetrics(families()).endswith("\n# EOF\n")
+
+
+def test_signed_knocks() -> None:
+    """What did nothing is shown by reason."""
+    text = format_openmetrics(families(count("signed_refusals", 3, reason="repeated")))
+    assert 'knockd_signed_refusals_total{reason="repeated"} 3\n' in text
 
 
 def test_prometheus() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from knockd.ctl.reply import read_status
 from knockd.ctl.status_needs import Need, list_needs
-from tests.support.samples.statuses import BUSY, door, interface, lease, status
+from tests.support.samples.statuses import BUSY, door, interface, lease, signing, status
 
 OWNER = "203.0.113.7"
 EVENTS = "knockctl log --what daemon --since today"
@@ -95,6 +95,26 @@ def test_all_is_well() -> None:
             f"it opens by itself when that is over; {EVENTS}",
         ),
         (
+            {"doors": [door("ssh", disabled=True, waiting="no secret", signed=signing("no secret"))]},
+            "Nobody can open ssh: no secret.",
+            f"it opens by itself when that is over; {EVENTS}",
+        ),
+        (
+            {"doors": [door("ssh", signed=signing("no secret"))]},
+            "No signed knock opens ssh: no secret.",
+            f"it opens by itself when that is over; {EVENTS}",
+        ),
+        (
+            {"doors": [door("ssh", disabled=True, waiting="no key file", signed=signing())]},
+            "No sequence opens ssh: no key file.",
+            f"it opens by itself when that is over; {EVENTS}",
+        ),
+        (
+            {"doors": [door("ssh", disabled=True, signed=signing())]},
+            "No sequence is left for ssh: only signed knocks open it.",
+            "write new ones into its One_Time_Sequences file, then: knockctl reload",
+        ),
+        (
             {"journal": {"place": "memory", "lasts": False, "reason": "/var/lib/knockd: Read-only"}},
             "Open doors are noted in memory alone (/var/lib/knockd: Read-only): should the daemon be killed,"
             " nobody closes them.",
@@ -120,6 +140,15 @@ def test_all_is_well() -> None:
 def test_one_need(fields: dict[str, Any], text: str, todo: str) -> None:
     """Each thing that is not well has its sentence, and says what to do."""
     assert [Need(text, todo)] == needs(**fields)
+
+
+def test_both_ways_wait() -> None:
+    """Both reasons are told where sequence and signed knocks wait for different things."""
+    both = door("ssh", disabled=True, waiting="no key file", signed=signing("no secret"))
+    assert [need.text for need in needs(doors=[both])] == [
+        "Nobody can open ssh: no key file.",
+        "Nobody can open ssh: no secret.",
+    ]
 
 
 def test_many_of_a_kind() -> None:

@@ -22,6 +22,7 @@ from tests.support.samples.statuses import (
     door,
     interface,
     lease,
+    signing,
     status,
 )
 
@@ -182,6 +183,22 @@ def test_keys() -> None:
     )
     waits = [door("ssh", rotation=nobody, disabled=True, waiting="the clock is not synchronised")]
     assert "Keys of ssh: none while it waits, another sequence every 10 min" in lines(status(doors=waits))
+
+
+def test_signed() -> None:
+    """Doors of one port and as many keys share a line; those that wait are named."""
+    doors = [door(name, signed=signing(port=port)) for name, port in (("a", 1), ("b", 1), ("c", 2))]
+    doors.append(door("d", signed=signing("no secret", port=2, keys=1)))
+    found = lines(status(doors=doors, doors_total=4))
+    assert "4 doors: nobody in; waiting: d" in found
+    assert [line for line in found if line.startswith("Signed")] == [
+        "Signed knocks: a, b; UDP port 1, 2 keys",
+        "Signed knocks: c; UDP port 2, 2 keys",
+        "Signed knocks: d; UDP port 2, 1 key",
+    ]
+    many = [door(f"d{n}", signed=signing(port=n)) for n in range(1, 9)]
+    assert "Signed knocks: 2 more: knockctl status DOOR" in lines(status(doors=many, doors_total=8))
+    assert "Signed knocks: a; UDP port 1, 2 keys" in lines(status(doors=doors[:1]))
 
 
 def test_notes() -> None:

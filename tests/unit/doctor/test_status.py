@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from knockd.doctor.status import judge_status
-from tests.support.samples.statuses import BUSY, UNWELL
+from tests.support.samples.statuses import BUSY, UNWELL, signing
 
 WELL: dict[str, Any] = {
     "interfaces": [{"name": "eth0", "received": 9, "dropped": 0}],
@@ -22,6 +22,9 @@ WELL: dict[str, Any] = {
     "worker": 4711,
     "worker_restarts": 0,
 }
+
+
+SIGNED = signing("no secret")
 
 
 def test_well() -> None:
@@ -49,6 +52,16 @@ def test_nothing_known() -> None:
             {"doors": [{"name": "ssh", "disabled": True, "waiting": "the clock is\n early"}]},
             "door-disabled",
             r"door ssh waits: the clock is\n early",
+        ),
+        (
+            {"doors": [{"name": "ssh", "disabled": True, "waiting": "no secret", "signed": SIGNED}]},
+            "door-disabled",
+            "door ssh waits: no secret",
+        ),
+        (
+            {"doors": [{"name": "ssh", "disabled": False, "waiting": None, "signed": SIGNED}]},
+            "door-disabled",
+            "signed knocks at door ssh wait: no secret",
         ),
         (
             {"refused": [{"path": "/etc/knockd.conf", "line": 7, "text": "bad\x1b"}]},

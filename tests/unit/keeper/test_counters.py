@@ -9,7 +9,7 @@ from knockd.control.idl import check_fields, read_interface
 from knockd.control.interface import DESCRIPTION
 from knockd.keeper.counters import MOST_DOORS, Counters, build_counts
 from knockd.keeper.figures import OTHERS, FigureBook, Figures
-from knockd.keeper.status import MOST_BYTES
+from knockd.keeper.status import MOST_BYTES, Signing
 from knockd.leases.door_commands import START_FAILED
 from knockd.process.figures import Counted
 from tests.support.doubles.lease_manager import DOOR, knock
@@ -64,6 +64,24 @@ def test_events() -> None:
         "reload_refusals": 1,
         "journal_failures": 1,
     }
+
+
+def test_signed() -> None:
+    """Openings by signed knocks count by door, and what did nothing by reason; doors without any show 0."""
+    counters = Counters()
+    counters.hear("signed-opened", {"ip": "192.0.2.1", "door": "ssh", "key": "a", "fingerprint": "b"})
+    told = daemon(
+        signed={("ssh", 0): Signing(7, 1, None), ("web", 0): Signing(7, 1, None)},
+        signed_refusals={"repeated": 3},
+    )
+    rows, _ = build_counts(told, counters, FigureBook())
+    assert [row for row in rows if row["name"].startswith("signed")] == [
+        {"name": "signed_openings", "door": "ssh", "value": 1.0},
+        {"name": "signed_openings", "door": "web", "value": 0.0},
+        {"name": "signed_refusals", "reason": "repeated", "value": 3.0},
+    ]
+    rows, _ = build_counts(daemon(), counters, FigureBook())
+    assert {"name": "signed_openings", "door": "ssh", "value": 1.0} in rows
 
 
 def test_answers() -> None:

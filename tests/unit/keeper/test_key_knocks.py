@@ -113,7 +113,7 @@ def test_before_the_start(tmp_path: Path) -> None:
     host.begin()
     knocks.knocks = KeyKnocks(knocks.logger, host.setup())
     message = Stale(1, ALICE, host.doors.serial_of(SSH, "anne", NOW - 1))
-    assert knocks.hear(message) == [("key-before-start", {**WHO, "key": "anne", "seconds": 0.0})]
+    assert knocks.hear(message) == [("key-before-start", {**WHO, "key": "anne", "seconds": 30.0})]
 
 
 def test_unknown_serial(knocks: Knocks) -> None:

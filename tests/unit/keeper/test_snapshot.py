@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
 from knockd.keeper.figures import Figures
 from knockd.keeper.life import Life, Lifecycle
 from knockd.keeper.snapshot import SnapshotReader
-from knockd.keeper.status import Journal
+from knockd.keeper.status import Journal, Signing
+from knockd.signed.values import KnownKey
+from knockd_conf.model import Config
 from tests.support.doubles.linked_workers import CONFIG, LinkedWorkers, captured
+from tests.support.doubles.signed import LAPTOP, PATH, PORT, ToldDoors, signed_door
 from tests.support.samples.snapshots import NOW, lease
 
 
-def reader_of(workers: LinkedWorkers) -> SnapshotReader:
+def reader_of(workers: LinkedWorkers, config: Config = CONFIG) -> SnapshotReader:
     """A reader of a daemon that is up, with one lease."""
     life = Lifecycle(lambda _before, _life: None)
     life.enter(Life.UP)
@@ -32,13 +36,29 @@ def reader_of(workers: LinkedWorkers) -> SnapshotReader:
         life,
         cast(Any, leases),
         supervisor,
-        lambda: CONFIG,
+        lambda: config,
         tuple,
         pid=17,
         python="3.11.7",
         began=loop.time(),
         read_at=lambda: loop.time() - 5.0,
     )
+
+
+def test_signed_doors() -> None:
+    """Port, number of keys and what they wait for are read of each door that signed knocks open."""
+    told = ToldDoors()
+    told.known = (KnownKey(LAPTOP, PATH), KnownKey(LAPTOP._replace(doors=("web",)), PATH))
+    told.waiting = "no secret"
+    config = replace(CONFIG, doors=(signed_door("ssh"), signed_door("web", signed_port=7), *CONFIG.doors))
+    workers = LinkedWorkers(config, signed=told)
+    workers.supervisor.begin()
+    workers.supervisor.signed.refused["repeated"] = 3
+    read = reader_of(workers, config).read(Figures())
+    assert read.signed == {("ssh", 0): Signing(PORT, 1, "no secret"), ("web", 0): Signing(7, 2, "no secret")}
+    assert read.signed_refusals == {"repeated": 3}
+    assert read.disabled == {("ssh", 0), ("web", 0)}
+    workers.close()
 
 
 def test_read() -> None:
@@ -58,4 +78,5 @@ def test_read() -> None:
         assert told.leases == (lease(),)
         assert told.retrying == 2
         assert told.rotating == {}
+        assert told.signed == {}
         assert told.doors == CONFIG.doors

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -10,11 +11,12 @@ from knockd.control.idl import check_fields, read_interface
 from knockd.control.interface import DESCRIPTION
 from knockd.keeper.figures import Attempt, Figures
 from knockd.keeper.live_doors import Rotating
-from knockd.keeper.status import MOST_BYTES, MOST_LEASES, Journal, Snapshot, Wanted, build_status
+from knockd.keeper.status import MOST_BYTES, MOST_LEASES, Journal, Signing, Snapshot, Wanted, build_status
 from knockd.leases.journal import State
 from knockd.process.figures import Counted
 from knockd_conf.errors import Problem
 from tests.support.doubles.played import door
+from tests.support.doubles.signed import PORT, signed_door
 from tests.support.samples.snapshots import WEB, daemon, lease
 
 
@@ -50,6 +52,7 @@ def test_status() -> None:
                 "expires": None,
                 "waiting": None,
                 "rotation": None,
+                "signed": None,
                 "close_when_idle": None,
             },
             {
@@ -61,6 +64,7 @@ def test_status() -> None:
                 "expires": None,
                 "waiting": None,
                 "rotation": None,
+                "signed": None,
                 "close_when_idle": None,
             },
         ],
@@ -204,6 +208,21 @@ def test_door_with_keys() -> None:
     }
     assert web["waiting"] == "no clock"
     assert web["rotation"] == {"keys": [], "keys_total": 0, "period": 60.0, "seconds_left": None}
+
+
+def test_door_of_signed_knocks() -> None:
+    """Port, number of keys and why none opens it are told; why, also as that of a door without a sequence."""
+    doors = (signed_door("ssh"), replace(door("4 5", name="web"), signed_port=7))
+    signed = {("ssh", 0): Signing(PORT, 2, "no secret"), ("web", 0): Signing(7, 1, "no secret")}
+    ssh, web = build_status(daemon(doors=doors, disabled={("ssh", 0)}, signed=signed))["doors"]
+    assert ssh["signed"] == {"port": PORT, "keys_total": 2, "waiting": "no secret"}
+    assert (ssh["disabled"], ssh["waiting"]) == (True, "no secret")
+    assert web["signed"] == {"port": 7, "keys_total": 1, "waiting": "no secret"}
+    assert (web["disabled"], web["waiting"]) == (False, None)
+    good = {("ssh", 0): Signing(PORT, 2, None)}
+    ssh, _ = build_status(daemon(doors=doors, disabled=frozenset(), signed=good))["doors"]
+    assert ssh["signed"] == {"port": PORT, "keys_total": 2, "waiting": None}
+    assert ssh["waiting"] is None
 
 
 ATTEMPTS = tuple(Attempt(f"192.0.2.{n}", "ssh", 1, 3, 9) for n in range(3))
