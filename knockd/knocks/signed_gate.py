@@ -3,7 +3,8 @@
     what comes                                         what becomes of it
     -------------------------------------------------  --------------------------------
     a packet whose tag is of no live minute            nothing
-    one that has gone on before                        REPEATED
+    one that has gone on before, unless it is bound    REPEATED
+    to its source, and went on from another one
     one with the hint of no key                        UNKNOWN_KEY
     one whose source, or key, or all have used up      TOO_MANY; it may come again
     what they may send (``signed_limits``)
@@ -12,6 +13,8 @@
 A copy is known by all of its bytes, before anything is computed of it: copies cost neither their key nor
 anybody else a token. What has gone on is remembered as long as its minute is live. A packet whose tag is that
 of two live minutes belongs to the first one that knows its hint.
+
+Whoever hears a packet that is bound to an address, and is quick, cannot keep it out by a copy from elsewhere.
 
 Pure.
 """
@@ -24,7 +27,7 @@ from typing import NamedTuple
 from knockd.knocks.events import Why
 from knockd.knocks.signed_limits import Limits
 from knockd.knocks.signed_watch import SignedMinute
-from knockd_conf.signed_packet import MinuteKeys
+from knockd_conf.signed_packet import MinuteKeys, pack_bound
 from knockd_conf.signed_sizes import TAG
 
 MOST_SEEN = 12_288
@@ -42,6 +45,23 @@ class _Minute(NamedTuple):
     keys: MinuteKeys
     places: Mapping[bytes, int]
     seen: set[bytes]
+    elsewhere: dict[bytes, bytes]
+    """Packets that went on from another source than the one that they are bound to, as a request has it."""
+
+    def has_seen(self, packet: bytes, here: bytes) -> bool:
+        """Whether a packet need not go on again from a source, as a request has it."""
+        return packet in self.seen or self.elsewhere.get(packet, here) != here
+
+    def remember(self, packet: bytes, here: bytes) -> None:
+        """A packet goes on."""
+        if len(self.seen) + len(self.elsewhere) >= MOST_SEEN:
+            self.seen.clear()
+            self.elsewhere.clear()
+        request = self.keys.unmask(packet)
+        if request.is_regular and request.bound and request.address != here:
+            self.elsewhere[packet] = request.address
+        else:
+            self.seen.add(packet)
 
 
 class Gate:
@@ -74,7 +94,8 @@ class Gate:
             same = before.get(name)
             keys = MinuteKeys(*name) if same is None else same.keys
             places = {hint: place for place, hint in enumerate(minute.hints)}
-            made = _Minute(keys, places, set() if same is None else same.seen)
+            seen = (set(), {}) if same is None else (same.seen, same.elsewhere)
+            made = _Minute(keys, places, *seen)
             self._minutes[name] = made
             self._by_tag[minute.tag] = (*self._by_tag.get(minute.tag, ()), made)
 
@@ -87,16 +108,14 @@ class Gate:
         minutes = self._by_tag.get(packet[:TAG])
         if minutes is None:
             return None
-        for minute in minutes:
-            if packet in minute.seen:
-                return Why.REPEATED
+        here = pack_bound(source)
+        if any(minute.has_seen(packet, here) for minute in minutes):
+            return Why.REPEATED
         for minute in minutes:
             key = minute.places.get(minute.keys.unmask_hint(packet))
             if key is not None:
                 if not self._limits.take(source, key, now):
                     return Why.TOO_MANY
-                if len(minute.seen) >= MOST_SEEN:
-                    minute.seen.clear()
-                minute.seen.add(packet)
+                minute.remember(packet, here)
                 return Passed(key)
         return Why.UNKNOWN_KEY

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from knockd.knocks.signed_watch import SignedMinute, SignedPort, SignedWatch
-from knockd_conf.signed_packet import UNBOUND, MinuteKeys, Request, Verb, derive_minute
+from knockd_conf.signed_packet import UNBOUND, MinuteKeys, Request, Verb, derive_minute, pack_bound
 
 SECRET = bytes(range(32))
 PORT = 47_811
@@ -31,7 +31,8 @@ def watching(*keys: int, now: int = MINUTE, port: int = PORT) -> SignedWatch:
     return SignedWatch((SignedPort(port),), tuple(live(now + near, *keys) for near in (-1, 0, 1)))
 
 
-def sealed(number: int, *, key: int = 1, minute: int = MINUTE) -> bytes:
-    """A packet of a key; another number makes another nonce."""
-    request = Request(Verb.OPEN, 0, bytes(8), 0, 0, 0, UNBOUND, bytes(64))
+def sealed(number: int, *, key: int = 1, minute: int = MINUTE, bound: bytes = b"") -> bytes:
+    """A packet of a key, bound to a packed address if one is given; another number makes another nonce."""
+    address = pack_bound(bound) if bound else UNBOUND
+    request = Request(Verb.OPEN, int(bool(bound)), bytes(8), 0, 0, 0, address, bytes(64))
     return keys_of(minute).seal(public(key), number.to_bytes(16, "big"), request)

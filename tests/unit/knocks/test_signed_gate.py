@@ -57,6 +57,26 @@ def test_too_many_is_not_remembered() -> None:
     assert made.judge(ANNA, sealed(90), 101.0) is Why.REPEATED
 
 
+def test_bound_and_copied_elsewhere() -> None:
+    """A copy from elsewhere goes on once, and keeps no packet out that comes from where it is bound to."""
+    made = gate(1)
+    packet = sealed(1, bound=ANNA)
+    assert made.judge(BILL, packet, 100.0) == Passed(0)
+    assert made.judge(BILL, packet, 100.0) is Why.REPEATED
+    assert made.judge(source(7), packet, 100.0) is Why.REPEATED
+    assert made.judge(ANNA, packet, 100.0) == Passed(0)
+    assert made.judge(ANNA, packet, 100.0) is Why.REPEATED
+    assert made.judge(BILL, packet, 100.0) is Why.REPEATED
+
+
+def test_bound_and_from_its_source() -> None:
+    """A packet that is bound to its source goes on once, and its copies never."""
+    made = gate(1)
+    packet = sealed(1, bound=ANNA)
+    assert [made.judge(ANNA, packet, 100.0), made.judge(ANNA, packet, 100.0)] == [Passed(0), Why.REPEATED]
+    assert made.judge(BILL, packet, 100.0) is Why.REPEATED
+
+
 @pytest.mark.parametrize(("minute", "goes_on"), [(-2, False), (-1, True), (0, True), (1, True), (2, False)])
 def test_minutes(minute: int, goes_on: bool) -> None:
     """Packets of live minutes go on, of others nothing comes."""
@@ -180,6 +200,7 @@ def test_memory(monkeypatch: pytest.MonkeyPatch) -> None:
         made.judge(source(n), sealed(n, key=1 + n % 100), 100.0 + n / 5_000)
     remembered = sum(len(minute.seen) for minute in made._minutes.values())
     assert IN_ALL <= remembered <= 2 * IN_ALL
-    monkeypatch.setattr(signed_gate, "MOST_SEEN", remembered)
-    assert made.judge(ANNA, sealed(9_000, key=50), 200.0) == Passed(49)
-    assert sum(len(minute.seen) for minute in made._minutes.values()) == 1
+    monkeypatch.setattr(signed_gate, "MOST_SEEN", remembered + 1)
+    assert made.judge(ANNA, sealed(9_000, key=50, bound=BILL), 200.0) == Passed(49)
+    assert made.judge(ANNA, sealed(9_001, key=51), 200.0) == Passed(50)
+    assert sum(len(minute.seen) + len(minute.elsewhere) for minute in made._minutes.values()) == 1
