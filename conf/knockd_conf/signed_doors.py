@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from knockd_conf.errors import Problem, seen
-from knockd_conf.model import Door, Options
+from knockd_conf.model import Door, Options, Step
+from knockd_conf.protocol import Protocol
 
 
 def settle_signed(door: Door, options: Options) -> Door:
@@ -33,6 +34,7 @@ def find_signed_problems(doors: Sequence[Door], options: Options) -> Iterator[Pr
         )
         yield Problem(*door.place("signed_port"), message)
     yield from _find_shared_names(signed)
+    yield from _find_shared_ports(doors, signed, options)
 
 
 def _find_shared_names(signed: Sequence[Door]) -> Iterator[Problem]:
@@ -45,3 +47,26 @@ def _find_shared_names(signed: Sequence[Door]) -> Iterator[Problem]:
                 f" than the name; got {seen(door.name)}, as in line {other.line}"
             )
             yield Problem(*door.place("signed_port"), message)
+
+
+def _find_shared_ports(doors: Sequence[Door], signed: Sequence[Door], options: Options) -> Iterator[Problem]:
+    """What comes to a port of signed knocks is one, or nothing: it is no step, and reveals no scanner."""
+    owners: dict[Step, Door] = {}
+    for door in signed:
+        if door.signed_port:
+            owners.setdefault(Step(door.signed_port, Protocol.UDP), door)
+    told: set[Step] = set()
+    for door in doors:
+        for step in dict.fromkeys(door.steps):
+            if step in owners:
+                yield Problem(*door.place("steps"), _say_shared("steps", step, owners[step]))
+        guards = door.guard_ports or options.guard_ports
+        for port in dict.fromkeys(guards.ports):
+            if port in owners and (door.guard_ports is not None or port not in told):
+                yield Problem(*door.place("guard_ports"), _say_shared("guard ports", port, owners[port]))
+                told.update([port] if door.guard_ports is None else [])
+
+
+def _say_shared(what: str, port: Step, owner: Door) -> str:
+    whose = f"{port}, the Signed_Port of {seen(owner.name)}"
+    return f"expected {what} that take no signed knocks, got {whose}: choose another port"

@@ -87,6 +87,53 @@ def test_what_is_missing(text: str, expected: list[str], tmp_path: Path) -> None
     assert expected == problems(text, tmp_path)
 
 
+SHARED = "that take no signed knocks, got 47811:udp, the Signed_Port of"
+
+
+@pytest.mark.parametrize(
+    ("doors", "expected"),
+    [
+        (
+            f"[a]\nSequence = 1,47811:udp,2,47811:udp\n{START}",
+            [f"6: Sequence: expected steps {SHARED} 'a': choose another port"],
+        ),
+        (
+            f"[a]\n{START}[b]\nSequence = 47811:udp,2\nSigned_Port = none\n{START}",
+            [f"8: Sequence: expected steps {SHARED} 'a': choose another port"],
+        ),
+        (
+            f"[b]\nSequence = 1:udp,2\n{START}[a]\nSigned_Port = 1\n{START}",
+            [
+                "6: Sequence: expected steps that take no signed knocks, got 1:udp, the Signed_Port of 'a':"
+                " choose another port"
+            ],
+        ),
+        (
+            f"[a]\nSequence = 1,2\nGuard_Ports = 3,47811:udp\n{START}",
+            [f"7: Guard_Ports: expected guard ports {SHARED} 'a': choose another port"],
+        ),
+    ],
+)
+def test_ports_for_something_else(doors: str, expected: list[str], tmp_path: Path) -> None:
+    """No step and no guard port of any door may be a port of signed knocks."""
+    assert expected == problems(OPTIONS + doors, tmp_path)
+
+
+def test_guard_ports_of_options(tmp_path: Path) -> None:
+    """Guard ports in [options] are told once, at the first door that has none of its own."""
+    options = OPTIONS + "Guard_Ports = 47811:udp\n"
+    doors = f"[a]\nGuard_Ports = none\n{START}[b]\n{START}[c]\n{START}"
+    assert [f"9: [b]: expected guard ports {SHARED} 'a': choose another port"] == problems(
+        options + doors, tmp_path
+    )
+
+
+def test_other_ports(tmp_path: Path) -> None:
+    """The same port of TCP is another one, and so are those beside it."""
+    doors = f"[a]\nSequence = 47811,47810:udp,47812:udp\nGuard_Ports = 47813:udp\n{START}"
+    assert 1 == len(read(OPTIONS + doors, tmp_path).doors)
+
+
 def test_two_doors_of_a_name_of_which_one_is_signed(tmp_path: Path) -> None:
     """A knock means the one that has a port."""
     text = f"{OPTIONS}[a]\n{START}[a]\nSequence = 1,2,3\nSigned_Port = none\n{START}"
