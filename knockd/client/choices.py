@@ -22,7 +22,8 @@ MAX_TRIES: Final = 1_000
 class Choices(NamedTuple):
     """What was chosen; None where nothing was. ``delay`` is in milliseconds, ``period`` in seconds.
 
-    ``ports`` are the lowest and the highest port of rotating sequences.
+    ``ports`` are the lowest and the highest port of rotating sequences, ``signed`` is the UDP port of
+    signed knocks. ``bind`` is BIND_NONE, BIND_AUTO or an address.
     """
 
     key: str | None = None
@@ -33,6 +34,10 @@ class Choices(NamedTuple):
     ports: tuple[int, int] | None = None
     protocol: str | None = None
     sequence_file: str | None = None
+    signed: int | None = None
+    secret: str | None = None
+    identity: str | None = None
+    bind: str | None = None
     delay: int | None = None
     verify: int | None = None
     tries: int | None = None
@@ -56,8 +61,20 @@ class Choices(NamedTuple):
         )
 
 
-OF_A_KEY: Final = ("door", "name", "steps", "period", "ports", "protocol")
+WAYS: Final = ("key", "sequence_file", "signed")
+"""How to knock where no ports are given: one of them."""
+
+OF_A_KEY: Final = ("name", "steps", "period", "ports", "protocol")
 """What says something only where there is a key."""
+
+OF_SIGNED: Final = ("secret", "identity", "bind")
+"""What says something only where knocks are signed."""
+
+FINGERPRINT: Final = "SHA256:"
+"""What an identity begins with that is no file, but a key of the ssh-agent."""
+
+BIND_NONE: Final = "none"
+BIND_AUTO: Final = "auto"
 
 
 def written(name: str) -> str:
@@ -121,6 +138,21 @@ def _protocol(text: str) -> str:
     return text.lower()
 
 
+def _bind(text: str) -> str:
+    if text.lower() in (BIND_NONE, BIND_AUTO):
+        return text.lower()
+    from ipaddress import ip_address  # 5 ms, which only who has such an address needs
+
+    try:
+        written = ip_address(text)
+    except ValueError:
+        written = None
+    address = getattr(written, "ipv4_mapped", None) or written
+    if address is None or address.is_unspecified or "%" in text:
+        raise ValueError(f"expected {BIND_NONE}, {BIND_AUTO} or an address, got {show(text)}")
+    return str(address)
+
+
 def _verified(text: str) -> int:
     port, colon, protocol = text.partition(":")
     if colon and protocol.lower() != "tcp":
@@ -143,6 +175,10 @@ PARSERS: Final[Mapping[str, Callable[[str], object]]] = {
     "ports": _range,
     "protocol": _protocol,
     "sequence-file": _path,
+    "signed": whole(1, MAX_PORT, "a UDP port"),
+    "secret": _path,
+    "identity": _path,
+    "bind": _bind,
     "delay": whole(0, MAX_DELAY, "whole milliseconds"),
     "verify": _verified,
     "tries": whole(1, MAX_TRIES),

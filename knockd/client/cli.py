@@ -7,6 +7,7 @@ World: the process.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -52,7 +53,8 @@ def run(options: Options) -> int:
         from knockd.client import import_uri, network, profiles
 
         path = profiles.profile_path()
-        import_uri.import_profile(options.uri, options.host, path, network.service_port)
+        identity = profiles.locate(options.choices.identity, os.getcwd())
+        import_uri.import_profile(options.uri, options.host, path, network.service_port, identity)
         return status.OK
     if not options.host:
         return mark_line(options)

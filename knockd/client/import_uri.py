@@ -1,6 +1,6 @@
-"""A ``knock://`` URI made a profile: its key goes to a file of its own, the rest to the file of profiles.
+"""A ``knock://`` URI made a profile: its key or secret goes to a file of its own, the rest to the profiles.
 
-Nothing that is there is changed: the profile is added at the end, the key file is a new one.
+Nothing that is there is changed: the profile is added at the end, the other file is a new one.
 
 World: files and standard input.
 """
@@ -14,8 +14,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import FileIO
+from typing import NamedTuple
 
-from knockd.client.choices import Choices
+from knockd.client.choices import BIND_AUTO, Choices
 from knockd.client.hits import ServiceLookup
 from knockd.client.output import say, tell
 from knockd.client.private_file import MODES, OTHERS, advise_chmod
@@ -23,6 +24,7 @@ from knockd.client.profile_file import Profile, format_profile, is_profile_name,
 from knockd.client.profiles import read_profiles
 from knockd.client.status import BAD_DATA, CANNOT_CREATE, CONFIG, Refused
 from knockd_conf.key_file import NamedKey, format_key
+from knockd_conf.knock_secret import format_secret
 from knockd_conf.knock_uri import KnockUri, parse_uri
 from knockd_conf.text import printable
 from knockd_conf.timed import Rule
@@ -36,24 +38,29 @@ VISIBLE = (
 )
 
 
-def import_profile(source: str, name: str, path: str, service: ServiceLookup) -> None:
+def import_profile(
+    source: str, name: str, path: str, service: ServiceLookup, identity: str | None = None
+) -> None:
     """Make a profile of a URI, or with ``-`` of the one on standard input. Raises Refused.
 
-    ``name`` is the profile's, empty for the URI's host; ``path`` the file of profiles.
+    ``name`` is the profile's, empty for the URI's host; ``path`` the file of profiles, ``identity`` whose
+    key it is to sign with.
     """
     uri = _parse(_read_line() if source == "-" else source)
     name = name or uri.host
     _check_name(name, path, service)
-    key_name = f"{''.join(c if c.isalnum() or c in '._-' else '_' for c in name)}.key"
-    section = _format(_make_profile(name, uri, key_name), service)
+    if identity is not None and uri.signed is None:
+        raise Refused(BAD_DATA, "expected --identity with a URI of signed knocks, got it with another")
+    hidden = _hidden_file(name, uri)
+    section = _format(_make_profile(name, uri, hidden, identity), service)
     folder = os.path.dirname(path)
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)
-        if uri.key is None:
+        if hidden is None:
             _append(path, section)
         else:
-            with _new_file(os.path.join(folder, key_name)) as file:
-                _write(file, f"{format_key(NamedKey(uri.name or 'key', uri.key))}\n")
+            with _new_file(os.path.join(folder, hidden.name)) as file:
+                _write(file, f"{hidden.line}\n")
                 _append(path, section)
     except OSError as error:
         place = printable(str(error.filename or path))
@@ -94,15 +101,35 @@ def _check_name(name: str, path: str, service: ServiceLookup) -> None:
         raise Refused(CONFIG, *found.problems)
 
 
-def _make_profile(name: str, uri: KnockUri, key_name: str) -> Profile:
+class _Hidden(NamedTuple):
+    """A file with what is secret of a URI: its name and its line."""
+
+    name: str
+    line: str
+
+
+def _hidden_file(name: str, uri: KnockUri) -> _Hidden | None:
+    stem = "".join(c if c.isalnum() or c in "._-" else "_" for c in name)
+    if uri.key is not None:
+        return _Hidden(f"{stem}.key", format_key(NamedKey(uri.name or "key", uri.key)))
+    if uri.secret is not None:
+        return _Hidden(f"{stem}.secret", format_secret(uri.secret))
+    return None
+
+
+def _make_profile(name: str, uri: KnockUri, hidden: _Hidden | None, identity: str | None) -> Profile:
     """The profile as it will be read again, with nothing said that goes without saying."""
     choices = Choices(delay=uri.delay, verify=uri.verify, both=uri.both or None)
-    if uri.key is None:
+    if hidden is None:
         return Profile(name, uri.host, tuple(f"{port}:{kind}" for port, kind in uri.sequence), choices)
+    choices = choices._replace(door=uri.door)
+    if uri.signed is not None:
+        bind = BIND_AUTO if uri.bind else None
+        choices = choices._replace(signed=uri.signed, secret=hidden.name, identity=identity, bind=bind)
+        return Profile(name, uri.host, (), choices)
     rule, usual = uri.rule, Rule()
     choices = choices._replace(
-        key=key_name,
-        door=uri.door,
+        key=hidden.name,
         steps=rule.steps if rule.steps != usual.steps else None,
         period=rule.period if rule.period != usual.period else None,
         ports=(rule.low, rule.high) if (rule.low, rule.high) != (usual.low, usual.high) else None,

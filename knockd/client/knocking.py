@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 
 from knockd.client import network
 from knockd.client.hits import Hit
-from knockd.client.knock import Target, send_hits
+from knockd.client.knock import Send, Target, send_hits
 from knockd.client.network import Destination
 from knockd.client.options import Options
-from knockd.client.output import say, tell
-from knockd.client.plan import Plan
+from knockd.client.output import announcer, tell
+from knockd.client.plan import CLOSE, Plan
 from knockd.client.senders import failure, sender
 from knockd.client.sources import Source, open_source
-from knockd.client.status import INTERRUPTED, NO_HOST, NO_PERMISSION, UNAVAILABLE, Refused
+from knockd.client.status import INTERRUPTED, NO_HOST, NO_PERMISSION, TEMPORARY, UNAVAILABLE, Refused
 from knockd.client.tries import Hands, Outcome, knock_until_open
 
 OWN_HOST = (
@@ -38,8 +38,7 @@ def run_knock(options: Options, plan: Plan) -> int:
     with ExitStack() as opened:
         try:
             targets = [
-                Target(where, opened.enter_context(sender(where, None if source.udp else options.flags)))
-                for where in destinations
+                Target(where, opened.enter_context(_sender(where, source, options))) for where in destinations
             ]
         except network.Unavailable as error:
             raise Refused(NO_PERMISSION if error.permission else UNAVAILABLE, str(error)) from None
@@ -54,8 +53,17 @@ def run_knock(options: Options, plan: Plan) -> int:
             raise
     if outcome.opened:
         source.note()
+    if outcome.status == TEMPORARY:
+        for text in source.advice:
+            tell(text)
     settle_line(source, outcome, mark=options.mark)
     return outcome.status
+
+
+def _sender(where: Destination, source: Source, options: Options) -> AbstractContextManager[Send]:
+    if source.sender is not None:
+        return nullcontext(source.sender(where))
+    return sender(where, None if source.udp else options.flags)
 
 
 def find_destinations(plan: Plan, version: int | None) -> tuple[Destination, ...]:
@@ -69,8 +77,7 @@ def find_destinations(plan: Plan, version: int | None) -> tuple[Destination, ...
 
 
 def make_hands(options: Options, plan: Plan, source: Source, targets: Sequence[Target]) -> Hands:
-    """What acts for this knock. Where a command follows, standard output is the command's alone."""
-    verbose = (tell if options.command else say) if options.verbose else None
+    """What acts for this knock."""
     port = plan.verify or 0
 
     def send(hits: Sequence[Hit], delay: int, which: int | None) -> int:
@@ -79,9 +86,9 @@ def make_hands(options: Options, plan: Plan, source: Source, targets: Sequence[T
             targets if which is None else [targets[which]],
             delay=delay,
             pause=time.sleep,
-            announce=verbose or (lambda _: None),
+            announce=announcer(verbose=options.verbose, command=bool(options.command)),
             complain=lambda deed, error, where: tell(failure(deed, error, where)),
-            secret=verbose is None and not options.ports,
+            secret=not options.verbose and not options.ports,
         )
 
     def look(patience: float) -> str:
@@ -96,9 +103,12 @@ def make_hands(options: Options, plan: Plan, source: Source, targets: Sequence[T
         return look(GLANCE)
 
     def wait() -> str:
-        from knockd.client.verify import PATIENCE
+        from knockd.client.verify import PATIENCE, await_silence, try_once
 
-        return look(PATIENCE)
+        if plan.verb != CLOSE:
+            return look(PATIENCE)
+        answer = await_silence(lambda span: try_once([one.where for one in targets], port, span), PATIENCE)
+        return "" if answer.where is None else f"{answer.where.text} still answers"
 
     return Hands(source.hits, send, source.is_used, glance, wait, tell)
 

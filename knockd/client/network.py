@@ -12,21 +12,26 @@ import errno
 import os
 import socket
 import sys
+from collections.abc import Callable
 from typing import NamedTuple
 
 from knockd.client.hits import Hit
 from knockd_conf.protocol import Protocol
 
-WSAEACCES, WSAEWOULDBLOCK, WSAECONNREFUSED, WSAENETUNREACH, WSAEHOSTUNREACH = (
+WSAEACCES, WSAEWOULDBLOCK, WSAECONNREFUSED, WSAENETUNREACH, WSAEHOSTUNREACH, WSAEADDRNOTAVAIL = (
     10013,
     10035,
     10061,
     10051,
     10065,
+    10049,
 )
 """Windows' own numbers of what errno names elsewhere (Windows Sockets Error Codes)."""
 
 REFUSED = frozenset({errno.ECONNREFUSED, WSAECONNREFUSED})
+NOT_OURS = frozenset({errno.EADDRNOTAVAIL, WSAEADDRNOTAVAIL})
+"""Results of binding a socket to an address that this machine does not have."""
+
 UNDER_WAY = frozenset({errno.EINPROGRESS, WSAEWOULDBLOCK})
 SENT = frozenset({0}) | UNDER_WAY | REFUSED
 """Results of a non-blocking connect after which a SYN has left (a refusal is an answer to it)."""
@@ -133,6 +138,24 @@ def send_hit(destination: Destination, hit: Hit) -> None:
         result = sock.connect_ex(destination.sockaddr(hit.port))
     if result not in SENT:
         raise OSError(result, error_text(result))
+
+
+def send_made(destination: Destination, port: int, make: Callable[[str], bytes], source: str | None) -> None:
+    """Send one datagram that ``make`` makes for the address that it will leave from.
+
+    That is ``source`` where this machine has such an address (a router with NAT may have it instead), else
+    the one that the route has. Raises OSError when nothing has left.
+    """
+    with socket.socket(destination.family, socket.SOCK_DGRAM) as sock:
+        if source is not None:
+            try:
+                sock.bind(destination._replace(address=source).sockaddr(0))
+            except OSError as error:
+                if error.errno not in NOT_OURS:
+                    raise
+        # Connecting fixes the route: the address that is read here is the one of the packet.
+        sock.connect(destination.sockaddr(port))
+        sock.send(make(str(sock.getsockname()[0]).partition("%")[0]))
 
 
 def error_text(number: int) -> str:

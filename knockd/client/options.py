@@ -45,6 +45,15 @@ rotating sequences:
                          as the door has them (default 4, 30, 20000-60000, tcp)
       --wait             wait for the next period first
 
+signed knocks:
+      --signed <port>    send a packet signed with an SSH key to this UDP port
+      --secret <file>    the server's knock secret (and --door, as above)
+  -k, --identity <key>   a key's file, or its fingerprint in the ssh-agent
+                         (default is the agent's only Ed25519 key)
+      --bind <address>   from where alone it counts: auto, or one (default none)
+      --renew            give what is open its time anew, and open nothing
+      --close            close what this key has opened
+
 one-time sequences:
       --sequence-file <file>
                          knock the first sequence that is not struck out
@@ -61,15 +70,17 @@ _FLAGS: Final = {
     "--wait": "wait",
     "--if-needed": "if_needed",
     "--mark": "mark",
+    "--renew": "renew",
+    "--close": "close",
 }
 _VERSIONS: Final = {"-4": 4, "--ipv4": 4, "-6": 6, "--ipv6": 6}
 _SHOWN: Final = {"-V": "version", "--version": "version", "-h": "help", "--help": "help"}
-_SHORTENED: Final = {"-d": "--delay", "--d": "--delay"}
+_SHORTENED: Final = {"-d": "--delay", "--d": "--delay", "-k": "--identity"}
 """``--d`` is what 0.8 calls --delay, too, though --door begins with it."""
 
 _LONG: Final = (
     *("udp", "d=", "ipv4", "ipv6", "both", "flags=", "wait", "if-needed", "mark", "list", "import="),
-    *("verbose", "version", "help"),
+    *("renew", "close", "verbose", "version", "help"),
     *(f"{word}=" for word in PARSERS if word != "both"),
 )
 
@@ -96,6 +107,8 @@ class Options(NamedTuple):
     wait: bool = False
     if_needed: bool = False
     mark: bool = False
+    renew: bool = False
+    close: bool = False
     show: str | None = None
     uri: str | None = None
     command: tuple[str, ...] = ()
@@ -156,7 +169,7 @@ def _split(argv: list[str]) -> tuple[list[tuple[str, str]], list[str], list[str]
     at = argv.index("--") if "--" in argv else len(argv)
     rest, command = argv[at + 1 :], list[str]()
     try:
-        given, operands = gnu_getopt(argv[:at], "ud:46vVh", list(_LONG))
+        given, operands = gnu_getopt(argv[:at], "ud:46k:vVh", list(_LONG))
     except GetoptError as error:
         raise UsageError(error.msg) from None
     if operands:

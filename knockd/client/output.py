@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from typing import TextIO
 
 
@@ -18,6 +19,13 @@ def say(text: str) -> None:
 def tell(text: str) -> None:
     """Write ``knock: ...`` to standard error now."""
     _write(f"knock: {text}", sys.stderr, 2)
+
+
+def announcer(*, verbose: bool, command: bool) -> Callable[[str], None]:
+    """What prints lines for ``-v``, where a command follows on standard error; else it prints nothing."""
+    if not verbose:
+        return lambda _: None
+    return tell if command else say
 
 
 def _write(text: str, stream: TextIO, descriptor: int) -> None:

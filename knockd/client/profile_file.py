@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
-from knockd.client.choices import OF_A_KEY, PARSERS, Choices, choose, show_choice, written
+from knockd.client.choices import OF_A_KEY, OF_SIGNED, PARSERS, WAYS, Choices, choose, show_choice, written
 from knockd.client.hits import MAX_SHOWN, ServiceLookup, parse_hit, show, split_list
 
 MAX_SIZE: Final = 1_048_576
 """Largest file, in bytes; callers read at most one byte more and let ``parse_profiles`` refuse it."""
 
 KEYS: Final = ("host", "sequence", *PARSERS)
+_WAYS: Final = ("sequence", *map(written, WAYS))
 NEWLINE: Final = b"\n"
 _BOM: Final = "\ufeff"
 """What some editors put in front of UTF-8."""
@@ -41,6 +42,8 @@ class Profile(NamedTuple):
             return f"key {self.choices.key}, door {self.choices.door}"
         if self.choices.sequence_file is not None:
             return f"one-time sequences {self.choices.sequence_file}"
+        if self.choices.signed is not None:
+            return f"signed with {self.choices.identity or 'a key of the agent'}, door {self.choices.door}"
         return "sequence"
 
 
@@ -151,19 +154,25 @@ class _Section:
         return Profile(name, self._host, self._sequence, self._choices, problems)
 
     def _lacking(self) -> Iterator[str]:
-        ways = [one for one in ("sequence", "key", "sequence-file") if one in self._lines]
+        ways = [one for one in _WAYS if one in self._lines]
         if "host" not in self._lines:
             yield "expected host = NAME OR ADDRESS, got none"
         if not ways:
-            yield "expected sequence, key or sequence-file, got none of them"
+            yield f"expected {', '.join(_WAYS[:-1])} or {_WAYS[-1]}, got none of them"
         if len(ways) > 1:
-            yield f"expected one of sequence, key and sequence-file, got {' and '.join(ways)}"
-        if "key" in self._lines and "door" not in self._lines:
-            yield "expected door with key (the name that the door has in knockd.conf), got none"
-        if "key" not in self._lines:
-            yield from (
-                f"expected {one} only with key, got it without" for one in OF_A_KEY if one in self._lines
-            )
+            hint = "; the key of a signed knock is identity" if {"key", "signed"} <= set(ways) else ""
+            yield f"expected one of {', '.join(_WAYS[:-1])} and {_WAYS[-1]}, got {' and '.join(ways)}{hint}"
+        for way in ("key", "signed"):
+            if way in self._lines and "door" not in self._lines:
+                yield f"expected door with {way} (the name that the door has in knockd.conf), got none"
+        if "signed" in self._lines and "secret" not in self._lines:
+            yield "expected secret with signed (a file with the server's knock secret), got none"
+        for takers, words in (("key",), OF_A_KEY), (("signed",), OF_SIGNED), (("key", "signed"), ("door",)):
+            if not set(takers) & set(self._lines):
+                only = " or ".join(takers)
+                yield from (
+                    f"expected {one} only with {only}, got it without" for one in words if one in self._lines
+                )
         if "tries" in self._lines and "verify" not in self._lines:
             yield "expected verify with tries, got none"
 

@@ -7,11 +7,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from typing import Final
 
+from knockd.client.choices import FINGERPRINT, Choices
 from knockd.client.hits import ServiceLookup
 from knockd.client.profile_file import MAX_SIZE, Profile, ProfileFile, parse_profiles
 from knockd.client.status import NO_INPUT, Refused
 from knockd_conf.text import printable
+
+PATHS: Final = ("key", "sequence_file", "secret", "identity")
+"""Choices that are paths of files."""
 
 
 def config_folder(environ: Mapping[str, str], *, windows: bool) -> str:
@@ -48,15 +53,15 @@ def read_profiles(path: str, service: ServiceLookup) -> ProfileFile | None:
 
 
 def _located(profile: Profile, folder: str) -> Profile:
-    choices = profile.choices
-    if choices.key is not None:
-        choices = choices._replace(key=_path(choices.key, folder))
-    if choices.sequence_file is not None:
-        choices = choices._replace(sequence_file=_path(choices.sequence_file, folder))
-    return profile._replace(choices=choices)
+    choices = profile.choices._asdict()
+    choices.update({name: locate(choices[name], folder) for name in PATHS})
+    return profile._replace(choices=Choices(**choices))
 
 
-def _path(written: str, folder: str) -> str:
+def locate(written: str | None, folder: str) -> str | None:
+    """A path as from a folder; what is none, and None, stay as they are."""
+    if written is None or written.startswith(FINGERPRINT):
+        return written
     return os.path.join(folder, os.path.expanduser(written))
 
 

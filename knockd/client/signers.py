@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from knockd.client.agent import AgentFailed, NoAgent, open_agent
 from knockd.client.agent_protocol import Declined, Held, HeldKey, name_key
+from knockd.client.choices import FINGERPRINT
 from knockd.client.key_files import MAKE_ONE, KeyFile, read_key
 from knockd.client.output import tell
 from knockd.client.signature import PRESENT, Signature
@@ -19,9 +20,6 @@ from knockd.client.status import CONFIG, NO_PERMISSION, UNAVAILABLE, USAGE, Refu
 from knockd_conf.signed_packet import blob_of
 from knockd_conf.ssh_keys import PublicKey
 from knockd_conf.text import printable
-
-FINGERPRINT: Final = "SHA256:"
-"""What an identity begins with that is no file, but a key of the agent."""
 
 USUAL: Final = ("~/.ssh/id_ed25519", "~/.ssh/id_ed25519_sk")
 """Files that ssh-keygen makes when it is not told where (ssh(1))."""

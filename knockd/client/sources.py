@@ -1,4 +1,4 @@
-"""Where the hits of a knock come from: the command line, a one-time file, or a key and the time.
+"""Where the hits of a knock come from: the command line, a one-time file, a key and the time, or who signs.
 
 World: the time of day and files.
 """
@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from knockd.client import network
 from knockd.client.hits import Hit, parse_hit
+from knockd.client.knock import Send
+from knockd.client.network import Destination
 from knockd.client.options import Options
-from knockd.client.output import tell
-from knockd.client.plan import Keyed, Plan
+from knockd.client.output import announcer, tell
+from knockd.client.plan import Keyed, Plan, Signed
 from knockd.client.status import BAD_DATA, CONFIG, Refused
 from knockd_conf.protocol import Protocol
 
@@ -28,7 +30,8 @@ class Source(NamedTuple):
     ``hits`` takes it, from 1, and whether a sequence that a try had before will not do; it may wait.
     ``udp``: no TCP packet is ever among them. ``line`` is the line of a one-time file that they are of.
     ``is_used`` says whether the present sequence has opened the door already, ``note`` notes that the
-    last one did.
+    last one did. ``sender`` is what sends hits to an address where they are no ordinary ones. ``advice`` is
+    told when the knock did not help.
     """
 
     hits: Callable[[int, bool], Sequence[Hit]]
@@ -36,12 +39,18 @@ class Source(NamedTuple):
     line: NextLine | None = None
     is_used: Callable[[], bool] = lambda: False
     note: Callable[[], None] = lambda: None
+    sender: Callable[[Destination], Send] | None = None
+    advice: tuple[str, ...] = ()
 
 
 def open_source(options: Options, plan: Plan) -> Source:
     """The hits that a plan asks for. Raises Refused when there are none to be had."""
     if plan.keyed is not None:
         return _rotating(plan.host, plan.keyed, wait=options.wait, udp=options.udp)
+    if plan.signed is not None:
+        return _signed(
+            plan.host, plan.signed, announcer(verbose=options.verbose, command=bool(options.command))
+        )
     if plan.sequence_file is None:
         return _fixed(read_hits(plan.ports, udp=options.udp))
     from knockd.client.one_time import read_next_line
@@ -68,6 +77,15 @@ def read_hits(texts: Sequence[str], *, udp: bool) -> tuple[Hit, ...]:
 
 def _fixed(hits: tuple[Hit, ...]) -> Source:
     return Source(lambda _number, _fresh: hits, all(hit.protocol is Protocol.UDP for hit in hits))
+
+
+def _signed(host: str, signed: Signed, announce: Callable[[str], None]) -> Source:
+    """One packet at each try, made when it is sent."""
+    from knockd.client.signed_sender import open_signed
+
+    found = open_signed(host, signed, announce)
+    hit = Hit(str(signed.port), signed.port, Protocol.UDP)
+    return _fixed((hit,))._replace(sender=found.sender, advice=found.advice)
 
 
 def _rotating(host: str, keyed: Keyed, *, wait: bool, udp: bool) -> Source:

@@ -1,4 +1,4 @@
-"""Knocking until the port answers: looks and knocks in their order, and what is said when none helped.
+"""Knocking until the port answers, or no more: looks and knocks in order, and what is said when none helped.
 
 Pure.
 """
@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from knockd.client.hits import Hit
-from knockd.client.plan import Plan
+from knockd.client.plan import CLOSE, OPEN, RENEW, Plan
 from knockd.client.status import IO_ERROR, OK, TEMPORARY
 
 RETRY_DELAY: Final = 200
@@ -23,8 +23,9 @@ class Hands(NamedTuple):
     ``hits`` takes the number of the try, from 1, and whether no sequence of a try before will do; it may
     wait. ``send`` takes hits, a delay in milliseconds, and the address's number, None for all addresses;
     it returns how many packets have left. ``is_used``: the present sequence has opened already, and
-    will not again. ``glance`` before the knock and ``look`` after it say what was
-    seen at the port instead of an answer, ``""`` when it answered.
+    will not again. ``glance`` before the knock says what was seen at the port instead of an answer, ``""``
+    when it answered. ``look`` after it does too; of a knock that closes it says what was seen instead of
+    silence.
     """
 
     hits: Callable[[int, bool], Sequence[Hit]]
@@ -36,7 +37,7 @@ class Hands(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """The exit status, whether a whole knock was sent, and whether the port was seen to open by it."""
+    """The exit status, whether a whole knock was sent, and whether the port was seen to change by it."""
 
     status: int
     knocked: bool = False
@@ -46,13 +47,17 @@ class Outcome(NamedTuple):
 def knock_until_open(plan: Plan, hands: Hands, addresses: int = 1, *, if_needed: bool = False) -> Outcome:
     """Knock once, or with ``verify`` at most ``tries`` times, at one address or at several.
 
+    A knock that closes is repeated until the port answers no more.
+
     A sequence of a key opens once, so it goes to one address: each try has another one, and without
     ``verify`` each address has a sequence of its own.
     """
-    before = plan.glances and not hands.glance()
+    answered = plan.glances and not hands.glance()
+    before = plan.glances and answered == (plan.verb != CLOSE)
     if before:
         used = hands.is_used()
-        hands.tell(_answers_already(plan, if_needed, used))
+        if plan.verb != RENEW:  # that the port answers is what it is for
+            hands.tell(_is_already(plan, if_needed, used))
         if if_needed or used:
             return Outcome(OK)
     in_turn = plan.keyed is not None and addresses > 1
@@ -74,20 +79,29 @@ def knock_until_open(plan: Plan, hands: Hands, addresses: int = 1, *, if_needed:
         return Outcome(IO_ERROR)
     if plan.verify is None:
         return Outcome(OK, knocked=True)
-    hands.tell(_stays_closed(plan, seen))
+    hands.tell(_stays_as_it_is(plan, seen))
     return Outcome(TEMPORARY, knocked=True)
 
 
-def _answers_already(plan: Plan, if_needed: bool, used: bool) -> str:
+def _is_already(plan: Plan, if_needed: bool, used: bool) -> str:
+    port = f"port {plan.verify} of {plan.host}"
+    if plan.verb == CLOSE:
+        then = "nothing is to be closed" if if_needed else "closing all the same"
+        return f"{port} does not answer before the knock; {then}"
     then = "the present sequence has opened it" if used else "knocking all the same"
     if if_needed:
         then = "no knock is needed"
-    return f"port {plan.verify} of {plan.host} answers before the knock; {then}"
+    return f"{port} answers before the knock; {then}"
 
 
-def _stays_closed(plan: Plan, seen: str) -> str:
+def _stays_as_it_is(plan: Plan, seen: str) -> str:
     times = "1 knock" if plan.tries == 1 else f"{plan.tries} knocks"
     advice = "the log of knockd there says whether the knock arrived"
     if plan.keyed is not None:
         advice += "; else look at this machine's clock, and at key, door, steps, period and ports"
-    return f"port {plan.verify} of {plan.host} did not open after {times} ({seen}); {advice}"
+    if plan.verb == RENEW:
+        advice = f"--renew opens nothing, so knock without it; {advice}"
+    if plan.verb == CLOSE:
+        advice = f"what this key has not opened stays open; {advice}"
+    did = {OPEN: "did not open", RENEW: "does not answer", CLOSE: "did not close"}[plan.verb]
+    return f"port {plan.verify} of {plan.host} {did} after {times} ({seen}); {advice}"

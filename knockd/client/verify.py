@@ -25,6 +25,9 @@ _ATTEMPTS: Final = (0.25, 0.5, 1.0)
 """Seconds after which an attempt is given up and another one is made: a firewall drops the first SYN of
 a knocker who is faster than the door's command, and the kernel sends it again a second later only."""
 
+_SILENCE: Final = 0.5
+"""Seconds after which an attempt counts as not answered where that is what is hoped for."""
+
 _PAUSE: Final = 0.125
 """Seconds between two attempts at least: a refusal comes at once."""
 
@@ -57,6 +60,27 @@ def await_answer(
         answer = attempt(min(most, end - begun))
         if answer.where is not None:
             break
+        rest = min(_PAUSE - (clock() - begun), end - clock())
+        if rest > 0:
+            pause(rest)
+    return answer
+
+
+def await_silence(
+    attempt: Callable[[float], Answer],
+    patience: float,
+    clock: Callable[[], float] = time.monotonic,
+    pause: Callable[[float], None] = time.sleep,
+) -> Answer:
+    """Make attempts until two in a row are not answered, or ``patience`` seconds are over; the last answer.
+
+    One alone may have been lost on the way.
+    """
+    end = clock() + patience
+    answer, unanswered = Answer(None), 0
+    while (begun := clock()) < end and unanswered < 2:
+        answer = attempt(min(_SILENCE, end - begun))
+        unanswered = 0 if answer.where is not None else unanswered + 1
         rest = min(_PAUSE - (clock() - begun), end - clock())
         if rest > 0:
             pause(rest)

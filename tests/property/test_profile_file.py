@@ -20,9 +20,10 @@ from knockd.client.profile_file import (
 )
 from knockd.client.profiles import read_profiles
 from knockd.client.status import Refused
+from knockd_conf.knock_secret import parse_secret
 from knockd_conf.knock_uri import KnockUri, format_uri
 from knockd_conf.timed import KINDS
-from tests.property.test_knock_uri import keyed, plain
+from tests.property.test_knock_uri import keyed, plain, signed
 
 BOUNDED = settings(max_examples=300, deadline=None)
 
@@ -50,12 +51,21 @@ of_a_key: dict[str, Any] = {
 }
 keys = st.builds(Choices, **of_a_key)
 ports = st.builds("{}:{}".format, st.integers(0, 65_535), st.sampled_from(["tcp", "udp"]))
+of_signed: dict[str, Any] = {
+    **shared,
+    "signed": st.integers(1, 65_535),
+    "secret": values,
+    "door": values,
+    "identity": st.none() | values,
+    "bind": st.sampled_from([None, "none", "auto", "192.0.2.7", "2001:db8::7"]),
+}
 names = values.filter(is_profile_name)
 plain_choices = st.builds(Choices, **shared)
 sequences = st.lists(ports, min_size=1).map(tuple)
 profiles = st.one_of(
     st.builds(Profile, names, values, st.just(()), keys, st.just(())),
     st.builds(Profile, names, values, sequences, plain_choices, st.just(())),
+    st.builds(Profile, names, values, st.just(()), st.builds(Choices, **of_signed), st.just(())),
 )
 
 
@@ -94,7 +104,7 @@ def test_there_and_back(profile: Profile) -> None:
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.one_of(keyed, plain))
+@given(st.one_of(keyed, plain, signed))
 def test_every_uri_is_imported_or_refused(uri: KnockUri) -> None:
     """What was imported is knocked as the URI says; what cannot be is refused and leaves nothing behind."""
     with tempfile.TemporaryDirectory() as folder:
@@ -114,3 +124,6 @@ def test_every_uri_is_imported_or_refused(uri: KnockUri) -> None:
         assert [f"{port}:{kind}" for port, kind in uri.sequence] == list(profile.sequence)
         if uri.key is not None:
             assert (uri.door, uri.rule) == (choices.door, choices.rule())
+        if uri.secret is not None:
+            assert (uri.door, uri.signed, uri.bind) == (choices.door, choices.signed, choices.bind == "auto")
+            assert uri.secret == parse_secret(Path(choices.secret or "").read_bytes())

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import knockd
 from knockd.client import cli, network, raw_socket
 from knockd.client.hits import Hit
 from knockd.client.knock import Send
+from tests.support.doubles.fake_agent import FakeAgent, SoftKey
 
 Sent = list[tuple[str, str, int]]
 
@@ -206,7 +208,8 @@ def test_an_ordinary_knock_loads_neither_impacket_nor_the_daemon() -> None:
         "import sys; before = set(sys.modules); from knockd.client import cli, network; "
         "network.send_hit = print; "
         "cli.main(['192.0.2.1', '1']); "
-        "print({'impacket', 'structlog', 'pcapy', 'knockd_conf.model', 'dataclasses', 'ipaddress'} "
+        "print({'impacket', 'structlog', 'pcapy', 'knockd_conf.model', 'dataclasses', 'ipaddress', "
+        "'subprocess', 'knockd_conf.signed_packet', 'knockd_conf.hashes', 'knockd.client.signed_sender'} "
         "& (set(sys.modules) - before))"
     )
     path = os.pathsep.join(sys.path)
@@ -372,3 +375,44 @@ def test_standard_output_is_the_command_s(
     assert 0 == cli.main(["-v", "192.0.2.1", "7000", "--", "nc", "192.0.2.1", "22"])
     assert ("", "knock: hitting tcp 192.0.2.1:7000\n") == tuple(capfd.readouterr())
     assert [("plain", "tcp", 7000)] == sent
+
+
+URI = f"knock://192.0.2.7/ssh?v=1&signed=47811&secret={'A' * 43}"
+
+
+def test_an_import_of_signed_knocks(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """With -k the profile says whose key signs, by a path that is good from everywhere."""
+    monkeypatch.chdir(home)
+    monkeypatch.setattr(sys, "stdin", io.StringIO(URI))
+    assert 0 == cli.main(["-k", "id_home", "--import", "-", "home"])
+    text = (home / "knock" / "config").read_text()
+    assert f"signed = 47811\nsecret = home.secret\nidentity = {home}/id_home\n" in text
+    capfd.readouterr()
+    assert 0 == cli.main(["--list"])
+    assert f"home  192.0.2.7  signed with {home}/id_home, door ssh\n" == capfd.readouterr().out
+
+
+def test_a_signed_knock_of_a_profile(
+    home: Path, sent: Sent, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A profile that was imported is knocked: one packet, which the agent's only key has signed."""
+
+    def send(_where: object, port: int, make: Callable[[str], bytes], _source: object) -> None:
+        sent.append(("signed", str(len(make("192.0.2.9"))), port))
+
+    monkeypatch.setattr(network, "send_made", send)
+    assert 0 == cli.main(["--import", URI, "home"])
+    monkeypatch.setenv("SSH_AUTH_SOCK", str(home / "a"))
+    with FakeAgent(home / "a", SoftKey(1)):
+        assert 0 == cli.main(["home"])
+        assert 0 == cli.main(["--close", "home"])
+    assert [("signed", "124", 47811)] * 2 == sent
+    capfd.readouterr()
+    monkeypatch.delenv("SSH_AUTH_SOCK")
+    monkeypatch.setenv("HOME", str(home))
+    assert os.EX_UNAVAILABLE == cli.main(["home"])
+    lack = "expected an ssh-agent with a key that can sign, got none: SSH_AUTH_SOCK is not set"
+    advice = "name a key's file with -k, or give one to an agent (ssh-add)"
+    assert f"knock: {lack}; {advice}\n" == capfd.readouterr().err

@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from knockd.client.status import CONFIG, IO_ERROR, TEMPORARY
+from knockd.client.status import CONFIG, IO_ERROR, TEMPORARY, UNAVAILABLE
+from tests.support.doubles.fake_agent import FakeAgent, SoftKey
+from tests.support.lab.ssh_agent import make_key
 
 TAKE_AWAY = """
-import errno, os, select, signal, socket, subprocess, sys
+import errno, os, select, signal, socket, subprocess, sys, tempfile
 
 windows = sys.argv[1] == "win32"
 linux_only = {
@@ -59,10 +61,11 @@ def platform(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def knock(platform: str, home: Path, *argv: object) -> subprocess.CompletedProcess[str]:
+def knock(platform: str, home: Path, *argv: object, **more: str) -> subprocess.CompletedProcess[str]:
     """Run the client in a process that lacks what the system lacks."""
     folders = ("XDG_CONFIG_HOME", "APPDATA", "XDG_STATE_HOME", "LOCALAPPDATA")
-    environ = {"PYTHONPATH": os.pathsep.join(sys.path), **dict.fromkeys(folders, str(home))}
+    environ = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path), "HOME": str(home)}
+    environ |= {**dict.fromkeys(folders, str(home)), **more}
     command = [sys.executable, "-c", TAKE_AWAY, platform, *map(str, argv)]
     return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
 
@@ -173,3 +176,44 @@ def test_texts(platform: str, tmp_path: Path, argv: list[str]) -> None:
     done = knock(platform, tmp_path, *argv)
     assert (0, "") == (done.returncode, done.stderr)
     assert "knock" in done.stdout
+
+
+def write_secret(home: Path) -> Path:
+    """A file with a knock secret."""
+    path = home / "secret"
+    path.write_text(f"{b64encode(bytes(32)).decode()}\n")
+    path.chmod(0o600)
+    return path
+
+
+def test_a_signed_knock_with_a_file(platform: str, tmp_path: Path, heard: socket.socket) -> None:
+    """ssh-keygen signs with a key's file, and one packet arrives, bound or not."""
+    key, port = make_key(tmp_path / "key"), heard.getsockname()[1]
+    signed = ("--signed", port, "--secret", write_secret(tmp_path), "--door", "ssh", "-k", key)
+    for bind in ("none", "auto", "127.0.0.1"):
+        done = knock(platform, tmp_path, *signed, "--bind", bind, "-v", "127.0.0.1")
+        assert 0 == done.returncode, done.stderr
+        assert 124 == len(heard.recv(999))
+        assert f"hitting udp 127.0.0.1:{port}" == done.stdout.splitlines()[1]
+
+
+def test_a_signed_knock_with_an_agent(tmp_path: Path, heard: socket.socket) -> None:
+    """Where there are sockets of agents, one signs, and one packet arrives."""
+    port = heard.getsockname()[1]
+    signed = ("--signed", port, "--secret", write_secret(tmp_path), "--door", "ssh")
+    with FakeAgent(tmp_path / "a", SoftKey(1)) as agent:
+        done = knock("darwin", tmp_path, *signed, "127.0.0.1", SSH_AUTH_SOCK=str(agent.path))
+    assert 0 == done.returncode, done.stderr
+    assert 124 == len(heard.recv(999))
+
+
+def test_no_agent_on_windows(tmp_path: Path) -> None:
+    """Where neither a pipe nor a socket can be opened, that is said, with the other way."""
+    signed = ("--signed", 1, "--secret", write_secret(tmp_path), "--door", "ssh", "127.0.0.1")
+    done = knock("win32", tmp_path, *signed)
+    assert UNAVAILABLE == done.returncode
+    assert (
+        "SSH_AUTH_SOCK: \\\\.\\pipe\\openssh-ssh-agent: No such file or directory; name a key" in done.stderr
+    )
+    done = knock("win32", tmp_path, *signed, SSH_AUTH_SOCK="/tmp/agent.1")
+    assert "SSH_AUTH_SOCK: /tmp/agent.1: this Python has no sockets of this kind; name a key" in done.stderr

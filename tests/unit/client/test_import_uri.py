@@ -16,6 +16,7 @@ from knockd.client.profile_file import Profile
 from knockd.client.profiles import read_profiles
 from knockd.client.status import BAD_DATA, CANNOT_CREATE, CONFIG, Refused
 from knockd_conf.key_file import NamedKey, parse_keys
+from knockd_conf.knock_secret import parse_secret
 from knockd_conf.knock_uri import KnockUri, format_uri
 from knockd_conf.protocol import Protocol
 from knockd_conf.timed import Port, Rule
@@ -23,6 +24,7 @@ from knockd_conf.timed import Port, Rule
 KEY = bytes(range(220, 252))
 SECRETS = (urlsafe_b64encode(KEY).decode().rstrip("="), b64encode(KEY).decode())
 KEYED = KnockUri("home.example.org", "ssh", KEY, "alice")
+SIGNED = KnockUri("home.example.org", "ssh", signed=47811, secret=KEY)
 PLAIN = KnockUri("h", "d", sequence=(Port(7000, Protocol.TCP), Port(8000, Protocol.UDP)))
 
 
@@ -32,10 +34,10 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "x" / "knock" / "config"
 
 
-def load(uri: KnockUri | str, path: Path, name: str = "") -> None:
+def load(uri: KnockUri | str, path: Path, name: str = "", identity: str | None = None) -> None:
     """Import a URI."""
     text = uri if isinstance(uri, str) else format_uri(uri)
-    import_profile(text, name, str(path), lambda *_: None)
+    import_profile(text, name, str(path), lambda *_: None, identity)
 
 
 def profile(path: Path, name: str) -> Profile:
@@ -56,6 +58,46 @@ def test_a_key(path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     out, err = capfd.readouterr()
     assert f"profile home is in {path}; to knock: knock home\n" == out
     assert f"knock: {VISIBLE}\n" == err
+
+
+def test_signed_knocks(path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Port, door and secret come from the URI, the secret in a file that only its owner may read."""
+    load(SIGNED, path, "home")
+    hidden = path.parent / "home.secret"
+    choices = Choices(signed=47811, secret=str(hidden), door="ssh")
+    assert Profile("home", SIGNED.host, (), choices) == profile(path, "home")
+    assert KEY == parse_secret(hidden.read_bytes())
+    assert [0o600, 0o600] == [one.stat().st_mode & 0o777 for one in (path, hidden)]
+    assert [] == [one for one in SECRETS if one in path.read_text() + "".join(capfd.readouterr())]
+
+
+def test_all_values_of_signed_knocks(path: Path) -> None:
+    """A server may ask that addresses are bound; whose key signs is said beside the URI."""
+    load(SIGNED._replace(bind=True, verify=22, both=True), path, identity="/home/me/.ssh/id_home")
+    choices = profile(path, SIGNED.host).choices
+    assert ("auto", 22, True) == (choices.bind, choices.verify, choices.both)
+    assert "/home/me/.ssh/id_home" == choices.identity
+    load(SIGNED, path, "other", identity="SHA256:a")
+    choices = profile(path, "other").choices
+    assert (None, None, None, "SHA256:a") == (choices.bind, choices.verify, choices.both, choices.identity)
+
+
+@pytest.mark.parametrize("uri", [KEYED, PLAIN])
+def test_who_signs_where_nothing_is_signed(uri: KnockUri, path: Path) -> None:
+    """That makes no sense, and nothing is written."""
+    with pytest.raises(Refused, match="expected --identity with a URI of signed knocks") as caught:
+        load(uri, path, "home", identity="id")
+    assert (BAD_DATA, False) == (caught.value.status, path.exists())
+
+
+def test_a_secret_that_is_there_already(path: Path) -> None:
+    """A file of this name is never replaced, and then there is no profile either."""
+    path.parent.mkdir(parents=True)
+    hidden = path.parent / "home.secret"
+    hidden.write_text("mine\n")
+    with pytest.raises(Refused, match="File exists; nothing was imported") as caught:
+        load(SIGNED, path, "home")
+    assert (CANNOT_CREATE, "mine\n", False) == (caught.value.status, hidden.read_text(), path.exists())
 
 
 def test_all_values(path: Path) -> None:

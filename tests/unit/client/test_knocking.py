@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from base64 import b64encode
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,12 @@ from knockd.client.hits import Hit
 from knockd.client.knocking import run_knock
 from knockd.client.network import Destination, Unavailable, UnknownHost
 from knockd.client.options import Options
-from knockd.client.plan import Keyed, Plan
+from knockd.client.plan import CLOSE, Keyed, Plan, Signed
 from knockd.client.status import NO_HOST, NO_PERMISSION, TEMPORARY, UNAVAILABLE, Refused
 from knockd.client.verify import Answer
+from knockd_conf.knock_secret import format_secret
 from knockd_conf.timed import Rule
+from tests.support.doubles.fake_agent import FakeAgent, SoftKey
 
 FOUR = Destination(4, "192.0.2.1", 0, "192.0.2.1")
 SIX = Destination(6, "2001:db8::1", 0, "2001:db8::1")
@@ -223,3 +226,76 @@ def test_both_addresses_with_a_key(tmp_path: Path, net: Net) -> None:
     assert 0 == run_knock(Options(), keyed_plan(tmp_path)._replace(both=True))
     assert ["2001:db8::1"] * 4 + ["192.0.2.1"] * 4 == [where for where, _ in net.sent]
     assert net.sent[0][1] != net.sent[4][1]
+
+
+@pytest.fixture
+def signed_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, net: Net) -> Iterator[Plan]:
+    """A plan with a signed knock, and an agent that signs; each packet is noted as sent, none leaves."""
+
+    def send(where: Destination, port: int, make: Callable[[str], bytes], _source: str | None) -> None:
+        assert 124 == len(make("192.0.2.7"))
+        net.sent.append((where.text, port))
+
+    monkeypatch.setattr(network, "send_made", send)
+    monkeypatch.setenv("SSH_AUTH_SOCK", str(tmp_path / "a"))
+    with FakeAgent(tmp_path / "a", SoftKey(1)):
+        yield Plan("h", signed=Signed(47811, str(secret(tmp_path, format_secret(bytes(32)))), "ssh"))
+
+
+def test_a_signed_knock(signed_plan: Plan, net: Net, capfd: pytest.CaptureFixture[str]) -> None:
+    """One packet goes out, and -v has a line for it as for other packets."""
+    assert 0 == run_knock(Options(verbose=True), signed_plan)
+    assert [("192.0.2.1", 47811)] == net.sent
+    out, err = capfd.readouterr()
+    assert ("hitting udp 192.0.2.1:47811", "") == (out.splitlines()[1], err)
+
+
+def test_a_signed_knock_by_both_addresses(signed_plan: Plan, net: Net) -> None:
+    """Each address gets a packet at each try, with --verify until the port answers."""
+    net.opens = 4
+    assert 0 == run_knock(Options(), signed_plan._replace(both=True, verify=22, tries=3))
+    assert [("2001:db8::1", 47811), ("192.0.2.1", 47811)] * 2 == net.sent
+
+
+def test_a_signed_knock_that_does_not_help(signed_plan: Plan, capfd: pytest.CaptureFixture[str]) -> None:
+    """What may be wrong is told after the last try; no other knock gets this advice."""
+    assert TEMPORARY == run_knock(Options(), signed_plan._replace(verify=22, tries=2))
+    told = capfd.readouterr().err.splitlines()
+    starts = ("port 22 of h did not open after 2 knocks", "if it says why it refused", "if it says nothing")
+    assert [f"knock: {start}" for start in starts] == [
+        text[: len(f"knock: {start}")] for text, start in zip(told, starts, strict=True)
+    ]
+    run_knock(Options(), PLAIN._replace(verify=22, tries=1))
+    assert 1 == len(capfd.readouterr().err.splitlines())
+
+
+@pytest.mark.parametrize(("closes", "status"), [(True, 0), (False, TEMPORARY)])
+def test_closing(
+    signed_plan: Plan,
+    net: Net,
+    closes: bool,
+    status: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """The port that answered is looked at until it does no more; one that goes on is named."""
+    assert signed_plan.signed is not None
+    plan = signed_plan._replace(signed=signed_plan.signed._replace(verb=CLOSE), verify=22, tries=2)
+    monkeypatch.setattr(verify, "await_silence", lambda attempt, patience: attempt(patience))
+
+    def attempt(where: list[Destination], _port: int, _span: float) -> Answer:
+        return Answer(None, "no answer") if closes and net.sent else Answer(where[0])
+
+    monkeypatch.setattr(verify, "try_once", attempt)
+    assert status == run_knock(Options(), plan)
+    assert (1 if closes else 2) == len(net.sent)
+    assert closes != ("did not close after 2 knocks (192.0.2.1 still answers)" in capfd.readouterr().err)
+
+
+def test_a_key_that_does_not_sign(signed_plan: Plan, net: Net, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is sent, with the status of what keeps it from signing."""
+    monkeypatch.delenv("SSH_AUTH_SOCK")
+    monkeypatch.setenv("HOME", "/nonexistent")
+    with pytest.raises(Refused, match="SSH_AUTH_SOCK is not set") as caught:
+        run_knock(Options(), signed_plan)
+    assert (UNAVAILABLE, []) == (caught.value.status, net.sent)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 import sys
+from collections.abc import Iterator
 
 import pytest
 
@@ -18,6 +19,7 @@ from knockd.client.network import (
     resolve_both,
     resolve_host,
     send_hit,
+    send_made,
     service_port,
 )
 from knockd_conf.protocol import Protocol
@@ -187,6 +189,44 @@ def test_results_of_a_packet_that_has_not_left(result: int, monkeypatch: pytest.
     with pytest.raises(OSError, match=r".") as caught:
         send_hit(V4, Hit("1", 1, Protocol.TCP))
     assert result == caught.value.errno
+
+
+@pytest.fixture
+def heard() -> Iterator[socket.socket]:
+    """A UDP socket that hears datagrams of this machine."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        sock.settimeout(10)
+        yield sock
+
+
+@pytest.mark.parametrize(
+    ("source", "leaves"),
+    [(None, "127.0.0.1"), ("127.0.0.5", "127.0.0.5"), ("192.0.2.77", "127.0.0.1")],
+)
+def test_a_datagram_for_its_own_address(heard: socket.socket, source: str | None, leaves: str) -> None:
+    """It is made for the address that it leaves from: one of ours that was asked for, else the route's."""
+    made: list[str] = []
+
+    def make(own: str) -> bytes:
+        made.append(own)
+        return b"packet"
+
+    port = heard.getsockname()[1]
+    send_made(Destination(4, "127.0.0.1", 0, "127.0.0.1"), port, make, source)
+    data, (address, _) = heard.recvfrom(100)
+    assert (b"packet", leaves, [leaves]) == (data, address, made)
+
+
+def test_a_datagram_that_cannot_leave(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What keeps it back is an error: another one at the address, too, than that it is not ours."""
+
+    def forbid(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(socket.socket, "bind", forbid)
+    with pytest.raises(PermissionError):
+        send_made(V4, 1, lambda _: b"", "127.0.0.5")
 
 
 def test_errors_in_words(monkeypatch: pytest.MonkeyPatch) -> None:

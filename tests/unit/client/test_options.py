@@ -79,6 +79,8 @@ def test_flags_are_exactly_those_named(text: str, flags: int) -> None:
             ["--import", "-", "a", "--", "ssh"],
             "--import: expected the name of a profile behind it, got 'a' 'ssh'",
         ),
+        (["-k", "", "host", "1"], "--identity: expected a path, got ''"),
+        (["--bind", "me", "home"], "--bind: expected none, auto or an address, got 'me'"),
         (["-x", "host", "1"], "option -x not recognized"),
         (["--bogus", "host", "1"], "option --bogus not recognized"),
         (["--ver", "host", "1"], "option --ver not a unique prefix"),
@@ -147,6 +149,10 @@ def test_a_host_alone_may_be_a_profile() -> None:
         ),
         ("--verify 22 --tries 5 --both", Choices(verify=22, tries=5, both=True)),
         ("--sequence-file f", Choices(sequence_file="f")),
+        ("--signed 47811 --secret f --door ssh", Choices(signed=47811, secret="f", door="ssh")),
+        ("--identity id --bind auto", Choices(identity="id", bind="auto")),
+        ("-k id", Choices(identity="id")),
+        ("-kid", Choices(identity="id")),
     ],
 )
 def test_what_profiles_can_say_too(argv: str, choices: Choices) -> None:
@@ -155,9 +161,10 @@ def test_what_profiles_can_say_too(argv: str, choices: Choices) -> None:
 
 
 def test_switches() -> None:
-    """--wait, --if-needed and --mark are on or off."""
-    expected = Options(host="home", wait=True, if_needed=True, mark=True)
-    assert expected == parse_arguments(["--wait", "home", "--if-needed", "--mark"])
+    """--wait, --if-needed, --mark, --renew and --close are on or off."""
+    expected = Options(host="home", wait=True, if_needed=True, mark=True, renew=True, close=True)
+    argv = ["--wait", "home", "--if-needed", "--mark", "--renew", "--close"]
+    assert expected == parse_arguments(argv)
 
 
 @pytest.mark.parametrize(
@@ -199,4 +206,5 @@ def test_the_help_fits_a_terminal() -> None:
     """No line is longer than 80 characters, and each option is in it."""
     assert [] == [line for line in HELP.splitlines() if len(line) > 80]
     words = {"flags", "wait", "if-needed", "mark", "list", "import", "udp", "ipv4", "ipv6", *PARSERS}
+    words |= {"renew", "close"}
     assert set() == {word for word in words if f"--{word}" not in HELP}

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from knockd.client.output import say, tell
+from knockd.client.output import announcer, say, tell
 
 
 def test_lines(capfd: pytest.CaptureFixture[str]) -> None:
@@ -17,6 +17,23 @@ def test_lines(capfd: pytest.CaptureFixture[str]) -> None:
     say("one\ntwo\n")
     tell("three")
     assert ("one\ntwo\n", "knock: three\n") == tuple(capfd.readouterr())
+
+
+@pytest.mark.parametrize(
+    ("verbose", "command", "printed"),
+    [
+        (False, False, ("", "")),
+        (False, True, ("", "")),
+        (True, False, ("a\n", "")),
+        (True, True, ("", "knock: a\n")),
+    ],
+)
+def test_what_v_prints(
+    verbose: bool, command: bool, printed: tuple[str, str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    """With -v lines are printed, where a command follows on standard error."""
+    announcer(verbose=verbose, command=command)("a")
+    assert printed == tuple(capfd.readouterr())
 
 
 def test_characters_that_a_terminal_lacks(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,13 +6,19 @@ import pytest
 
 from knockd.client.choices import Choices
 from knockd.client.options import Options, UsageError
-from knockd.client.plan import Keyed, Plan, make_plan
+from knockd.client.plan import CLOSE, OPEN, RENEW, Keyed, Plan, Signed, make_plan
 from knockd.client.profile_file import Profile
 from knockd_conf.timed import Rule
 
 PLAIN = Profile("home", "home.example", ("7000", "8000"), Choices(delay=50, verify=22, tries=5, both=True))
 KEYED = Profile("work", "work.example", (), Choices(key="k", door="ssh", name="alice", steps=5, verify=443))
 ONCE = Profile("once", "once.example", (), Choices(sequence_file="f"))
+SIGNED = Profile(
+    "lap",
+    "lap.example",
+    (),
+    Choices(signed=47811, secret="s", door="ssh", identity="id", bind="auto", verify=22),
+)
 NONE = "there are no profiles (F does not exist)"
 
 
@@ -62,6 +68,45 @@ def test_a_key_without_a_profile() -> None:
     assert Plan("host", (), Keyed("k", None, "ssh", rule), delay=200) == found
 
 
+SIGN = {"signed": 47811, "secret": "s", "door": "ssh"}
+
+
+def test_a_signed_knock() -> None:
+    """Port, secret and door say all; who signs is the agent's only key, and no address is bound."""
+    assert Plan("host", signed=Signed(47811, "s", "ssh")) == plan(**SIGN)  # type: ignore[arg-type]
+    found = plan(identity="id", bind="192.0.2.7", delay=50, both=False, **SIGN)  # type: ignore[arg-type]
+    assert Signed(47811, "s", "ssh", "id", "192.0.2.7") == found.signed
+    assert 50 == found.delay
+
+
+def test_a_profile_that_signs() -> None:
+    """What it says is in the plan, and the command line wins."""
+    expected = Signed(47811, "s", "ssh", "id", "auto")
+    assert Plan("lap.example", verify=22, tries=3, signed=expected) == plan(SIGNED)
+    found = plan(SIGNED, identity="other", bind="none", signed=1).signed
+    assert Signed(1, "s", "ssh", "other", "none") == found
+
+
+def test_another_way_than_the_profile_s() -> None:
+    """What belongs to the profile's own way does not stand in the way."""
+    found = plan(KEYED, signed=1, secret="s")
+    assert (None, Signed(1, "s", "ssh")) == (found.keyed, found.signed)
+    found = plan(PLAIN, **SIGN)  # type: ignore[arg-type]
+    assert ((), Signed(47811, "s", "ssh")) == (found.ports, found.signed)
+    found = plan(SIGNED, key="k")
+    assert (Keyed("k", None, "ssh", Rule()), None) == (found.keyed, found.signed)
+    found = plan(SIGNED, sequence_file="f")
+    assert ("f", None) == (found.sequence_file, found.signed)
+
+
+def test_what_is_asked_for() -> None:
+    """A knock opens, unless it is signed and asks for something else."""
+    assert OPEN == plan(ports="1").verb == plan(SIGNED).verb
+    assert RENEW == plan(SIGNED, renew=True).verb
+    assert CLOSE == plan(SIGNED, close=True, if_needed=True).verb
+    assert plan(SIGNED, close=True).glances
+
+
 KEY = {"key": "k", "door": "ssh"}
 
 
@@ -75,7 +120,7 @@ KEY = {"key": "k", "door": "ssh"}
         ({"key": "k"}, "expected --door with --key (the name that the door has in knockd.conf), got none"),
         (
             {"ports": "1", "door": "ssh"},
-            "expected --door only with a rotating sequence (--key), got it without",
+            "expected --door only with --key or --signed, got it without",
         ),
         (
             {"ports": "1", "wait": True},
@@ -90,6 +135,53 @@ KEY = {"key": "k", "door": "ssh"}
             "expected a --verify port outside of 20000-60000 with --if-needed, got 20000: it may be one of "
             "the sequence, and must not be touched before the knock",
         ),
+        (
+            {"signed": 1, **KEY},
+            "expected one sequence, got --key and --signed; the key of a signed knock is --identity",
+        ),
+        ({"ports": "1", **SIGN}, "expected one sequence, got ports and --signed"),
+        (
+            {"signed": 1, "door": "ssh"},
+            "expected --secret with --signed (a file with the server's knock secret), got none",
+        ),
+        (
+            {"signed": 1, "secret": "s"},
+            "expected --door with --signed (the name that the door has in knockd.conf), got none",
+        ),
+        (
+            {"identity": "id", **KEY},
+            "expected --identity only with a signed knock (--signed), got it without",
+        ),
+        (
+            {"ports": "1", "secret": "s"},
+            "expected --secret only with a signed knock (--signed), got it without",
+        ),
+        (
+            {"ports": "1", "bind": "auto"},
+            "expected --bind only with a signed knock (--signed), got it without",
+        ),
+        (
+            {"ports": "1", "renew": True},
+            "expected --renew only with a signed knock (--signed), got it without",
+        ),
+        (
+            {"ports": "1", "close": True},
+            "expected --close only with a signed knock (--signed), got it without",
+        ),
+        (
+            {"name": "alice", **SIGN},
+            "expected --name only with a rotating sequence (--key), got it without",
+        ),
+        ({"close": True, "renew": True, **SIGN}, "expected one of --renew and --close, got both"),
+        (
+            {"bind": "192.0.2.7", "both": True, **SIGN},
+            "expected --bind auto with --both, as each IP version has its own address, got 192.0.2.7",
+        ),
+        (
+            {"renew": True, "if_needed": True, "verify": 22, **SIGN},
+            "expected --if-needed with a knock that opens or closes, got it with --renew",
+        ),
+        ({"close": True, "if_needed": True, **SIGN}, "expected --verify with --if-needed, got none"),
         ({"ports": "1", "tries": 2}, "expected --verify with --tries, got none"),
         ({"ports": "1", "if_needed": True}, "expected --verify with --if-needed, got none"),
         ({"ports": "1", "mark": True}, "expected --sequence-file with --mark, got none"),

@@ -75,6 +75,7 @@ def test_files_of_windows(text: str) -> None:
 
 HOST = "host = h\n"
 PLAIN = "host = h\nsequence = 1\n"
+SIGNED = "host = h\nsigned = 47811\nsecret = s\ndoor = d\n"
 KEYED = "host = h\nkey = k\ndoor = d\n"
 
 
@@ -85,7 +86,8 @@ KEYED = "host = h\nkey = k\ndoor = d\n"
         (
             f"{PLAIN}zzz = red",
             "F:4: expected a key of a profile, got 'zzz'; there are host, sequence, key, door, name, "
-            "steps, period, ports, protocol, sequence-file, delay, verify, tries, both",
+            "steps, period, ports, protocol, sequence-file, signed, secret, identity, bind, delay, verify, "
+            "tries, both",
         ),
         (f"{PLAIN}verify", "F:4: expected key = value, got 'verify'"),
         (f"{PLAIN}verify = ssh", "F:4: verify: expected a TCP port from 1 to 65535, got 'ssh'"),
@@ -98,11 +100,30 @@ KEYED = "host = h\nkey = k\ndoor = d\n"
         (f"{HOST}sequence =", "F:3: sequence: expected ports divided by commas or spaces, got ''"),
         ("host =\nsequence = 1", "F:2: host: expected a name or an address, got ''"),
         ("sequence = 1", "F:1: [home]: expected host = NAME OR ADDRESS, got none"),
-        ("host = h", "F:1: [home]: expected sequence, key or sequence-file, got none of them"),
+        ("host = h", "F:1: [home]: expected sequence, key, sequence-file or signed, got none of them"),
         (
             f"{KEYED}sequence = 1",
-            "F:1: [home]: expected one of sequence, key and sequence-file, got sequence and key",
+            "F:1: [home]: expected one of sequence, key, sequence-file and signed, got sequence and key",
         ),
+        (
+            f"{SIGNED}key = ~/.ssh/id_ed25519",
+            "F:1: [home]: expected one of sequence, key, sequence-file and signed, got key and signed; "
+            "the key of a signed knock is identity",
+        ),
+        (
+            f"{HOST}signed = 1\nsecret = s",
+            "F:1: [home]: expected door with signed (the name that the door has in knockd.conf), got none",
+        ),
+        (
+            f"{HOST}signed = 1\ndoor = d",
+            "F:1: [home]: expected secret with signed (a file with the server's knock secret), got none",
+        ),
+        (f"{SIGNED}period = 30", "F:1: [home]: expected period only with key, got it without"),
+        (f"{SIGNED}bind = me", "F:6: bind: expected none, auto or an address, got 'me'"),
+        (f"{PLAIN}door = d", "F:1: [home]: expected door only with key or signed, got it without"),
+        (f"{KEYED}identity = i", "F:1: [home]: expected identity only with signed, got it without"),
+        (f"{PLAIN}secret = s", "F:1: [home]: expected secret only with signed, got it without"),
+        (f"{PLAIN}bind = auto", "F:1: [home]: expected bind only with signed, got it without"),
         (
             f"{HOST}key = k",
             "F:1: [home]: expected door with key (the name that the door has in knockd.conf), got none",
@@ -166,6 +187,14 @@ def test_bytes_that_are_no_text() -> None:
         (Profile("a", "h", ("7000",)), "sequence"),
         (Profile("a", "h", (), Choices(key="k", door="ssh")), "key k, door ssh"),
         (Profile("a", "h", (), Choices(sequence_file="f")), "one-time sequences f"),
+        (
+            Profile("a", "h", (), Choices(signed=1, secret="s", door="ssh")),
+            "signed with a key of the agent, door ssh",
+        ),
+        (
+            Profile("a", "h", (), Choices(signed=1, secret="s", door="ssh", identity="id")),
+            "signed with id, door ssh",
+        ),
     ],
 )
 def test_a_list_shows_no_secret(profile: Profile, kind: str) -> None:
@@ -183,6 +212,14 @@ def test_the_text_of_a_profile() -> None:
     """Only what is chosen is written."""
     profile = Profile("home", "h", (), Choices(key="k", door="d", ports=(1024, 9999), both=True))
     assert "[home]\nhost = h\nkey = k\ndoor = d\nports = 1024-9999\nboth = yes\n" == format_profile(profile)
+
+
+def test_a_profile_that_signs() -> None:
+    """It is read as it was written."""
+    text = f"[home]\n{SIGNED}identity = ~/.ssh/id_home\nbind = auto\nverify = 22\n"
+    choices = Choices(signed=47811, secret="s", door="d", identity="~/.ssh/id_home", bind="auto", verify=22)
+    assert Profile("home", "h", (), choices) == parse(text).profiles["home"]
+    assert sorted(text.splitlines()) == sorted(format_profile(parse(text).profiles["home"]).splitlines())
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from knockd.client.profile_file import Profile, ProfileFile
-from knockd.client.profiles import config_folder, describe_profiles, profile_path, read_profiles
+from knockd.client.profiles import config_folder, describe_profiles, locate, profile_path, read_profiles
 from knockd.client.status import NO_INPUT, Refused
 
 
@@ -58,6 +58,30 @@ def test_paths_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     choices = [one.choices for one in found.profiles.values()]
     assert [str(tmp_path / "a.key"), "/home/me/b.key", None] == [one.key for one in choices]
     assert "/c" == choices[2].sequence_file
+
+
+def test_paths_of_a_profile_that_signs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The secret's and the key's file are found in the same way; a fingerprint is no file."""
+    monkeypatch.setenv("HOME", "/home/me")
+    path = tmp_path / "config"
+    text = "host=h\ndoor=d\nsigned=1\nsecret=a.secret\nidentity={}\n"
+    path.write_text(f"[a]\n{text.format('~/.ssh/id')}[b]\n{text.format('SHA256:a/b')}")
+    found = read(path)
+    assert found is not None
+    assert [(), ()] == [one.problems for one in found.profiles.values()]
+    a, b = (one.choices for one in found.profiles.values())
+    assert (str(tmp_path / "a.secret"), "/home/me/.ssh/id") == (a.secret, a.identity)
+    assert "SHA256:a/b" == b.identity
+
+
+@pytest.mark.parametrize(
+    ("written", "located"),
+    [(None, None), ("id", "/x/id"), ("/id", "/id"), ("~/id", "/home/me/id"), ("SHA256:a", "SHA256:a")],
+)
+def test_locating(written: str | None, located: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A path is as from a folder, what is none stays."""
+    monkeypatch.setenv("HOME", "/home/me")
+    assert located == locate(written, "/x")
 
 
 @pytest.mark.parametrize("name", ["absent", "absent/config", "file/config"])

@@ -11,11 +11,13 @@ import pytest
 from knockd.client.hits import Hit
 from knockd.client.keyed import keyed_hits
 from knockd.client.options import Options
-from knockd.client.plan import Keyed, Plan
+from knockd.client.plan import Keyed, Plan, Signed
 from knockd.client.sources import open_source
 from knockd.client.status import BAD_DATA, CONFIG, NO_INPUT, Refused
+from knockd_conf.knock_secret import format_secret
 from knockd_conf.protocol import Protocol
 from knockd_conf.timed import Rule
+from tests.support.doubles.fake_agent import FakeAgent, SoftKey
 
 KEY = bytes(range(32))
 TEXT = f"alice {b64encode(KEY).decode()}\n"
@@ -184,6 +186,23 @@ def test_a_note_that_cannot_be_written(
     source.hits(1, False)
     source.note()
     assert "Not a directory; so the next knock may use this sequence again, in vain" in capfd.readouterr().err
+
+
+def test_a_signed_knock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Each try has one UDP packet, which is made by a sender of its own."""
+    path = secret(tmp_path, f"{format_secret(KEY)}\n")
+    laptop = SoftKey(1)
+    monkeypatch.setenv("SSH_AUTH_SOCK", str(tmp_path / "a"))
+    with FakeAgent(tmp_path / "a", laptop):
+        source = open_source(Options(verbose=True), Plan("h", signed=Signed(47811, path, "ssh")))
+    hits = (Hit("47811", 47811, Protocol.UDP),)
+    assert (hits, hits, True, None) == (source.hits(1, False), source.hits(2, False), source.udp, source.line)
+    assert source.sender is not None
+    assert 2 == len(source.advice)
+    assert not source.is_used()
+    assert f"signing with laptop ({laptop.key.fingerprint})\n" == capfd.readouterr().out
 
 
 def test_other_sources_note_nothing(tmp_path: Path, state: Path) -> None:

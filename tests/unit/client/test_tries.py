@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from knockd.client.hits import Hit
-from knockd.client.plan import Keyed, Plan
+from knockd.client.plan import CLOSE, RENEW, Keyed, Plan, Signed
 from knockd.client.status import IO_ERROR, OK, TEMPORARY
 from knockd.client.tries import Hands, Outcome, knock_until_open
 from knockd_conf.protocol import Protocol
@@ -14,6 +14,9 @@ from knockd_conf.timed import Rule
 HITS = (Hit("1", 1, Protocol.TCP),)
 PLAIN = Plan("home.example", ("1",))
 VERIFIED = PLAIN._replace(verify=22, tries=3)
+SIGNED = VERIFIED._replace(ports=(), signed=Signed(47811, "secret", "ssh"))
+RENEWS = SIGNED._replace(signed=Signed(47811, "secret", "ssh", verb=RENEW))
+CLOSES = SIGNED._replace(signed=Signed(47811, "secret", "ssh", verb=CLOSE))
 KEYED = VERIFIED._replace(ports=(), keyed=Keyed("file", None, "ssh", Rule()), delay=200)
 
 
@@ -171,3 +174,54 @@ def test_an_address_that_cannot_be_reached(verify: int | None, left: tuple[int, 
     sent = [one for one in played.trace if one.startswith("send")]
     assert ["send 200 to 0", "send 200 to 1"] == sent
     assert status == played.outcome.status
+
+
+def test_signed_packets_go_to_all_addresses() -> None:
+    """Each try has a packet for each address."""
+    played = Played(SIGNED, opens=2, addresses=2)
+    assert ["glance", "hits 1", "send 0", "look", "hits 2", "send 200", "look"] == played.trace
+    assert Outcome(OK, knocked=True, opened=True) == played.outcome
+    assert ["hits 1", "send 0"] == Played(SIGNED._replace(verify=None), addresses=2).trace
+
+
+def test_renewing() -> None:
+    """That the port answers is no news then; where it does not, that is said, as renewing opens nothing."""
+    played = Played(RENEWS, opens=0)
+    assert ["glance", "hits 1", "send 0", "look"] == played.trace
+    assert [] == played.told
+    assert OK == played.outcome.status
+    failed = Played(RENEWS._replace(tries=1))
+    expected = "port 22 of home.example does not answer after 1 knock (no answer); --renew opens nothing"
+    assert [expected] == [text[: len(expected)] for text in failed.told]
+    assert TEMPORARY == failed.outcome.status
+
+
+def test_closing() -> None:
+    """A port that answered is knocked at until it does no more."""
+    played = Played(CLOSES, opens=0)
+    assert ["glance", "hits 1", "send 0", "look"] == played.trace
+    assert [] == played.told
+    assert Outcome(OK, knocked=True, opened=True) == played.outcome
+
+
+def test_closing_what_is_closed() -> None:
+    """That is said, and knocked all the same, or with --if-needed not."""
+    port = "port 22 of home.example does not answer before the knock"
+    played = Played(CLOSES, opens=1)
+    assert ["glance", "hits 1", "send 0", "look"] == played.trace
+    assert [f"{port}; closing all the same"] == played.told
+    assert Outcome(OK, knocked=True, opened=False) == played.outcome
+    needed = Played(CLOSES, if_needed=True)
+    assert ["glance"] == needed.trace
+    assert [f"{port}; nothing is to be closed"] == needed.told
+    assert Outcome(OK) == needed.outcome
+
+
+def test_what_does_not_close() -> None:
+    """After the last try the status is 75, and it is said what a key cannot close."""
+    played = Played(CLOSES)
+    assert 3 == played.trace.count("look")
+    assert (
+        "port 22 of home.example did not close after 3 knocks (no answer); what this key" in played.told[-1]
+    )
+    assert TEMPORARY == played.outcome.status

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from knockd.client.network import Destination
-from knockd.client.verify import Answer, await_answer, try_once
+from knockd.client.verify import Answer, await_answer, await_silence, try_once
 
 REFUSED = "connection refused: nothing listens there, or a firewall rejects"
 FOUR = Destination(4, "127.0.0.1", 0, "127.0.0.1")
@@ -63,6 +63,26 @@ def test_refusals_are_not_asked_for_without_pause() -> None:
     time = Time(*[refused] * 99, took=0.0)
     assert refused == time.play(0.5)
     assert [0.125] * 4 == time.pauses
+
+
+def play_silence(time: Time, patience: float) -> Answer:
+    """What comes of waiting until nobody answers."""
+    return await_silence(time.attempt, patience, lambda: time.now, time.pause)
+
+
+def test_silence() -> None:
+    """Two attempts in a row that nobody answers end it; one alone may have been lost."""
+    time = Time(Answer(FOUR), CLOSED, Answer(FOUR), CLOSED, CLOSED, Answer(FOUR))
+    assert CLOSED == play_silence(time, 5.0)
+    assert [0.5] * 5 == time.spans
+
+
+def test_no_silence() -> None:
+    """A port that answers on and on is asked until the time is over, with pauses."""
+    time = Time(*[Answer(FOUR)] * 99, took=0.0)
+    assert Answer(FOUR) == play_silence(time, 0.3)
+    assert [0.3, 0.175, 0.05] == time.spans
+    assert [0.125, 0.125, 0.05] == time.pauses
 
 
 @pytest.fixture
