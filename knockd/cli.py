@@ -263,6 +263,8 @@ def _make_report(settings: Settings) -> Report:
         find_notes,
         find_weak_one_time,
     )
+    from knockd.checks.signed_host import current_signed, find_missing_package
+    from knockd.checks.signed_keys import find_signed_keys
     from knockd.dryrun import build_filters
     from knockd.knocks.guards import with_guards
     from knockd.knocks.watch import watches_of
@@ -277,9 +279,11 @@ def _make_report(settings: Settings) -> Report:
     known = settings.find_circumstances(config)
     files = current_keys(config)
     keys = find_keys(config.doors, files, known.days.today)
-    surprises = find_notes(config, live, guards, files, known, taken)
+    signed_files = current_signed(config)
+    signed = find_signed_keys(config.doors, signed_files)
+    surprises = find_notes(config, live, guards, files, signed_files, known, taken)
     if is_elsewhere(config):  # that its files and interfaces are not here is no mistake
-        return Report(config, live, guards, keys, filters, surprises, [])
+        return Report(config, live, guards, keys, signed, filters, surprises, [])
     trouble = explain_trouble(names, any_will_do=config.options.interface == ("any",))
     found = (
         *surprises,
@@ -291,4 +295,6 @@ def _make_report(settings: Settings) -> Report:
     )
     absent = explain_absent(names)
     problems = [Problem(*config.note("interface", absent)[:4])] if absent is not None else []
-    return Report(config, live, guards, keys, filters, found, problems)
+    missing = find_missing_package(config)
+    problems += [missing] if missing is not None else []
+    return Report(config, live, guards, keys, signed, filters, found, problems)

@@ -14,6 +14,7 @@ import knockd
 from knockd.checks.doors import describe_door
 from knockd.checks.keys import DoorKeys
 from knockd.checks.notes import Sequences
+from knockd.checks.signed_strength import describe_signed, signed_values
 from knockd.checks.strength import (
     Strength,
     add_chances,
@@ -41,6 +42,8 @@ class Report(NamedTuple):
     live: Sequences
     guards: Sequence[Guards]
     keys: Sequence[DoorKeys | None]
+    signed: Sequence[DoorKeys | None]
+    """The keys whose signed knocks open each door."""
     filters: Sequence[InterfaceFilter]
     notes: Sequence[Note]
     problems: Sequence[Problem]
@@ -51,14 +54,17 @@ def format_report(report: Report) -> Iterator[str]:
     """Yields the lines for people."""
     doors = report.config.doors
     yield f"{report.config.path}: good, {len(doors)} door{'s' if len(doors) != 1 else ''}"
-    for door, steps, guard, keys in zip(doors, report.live, report.guards, report.keys, strict=True):
-        for line in describe_door(door, steps or None, keys):
+    for door, steps, guard, keys, signed in _list_doors(report):
+        for line in describe_door(door, steps or None, keys, signed):
             yield f"  {line}"
-        yield f"    guards: {format_guards(guard) if keys is None else _ROTATING_GUARDS}"
+        if not door.is_signed_alone:
+            yield f"    guards: {format_guards(guard) if keys is None else _ROTATING_GUARDS}"
         strength = judge_door(report.config, door, steps, guard, keys)
         for line in describe_strength(strength) if strength is not None else ():
             yield f"    {line}"
-    if len(doors) > 1:
+        for line in describe_signed() if signed is not None and not signed.waits else ():
+            yield f"    {line}"
+    if sum(not door.is_signed_alone for door in doors) > 1:
         yield f"  all doors: a scan in random order opens one of them {format_odds(_add_up(report))} at most"
     without = ", without the ports that are made of keys" if find_keyed(report.config) else ""
     for one in report.filters:
@@ -70,10 +76,7 @@ def format_report(report: Report) -> Iterator[str]:
 
 def format_report_json(report: Report) -> str:
     """One object; no step of a sequence is in it."""
-    doors = [
-        _format_door(report.config, *one)
-        for one in zip(report.config.doors, report.live, report.guards, report.keys, strict=True)
-    ]
+    doors = [_format_door(report.config, *one) for one in _list_doors(report)]
     interfaces = [
         {
             "name": printable(one.interface),
@@ -85,16 +88,30 @@ def format_report_json(report: Report) -> str:
     return _format_object(report.config.path, doors, interfaces, report.notes, report.problems)
 
 
+def _list_doors(
+    report: Report,
+) -> Iterator[tuple[Door, Sequence[Step], Guards, DoorKeys | None, DoorKeys | None]]:
+    """The doors, each with its part of everything that comes by doors."""
+    parts = report.config.doors, report.live, report.guards, report.keys, report.signed
+    return zip(*parts, strict=True)
+
+
 def _format_door(
-    config: Config, door: Door, steps: Sequence[Step], guard: Guards, keys: DoorKeys | None
+    config: Config,
+    door: Door,
+    steps: Sequence[Step],
+    guard: Guards,
+    keys: DoorKeys | None,
+    signed: DoorKeys | None,
 ) -> dict[str, object]:
+    opened = bool(steps) if keys is None else not keys.waits
     strength = judge_door(config, door, steps, guard, keys)
     made = {
         "name": door.name,
         "file": printable(door.path),
         "line": door.line,
         "steps": len(steps) if keys is None else door.sequence_steps,
-        "disabled": not steps if keys is None else bool(keys.waits),
+        "disabled": not opened and (signed is None or bool(signed.waits)),
         "seq_timeout": door.seq_timeout,
         "allow": [str(one) for one in door.access.allow] if door.access else [],
         "deny": [str(one) for one in door.access.deny] if door.access else [],
@@ -103,7 +120,15 @@ def _format_door(
         "guards_left_out": {str(port): reason for port, reason in (guard.left_out or {}).items()},
         "strength": None if strength is None else as_values(strength),
         "rotating": None,
+        "signed": None,
     }
+    if signed is not None:
+        made["signed"] = {
+            "port": door.signed_port,
+            "keys": signed.names if signed.names is None else list(signed.names),
+            "waits": signed.waits or None,
+            "strength": signed_values(),
+        }
     if keys is not None:
         made["rotating"] = {
             "keys": keys.names if keys.names is None else list(keys.names),
@@ -129,8 +154,8 @@ def judge_door(
 
 
 def _add_up(report: Report) -> Fraction:
-    doors = zip(report.config.doors, report.live, report.guards, report.keys, strict=True)
-    return add_chances(one for door in doors if (one := judge_door(report.config, *door)) is not None)
+    doors = _list_doors(report)
+    return add_chances(one for door in doors if (one := judge_door(report.config, *door[:4])) is not None)
 
 
 def format_problems_json(path: str, problems: Iterable[Problem]) -> str:

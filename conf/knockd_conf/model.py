@@ -200,6 +200,11 @@ class Door:
         """Whether signed knocks open it."""
         return bool(self.signed_port)
 
+    @property
+    def is_signed_alone(self) -> bool:
+        """Whether signed knocks open it, and no sequence does."""
+        return self.is_signed and not self.steps and self.one_time_file is None and self.sequence_key is None
+
     def has_expired(self, today: str) -> bool:
         """Whether its last day is over on a day (YYYY-MM-DD)."""
         return bool(self.expires) and today > self.expires

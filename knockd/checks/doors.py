@@ -16,7 +16,7 @@ from knockd_conf.access import describe_access
 from knockd_conf.errors import Note
 from knockd_conf.model import Config, Door, Step
 from knockd_conf.protocol import Protocol
-from knockd_conf.text import address_text
+from knockd_conf.text import address_text, printable
 
 BUSY = {
     Protocol.TCP: frozenset(
@@ -34,19 +34,29 @@ _OF_KEYS = {
 }
 """The fields of a door that mean something with a Sequence_Key only, and their keys."""
 
+MOST_NAMED = 16
+"""How many keys of a door are named."""
+
 MAX_STRIDES = 3
 """How many of the strides by which a scan opens a door are named besides the widest."""
 
 
-def describe_door(door: Door, live: Sequence[Step] | None, keys: DoorKeys | None = None) -> Iterator[str]:
-    """Yields a few lines about a door, without any port.
+def describe_door(
+    door: Door,
+    live: Sequence[Step] | None,
+    keys: DoorKeys | None = None,
+    signed: DoorKeys | None = None,
+) -> Iterator[str]:
+    """Yields a few lines about a door, without any port of a sequence.
 
     ``live`` are the steps of a one-time door, None when its file has none; ``keys`` those of a door with a
-    Sequence_Key.
+    Sequence_Key, ``signed`` those of one with a Signed_Port.
     """
     steps = live if door.one_time_file is not None else door.steps
     if keys is not None:
         what = _describe_rotation(door, keys)
+    elif signed is not None and door.is_signed_alone:
+        what = _describe_signed(door, signed)
     elif steps is None:
         what = "disabled: no usable line in its one time sequences file"
     else:
@@ -57,6 +67,8 @@ def describe_door(door: Door, live: Sequence[Step] | None, keys: DoorKeys | None
     if door.target:
         what += f", target {', '.join(address_text(address.packed) for address in door.target)}"
     yield f"door {door.name} (line {door.line}): {what}"
+    if signed is not None and not door.is_signed_alone:
+        yield f"  and {_describe_signed(door, signed)}"
     if door.access is not None:
         yield f"  opens for knocks {describe_access(door.access)}"
     if door.open_prefix is not None:
@@ -82,9 +94,20 @@ def _describe_rotation(door: Door, keys: DoorKeys) -> str:
     )
     if keys.waits:
         return f"{what}, waits: {keys.waits}"
+    return f"{what}, {_describe_keys(keys)}"
+
+
+def _describe_signed(door: Door, keys: DoorKeys) -> str:
+    what = f"signed knocks to {door.signed_port}:udp"
+    return f"{what}, waits: {keys.waits}" if keys.waits else f"{what}, {_describe_keys(keys)}"
+
+
+def _describe_keys(keys: DoorKeys) -> str:
     if keys.names is None:
-        return f"{what}, keys on another host"
-    return f"{what}, {len(keys.names)} key{'s' if len(keys.names) != 1 else ''} ({', '.join(keys.names)})"
+        return "keys on another host"
+    named = ", ".join(map(printable, keys.names[:MOST_NAMED]))
+    more = ", ..." if len(keys.names) > MOST_NAMED else ""
+    return f"{len(keys.names)} key{'s' if len(keys.names) != 1 else ''} ({named}{more})"
 
 
 def find_surprises(config: Config) -> Iterator[Note]:
@@ -185,7 +208,7 @@ def _find_door_surprises(door: Door) -> Iterator[Note]:
     tcp = not door.steps or any(step.protocol is Protocol.TCP for step in door.steps)
     if door.sequence_key is not None:
         tcp = door.sequence_protocol != "udp"
-    if door.flags is not None and tcp and not door.flags.fit_clients:
+    if door.flags is not None and tcp and not door.flags.fit_clients and not door.is_signed_alone:
         names = flag_names(door.flags)
         yield door.note(
             "flags",

@@ -82,12 +82,13 @@ def find_key_notes(config: Config, files: KeyFiles, days: Days, *, starting: boo
 
 def find_clock_notes(config: Config, loose: str) -> Iterator[Note]:
     """Yields a note where doors with keys wait for the clock; ``loose``: why it is not synchronised."""
-    keyed = any(door.sequence_key is not None for door in config.doors)
+    keyed = ["Sequence_Key"] * any(door.sequence_key is not None for door in config.doors)
+    keyed += ["Signed_Port"] * any(door.is_signed for door in config.doors)
     if loose and keyed and config.options.clock is ClockTrust.SYNCHRONISED:
         yield config.note(
             "clock",
-            f"the clock is not synchronised now ({loose}), and doors with Sequence_Key wait until it is: let"
-            " NTP set it, or write Clock = trust where a battery keeps it",
+            f"the clock is not synchronised now ({loose}), and doors with {' or '.join(keyed)} wait until it"
+            " is: let NTP set it, or write Clock = trust where a battery keeps it",
         )
 
 

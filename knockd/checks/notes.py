@@ -18,6 +18,9 @@ from knockd.checks.command_notes import Circumstances, find_current_notes, is_el
 from knockd.checks.doors import find_scan_openings, find_surprises
 from knockd.checks.keys import ELSEWHERE, KeyFiles, find_clock_notes, find_key_notes
 from knockd.checks.program_trust import find_replaceable_programs
+from knockd.checks.signed_host import current_signed
+from knockd.checks.signed_keys import SignedFiles, find_signed_notes
+from knockd.checks.signed_surprises import find_signed_surprises
 from knockd.checks.weak_doors import MOST_LINES, find_weak_doors, find_weak_lines
 from knockd.knocks.guards import Guards, guard_rules, guards_of
 from knockd.knocks.taken import Taken
@@ -44,10 +47,11 @@ def find_notes(
     live: Sequences,
     guards: tuple[Guards, ...],
     files: KeyFiles,
+    signed: SignedFiles | None,
     known: Circumstances,
     taken: Taken,
 ) -> tuple[Note, ...]:
-    """Every note of a configuration whose doors have these steps, guards and key files.
+    """Every note of a configuration whose doors have these steps, guards, key files and signed knocks.
 
     They come in the order of the files.
     """
@@ -57,12 +61,14 @@ def find_notes(
     opened = list(find_scan_openings(config.doors, live, guards, skipping=not known.starting))
     found += opened
     found += find_weak_doors(config.doors, live, taken.in_use, [Place(*note[:3]) for note in opened])
+    found += find_signed_surprises(config, taken.in_use)
     found += find_shut_doors(config, known.has_ipv6, known.days.today)
     found += find_access_notes(config, known.has_ipv6, known.days, versions=not known.starting)
     found += find_current_notes(config, known)
     if not is_elsewhere(config):
         found += find_key_notes(config, files, known.days, starting=known.starting)
         found += _find_missing_folders(config)
+        found += find_signed_notes(config, signed or SignedFiles(), starting=known.starting)
         found += find_replaceable_programs(config)
     found.sort(key=lambda note: (order.get(note.path, len(order)), note.line or 0))
     return merge_notes(found)
@@ -82,7 +88,7 @@ def current_notes(config: Config, taken: Taken, known: Circumstances) -> tuple[N
     """Every note as this host is now, without those of one-time files: the daemon logs them itself."""
     live, _ = current_sequences(config)
     guards = current_guards(config, live, taken)
-    return find_notes(config, live, guards, current_keys(config), known, taken)
+    return find_notes(config, live, guards, current_keys(config), current_signed(config), known, taken)
 
 
 def current_sequences(config: Config) -> tuple[Sequences, list[Note]]:

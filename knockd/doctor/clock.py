@@ -1,4 +1,4 @@
-"""Whether the clock is set: stamps of the log need it, and doors with a key wait for it.
+"""Whether the clock is set: stamps of the log need it, and doors with keys wait for it.
 
 World: the clock.
 """
@@ -46,13 +46,12 @@ def judge_synchronisation(loose: str, config: Config | None) -> tuple[Finding, .
         return ()
     waiting: list[str] = []
     if config is not None and config.options.clock is ClockTrust.SYNCHRONISED:
-        waiting = [printable(door.name) for door in config.doors if door.sequence_key is not None]
+        keyed = [door for door in config.doors if door.sequence_key is not None or door.is_signed]
+        waiting = [printable(door.name) for door in keyed]
     if not waiting:
         return (Finding("clock-loose", f"the clock is not kept in time: {loose}", _CURE),)
     named = ", ".join(waiting[:MOST_NAMED]) + (", ..." if len(waiting) > MOST_NAMED else "")
-    text = (
-        f"the clock is not kept in time ({loose}): after a start doors with a key wait until it is: {named}"
-    )
+    text = f"the clock is not kept in time ({loose}): after a start doors with keys wait until it is: {named}"
     cure = (
         "let systemd-timesyncd, chrony or ntpd keep it; where a battery keeps it and nothing else can,"
         " write Clock = trust in [options]"

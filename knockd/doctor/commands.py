@@ -17,6 +17,7 @@ from knockd.checks.command_notes import Circumstances, find_one_sided, find_unre
 from knockd.checks.keys import WAITS, KeyFiles
 from knockd.checks.notes import Sequences, find_notes
 from knockd.checks.program_trust import find_replaceable_programs
+from knockd.checks.signed_keys import ALL_WAIT, SignedFiles
 from knockd.doctor.findings import Finding, Looked, from_note
 from knockd.knocks.guards import Guards
 from knockd.knocks.taken import Taken
@@ -65,14 +66,15 @@ def look_at_notes(
     live: Sequences,
     guards: tuple[Guards, ...],
     files: KeyFiles,
+    signed: SignedFiles | None,
     known: Circumstances,
     told: Sequence[Finding],
 ) -> Looked:
     """All other notes of the configuration: those that are not among the findings ``told``."""
     said = {(one.text, one.place) for one in told}
     # Ports of sequences that are in use are a finding of their own, and so is a door that waits for a key.
-    found = find_notes(config, live, guards, files, known, Taken())
-    notes = (from_note("config-note", note) for note in found if not note.message.endswith(WAITS))
+    found = find_notes(config, live, guards, files, signed, known, Taken())
+    notes = (from_note("config-note", note) for note in found if not note.message.endswith((WAITS, ALL_WAIT)))
     return Looked(
         "notes of the configuration", tuple(one for one in notes if (one.text, one.place) not in said)
     )

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from knockd.checks.notes import current_guards, current_keys, current_sequences, current_taken
+from knockd.checks.signed_host import current_signed, find_missing_package
 from knockd.doctor.clock import look_at_clock
 from knockd.doctor.commands import look_at_commands, look_at_notes
 from knockd.doctor.configuration import look_at_configuration
@@ -71,8 +72,9 @@ def _examine_configured(
     told = (*files.findings, *commands.findings)
     guards = current_guards(config, live, taken)
     keys = current_keys(config)
-    yield look_at_notes(config, live, guards, keys, known, told)
-    yield look_at_keys(config.doors, keys, known.days.today)
+    signed = current_signed(config)
+    yield look_at_notes(config, live, guards, keys, signed, known, told)
+    yield look_at_keys(config, keys, signed, find_missing_package(config), known.days.today)
     # Why a key cannot be used, the notes have said.
     now = find_watches_now(config, make_base(config, live, guards, taken), lambda _: None)
     yield look_at_filter(config, now.watches, ipv6=settings.ipv6)

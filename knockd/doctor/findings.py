@@ -73,9 +73,15 @@ KINDS: Mapping[str, tuple[Severity, str]] = {
         _OUT,
         "A door waits for a key: its file cannot be used, or every key in it has expired.",
     ),
+    "signed-unusable": (
+        _OUT,
+        "A door waits for signed knocks: the knock secret or the file of keys cannot be used, or no key"
+        " opens it.",
+    ),
+    "no-pynacl": (_OUT, "A door has a `Signed_Port`, and PyNaCl is missing: a restart fails."),
     "clock-keyed": (
         _OUT,
-        "Nothing keeps the clock in time, and doors with a key wait for that (`Clock = synchronised`).",
+        "Nothing keeps the clock in time, and doors with keys wait for that (`Clock = synchronised`).",
     ),
     "state-unusable": (_WEAK, "Open doors cannot be noted: after a crash or a power cut they stay open."),
     "openings-refused": (_OUT, "Open doors cannot be noted, and `State_Required` refuses every opening."),

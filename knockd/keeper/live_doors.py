@@ -102,7 +102,7 @@ class LiveDoors:
         """Whether no sequence opens it; of one without a sequence, whether no signed knock does."""
         if door.sequence_key is not None:
             return self._keyed.get().why_waiting(door) is not None
-        if is_signed_alone(door):
+        if door.is_signed_alone:
             return self._signed.why_waiting(door) is not None
         return self._rotation.is_disabled(door)
 
@@ -218,11 +218,6 @@ class LiveDoors:
             if door.sequence_key is not None
             for one in self._keyed.get().list_sequences(door, number)
         ]
-
-
-def is_signed_alone(door: Door) -> bool:
-    """Whether signed knocks alone open a door: it has no sequence."""
-    return door.is_signed and not door.steps and door.one_time_file is None and door.sequence_key is None
 
 
 def count_steps(door: Door) -> int:

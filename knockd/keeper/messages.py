@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from knockd.keeper.duplicates import Duplicates
 from knockd.keeper.key_knocks import KeyKnocks
 from knockd.keeper.key_setup import KeySetup
-from knockd.keeper.live_doors import LiveDoors, count_steps, is_signed_alone
+from knockd.keeper.live_doors import LiveDoors, count_steps
 from knockd.keeper.signed_setup import SignedSetup
 from knockd.keeper.worker_process import WorkerProcess
 from knockd.knocks.events import Discarded, Expired, Guarded, Ignored, Spoiled, Stage
@@ -135,7 +135,7 @@ class Messages:
     def _hear_opening(self, worker: WorkerProcess, message: Opening, *, changing: bool) -> bool:
         door = worker.doors.known[message.door]
         knock = opening(worker, message)
-        if is_signed_alone(door):  # it had a sequence a moment ago, or the packet process lies
+        if door.is_signed_alone:  # it had a sequence a moment ago, or the packet process lies
             self._setup.lines.log("refused", ip=knock.source, door=door.name, reason=NO_SEQUENCE)
             return False
         if door.one_time_file is None and self._duplicates.seen(door.name, message.source, message.stamp):

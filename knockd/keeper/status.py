@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from knockd.keeper.control_values import Row
 from knockd.keeper.figures import Attempt, Figures
 from knockd.keeper.lease_rows import lease_row
-from knockd.keeper.live_doors import Rotating, is_signed_alone
+from knockd.keeper.live_doors import Rotating
 from knockd.leases.journal import State
 from knockd.leases.values import Lease
 from knockd_bpf.wire import DLT_EN10MB, DLT_LINUX_SLL, DLT_LINUX_SLL2, DLT_RAW, LINKTYPE_RAW
@@ -217,7 +217,7 @@ def _door(daemon: Snapshot, door: Door) -> Row:
     key = door.name, door.occurrence
     rotating, signed = daemon.rotating.get(key), daemon.signed.get(key)
     waiting = None if rotating is None else rotating.waiting
-    if signed is not None and is_signed_alone(door):
+    if signed is not None and door.is_signed_alone:
         waiting = signed.waiting
     return {
         "name": door.name,

@@ -6,6 +6,15 @@ World: PyNaCl.
 from __future__ import annotations
 
 
+def explain_missing() -> str | None:
+    """Why PyNaCl cannot be used on this host; None: it can."""
+    try:
+        from nacl import bindings  # noqa: F401
+    except ImportError as error:
+        return str(error)
+    return None
+
+
 def is_right(public: bytes, signed: bytes, signature: bytes) -> bool:
     """Whether ``signature`` (64 bytes) is the Ed25519 signature of ``public`` (32 bytes) over ``signed``."""
     from nacl import bindings

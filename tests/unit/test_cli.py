@@ -17,7 +17,10 @@ import pytest
 
 from knockd import cli
 from knockd.arguments import Init
+from knockd.checks import signed_host
 from knockd.keeper.settings import Loaded, Settings
+from knockd_conf.key_line import KeyLine, format_key_line
+from knockd_conf.ssh_keys import PublicKey
 from knockd_conf.timed import Rule, derive_ports
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
@@ -483,3 +486,35 @@ def test_first_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     assert os.EX_CANTCREAT == cli.read_command_line(["--init=key", "-c", path], sent.append)
     assert [(path, True)] == asked
     assert [None] == sent
+
+
+SIGNED = """
+[options]
+Interface = lo
+LogFile = /var/log/knockd.log
+Signed_Port = 47811
+Knock_Secret = {0}/secret
+Authorized_Keys = {0}/keys
+
+[ssh]
+Command = true %IP%
+"""
+
+
+def test_check_of_signed_knocks(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """-t names the keys that open a door, and what keeps it shut; without PyNaCl it says what to install."""
+    path, secret, keys = (tmp_path / name for name in ("knockd.conf", "secret", "keys"))
+    path.write_text(SIGNED.format(tmp_path))
+    secret.write_text(b64encode(bytes(32)).decode() + "\n")
+    keys.write_text(f"{format_key_line(KeyLine(PublicKey(bytes(32)), 'ann'))}\nssh-rsa AAAA bob\n")
+    for one in (path, secret, keys):
+        one.chmod(0o600)
+    assert 0 == run("-t", "-c", path)
+    said = capsys.readouterr().out
+    assert "door ssh (line 9): signed knocks to 47811:udp, 1 key (ann)" in said
+    assert f"warning: {keys}: line 2: expected a key of type" in said
+    monkeypatch.setattr(signed_host, "explain_missing", lambda: "No module named 'nacl'")
+    assert 69 == run("-t", "-c", path)
+    assert "pip install 'knockd[signed]'" in capsys.readouterr().err

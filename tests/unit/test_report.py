@@ -7,6 +7,7 @@ from typing import Any
 
 import knockd
 from knockd.checks.keys import DoorKeys
+from knockd.checks.signed_strength import describe_signed, signed_values
 from knockd.checks.strength import Replay, as_values, describe_strength, judge_rule, judge_steps
 from knockd.dryrun import InterfaceFilter
 from knockd.knocks.guards import Guards
@@ -15,7 +16,7 @@ from knockd.knocks.watch import watches_of
 from knockd.report import Report, format_problems_json, format_report, format_report_json, judge_door
 from knockd_bpf.wire import DLT_EN10MB
 from knockd_conf.errors import Note, Place, Problem
-from knockd_conf.model import Config, GuardPorts, Options, Step
+from knockd_conf.model import Config, Door, GuardPorts, Options, Step
 from knockd_conf.timed import Rule
 from tests.support.doubles.played import door, steps
 
@@ -35,7 +36,7 @@ def a_report(*problems: Problem, notes: tuple[Note, ...] = ()) -> Report:
     config = Config(PATH, Options(), (DOOR, ONCE), "host", (PATH,))
     made = prefilter(watches_of(config.doors, LIVE), None, DLT_EN10MB, ipv6=True)
     there = [InterfaceFilter("eth9", DLT_EN10MB, False, made)]
-    return Report(config, LIVE, GUARDS, (None, None), there, notes, problems)
+    return Report(config, LIVE, GUARDS, (None, None), (None, None), there, notes, problems)
 
 
 KEYED = door("", name="home", line=14, sequence_key="/etc/home.key", sequence_ports=(30_000, 40_000))
@@ -44,7 +45,7 @@ KEYED = door("", name="home", line=14, sequence_key="/etc/home.key", sequence_po
 def a_keyed_report(keys: DoorKeys) -> Report:
     """A report about a door with a key."""
     config = Config(PATH, Options(), (KEYED,), "host", (PATH,))
-    return Report(config, ((),), (Guards(),), (keys,), [], (), ())
+    return Report(config, ((),), (Guards(),), (keys,), (None,), [], (), ())
 
 
 def as_json(report: Report) -> Any:
@@ -82,10 +83,10 @@ def test_for_programs() -> None:
         "doors": [
             {"name": "ssh", "file": PATH, "line": 4, "steps": 3, "disabled": False, **timed, **everybody}
             | {"guards": ["7001:tcp"], "guards_left_out": {"6999:tcp": "is in use"}, "rotating": None}
-            | {"strength": as_values(STRENGTH)},
+            | {"strength": as_values(STRENGTH), "signed": None},
             {"name": "once", "file": "/etc/more.conf", "line": 9, "steps": 0, "disabled": True}
             | {"seq_timeout": 25.0, "guards": [], "guards_left_out": {}, "rotating": None, **everybody}
-            | {"strength": None},
+            | {"strength": None, "signed": None},
         ],
         "interfaces": [{"name": "eth9", "exists": False, "instructions": length}],
         "notes": [
@@ -121,10 +122,69 @@ def test_door_with_a_key_for_programs() -> None:
     assert (found["disabled"], found["rotating"]) == (False, {"keys": None, "waits": None, **rule})
 
 
+ALONE = door("", name="home", line=14, signed_port=47811, authorized_keys="/k")
+BOTH = door("7000 8000u 9000", name="ssh", line=4, signed_port=47811, authorized_keys="/k")
+
+
+def a_signed_report(keys: DoorKeys, *doors: Door) -> Report:
+    """A report about doors of signed knocks."""
+    config = Config(PATH, Options(), doors, "host", (PATH,))
+    live = tuple(one.steps for one in doors)
+    signed = [keys if one.is_signed else None for one in doors]
+    return Report(config, live, [Guards()] * len(doors), [None] * len(doors), signed, [], (), ())
+
+
+def test_doors_of_signed_knocks_for_people() -> None:
+    """A door that keys alone open has neither guards nor a chance for scans; one with a sequence has both."""
+    signed = [f"    {line}" for line in describe_signed()]
+    assert [
+        f"{PATH}: good, 2 doors",
+        "  door home (line 14): signed knocks to 47811:udp, 2 keys (ann, SHA256:x)",
+        *signed,
+        "  door ssh (line 4): 3 steps (tcp and udp) within 25 s",
+        "    and signed knocks to 47811:udp, 2 keys (ann, SHA256:x)",
+        "    guards: none",
+        *(f"    {line}" for line in describe_strength(judge_steps(BOTH.steps, ()))),
+        *signed,
+    ] == list(format_report(a_signed_report(DoorKeys(("ann", "SHA256:x")), ALONE, BOTH)))
+
+
+def test_doors_of_signed_knocks_that_wait() -> None:
+    """It says for what, and nothing of its worth."""
+    _, *lines = format_report(a_signed_report(DoorKeys(waits="no key"), ALONE))
+    assert ["  door home (line 14): signed knocks to 47811:udp, waits: no key"] == lines
+    _, line, *_ = format_report(a_signed_report(DoorKeys(None), ALONE))
+    assert "  door home (line 14): signed knocks to 47811:udp, keys on another host" == line
+
+
+def test_many_keys() -> None:
+    """Some are named, all are counted."""
+    keys = DoorKeys(tuple(f"k\x1b{n}" for n in range(1_000)))
+    _, line, *_ = format_report(a_signed_report(keys, ALONE))
+    assert "1000 keys (k\\x1b0, k\\x1b1, " in line
+    assert line.endswith("k\\x1b15, ...)")
+
+
+def test_doors_of_signed_knocks_for_programs() -> None:
+    """A door is disabled if nothing opens it, neither a sequence nor a key."""
+    good, waits = DoorKeys(("ann",)), DoorKeys(waits="no key")
+    values = {"port": 47811, "keys": ["ann"], "waits": None, "strength": signed_values()}
+    alone, both = as_json(a_signed_report(good, ALONE, BOTH))["doors"]
+    assert (values, 0, False, None) == tuple(
+        alone[name] for name in ("signed", "steps", "disabled", "strength")
+    )
+    assert (values, 3, False) == tuple(both[name] for name in ("signed", "steps", "disabled"))
+    alone, both = as_json(a_signed_report(waits, ALONE, BOTH))["doors"]
+    assert (True, "no key", []) == (alone["disabled"], alone["signed"]["waits"], alone["signed"]["keys"])
+    assert not both["disabled"]
+    (alone,) = as_json(a_signed_report(DoorKeys(None), ALONE))["doors"]
+    assert (False, None) == (alone["disabled"], alone["signed"]["keys"])
+
+
 def test_one_door() -> None:
     """Of one door there is no sum."""
     config = Config(PATH, Options(), (DOOR,), "host", (PATH,))
-    lines = list(format_report(Report(config, LIVE[:1], GUARDS[:1], [None], [], (), ())))
+    lines = list(format_report(Report(config, LIVE[:1], GUARDS[:1], [None], [None], [], (), ())))
     assert not any("all doors" in line for line in lines)
 
 

@@ -94,6 +94,20 @@ def test_clock(loose: str, trust: ClockTrust, doors: tuple[Door, ...], waits: bo
 
 
 @pytest.mark.parametrize(
+    ("doors", "keys"),
+    [
+        ((door("", signed_port=47811),), "Signed_Port"),
+        ((keyed(), door("", signed_port=47811)), "Sequence_Key or Signed_Port"),
+    ],
+)
+def test_clock_of_signed_knocks(doors: tuple[Door, ...], keys: str) -> None:
+    """Doors of signed knocks wait for the clock as well."""
+    config = Config("/etc/knockd.conf", Options(), doors, "host", ("/etc/knockd.conf",))
+    (note,) = find_clock_notes(config, LOOSE)
+    assert f"and doors with {keys} wait until it is" in note.message
+
+
+@pytest.mark.parametrize(
     ("expires", "expected"),
     [
         ("2026-11-29", "has expired (2026-11-29): it opens nothing"),

@@ -111,7 +111,9 @@ def test_a_log_that_cannot_be_written(load: Callable[[str], Config], tmp_path: P
         )
         away = replace(config, host="elsewhere.example")
         assert [] == [
-            one for one in notes.find_notes(away, live, guards, {}, known, Taken()) if one.key == "LogFile"
+            one
+            for one in notes.find_notes(away, live, guards, {}, None, known, Taken())
+            if one.key == "LogFile"
         ]
         assert said(config) == ([f"2: LogFile: {message}"] if message else [])
 

@@ -100,3 +100,18 @@ def test_start_and_stop_are_two() -> None:
     assert "a" == door.start_for(6)
     assert "b" == door.stop_for(4)
     assert "c" == door.stop_for(6)
+
+
+def test_doors_of_signed_knocks() -> None:
+    """Signed knocks alone open a door that has their port, and no sequence of any kind."""
+    alone = Door("a", "k", 1, (), signed_port=47811)
+    assert alone.is_signed
+    assert alone.is_signed_alone
+    assert not Door("a", "k", 1, (Step(1),), signed_port=0).is_signed
+    others = (
+        Door("a", "k", 1, (Step(1),), signed_port=47811),
+        Door("a", "k", 1, (), signed_port=0),
+        Door("a", "k", 1, (), one_time_file="/o", signed_port=47811),
+        Door("a", "k", 1, (), sequence_key="/k", signed_port=47811),
+    )
+    assert not any(door.is_signed_alone for door in others)

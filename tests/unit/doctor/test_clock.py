@@ -39,11 +39,19 @@ def test_doors_that_wait() -> None:
     assert finding.name == "clock-keyed"
     assert finding.text == (
         "the clock is not kept in time (the kernel says STA_UNSYNC):"
-        " after a start doors with a key wait until it is: d0"
+        " after a start doors with keys wait until it is: d0"
     )
     assert "Clock = trust" in finding.cure
     (finding,) = judge_synchronisation(LOOSE, replace(KEYED, doors=DOORS))
     assert finding.text.endswith(": d0, d1, d2, d3, d4, ...")
+
+
+def test_doors_of_signed_knocks_wait() -> None:
+    """As those with a key do."""
+    doors = (door("1 2", "plain"), door("", "ssh", signed_port=47811))
+    (finding,) = judge_synchronisation(LOOSE, replace(KEYED, doors=doors))
+    assert "clock-keyed" == finding.name
+    assert finding.text.endswith("wait until it is: ssh")
 
 
 @pytest.mark.parametrize(

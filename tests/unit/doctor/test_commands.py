@@ -82,7 +82,7 @@ def test_notes() -> None:
     one = config(door("1", start_command=f"{OPEN}; true %ip%"))
     looked = look_at_commands(one, KNOWN)
     assert "command-open" in [finding.name for finding in looked.findings]
-    notes = look_at_notes(one, (one.doors[0].steps,), (Guards(),), {}, KNOWN, looked.findings).findings
+    notes = look_at_notes(one, (one.doors[0].steps,), (Guards(),), {}, None, KNOWN, looked.findings).findings
     assert "%ip% stays as it is" in [note.text for note in notes]
     assert {"config-note"} == {note.name for note in notes}
     assert not any("opens for everybody" in note.text for note in notes)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from knockd.keeper import live_doors
-from knockd.keeper.live_doors import LiveDoors, Rotating, count_steps, is_signed_alone
+from knockd.keeper.live_doors import LiveDoors, Rotating, count_steps
 from knockd.knocks.taken import Taken
 from knockd.knocks.watch import Watch
 from knockd.sequences.live_periods import find_period
@@ -343,16 +343,3 @@ def test_door_whose_sequence_waits(tmp_path: Path) -> None:
         doors = signed(waiting, keyed, keyed=host)
         assert doors.find_disabled() == {("both", 0)}
         assert (doors.explain_disabled(keyed) is None) is (waiting is None)
-
-
-def test_is_signed_alone(tmp_path: Path) -> None:
-    """A door is, if it has a port of signed knocks and no sequence of any kind."""
-    alone = signed_door()
-    assert is_signed_alone(alone)
-    others = (
-        BOTH,
-        replace(alone, signed_port=0),
-        replace(alone, one_time_file=str(tmp_path)),
-        replace(alone, sequence_key=str(tmp_path)),
-    )
-    assert not any(map(is_signed_alone, others))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from knockd.checks import signed_host
 from knockd.keeper import settings as module
 from knockd.keeper.settings import (
     DEFAULT_PID_FILE,
@@ -207,3 +208,13 @@ def test_what_commands_meet(monkeypatch: pytest.MonkeyPatch, path: Path, address
     assert (True, wide, False) == known[:3]
     assert settings.find_circumstances(settings.load_config(), starting=True).starting
     assert not replace(settings, ipv6=False).find_circumstances(settings.load_config()).ipv6
+
+
+def test_signed_knocks_without_pynacl(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A daemon that cannot check signatures does not start; who only reads a configuration has no need."""
+    signed = "[options]\nSigned_Port = 47811\nKnock_Secret = /s\nAuthorized_Keys = /k\n[a]\nCommand = x\n"
+    path.write_text(signed)
+    monkeypatch.setattr(signed_host, "explain_missing", lambda: "No module named 'nacl'")
+    assert Settings(str(path)).load_config().doors[0].is_signed_alone
+    with pytest.raises(ConfigError, match="5: \\[a\\]: expected PyNaCl, which checks signatures"):
+        Settings(str(path)).load_all()
