@@ -14,7 +14,15 @@ from knockd.ctl.reply import read_problem
 NOT_DONE = 1
 """Exit status: the daemon is there, but what was asked for was not done, or something is not well."""
 
-EX_USAGE, EX_TEMPFAIL, EX_PROTOCOL, EX_NOPERM, EX_CONFIG = 64, 75, 76, 77, 78
+EX_USAGE, EX_DATAERR, EX_CANTCREAT, EX_TEMPFAIL, EX_PROTOCOL, EX_NOPERM, EX_CONFIG = (
+    64,
+    65,
+    73,
+    75,
+    76,
+    77,
+    78,
+)
 """Exit statuses of sysexits.h."""
 
 MOST_DOORS = 8

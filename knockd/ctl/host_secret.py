@@ -107,7 +107,7 @@ def advise(lines: Sequence[tuple[str, str]], config_path: str) -> Iterator[str]:
 
 
 def choose_free_port(config: Config | None) -> int:
-    """A UDP port at which nothing is served on this host, and to which no door is knocked."""
+    """A UDP port at which nothing is served on this host, and that no door has."""
     from secrets import randbelow
 
     from knockd.init.host import read_ports
@@ -118,8 +118,15 @@ def choose_free_port(config: Config | None) -> int:
     with suppress(OSError):
         in_use = ports_in_use()
     ports = read_ports(in_use)
-    knocked = {step.port for door in (() if config is None else config.doors) for step in door.steps}
-    return choose_port(randbelow, ports.taken | knocked, ports.clients)
+    taken = ports.taken | (frozenset() if config is None else frozenset(_find_knocked(config)))
+    return choose_port(randbelow, taken, ports.clients)
+
+
+def _find_knocked(config: Config) -> Iterator[int]:
+    """Yields the ports of steps and guards, which no signed knock may share."""
+    for door in config.doors:
+        guards = door.guard_ports or config.options.guard_ports
+        yield from (port.port for port in (*door.steps, *guards.ports))
 
 
 def _find_config(path: str) -> Config | None:

@@ -35,12 +35,17 @@ def make_parser(subcommand: str, usage: str, description: str) -> Parser:
         epilog="See knockctl(1).",
     )
     parser.add_argument("--json", action="store_true", help="print the daemon's answer as JSON")
+    add_socket(parser)
+    return parser
+
+
+def add_socket(parser: Parser) -> None:
+    """Adds --socket."""
     parser.add_argument(
         "--socket",
         metavar="PATH",
         help=f"control socket of the daemon; default: ${SOCKET_VARIABLE}, else {DEFAULT_SOCKET}",
     )
-    return parser
 
 
 def add_target(parser: Parser, words: str) -> None:
@@ -51,11 +56,18 @@ def add_target(parser: Parser, words: str) -> None:
 
 
 def read_asking(subcommand: str, found: argparse.Namespace) -> Asking:
-    """How the daemon is asked: --socket, else $KNOCKD_SOCKET, else the default."""
-    path = found.socket if found.socket is not None else os.environ.get(SOCKET_VARIABLE) or DEFAULT_SOCKET
+    """How the daemon is asked."""
+    return Asking(subcommand, read_socket(found), found.json)
+
+
+def read_socket(found: argparse.Namespace) -> str:
+    """Where the daemon is asked: --socket, else $KNOCKD_SOCKET, else the default."""
+    path: str = (
+        found.socket if found.socket is not None else os.environ.get(SOCKET_VARIABLE) or DEFAULT_SOCKET
+    )
     if not path:
         raise UsageError("--socket: expected a path, got ''")
-    return Asking(subcommand, path, found.json)
+    return path
 
 
 def read_target(found: argparse.Namespace, *, may_be_all: bool = False) -> Target:

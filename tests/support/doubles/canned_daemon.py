@@ -16,7 +16,7 @@ from knockd.control.server import Server
 Answer = Mapping[str, Any] | tuple[str, Mapping[str, Any]]
 """Parameters of the answer, or an error's short name and its parameters."""
 
-METHODS = ("Status", "Counters", "Open", "Close", "Extend", "Forget", "Reload", "Test")
+METHODS = ("Status", "Counters", "Keys", "Open", "Close", "Extend", "Forget", "Reload", "Test")
 
 
 class CannedDaemon:

@@ -46,6 +46,23 @@ def signing(waiting: str | None = None, port: int = 47811, keys: int = 2) -> dic
     return {"port": port, "keys_total": keys, "waiting": waiting}
 
 
+def known_key(path: str, fingerprint: str, **fields: Any) -> dict[str, Any]:
+    """A key of the answer to Keys, which has never knocked."""
+    return {
+        "fingerprint": fingerprint,
+        "comment": "laptop",
+        "path": path,
+        "line": 1,
+        "hardware": False,
+        "doors": ["ssh"],
+        "doors_total": 1,
+        "expires": None,
+        "knocked": None,
+        "address": None,
+        **fields,
+    }
+
+
 def lease(name: str, address: str, **fields: Any) -> dict[str, Any]:
     """A door that was opened by a knock 3 seconds ago, and closes in 7."""
     return {

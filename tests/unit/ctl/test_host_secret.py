@@ -187,7 +187,7 @@ def test_the_usual_place() -> None:
 def test_a_free_port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is none that is in use, from which clients of this host connect, or that is knocked at."""
     path = tmp_path / "knockd.conf"
-    path.write_text("[a]\nSequence = 1024,1025:udp\n")
+    path.write_text("[options]\nGuard_Ports = 1027:udp\n[a]\nSequence = 1024,1025:udp\n")
     path.chmod(0o600)
     monkeypatch.setattr("knockd.net.ports_in_use.ports_in_use", lambda: {Step(1_026, Protocol.UDP)})
     monkeypatch.setattr("knockd.init.ports.ENOUGH", 1)
@@ -200,6 +200,6 @@ def test_a_free_port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("secrets.randbelow", first)
     monkeypatch.setattr("knockd.init.host._RANGE", os.devnull)
     monkeypatch.setattr("knockd.init.host._SERVICES", os.devnull)
-    assert 1_027 == choose_free_port(read_config(str(path)))
+    assert 1_028 == choose_free_port(read_config(str(path)))
     assert 1_024 == choose_free_port(None)
     assert all(20_000 < count < 40_000 for count in asked)
