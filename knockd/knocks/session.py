@@ -152,14 +152,17 @@ class Session:
         packets = self._find_signed(frames, batch, origin.local)
         ignored = self._find_ignored(batch, origin, frames.records, packets)
         heard = batch.without(ignored)
-        signed: Iterable[tuple[int, SignedEvent]] = ()
-        if self._signed is not None and packets:
-            signed = self._signed.judge(heard, packets, origin.local, now)
         found: Iterable[tuple[int, Event | SignedEvent]]
         if on_packet is None:
-            found = chain(self._matcher.feed_batch(heard, origin.local, arrivals), self._limit(signed))
+            found = self._matcher.feed_batch(heard, origin.local, arrivals)
+            if self._signed is not None:
+                found = chain(found, self._signed.judge(heard, packets, origin.local, now, self._strangers))
         else:
-            found = self._each(batch, ignored, dict(signed), origin.local, arrivals, on_packet)
+            signed = {}
+            if self._signed is not None:
+                everything = TokenBucket(burst=UNLIMITED)
+                signed = dict(self._signed.judge(heard, packets, origin.local, now, everything))
+            found = self._each(batch, ignored, signed, origin.local, arrivals, on_packet)
         for place, event in found:
             yield Judged(event, stamp(frames.records, place))
         if arrivals:
@@ -203,12 +206,6 @@ class Session:
             return {}
         return self._signed.find(frames.linktype, frames.data, frames.records, batch, local)
 
-    def _limit(self, signed: Iterable[tuple[int, SignedEvent]]) -> Iterator[tuple[int, SignedEvent]]:
-        """Those that go on, and of the others as many as strangers may cause."""
-        for place, event in signed:
-            if not isinstance(event, Discarded) or self._strangers.take():
-                yield place, event
-
     def _find_ignored(
         self, batch: Batch, origin: Origin, records: bytes, packets: Mapping[int, bytes]
     ) -> dict[int, str]:
@@ -237,7 +234,8 @@ class Session:
             if place not in ignored:
                 for event in self._matcher.feed(packet, local, arrivals[place]):
                     yield place, event
-                yield from self._limit([] if it is None else [(place, it)])
+                if it is not None and (not isinstance(it, Discarded) or self._strangers.take()):
+                    yield place, it
 
     def expire_attempts(self, now: float, *, drained: bool) -> list[Event]:
         """Ends attempts older than Seq_Timeout and returns the events.

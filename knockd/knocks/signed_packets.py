@@ -8,13 +8,14 @@ Pure.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from knockd.knocks.batch import Batch, Head
 from knockd.knocks.events import Discarded, SignedEvent, SignedPacket
 from knockd.knocks.payloads import find_payloads
 from knockd.knocks.signed_gate import Gate, Passed
 from knockd.knocks.signed_watch import SignedPort, SignedWatch
+from knockd.token_bucket import TokenBucket
 from knockd_bpf.wire import UDP
 
 
@@ -49,9 +50,17 @@ class SignedPackets:
         }
 
     def judge(
-        self, batch: Batch, packets: Mapping[int, bytes], local: frozenset[bytes], now: float
+        self,
+        batch: Batch,
+        packets: Mapping[int, bytes],
+        local: frozenset[bytes],
+        now: float,
+        strangers: TokenBucket,
     ) -> Iterator[tuple[int, SignedEvent]]:
-        """What becomes of those ``packets`` that are in the batch; yields events with their places."""
+        """What becomes of those ``packets`` that are in the batch; yields events with their places.
+
+        Each that does not go on costs a token of ``strangers``, who counts those without an event.
+        """
         judge = self._gate.judge
         for group in batch.groups if packets else ():
             ports = self._find_ports(group.head, local)
@@ -59,14 +68,15 @@ class SignedPackets:
                 continue
             destination, protocol, port, _ = group.head
             number = protocol << 16 | port
+            admits = _who_may(ports)
             for place, source in zip(group.places, group.sources, strict=True):
                 packet = packets.get(place)
-                if packet is None or not _admits(ports, source):
+                if packet is None or (admits is not None and not admits(source)):
                     continue
                 verdict = judge(source, packet, now)
                 if isinstance(verdict, Passed):
                     yield place, SignedPacket(source, destination, number, packet, verdict.key)
-                elif verdict is not None:
+                elif verdict is not None and strangers.take():
                     yield place, Discarded(source, number, verdict)
 
     def _find_ports(self, head: Head, local: frozenset[bytes]) -> tuple[SignedPort, ...]:
@@ -77,5 +87,9 @@ class SignedPackets:
         return tuple(one for one in self._ports[port] if destination in (one.target or local))
 
 
-def _admits(ports: tuple[SignedPort, ...], source: bytes) -> bool:
-    return any(one.access is None or one.access.admits(source) for one in ports)
+def _who_may(ports: tuple[SignedPort, ...]) -> Callable[[bytes], bool] | None:
+    """Says of a source whether it may knock at any of the ports; None: everybody may."""
+    accesses = [one.access for one in ports if one.access is not None]
+    if len(accesses) < len(ports):
+        return None
+    return lambda source: any(access.admits(source) for access in accesses)

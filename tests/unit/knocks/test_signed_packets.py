@@ -7,10 +7,11 @@ from ipaddress import ip_address, ip_network
 import pytest
 
 from knockd.knocks.batch import LEAST, read_batch
-from knockd.knocks.decode import decoder_for
+from knockd.knocks.decode import decode_ethernet, decoder_for
 from knockd.knocks.events import Discarded, SignedEvent, SignedPacket, Why
 from knockd.knocks.signed_packets import SignedPackets
 from knockd.knocks.signed_watch import SignedPort, SignedWatch
+from knockd.token_bucket import TokenBucket
 from knockd_bpf.wire import DLT_EN10MB
 from knockd_conf.access import Access, make_networks
 from knockd_conf.signed_sizes import SIZE
@@ -55,7 +56,7 @@ def judged(
     assert decoder is not None
     batch = read_batch(decoder, data, records, ipv6=True)
     packets = signed.find(linktype, data, records, batch, LOCAL)
-    return dict(signed.judge(batch, packets, LOCAL, now))
+    return dict(signed.judge(batch, packets, LOCAL, now, TokenBucket()))
 
 
 def watched(watch: SignedWatch) -> SignedPackets:
@@ -137,10 +138,19 @@ def test_packets_of_the_batch_alone() -> None:
     """A packet that was taken out of the batch is not judged: it was seen by another interface."""
     signed = watched(watching(1))
     data, records = captured([knock(sealed(1)), knock(sealed(2))])
-    decoder = decoder_for(DLT_EN10MB)
-    assert decoder is not None
-    batch = read_batch(decoder, data, records, ipv6=True)
+    batch = read_batch(decode_ethernet, data, records, ipv6=True)
     packets = signed.find(DLT_EN10MB, data, records, batch, LOCAL)
     assert {0: sealed(1), 1: sealed(2)} == packets
-    events = dict(signed.judge(batch.without({0}), packets, LOCAL, 100.0))
+    events = dict(signed.judge(batch.without({0}), packets, LOCAL, 100.0, TokenBucket()))
     assert [1] == list(events)
+
+
+def test_limit_of_strangers() -> None:
+    """What does not go on costs a token each; without one it is counted, and no event."""
+    signed, strangers = watched(watching(1)), TokenBucket(burst=2)
+    data, records = captured([knock(sealed(n)) for n in (1, 1, 1, 1, 2)])
+    batch = read_batch(decode_ethernet, data, records, ipv6=True)
+    packets = signed.find(DLT_EN10MB, data, records, batch, LOCAL)
+    events = signed.judge(batch, packets, LOCAL, 100.0, strangers)
+    assert [0, 1, 2, 4] == [place for place, _ in events]
+    assert 1 == strangers.held
