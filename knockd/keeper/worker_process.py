@@ -17,7 +17,7 @@ from knockd.keeper.live_doors import LiveDoors
 from knockd.keeper.worker_events import Ended, Event, TooLong
 from knockd.process.erase import erase_texts
 from knockd.process.fork import fork_child
-from knockd.process.link import handover_pair, pair
+from knockd.process.link import MAX_MESSAGE, handover_pair, pair
 from knockd.process.name import PACKETS
 from knockd.process.view import View
 from knockd.worker.handover import Ends
@@ -88,8 +88,11 @@ def start_worker(
 
 def send_view(worker: WorkerProcess, number: int, view: View) -> Event | None:
     """Sends a view to the packet process of that number; returns what came of it, if that is an event."""
+    message = view.encode()
+    if len(message) > MAX_MESSAGE:  # the link may take more than the packet process reads at once
+        return TooLong(number)
     try:
-        worker.link.send(view.encode())
+        worker.link.send(message)
     except BlockingIOError:  # it has not read its last views
         return Ended(number, "does not read its link")
     except ConnectionError:

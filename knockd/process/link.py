@@ -11,8 +11,8 @@ import socket
 
 from knockd.process.handover import MAX_HANDOVER
 
-MAX_MESSAGE = 1 << 19
-"""Bytes of the longest message: a view with 1,000 doors of 32 steps and their guards fits."""
+MAX_MESSAGE = 5 << 17
+"""Bytes of the longest message: a view with 1,000 doors of 32 steps, their guards and 1,024 keys fits."""
 
 MAX_UNREAD = 1 << 16
 """Bytes of kernel memory for what the keeper has not read: some 170 openings. More wait in the packet

@@ -38,6 +38,15 @@ class View:
     figures: bool = False
     signed: SignedWatch | None = None
 
+    def followed_by(self, later: View) -> View:
+        """What holds once ``later`` is in effect, too; what is asked or begun once is left out."""
+        return View(
+            later.addresses or self.addresses,
+            self.watches if later.watches is None else later.watches,
+            self.own if later.own is None else later.own,
+            signed=self.signed if later.signed is None else later.signed,
+        )
+
     def encode(self) -> bytes:
         """The view as it goes over the link: a line of JSON, then all steps and guards as numbers.
 

@@ -6,7 +6,7 @@ World: the interfaces' captures.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from itertools import chain
 
@@ -14,12 +14,11 @@ from knockd.knocks.addresses import spread_addresses
 from knockd.knocks.batch import RECORD
 from knockd.knocks.decode import decoder_for
 from knockd.knocks.prefilter import Prefilter, prefilter
-from knockd.knocks.signed_watch import SignedWatch
 from knockd.knocks.stamps import Passed
-from knockd.knocks.watch import Watch
 from knockd.process.figures import Counted
 from knockd.process.handover import MOST_STAMPS
 from knockd.process.verbs import Dropped, Lost, SmallRing, Widened
+from knockd.process.view import View
 from knockd.worker.capture import (
     Capture,
     CaptureError,
@@ -138,22 +137,14 @@ class Captures:
         self._loopbacks = loopbacks
         self.by_descriptor: dict[int, WatchedInterface] = {}
 
-    def open(
-        self,
-        interfaces: Sequence[str],
-        addresses: Mapping[str, frozenset[bytes]],
-        watches: Sequence[Watch],
-        signed: SignedWatch | None = None,
-    ) -> Iterator[Lost]:
-        """Opens every interface that can be opened, in order; yields the others.
-
-        ``addresses`` are the packed addresses of each.
+    def open(self, interfaces: Sequence[str], view: View) -> Iterator[Lost]:
+        """Opens every interface that can be opened, in order; yields the others. Each has the view's filter.
 
         Raises NoPermissionError at once, and the last CaptureError when nothing is open, unless the
         interfaces have all just gone: that is no error.
         """
         refused: CaptureError | None = None
-        local, make = spread_addresses(addresses), self._filter_for(watches, signed)
+        local, make = spread_addresses(view.addresses), self._filter_for(view)
         for number, name in enumerate(interfaces):
             try:
                 watched = self._open(number, name, local.get(name, frozenset()), make)
@@ -183,20 +174,15 @@ class Captures:
         watched.capture.close()
         return _lost(watched.number, error)
 
-    def set_filters(
-        self,
-        addresses: Mapping[str, frozenset[bytes]],
-        watches: Sequence[Watch],
-        signed: SignedWatch | None = None,
-    ) -> None:
-        """Gives every capture its addresses, and the kernel the filter for them. Raises CaptureError."""
-        local, make = spread_addresses(addresses), self._filter_for(watches, signed)
+    def set_filters(self, view: View) -> None:
+        """Gives every capture its addresses, and the kernel the view's filter. Raises CaptureError."""
+        local, make = spread_addresses(view.addresses), self._filter_for(view)
         for watched in self.by_descriptor.values():
             watched.local = local.get(watched.capture.interface, frozenset())
             watched.attach(make)
 
-    def _filter_for(self, watches: Sequence[Watch], signed: SignedWatch | None) -> Make:
-        return partial(_filter, watches, signed, self._setup.ipv6)
+    def _filter_for(self, view: View) -> Make:
+        return partial(_filter, view, self._setup.ipv6)
 
     def forget_passed(self) -> None:
         """What another packet process has judged is in no ring any more."""
@@ -226,15 +212,8 @@ class Captures:
                 yield dropped
 
 
-def _filter(
-    watches: Sequence[Watch],
-    signed: SignedWatch | None,
-    ipv6: bool,
-    local: frozenset[bytes],
-    linktype: int,
-    limit: int,
-) -> Prefilter:
-    return prefilter(watches, local, linktype, ipv6=ipv6, limit=limit, signed=signed)
+def _filter(view: View, ipv6: bool, local: frozenset[bytes], linktype: int, limit: int) -> Prefilter:
+    return prefilter(view.watches or (), local, linktype, ipv6=ipv6, limit=limit, signed=view.signed)
 
 
 def _lost(number: int, error: CaptureError) -> Lost:

@@ -71,12 +71,9 @@ class Worker:
         self._packet_line = packet_printer() if setup.debug else None
         self._ends = ends
         self._link = ends.link
-        self._addresses = view.addresses
-        self._own = view.own or frozenset()
-        self._watches = view.watches or ()
-        self._signed = view.signed
+        self._view = view  # what all so far have said
         self._session = Session(
-            self._watches,
+            view.watches or (),
             max_attempts=setup.max_attempts,
             slack=setup.slack,
             ipv6=setup.ipv6,
@@ -111,7 +108,7 @@ class Worker:
 
     def _open(self) -> None:
         """Opens the captures and gives up every right."""
-        for lost in self._captures.open(self._interfaces, self._addresses, self._watches, self._signed):
+        for lost in self._captures.open(self._interfaces, self._view):
             self._outbox.send_or_wait(lost)
         for figure in self._captures.figures(rings=True):
             self._outbox.try_send(figure)
@@ -208,7 +205,7 @@ class Worker:
         return len(frames.records) < BATCH * RECORD.size
 
     def _origin(self, watched: WatchedInterface) -> Origin:
-        own = None if watched.loopback else self._own
+        own = None if watched.loopback else self._view.own or frozenset()
         return Origin(watched.number, watched.local, own, watched.passed)
 
     def _judge(self, watched: WatchedInterface, frames: Frames, now: float) -> None:
@@ -295,11 +292,8 @@ class Worker:
             view = replace(view, figures=False)
         if view == View():
             return True  # the keeper asks whether we are well
-        self._addresses = view.addresses or self._addresses
-        self._own = self._own if view.own is None else view.own
-        self._watches = self._watches if view.watches is None else view.watches
-        self._signed = self._signed if view.signed is None else view.signed
-        self._captures.set_filters(self._addresses, self._watches, self._signed)
+        self._view = self._view.followed_by(view)
+        self._captures.set_filters(self._view)
         for figure in self._captures.figures():
             self._outbox.try_send(figure)
         # The filter is there before new ports are asked for.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
-from dataclasses import fields
+from dataclasses import fields, replace
 from ipaddress import ip_network
 
 import pytest
 
 from knockd.knocks.guards import guards_of, with_guards
+from knockd.knocks.signed_watch import SignedPort, SignedWatch
 from knockd.knocks.taken import Taken
 from knockd.knocks.watch import Watch
 from knockd.process.link import MAX_MESSAGE, pair
@@ -16,6 +17,7 @@ from knockd.process.view import View
 from knockd_conf.access import Access, make_networks
 from knockd_conf.model import MAX_STEPS, FlagRule, GuardPorts, Step
 from knockd_conf.protocol import Protocol
+from tests.support.samples.signed_packets import live
 
 OURS, OURS6 = bytes([10, 0, 0, 1]), b"\xfd" + bytes(14) + b"\1"
 
@@ -29,6 +31,14 @@ FULL = Watch(
     key=2,
     access=Access(make_networks([ip_network("192.0.2.0/24")]), make_networks([ip_network("2001:db8::/32")])),
 )
+SIGNED = SignedWatch(
+    (
+        SignedPort(47_811),
+        SignedPort(47_812, frozenset({OURS, OURS6})),
+        SignedPort(47_812, access=FULL.access),
+    ),
+    (live(7, 1, 2), live(8, 1), live(9)),
+)
 VIEWS = {
     "empty": View(),
     "addresses": View({"eth0": frozenset({OURS, OURS6}), "ppp0": frozenset()}),
@@ -36,6 +46,9 @@ VIEWS = {
     "no watches": View(watches=()),
     "long run": View(watches=(Watch(0, (Step(9),), guards=tuple(map(Step, range(10, 610)))),)),
     "figures": View(figures=True),
+    "signed knocks": View(signed=SIGNED),
+    "signed knocks beside watches": View(watches=(FULL,), signed=SIGNED),
+    "no signed knocks": View(signed=SignedWatch((), ())),
     "odd name": View({'eth"\\0\udcff': frozenset({OURS})}),
 }
 
@@ -46,13 +59,32 @@ def test_view_there_and_back(view: View) -> None:
     assert View.decode(view.encode()) == view
 
 
+def test_views_in_a_row() -> None:
+    """A view changes what it says, and leaves the rest; what was asked for once is not asked for again."""
+    first = View({"eth0": frozenset({OURS})}, (FULL,), frozenset({OURS}), begin=True, signed=SIGNED)
+    for changed in (
+        View({"eth1": frozenset({OURS6})}),
+        View(watches=()),
+        View(own=frozenset()),
+        View(signed=SignedWatch((), ())),
+    ):
+        after = first.followed_by(replace(changed, figures=True))
+        for one in ("addresses", "watches", "own", "signed"):
+            said = getattr(changed, one) not in (None, {})
+            assert getattr(after, one) == getattr(changed if said else first, one)
+        assert not after.begin
+        assert not after.figures
+
+
 def test_largest_view() -> None:
-    """A view with 1,000 doors of 32 steps, each with all its guards, goes over the link in one message."""
+    """1,000 doors of 32 steps, each with all its guards, and 1,024 keys go over the link in one message."""
     every = [Step(port, protocol) for port in range(65_536) for protocol in Protocol]
     chosen = random.Random(1).sample(every, 1_000 * MAX_STEPS)
     bare = [Watch(at, tuple(chosen[at * MAX_STEPS : (at + 1) * MAX_STEPS])) for at in range(1_000)]
     watches = with_guards(bare, guards_of(bare, [GuardPorts()] * len(bare), Taken()))
-    view = View({"eth0": frozenset({OURS6})}, watches)
+    keys = range(1_024)
+    signed = SignedWatch((SignedPort(47_811),), tuple(live(minute, *keys) for minute in range(4)))
+    view = View({"eth0": frozenset({OURS6})}, watches, signed=signed)
     ours, theirs = pair()
     with ours, theirs:
         ours.send(view.encode())

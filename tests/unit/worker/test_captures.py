@@ -9,6 +9,7 @@ import pytest
 from knockd.knocks.prefilter import prefilter
 from knockd.process.figures import Counted
 from knockd.process.verbs import Dropped, Lost, SmallRing, Widened
+from knockd.process.view import View
 from knockd.worker import captures as module
 from knockd.worker.capture import (
     CaptureError,
@@ -57,7 +58,7 @@ def system(monkeypatch: pytest.MonkeyPatch) -> Iterator[System]:
 def opened(*names: str) -> tuple[Captures, list[Lost]]:
     """The captures on these interfaces, and what could not be opened."""
     made = Captures(SETUP)
-    return made, list(made.open(names, dict.fromkeys(names, LOCAL), WATCHES))
+    return made, list(made.open(names, View(dict.fromkeys(names, LOCAL), WATCHES)))
 
 
 def names(made: Captures) -> list[str]:
@@ -145,11 +146,11 @@ def test_new_addresses(system: System) -> None:
     system["eth0"] = eth0
     made, _ = opened("eth0")
     other = frozenset({bytes([10, 0, 0, 9])})
-    made.set_filters({"eth0": other, "eth1": LOCAL}, WATCHES)
+    made.set_filters(View({"eth0": other, "eth1": LOCAL}, WATCHES))
     other |= LOCAL
     assert made.by_descriptor[eth0.fileno()].local == other
     assert eth0.filters[1:] == [prefilter(WATCHES, other, DLT_EN10MB).fitted.program.pack()]
-    made.set_filters({}, WATCHES)
+    made.set_filters(View({}, WATCHES))
     assert made.by_descriptor[eth0.fileno()].local == frozenset()
 
 
@@ -159,8 +160,8 @@ def test_signed_knocks(system: System) -> None:
     system["eth0"] = eth0
     made = Captures(SETUP)
     first, second = watching(1), watching(1, now=MINUTE + 1)
-    assert list(made.open(["eth0"], {"eth0": LOCAL}, WATCHES, first)) == []
-    made.set_filters({"eth0": LOCAL}, WATCHES, second)
+    assert list(made.open(["eth0"], View({"eth0": LOCAL}, WATCHES, signed=first))) == []
+    made.set_filters(View({"eth0": LOCAL}, WATCHES, signed=second))
     wanted = [prefilter(WATCHES, LOCAL, DLT_EN10MB, signed=one) for one in (first, second)]
     assert eth0.filters == [one.fitted.program.pack() for one in wanted]
     assert eth0.filters[0] != eth0.filters[1]
@@ -171,7 +172,7 @@ def test_without_ipv6(system: System) -> None:
     eth0 = FakeCapture("eth0")
     system["eth0"] = eth0
     made = Captures(Setup(latency=10, buffer=64, max_attempts=9, ipv6=False))
-    assert list(made.open(["eth0"], {"eth0": LOCAL}, WATCHES)) == []
+    assert list(made.open(["eth0"], View({"eth0": LOCAL}, WATCHES))) == []
     assert eth0.filters == [prefilter(WATCHES, LOCAL, DLT_EN10MB, ipv6=False).fitted.program.pack()]
 
 
@@ -187,13 +188,13 @@ def test_widened(system: System) -> None:
     system["eth0"] = eth0
     made, _ = opened("eth0")
     assert figures(made) == []
-    made.set_filters({"eth0": LOCAL}, MANY)
+    made.set_filters(View({"eth0": LOCAL}, MANY))
     (widened,) = figures(made)
     assert isinstance(widened, Widened)
     assert 0 < widened.millionths < 1_000_000
     assert len(eth0.filters[-1]) <= 400 * 8
     assert figures(made) == []
-    made.set_filters({"eth0": LOCAL}, WATCHES)
+    made.set_filters(View({"eth0": LOCAL}, WATCHES))
     assert figures(made) == [Widened(0, 0, pooled=False)]
 
 
@@ -204,7 +205,7 @@ def test_no_room_at_all(system: System) -> None:
     made, _ = opened("eth0")
     eth0.room = 1
     with pytest.raises(FilterTooLongError):
-        made.set_filters({"eth0": LOCAL}, MANY)
+        made.set_filters(View({"eth0": LOCAL}, MANY))
 
 
 @pytest.mark.parametrize(("size", "said"), [(64 * 1024, []), (64 * 1024 - 1, [SmallRing(0, 63)])])
