@@ -102,6 +102,8 @@ class Repeats:
         self._openers: dict[tuple[str, str], str] = {}
         """Who opened last, by door and key."""
         self._found: dict[tuple[str, str, str, str], tuple[int, float]] = {}
+        self._unread: dict[str, tuple[int, float]] = {}
+        """Who repeated signed knocks of nobody knows whom."""
 
     def open(self, entry: Entry) -> None:
         """An address opened a door with a key."""
@@ -119,13 +121,24 @@ class Repeats:
         if what in self._found or len(self._found) < MOST_REFUSALS:
             self._found[what] = (self._found.get(what, (0, 0.0))[0] + 1, entry.time)
 
+    def use_unread(self, entry: Entry) -> None:
+        """An address that has opened nothing sent a signed knock that came before."""
+        if entry.ip in self._unread or len(self._unread) < MOST_REFUSALS:
+            self._unread[entry.ip] = (self._unread.get(entry.ip, (0, 0.0))[0] + 1, entry.time)
+
     def sentences(self, clock: Clock) -> list[str]:
-        """One for each door, key and pair of addresses."""
-        return [
+        """One for each door, key and pair of addresses; one for each address where the key is not known."""
+        known = [
             f"{clock.show_time(time)}: {ip} repeated a knock of {opener} at {door} with key {key}"
             f"{_times(count)}: it opened nothing; unless both are one person's, somebody listens on the way"
             for (door, key, opener, ip), (count, time) in self._found.items()
         ]
+        unread = [
+            f"{clock.show_time(time)}: {ip} repeated a signed knock{_times(count)}: it opened nothing;"
+            " unless it is its sender's, somebody listens on the way"
+            for ip, (count, time) in self._unread.items()
+        ]
+        return known + unread
 
 
 class Troubles:

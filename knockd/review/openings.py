@@ -3,7 +3,9 @@
     what comes                              the opening of this address at this door
     --------------------------------------  ------------------------------------------------------
     open, opened-by-hand                    begins
-    key-opened behind it                    was made with that key
+    key-opened, signed-opened behind it     was made with that key
+    signed-renewed                          begins, with that key
+    signed-closed                           of each address, made with that key: ends
     command, none was run for it yet        its start command; one that undoes another door's: that ends
     command, another one ran for an earlier the earlier one is renewed: it ends
     command-failed behind the start command was not opened
@@ -43,15 +45,15 @@ class Opened:
     """One opening while it is read. ``lost``: the daemon that made it is gone."""
 
     __slots__ = (
-        "by_hand", "closed", "closer", "command", "door", "end", "host", "ip", "key", "lost", "precision",
-        "recovered", "selected", "stop", "time",
+        "by_hand", "closed", "closer", "command", "door", "end", "fingerprint", "host", "ip", "key", "lost",
+        "precision", "recovered", "selected", "stop", "time",
     )  # fmt: skip
 
     def __init__(self, entry: Entry, selected: bool) -> None:
         self.time, self.door, self.ip, self.host = entry.time, entry.door, entry.ip, entry.host
         self.precision, self.selected = entry.precision, selected
         self.by_hand = entry.event == "opened-by-hand"
-        self.command = self.stop = self.closer = self.key = ""
+        self.command = self.stop = self.closer = self.key = self.fingerprint = ""
         self.end, self.closed = End.UNKNOWN, None
         self.lost = self.recovered = False
 
@@ -71,6 +73,7 @@ class Opened:
             self.precision,
             self.by_hand,
             self.key,
+            self.fingerprint,
         )
 
 
@@ -92,6 +95,8 @@ class Openings:
         self._stopping: dict[tuple[str, str], Opened | None] = {}
         """Whose stop command comes next."""
         self._latest: dict[str, str] = {}
+        self._of_keys: dict[tuple[str, str], set[str]] = {}
+        """The addresses for which an SSH key has opened a door, by door and fingerprint."""
         self._with_stop: set[str] = set()
         self._ending = False
 
@@ -110,11 +115,34 @@ class Openings:
         self._stopping.pop((entry.door, entry.ip), None)
         return opened
 
-    def name_key(self, entry: Entry) -> None:
-        """The line behind an opening that says by whose key it was."""
-        own = self._of(entry.door, entry.ip)
-        if own:
-            own[-1].key = str(entry.fields.get("key", ""))
+    def name_key(self, entry: Entry) -> str:
+        """The line behind an opening that says by whose key it was. Returns its address, empty for none.
+
+        Of a signed knock the classic line has no address: it is that of the last opening at the door.
+        """
+        ip = entry.ip or self._latest.get(entry.door, "")
+        own = self._of(entry.door, ip)
+        if not own:
+            return ""
+        opened = own[-1]
+        opened.key = str(entry.fields.get("key", ""))
+        opened.fingerprint = str(entry.fields.get("fingerprint", ""))
+        if opened.fingerprint:
+            if len(self._of_keys) > MOST_RUNNING:
+                self._of_keys.clear()
+            addresses = self._of_keys.setdefault((entry.door, opened.fingerprint), set())
+            if len(addresses) < MOST_OF_ADDRESS:
+                addresses.add(ip)
+        return ip
+
+    def close_by_key(self, entry: Entry) -> None:
+        """An SSH key closes what it has opened at a door; the stop commands follow."""
+        fingerprint = str(entry.fields.get("fingerprint", ""))
+        for ip in sorted(self._of_keys.pop((entry.door, fingerprint), ())):
+            for opened in self._of(entry.door, ip):
+                if opened.fingerprint == fingerprint and not opened.lost:
+                    self._end(opened, End.BY_KEY, entry.time, "")
+                    self._expect_stop(entry.door, ip, opened)
 
     def run_command(self, entry: Entry) -> Opened | None:
         """A command runs. Returns the opening whose stop command it is; None: another one, or not known."""
@@ -163,10 +191,13 @@ class Openings:
             if at and opened.command:
                 break
             self._end(opened, end, entry.time, "")
-        self._with_stop.add(entry.door)
+        self._expect_stop(entry.door, entry.ip, first)
+
+    def _expect_stop(self, door: str, ip: str, opened: Opened | None) -> None:
+        self._with_stop.add(door)
         if len(self._stopping) > MOST_RUNNING:
             self._stopping.clear()
-        self._stopping[entry.door, entry.ip] = first
+        self._stopping[door, ip] = opened
 
     def fail_command(self, entry: Entry, why: str) -> Failed | None:
         """The last command of an address at a door failed. None where it is not known whose it was."""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from knockd.review import charts, dates
 from knockd.review.clock import show_rough_span
+from knockd.review.sections import show_key
 from knockd.review.summary import End, Opening, Summary
 from knockd_conf.text import printable, show_span
 
@@ -32,6 +33,7 @@ _ENDED: Mapping[End, str] = {
     End.DOOR: "closed by a knock at",
     End.RENEWED: "opened anew by another knock",
     End.CLOSED_ANOTHER: "opened nothing, closed",
+    End.BY_KEY: "closed by its key",
     End.BY_HAND: "closed by hand",
     End.DAEMON: "the daemon ended",
     End.NOT_CLOSED: "not closed",
@@ -124,8 +126,7 @@ def _open_for(one: Opening) -> str:
 
 def _ended(one: Opening) -> str:
     """How an opening ended, in words, by which key it was, and whether nobody had knocked."""
-    key = f", with key {one.key}" if one.key else ""
-    return _describe_end(one) + key + ", opened by hand" * one.by_hand
+    return _describe_end(one) + show_key(one) + ", opened by hand" * one.by_hand
 
 
 def _describe_end(one: Opening) -> str:

@@ -62,7 +62,7 @@ def list_sections(summary: Summary, clock: Clock) -> list[Section]:
         for one in reversed(summary.openings)
     ]
     owners = [
-        (when(last.time), last.door, show_who(last.ip, last.host), _times(last.why, number))
+        (when(last.time), last.door or "-", show_who(last.ip, last.host), _times(last.why, number))
         for last, number in join_alike(summary.owners)
     ]
     scanners = [
@@ -128,8 +128,14 @@ def join_alike(owners: Sequence[Owner]) -> list[tuple[Failure, int]]:
 
 def describe_end(opening: Opening) -> str:
     """How long an opening lasted, who or what ended it, by which key, and whether nobody had knocked."""
-    key = f", with key {opening.key}" if opening.key else ""
-    return _describe_end(opening) + key + ", opened by hand" * opening.by_hand
+    return _describe_end(opening) + show_key(opening) + ", opened by hand" * opening.by_hand
+
+
+def show_key(opening: Opening) -> str:
+    """By which key it was opened: ``, by laptop`` of an SSH key, ``, with key anne`` of another, or none."""
+    if opening.fingerprint:
+        return f", by {opening.key}"
+    return f", with key {opening.key}" if opening.key else ""
 
 
 def _describe_end(opening: Opening) -> str:
@@ -142,6 +148,8 @@ def _describe_end(opening: Opening) -> str:
             return f"{span}, closed by {opening.closer}"
         case End.RENEWED:
             return f"{span}, then opened again"
+        case End.BY_KEY:
+            return f"{span}, closed by its key"
         case End.BY_HAND:
             return f"{span}, closed by hand"
         case End.DAEMON:

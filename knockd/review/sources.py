@@ -132,6 +132,16 @@ class Sources:
         else:
             self.add_failure(entry)
 
+    def add_refusal(self, entry: Entry) -> bool:
+        """A signed knock was refused; it ends no attempt. Returns whether its address has opened a door."""
+        source = self.source(entry.ip, entry.time)
+        self._count(source, entry.door, entry.time)
+        self._keep(source, entry.time, entry)
+        source.last = entry.time
+        if entry.host:
+            source.host = entry.host
+        return source.opened
+
     def open(self, entry: Entry, selected: bool) -> Source:
         """An address opened a door: that attempt is no failure, and those before were an owner's."""
         source = self.source(entry.ip, entry.time)
@@ -164,8 +174,10 @@ class Sources:
     def _count(self, source: Source, door: str, time: float) -> None:
         source.attempts += 1
         self.failed += 1
-        self._doors.door(door).failed += 1
         self._counts.add(ATTEMPTS if source.opened else SCANS, time)
+        if not door:  # a signed knock that could not be read
+            return
+        self._doors.door(door).failed += 1
         if door not in source.doors and len(source.doors) < MOST_DOORS:
             source.doors = (*source.doors, door)
 

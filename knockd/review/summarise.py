@@ -30,6 +30,9 @@ MOST_SCANNERS = 500
 ORDINARY = ("its start command failed", "its start command has not ended yet", "shutting down")
 """Reasons of refused openings that need nobody, or that the failed command tells of."""
 
+REPEATED = "came before"
+"""Why a signed knock is refused that somebody may have heard and sent again (knockd/signed/values.py)."""
+
 LONGEST_ADDRESS, LONGEST_NAME, LONGEST = 64, 256, 1_024
 """Characters that are kept of an address, of a name and of any other text: no real one is longer, but for
 commands."""
@@ -69,11 +72,16 @@ class Review:
             "key-behind": self._sources.add_failure,
             "key-ahead": self._sources.add_failure,
             "key-before-start": self._sources.add_failure,
+            "signed-refused": self._signed_refused,
+            "signed-unread": self._signed_refused,
         }
         self._others: dict[str, Callable[[Entry, bool], None]] = {
             "open": self._open,
             "opened-by-hand": self._open,
             "key-opened": self._key_opened,
+            "signed-opened": self._key_opened,
+            "signed-renewed": self._signed_renewed,
+            "signed-closed": lambda entry, _: self._openings.close_by_key(entry),
             "command": self._command,
             "command-output": lambda entry, _: self._faults.print_line(entry),
             "command-failed": self._command_failed,
@@ -134,8 +142,20 @@ class Review:
             self._counts.add(OPENINGS, entry.time)
 
     def _key_opened(self, entry: Entry, _selected: bool) -> None:
-        self._openings.name_key(entry)
-        self._repeats.open(entry)
+        if ip := self._openings.name_key(entry):
+            self._repeats.open(entry._replace(ip=ip))
+
+    def _signed_renewed(self, entry: Entry, selected: bool) -> None:
+        self._open(entry, selected)
+        self._key_opened(entry, selected)
+
+    def _signed_refused(self, entry: Entry) -> None:
+        opener = self._sources.add_refusal(entry)
+        if entry.fields.get("reason") == REPEATED:
+            if entry.fields.get("key"):
+                self._repeats.use(entry)
+            elif not opener:
+                self._repeats.use_unread(entry)
 
     def _key_used(self, entry: Entry) -> None:
         self._sources.add_failure(entry)

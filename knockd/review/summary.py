@@ -23,6 +23,8 @@ class End(StrEnum):
     """The same address knocked at the same door again: it was closed and opened anew."""
     CLOSED_ANOTHER = "closed another"
     """It opened nothing: its command closed the door that ``closer`` names."""
+    BY_KEY = "by key"
+    """Whose key had opened it closed it (``knock --close``)."""
     BY_HAND = "by hand"
     """Somebody closed it by hand (``knockctl close``)."""
     DAEMON = "daemon"
@@ -53,7 +55,9 @@ class Opening:
     by_hand: bool = False
     """Whether nobody knocked: somebody opened it by hand (``knockctl open``)."""
     key: str = ""
-    """The name of the key whose sequence opened it; empty: of none."""
+    """The name of the key that opened it, or the comment of the SSH key; empty: of none."""
+    fingerprint: str = ""
+    """That of the SSH key whose signed knock opened it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,9 @@ def explain_failure(entry: Entry, began: float) -> str:
             return f"clock of the knocker{span} {entry.event.removeprefix('key-')}"
         case "key-before-start":
             return "a sequence of before the daemon's start"
+        case "signed-refused" | "signed-unread":
+            key = f" of {fields['key']}" if fields.get("key") else ""
+            return f"signed knock{key} refused: {fields.get('reason', 'the log does not say why')}"
         case "refused":
             return f"refused: {fields.get('reason', 'the log does not say why')}"
         case "command-failed":

@@ -51,9 +51,23 @@ def opening(
 def classic(entries: list[Entry]) -> list[Entry]:
     """The same as classic lines have it: commands name no address, stamps are exact to a minute."""
     return [
-        one._replace(time=one.time // 60 * 60, precision=60.0, ip="" if one.event in COMMANDS else one.ip)
+        one._replace(time=one.time // 60 * 60, precision=60.0, ip="" if one.event in NAMELESS else one.ip)
         for one in entries
     ]
 
 
+def signed_opening(
+    time: float, ip: str, door: str = "ssh", key: str = "laptop", event: str = "signed-opened"
+) -> list[Entry]:
+    """An opening by a signed knock, up to its start command; or, by ``event``, a renewal."""
+    begin = [entry(time, "open", ip, door)] if event == "signed-opened" else []
+    return [
+        *begin,
+        entry(time, event, ip, door, key=key, fingerprint=f"SHA256:{key}"),
+        entry(time, "command", ip, door, command=f"start {ip}"),
+    ]
+
+
 COMMANDS = ("command", "command-failed", "command-output", "command-late", "command-too-long")
+NAMELESS = (*COMMANDS, "signed-opened")
+"""Events whose classic lines name no address."""

@@ -93,6 +93,14 @@ def test_repeated_knocks_are_bounded() -> None:
     assert len(repeats.sentences(CLOCK)) == MOST_REFUSALS
 
 
+def test_repeated_signed_knocks_are_bounded() -> None:
+    """However many addresses repeat signed knocks of others, only so many are named."""
+    repeats = Repeats()
+    for number in range(2 * MOST_REFUSALS):
+        repeats.use_unread(entry(1, "signed-unread", f"198.51.100.{number}", door="", reason="came before"))
+    assert len(repeats.sentences(CLOCK)) == MOST_REFUSALS
+
+
 def test_what_is_well_again() -> None:
     """Of what was wrong for a while nothing is said."""
     troubles = Troubles()

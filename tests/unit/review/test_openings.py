@@ -11,7 +11,7 @@ from knockd.review.entries import Entry
 from knockd.review.openings import Openings
 from knockd.review.selection import OPENED
 from knockd.review.summary import End, Opening
-from tests.support.samples.entries import NOON, classic, entry, opening
+from tests.support.samples.entries import NOON, classic, entry, opening, signed_opening
 
 ANN, BOB = "192.0.2.7", "2001:db8::7"
 
@@ -21,6 +21,8 @@ def read(entries: Iterable[Entry]) -> list[Opening]:
     found, openings = [], Openings()
     verbs: dict[str, Callable[[Entry], object]] = {
         "key-opened": openings.name_key,
+        "signed-opened": openings.name_key,
+        "signed-closed": openings.close_by_key,
         "command": openings.run_command,
         "command-timeout": openings.end_by_time,
         "closed-by-hand": openings.end_by_time,
@@ -34,8 +36,10 @@ def read(entries: Iterable[Entry]) -> list[Opening]:
         "stopping": lambda _: openings.stop(),
     }
     for one in entries:
-        if one.event in OPENED:
+        if one.event in OPENED or one.event == "signed-renewed":
             found.append(openings.open(one, True))
+            if one.event == "signed-renewed":
+                openings.name_key(one)
         else:
             verbs[one.event](one)
     openings.finish()
@@ -260,6 +264,71 @@ def test_left_open() -> None:
     assert ends([*opening(0, ANN, stop=""), entry(5, "stopping"), entry(6, "left-open", ANN)]) == [
         End.NOT_CLOSED
     ]
+
+
+@pytest.mark.parametrize("form", [list, classic], ids=["json", "classic"])
+def test_by_signed_knocks(form: Callable[[list[Entry]], list[Entry]]) -> None:
+    """The line behind an opening has comment and fingerprint; its classic form names no address."""
+    lines = [
+        *signed_opening(0, ANN),
+        *signed_opening(1, BOB, key="phone"),
+        *opening(2, "192.0.2.9", stop=""),
+        entry(3, "signed-opened", "198.51.100.77", door="web", key="x", fingerprint="y"),
+    ]
+    assert [(one.ip, one.key, one.fingerprint) for one in read(form(lines))] == [
+        (ANN, "laptop", "SHA256:laptop"),
+        (BOB, "phone", "SHA256:phone"),
+        ("192.0.2.9", "", ""),
+    ]
+
+
+@pytest.mark.parametrize("form", [list, classic], ids=["json", "classic"])
+def test_closed_by_its_key(form: Callable[[list[Entry]], list[Entry]]) -> None:
+    """What a key has opened at the door ends, of every address; nothing else does."""
+    lines = [
+        *signed_opening(0, ANN),
+        *signed_opening(60, BOB),
+        *signed_opening(120, "192.0.2.9", key="phone"),
+        *signed_opening(120, ANN, door="web"),
+        entry(180, "signed-closed", "192.0.2.50", key="laptop", fingerprint="SHA256:laptop"),
+        entry(180, "command", ANN, command=f"stop {ANN}"),
+        entry(180, "command", BOB, command=f"stop {BOB}"),
+        entry(180, "command-failed", BOB, status=1),
+    ]
+    found = read(form(lines))
+    assert [one.end for one in found] == [End.BY_KEY, End.NOT_CLOSED, End.UNKNOWN, End.UNKNOWN]
+    assert found[0].closed is not None
+    assert found[0].closed // 60 == (NOON + 180) // 60
+    assert found[2].closer == "still open at the end of the log"
+
+
+@pytest.mark.parametrize("form", [list, classic], ids=["json", "classic"])
+def test_renewed_by_a_signed_knock(form: Callable[[list[Entry]], list[Entry]]) -> None:
+    """A renewal ends what was open and begins anew, by that key."""
+    lines = [
+        *opening(0, ANN, stop=""),
+        *signed_opening(60, ANN, event="signed-renewed"),
+        entry(120, "command-timeout", ANN),
+        entry(120, "command", ANN, command=f"stop {ANN}"),
+    ]
+    lines.insert(3, entry(60, "command", ANN, command=f"stop {ANN}"))
+    first, second = read(form(lines))
+    assert (first.end, first.key) == (End.RENEWED, "")
+    assert (second.end, second.key) == (End.TIMEOUT, "laptop")
+
+
+def test_keys_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many keys and addresses a log has, few are remembered."""
+    monkeypatch.setattr(module, "MOST_RUNNING", 8)
+    openings = Openings()
+    for number in range(500):
+        for one in signed_opening(number, f"192.0.2.{number % 250}", key=f"k{number % 50}"):
+            if one.event == "open":
+                openings.open(one, True)
+            elif one.event == "signed-opened":
+                openings.name_key(one)
+    assert len(openings._of_keys) <= 10
+    assert all(len(ips) <= module.MOST_OF_ADDRESS for ips in openings._of_keys.values())
 
 
 def test_bounds(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -235,6 +235,13 @@ def test_openings_by_hand_say_so(end: End) -> None:
     assert "opened by hand" not in render_page(replace(WEEK, openings=(replace(one, by_hand=False),)))
 
 
+def test_openings_by_signed_knocks_say_so() -> None:
+    """By whose SSH key a door was opened is said, and that it has closed it."""
+    given = {"key": "laptop", "fingerprint": "SHA256:x"}
+    one = Opening(START, "ssh", "192.0.2.1", "", End.BY_KEY, START + 9, "", 1, **given)  # type: ignore[arg-type]
+    assert "closed by its key, by laptop" in render_page(replace(WEEK, openings=(one,)))
+
+
 def test_openings_with_keys_say_so() -> None:
     """By whose key a door was opened is said, whatever the name looks like."""
     one = Opening(START, "ssh", "192.0.2.1", "", End.TIMEOUT, START, "", 1, key="<b>")

@@ -43,6 +43,14 @@ def test_opened_with_a_key() -> None:
     assert describe_end(one) == "10 s, time over, with key anne"
 
 
+def test_opened_by_a_signed_knock() -> None:
+    """Whose SSH key it was is said, and that it has closed it."""
+    one = Opening(
+        NOON, "ssh", ANN, "", End.BY_KEY, NOON + 10, "", 0.001, key="laptop", fingerprint="SHA256:x"
+    )
+    assert describe_end(one) == "10 s, closed by its key, by laptop"
+
+
 def test_a_span_between_stamps_of_a_minute() -> None:
     """It is said to be about so long."""
     assert (

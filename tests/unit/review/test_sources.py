@@ -34,6 +34,8 @@ class World:
                     self.sources.add_stage(one)
                 case "open":
                     self.sources.open(one, True)
+                case "signed-refused" | "signed-unread":
+                    self.sources.add_refusal(one)
                 case "flags-unfit":
                     self.sources.add_reason(one)
                 case _:
@@ -52,6 +54,18 @@ def test_an_attempt_that_opens_is_no_failure() -> None:
     assert world.sums() == (0, 0, 0)
     assert world.sources.owners() == []
     assert world.sources.scanners() == []
+
+
+def test_refused_signed_knocks() -> None:
+    """Each is a failure; one that could not be read is at no door. Whether its address has opened is told."""
+    world = World(entry(0, "signed-refused", EVE), entry(1, "signed-unread", EVE, door=""))
+    assert world.sources.failed == 2
+    assert [(door.door, door.failed) for door in world.doors.values()] == [("ssh", 1)]
+    (scanner,) = world.sources.scanners()
+    assert (scanner.attempts, scanner.doors) == (2, ("ssh",))
+    assert not world.sources.add_refusal(entry(2, "signed-refused", EVE))
+    world.read([entry(3, "open", EVE)])
+    assert world.sources.add_refusal(entry(4, "signed-refused", EVE))
 
 
 def test_an_attempt_is_counted_once() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC
 from typing import Any
 
@@ -13,7 +13,7 @@ from knockd.review.entries import Entry
 from knockd.review.selection import Selection
 from knockd.review.summarise import Review
 from knockd.review.summary import End, Summary
-from tests.support.samples.entries import NOON, entry, opening, stages
+from tests.support.samples.entries import NOON, classic, entry, opening, signed_opening, stages
 
 ANN, EVE = "192.0.2.7", "198.51.100.9"
 DAY = 86_400
@@ -103,6 +103,69 @@ def test_knocks_with_keys() -> None:
     (scanner,) = summary.scanners
     assert (scanner.source, summary.totals["failed"]) == (EVE, 2)
     assert [line for line in summary.attention if f"{EVE} repeated a knock of {ANN} at ssh" in line]
+
+
+def signed_refusal(time: float, ip: str, reason: str, key: str = "laptop", door: str = "ssh") -> Entry:
+    """A signed knock that did nothing; without a door it could not be read."""
+    event = "signed-refused" if door else "signed-unread"
+    return entry(time, event, ip, door, key=key, fingerprint=f"SHA256:{key}" if key else "", reason=reason)
+
+
+@pytest.mark.parametrize("form", [list, classic], ids=["json", "classic"])
+def test_signed_knocks(form: Callable[[list[Entry]], list[Entry]]) -> None:
+    """Openings are by their key; what was refused is a failure of its owner, with the reason, or a scan."""
+    summary = summary_of(
+        form(
+            [
+                *signed_opening(0, ANN),
+                entry(120, "signed-closed", ANN, key="laptop", fingerprint="SHA256:laptop"),
+                entry(120, "command", ANN, command=f"stop {ANN}"),
+                signed_refusal(180, ANN, "its key has expired"),
+                signed_refusal(240, EVE, "of no key that may knock here", key="", door=""),
+            ]
+        )
+    )
+    (one,) = summary.openings
+    assert (one.ip, one.key, one.fingerprint, one.end) == (ANN, "laptop", "SHA256:laptop", End.BY_KEY)
+    (owner,) = summary.owners
+    assert [failure.why for failure in owner.failures] == [
+        "signed knock of laptop refused: its key has expired"
+    ]
+    (scanner,) = summary.scanners
+    assert (scanner.source, scanner.doors) == (EVE, ())
+    assert [(door.door, door.failed) for door in summary.doors] == [("ssh", 1)]
+    assert summary.totals["failed"] == 2
+
+
+def test_signed_renewal() -> None:
+    """A renewal is the end of what was open, and another opening."""
+    lines = [*opening(0, ANN, stop=""), *signed_opening(5, ANN, event="signed-renewed")]
+    lines.insert(-1, entry(5, "command", ANN, command=f"stop {ANN}"))
+    summary = summary_of(lines)
+    assert [(one.end, one.key) for one in summary.openings] == [(End.RENEWED, ""), (End.UNKNOWN, "laptop")]
+
+
+def test_refused_signed_knock_ends_no_attempt() -> None:
+    """Who knocks a sequence meanwhile is still on the way to an opening."""
+    lines = [*stages(0, ANN, 1, 2), signed_refusal(1.5, ANN, "came before"), entry(2, "open", ANN)]
+    summary = summary_of(lines)
+    assert (summary.totals["openings"], summary.totals["failed"]) == (1, 1)
+
+
+def test_repeated_signed_knock() -> None:
+    """Who sends again what another address has sent is named; one's own packet that comes twice is not."""
+    summary = summary_of(
+        [
+            *signed_opening(0, ANN),
+            signed_refusal(1, ANN, "came before", key="", door=""),
+            signed_refusal(2, EVE, "came before"),
+            signed_refusal(3, EVE, "came before", key="", door=""),
+            signed_refusal(4, EVE, "came before", key="", door=""),
+        ]
+    )
+    known, unread = [line for line in summary.attention if "listens on the way" in line]
+    assert f"{EVE} repeated a knock of {ANN} at ssh with key laptop: it opened nothing" in known
+    assert f"{EVE} repeated a signed knock, 2 times: it opened nothing" in unread
 
 
 def test_clock_that_is_good_again() -> None:

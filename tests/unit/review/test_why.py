@@ -28,6 +28,15 @@ from tests.support.samples.entries import NOON, entry
             entry(0, "flags-unfit", flags="syn,ack"),
             "the next step wants tcpflags syn,ack, which no ordinary client sends",
         ),
+        (
+            entry(0, "signed-refused", key="laptop", fingerprint="SHA256:x", reason="its key has expired"),
+            "signed knock of laptop refused: its key has expired",
+        ),
+        (
+            entry(0, "signed-unread", door="", key="", fingerprint="", reason="came before"),
+            "signed knock refused: came before",
+        ),
+        (entry(0, "signed-unread", door=""), "signed knock refused: the log does not say why"),
         (entry(0, "key-used", key="anne", seconds=17.0), "a sequence that was used already"),
         (entry(0, "key-behind", key="anne", seconds=70.2), "clock of the knocker 70 s behind"),
         (entry(0, "key-ahead"), "clock of the knocker ahead"),
