@@ -212,9 +212,10 @@ def _explain_restart(settings: Settings, error: ConfigError) -> None:
 
 def _dry_run(settings: Settings, *, as_json: bool, show_secrets: bool) -> int:
     from knockd.checks.notes import current_guards, current_sequences, current_taken
-    from knockd.dryrun import build_filters, format_json, format_text, list_live
+    from knockd.dryrun import Secrets, build_filters, format_json, format_text, list_live, list_tags
     from knockd.replay.keys import find_watches_now
     from knockd.replay.rotating import make_base
+    from knockd.signed.live_tags import find_signed_now
 
     config = settings.load_config()
     live, notes = current_sequences(config)
@@ -225,11 +226,13 @@ def _dry_run(settings: Settings, *, as_json: bool, show_secrets: bool) -> int:
         print(f"knockd: {note}", file=sys.stderr)
     guards = current_guards(config, live, taken)
     base = make_base(config, live, guards, taken)
-    watches, shown = base.watches, None
+    watches, signed, shown = base.watches, None, None
     if show_secrets:
         rotating = find_watches_now(config, base, _say)
-        watches, shown = rotating.watches, list_live(config, rotating.sequences, rotating.newest / 1e6)
-    made = build_filters(watches, names or ("(none)",), ipv6=settings.ipv6)
+        now = rotating.newest / 1e6
+        watches, signed = rotating.watches, find_signed_now(config, now, _say)
+        shown = Secrets(list_live(config, rotating.sequences, now), list_tags(signed, now))
+    made = build_filters(watches, names or ("(none)",), ipv6=settings.ipv6, signed=signed)
     print(format_json(made, config, shown) if as_json else format_text(made, config, guards, shown))
     return os.EX_OK
 
@@ -265,7 +268,7 @@ def _make_report(settings: Settings) -> Report:
     )
     from knockd.checks.signed_host import current_signed, find_missing_package
     from knockd.checks.signed_keys import find_signed_keys
-    from knockd.dryrun import build_filters
+    from knockd.dryrun import assume_signed, build_filters
     from knockd.knocks.guards import with_guards
     from knockd.knocks.watch import watches_of
     from knockd.report import Report
@@ -275,7 +278,8 @@ def _make_report(settings: Settings) -> Report:
     taken, unsure = current_taken(config)
     guards = current_guards(config, live, taken)
     names = wanted_interfaces(config)
-    filters = build_filters(with_guards(watches_of(config.doors, live), guards), names, ipv6=settings.ipv6)
+    watches = with_guards(watches_of(config.doors, live), guards)
+    filters = build_filters(watches, names, ipv6=settings.ipv6, signed=assume_signed(config))
     known = settings.find_circumstances(config)
     files = current_keys(config)
     keys = find_keys(config.doors, files, known.days.today)

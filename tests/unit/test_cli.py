@@ -20,6 +20,7 @@ from knockd.arguments import Init
 from knockd.checks import signed_host
 from knockd.keeper.settings import Loaded, Settings
 from knockd_conf.key_line import KeyLine, format_key_line
+from knockd_conf.signed_packet import MinuteKeys, derive_minute
 from knockd_conf.ssh_keys import PublicKey
 from knockd_conf.timed import Rule, derive_ports
 
@@ -323,6 +324,71 @@ def test_dry_run_shows_ports_of_now(capsys: pytest.CaptureFixture[str], keyed: P
     lines = capsys.readouterr().out.splitlines()
     at = lines.index("door home opens with key ann by:")
     assert [line.split("  for ")[1].split()[1:] for line in lines[at + 1 :]] == [["s", "more"]] * 3
+
+
+@pytest.fixture
+def signed(path: Path) -> Path:
+    """The configuration with a door that signed knocks open, and what that needs."""
+    secret = path.parent / "knock_secret"
+    secret.touch(0o600)
+    secret.write_text(f"{b64encode(bytes(range(32))).decode()}\n")
+    with path.open("a") as file:
+        file.write(f"[options]\nKnock_Secret = {secret}\nAuthorized_Keys = /keys\n")
+        file.write("[home]\nSigned_Port = 47811\nCommand = true %IP%\n")
+    return path
+
+
+def tags_around(now: float) -> list[str]:
+    """The tags that count at a time, of that secret."""
+    minutes = range(int(now // 60) - 1, int(now // 60) + 2)
+    return [MinuteKeys(at, derive_minute(bytes(range(32)), at)).tag.hex() for at in minutes]
+
+
+def test_dry_run_shows_no_tag(capsys: pytest.CaptureFixture[str], signed: Path) -> None:
+    """Without --show-secrets nothing that is made of the knock secret is printed, and a line says so."""
+    before = time.time()
+    for form in ("text", "json"):
+        assert run("--dry-run", "--format", form, "-i", "lo", "-c", signed) == 0
+        said = capsys.readouterr()
+        assert said.err == ""
+        assert not any(tag in said.out for tag in (*tags_around(before), *tags_around(time.time())))
+    assert json.loads(said.out)["left_out"] == ["home"]
+    assert run("--dry-run", "-i", "lo", "-c", signed) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith(
+        "without signed knocks at 47811:udp (home), whose tags are made of the knock secret:"
+    )
+
+
+def test_check_tells_the_length_with_signed_knocks(capsys: pytest.CaptureFixture[str], signed: Path) -> None:
+    """-t counts the instructions that signed knocks take, as a dry run with the tags of now does."""
+    run("--dry-run", "--show-secrets", "--format", "json", "-i", "lo", "-c", signed)
+    (shown,) = json.loads(capsys.readouterr().out)["interfaces"]
+    run("-t", "--format", "json", "-i", "lo", "-c", signed)
+    (checked,) = json.loads(capsys.readouterr().out)["interfaces"]
+    assert shown["instructions"] == checked["instructions"]
+
+
+def test_dry_run_shows_tags_of_now(capsys: pytest.CaptureFixture[str], signed: Path) -> None:
+    """With --show-secrets the filter has the tags of now."""
+    before = time.time()
+    assert run("--dry-run", "--show-secrets", "--format", "json", "-i", "lo", "-c", signed) == 0
+    said = capsys.readouterr()
+    found = json.loads(said.out)
+    assert (said.err, found["left_out"]) == ("", [])
+    tags = [one["tag"] for one in found["tags"]]
+    assert tags in (tags_around(before), tags_around(time.time()))
+    assert all(f"udp[8:4] = 0x{tag}" in found["interfaces"][0]["filter"] for tag in tags)
+    assert 0 < found["tags"][0]["seconds"] <= 60
+
+
+def test_dry_run_without_the_secret(capsys: pytest.CaptureFixture[str], signed: Path) -> None:
+    """A secret that others can read is used for nothing, and that is said."""
+    (signed.parent / "knock_secret").chmod(0o644)
+    assert run("--dry-run", "--show-secrets", "--format", "json", "-i", "lo", "-c", signed) == 0
+    said = capsys.readouterr()
+    assert said.err.startswith(f"knockd: signed knocks are left out: {signed.parent}/knock_secret: ")
+    assert json.loads(said.out)["tags"] == []
 
 
 MAIN = "from knockd.cli import main; sys.exit(main())"

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import json
 
-from knockd.dryrun import LiveSequence, build_filters, find_keyed, format_json, format_text, list_live
+from knockd.dryrun import (
+    LiveSequence,
+    Secrets,
+    build_filters,
+    find_keyed,
+    format_json,
+    format_text,
+    list_live,
+)
 from knockd.knocks.guards import Guards
 from knockd.knocks.watch import watches_of
 from knockd.sequences.rotating_watches import KeySequences
@@ -43,7 +51,8 @@ def test_used() -> None:
 
 def lines(live: list[LiveSequence] | None) -> list[str]:
     """The last lines of the text, behind the filters."""
-    text = format_text(build_filters(watches_of(DOORS), ["nowhere0"], ipv6=True), CONFIG, GUARDS, live)
+    secrets = None if live is None else Secrets(live)
+    text = format_text(build_filters(watches_of(DOORS), ["nowhere0"], ipv6=True), CONFIG, GUARDS, secrets)
     return text[text.index("guards of fixed") :].splitlines()
 
 
@@ -68,10 +77,16 @@ def test_text_without_secrets() -> None:
 
 def test_json() -> None:
     """Programs get the same as objects."""
-    found = json.loads(format_json([], CONFIG, list_live(CONFIG, [keyed(100)], NOW)))
+    found = json.loads(format_json([], CONFIG, Secrets(list_live(CONFIG, [keyed(100)], NOW))))
     assert found == {
         "left_out": [],
         "live": [{"door": r"home\x1b", "key": "ann", "steps": ["20101:udp"], "seconds": 90}],
+        "tags": [],
         "interfaces": [],
     }
-    assert json.loads(format_json([], CONFIG)) == {"left_out": [r"home\x1b"], "live": None, "interfaces": []}
+    assert json.loads(format_json([], CONFIG)) == {
+        "left_out": [r"home\x1b"],
+        "live": None,
+        "tags": None,
+        "interfaces": [],
+    }
