@@ -14,20 +14,16 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import FileIO
-from typing import NamedTuple
 
-from knockd.client.choices import BIND_AUTO, Choices
 from knockd.client.hits import ServiceLookup
 from knockd.client.output import say, tell
 from knockd.client.private_file import MODES, OTHERS, advise_chmod
-from knockd.client.profile_file import Profile, format_profile, is_profile_name, parse_profiles
+from knockd.client.profile_file import Profile, is_profile_name
 from knockd.client.profiles import read_profiles
 from knockd.client.status import BAD_DATA, CANNOT_CREATE, CONFIG, Refused
-from knockd_conf.key_file import NamedKey, format_key
-from knockd_conf.knock_secret import format_secret
+from knockd.client.uri_profile import format_checked, make_hidden, make_profile
 from knockd_conf.knock_uri import KnockUri, parse_uri
 from knockd_conf.text import printable
-from knockd_conf.timed import Rule
 
 MAX_LINE = 4_096
 """Longest line that is read of standard input, in characters: more than a URI may have."""
@@ -51,8 +47,8 @@ def import_profile(
     _check_name(name, path, service)
     if identity is not None and uri.signed is None:
         raise Refused(BAD_DATA, "expected --identity with a URI of signed knocks, got it with another")
-    hidden = _hidden_file(name, uri)
-    section = _format(_make_profile(name, uri, hidden, identity), service)
+    hidden = make_hidden(name, uri)
+    section = _format(make_profile(name, uri, hidden, identity), service)
     folder = os.path.dirname(path)
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)
@@ -101,49 +97,12 @@ def _check_name(name: str, path: str, service: ServiceLookup) -> None:
         raise Refused(CONFIG, *found.problems)
 
 
-class _Hidden(NamedTuple):
-    """A file with what is secret of a URI: its name and its line."""
-
-    name: str
-    line: str
-
-
-def _hidden_file(name: str, uri: KnockUri) -> _Hidden | None:
-    stem = "".join(c if c.isalnum() or c in "._-" else "_" for c in name)
-    if uri.key is not None:
-        return _Hidden(f"{stem}.key", format_key(NamedKey(uri.name or "key", uri.key)))
-    if uri.secret is not None:
-        return _Hidden(f"{stem}.secret", format_secret(uri.secret))
-    return None
-
-
-def _make_profile(name: str, uri: KnockUri, hidden: _Hidden | None, identity: str | None) -> Profile:
-    """The profile as it will be read again, with nothing said that goes without saying."""
-    choices = Choices(delay=uri.delay, verify=uri.verify, both=uri.both or None)
-    if hidden is None:
-        return Profile(name, uri.host, tuple(f"{port}:{kind}" for port, kind in uri.sequence), choices)
-    choices = choices._replace(door=uri.door)
-    if uri.signed is not None:
-        bind = BIND_AUTO if uri.bind else None
-        choices = choices._replace(signed=uri.signed, secret=hidden.name, identity=identity, bind=bind)
-        return Profile(name, uri.host, (), choices)
-    rule, usual = uri.rule, Rule()
-    choices = choices._replace(
-        key=hidden.name,
-        steps=rule.steps if rule.steps != usual.steps else None,
-        period=rule.period if rule.period != usual.period else None,
-        ports=(rule.low, rule.high) if (rule.low, rule.high) != (usual.low, usual.high) else None,
-        protocol=rule.protocol if rule.protocol != usual.protocol else None,
-    )
-    return Profile(name, uri.host, (), choices)
-
-
 def _format(profile: Profile, service: ServiceLookup) -> str:
     """The profile's section. Raises Refused where another one would be read."""
-    text = format_profile(profile)
-    if parse_profiles(text.encode(), "", service).profiles.get(profile.name) != profile:
-        raise Refused(BAD_DATA, "expected a door whose name does not begin or end with a space")
-    return text
+    try:
+        return format_checked(profile, service)
+    except ValueError as error:
+        raise Refused(BAD_DATA, str(error)) from None
 
 
 def _private(path: str, flags: int) -> int:

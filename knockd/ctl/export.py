@@ -1,4 +1,4 @@
-"""``knockctl export``: what a client needs to know of a door, as a ``knock://`` address or a QR code.
+"""``knockctl export``: what a client needs to know of a door, as a ``knock://`` address, QR code or profile.
 
 World: the process, its standard streams and the configuration's files.
 """
@@ -8,17 +8,20 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from knockd.ctl.complaints import EX_CONFIG, EX_NOPERM, NOT_DONE
 from knockd.ctl.door_config import DEFAULT_CONFIG, RefusedError, insist_on_config, insist_on_door
 from knockd.ctl.parser import Parser, UsageError
+from knockd.ctl.profile_lines import format_files
 from knockd.ctl.qr import NoCodeError, draw_code
 from knockd.ctl.terminal import complain, is_terminal, prepare_output
 from knockd.sequences.key_reader import read_key_file
+from knockd.signed.key_files import read_knock_secret
 from knockd_conf.key_file import NamedKey
 from knockd_conf.knock_uri import KnockUri, format_uri
-from knockd_conf.model import Door
+from knockd_conf.model import Door, Options
 from knockd_conf.rotating import rule_of
 from knockd_conf.text import printable
 from knockd_conf.timed import Port
@@ -35,11 +38,14 @@ def run_command(arguments: Sequence[str]) -> int:
     prepare_output()
     try:
         found = _parser().parse_args(list(arguments))
+        if found.qr and found.profile:
+            raise UsageError("--profile: expected without --qr, which draws an address")
         if found.qr and not found.force and not is_terminal(1):
             raise UsageError("--qr: expected a terminal to draw on, got none; --force draws all the same")
-        door = insist_on_door(found.door, insist_on_config(found.config).doors, SUBCOMMAND)
-        uri = make_uri(door, found)
-        _print(format_checked(uri), qr=found.qr)
+        config = insist_on_config(found.config)
+        door = insist_on_door(found.door, config.doors, SUBCOMMAND)
+        uri = make_uri(door, config.options, found)
+        _print(uri, found)
     except UsageError as error:
         complain(f"{printable(str(error))}\ntry 'knockctl export --help'", SUBCOMMAND)
         return os.EX_USAGE
@@ -50,9 +56,8 @@ def run_command(arguments: Sequence[str]) -> int:
     return os.EX_OK
 
 
-def make_uri(door: Door, found: argparse.Namespace) -> KnockUri:
+def make_uri(door: Door, options: Options, found: argparse.Namespace) -> KnockUri:
     """What a client needs to know of a door. Raises RefusedError, UsageError."""
-    name = printable(door.name)
     uri = KnockUri(
         found.host.removeprefix("[").removesuffix("]"),
         door.name,
@@ -60,6 +65,17 @@ def make_uri(door: Door, found: argparse.Namespace) -> KnockUri:
         verify=_read_number("--verify", found.verify),
         both=found.both,
     )
+    if door.is_signed and found.name is None and not found.sequence:
+        path = options.knock_secret or ""
+        with _reading(path):
+            return uri._replace(signed=door.signed_port, secret=read_knock_secret(path), bind=found.bind)
+    if found.bind:
+        raise UsageError("--bind: expected for signed knocks only, a sequence has no address in it")
+    return _add_sequence(uri, door, found.name)
+
+
+def _add_sequence(uri: KnockUri, door: Door, whose: str | None) -> KnockUri:
+    name = printable(door.name)
     if door.one_time_file is not None:
         raise RefusedError(
             f"{name} takes each sequence once, and an address has one: copy {printable(door.one_time_file)}"
@@ -67,10 +83,12 @@ def make_uri(door: Door, found: argparse.Namespace) -> KnockUri:
             NOT_DONE,
         )
     if door.sequence_key is None:
-        if found.name is not None:
+        if whose is not None:
             raise UsageError(f"--name: expected for a door with Sequence_Key, {name} has none")
+        if not door.steps:
+            raise UsageError(f"--sequence: expected for a door that has one, signed knocks alone open {name}")
         return uri._replace(sequence=tuple(Port(step.port, step.protocol) for step in door.steps))
-    key = _read_key(door, door.sequence_key, found.name)
+    key = _read_key(door, door.sequence_key, whose)
     return uri._replace(key=key.key, name=key.name, rule=rule_of(door))
 
 
@@ -85,8 +103,15 @@ def format_checked(uri: KnockUri) -> str:
         ) from None
 
 
-def _print(text: str, *, qr: bool) -> None:
-    if not qr:
+def _print(uri: KnockUri, found: argparse.Namespace) -> None:
+    text = format_checked(uri)
+    if found.profile:
+        try:
+            print(format_files(uri))
+        except ValueError as error:
+            raise RefusedError(f"--profile: {error}", NOT_DONE) from None
+        return
+    if not found.qr:
         print(text)
         return
     try:
@@ -97,6 +122,13 @@ def _print(text: str, *, qr: bool) -> None:
 
 def _warn(door: Door, uri: KnockUri) -> None:
     sys.stdout.flush()
+    if uri.signed is not None:
+        complain(
+            "keep it between you and your clients: it has the knock secret, which hides who knocks here;"
+            " it opens nothing without an SSH key that knockctl keys lists",
+            SUBCOMMAND,
+        )
+        return
     whose = f" as {uri.name}" if uri.name else ""
     complain(f"keep this secret: whoever has it can knock at {printable(door.name)}{whose}", SUBCOMMAND)
     if door.flags is not None and not door.flags.fit_clients:
@@ -106,17 +138,24 @@ def _warn(door: Door, uri: KnockUri) -> None:
         )
 
 
-def _read_key(door: Door, path: str, name: str | None) -> NamedKey:
+@contextmanager
+def _reading(path: str) -> Iterator[None]:
+    """Where a secret is read. Raises RefusedError for a file that cannot be used."""
     from knockd.process import privileges  # ctypes, which a plain door does not need
 
     privileges.leave_no_core()
     try:
-        found = read_key_file(path)
+        yield
     except PermissionError as error:
         status = EX_CONFIG if os.geteuid() == 0 else EX_NOPERM
         raise RefusedError(f"{printable(path)}: {printable(str(error.strerror))}", status) from None
     except OSError as error:
         raise RefusedError(f"{printable(path)}: {printable(str(error.strerror))}", EX_CONFIG) from None
+
+
+def _read_key(door: Door, path: str, name: str | None) -> NamedKey:
+    with _reading(path):
+        found = read_key_file(path)
     if found.problems:
         raise RefusedError(f"{printable(path)}: {found.problems[0]}", EX_CONFIG)
     names = ", ".join(key.name for key in found.keys)
@@ -140,8 +179,9 @@ def _parser() -> Parser:
     parser = Parser(
         prog="knockctl export",
         usage="knockctl export [OPTION...] DOOR --host HOST",
-        description="Prints a knock:// address with all that a client needs to know of a door: its key, or"
-        " its sequence. It is as secret as these. knock --import takes it, and apps on telephones.",
+        description="Prints a knock:// address with all that a client needs to know of a door: for signed"
+        " knocks the port and the knock secret, else its key or its sequence. It is as secret as these."
+        " knock --import takes it, and apps on telephones.",
         epilog="See knockctl(1). docs/spec/rotating-sequence.md describes the address.",
     )
     add = parser.add_argument
@@ -154,7 +194,10 @@ def _parser() -> Parser:
         metavar="MS",
         help="milliseconds between the client's packets; default: as the client likes",
     )
+    add("--bind", action="store_true", help="have the client sign its address, too: not behind NAT")
+    add("--sequence", action="store_true", help="the sequence of a door that signed knocks open as well")
     add("--both", action="store_true", help="have the client knock by IPv4 and by IPv6")
+    add("--profile", action="store_true", help="print what goes into the files of a client's knock")
     add("--qr", action="store_true", help="draw it as QR code; needs the Python package segno")
     add("--force", action="store_true", help="with --qr: draw also where standard output is no terminal")
     add(

@@ -12,11 +12,13 @@ import pytest
 
 from knockd.ctl.cli import main
 from knockd_conf.key_file import NamedKey, format_key
+from knockd_conf.knock_secret import format_secret
 from knockd_conf.knock_uri import KnockUri, parse_uri
 from knockd_conf.protocol import Protocol
 from knockd_conf.timed import Port, Rule
 
 KEY = bytes(range(32))
+SECRET = bytes(range(100, 132))
 CONFIG = """
 [ssh]
 Sequence = 7000,8000:udp
@@ -39,6 +41,22 @@ Sequence_Period   = 60
 Sequence_Ports    = 1024-9000
 Sequence_Protocol = mixed
 
+[signed]
+Signed_Port     = 47811
+Authorized_Keys = /etc/knockd/authorized_keys
+
+[both]
+Sequence        = 7000,8500
+Signed_Port     = 47812
+Authorized_Keys = /etc/knockd/authorized_keys
+
+[ends so ]
+Signed_Port     = 47811
+Authorized_Keys = /etc/knockd/authorized_keys
+
+[options]
+Knock_Secret = SECRET
+
 [twice]
 Sequence = 7000,9000
 
@@ -53,8 +71,10 @@ pytestmark = pytest.mark.usefixtures("guarded")
 @pytest.fixture
 def run(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Run:
     """Runs the subcommand for a host h: status, standard output and standard error."""
-    config, keys = tmp_path / "knockd.conf", tmp_path / "keys"
-    config.write_text(CONFIG.replace("KEYS", str(keys)))
+    config, keys, hidden = (tmp_path / name for name in ("knockd.conf", "keys", "knock_secret"))
+    config.write_text(CONFIG.replace("KEYS", str(keys)).replace("SECRET", str(hidden)))
+    hidden.write_text(f"{format_secret(SECRET)}\n")
+    hidden.chmod(0o600)
     config.chmod(0o600)
     keys.write_text(format_key(NamedKey("alice", KEY)) + "\n")
     keys.chmod(0o600)
@@ -64,6 +84,12 @@ def run(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Run:
         return (status, *capfd.readouterr())
 
     return export
+
+
+HIDES = (
+    "knockctl export: keep it between you and your clients: it has the knock secret, which hides who knocks"
+    " here; it opens nothing without an SSH key that knockctl keys lists\n"
+)
 
 
 def secret(name: str, whose: str = "") -> str:
@@ -113,6 +139,56 @@ def test_a_door_with_a_sequence(run: Run) -> None:
     assert KnockUri("h", "ssh", sequence=steps) == parse_uri(out.removesuffix("\n"))
 
 
+def test_signed_knocks(run: Run, guarded: list[str]) -> None:
+    """The address has the port and the knock secret, and what that is worth is said; no core has it."""
+    status, out, err = run("signed", "--verify", "22")
+    assert ["no core"] == guarded
+    assert (status, err) == (0, HIDES)
+    assert KnockUri("h", "signed", verify=22, signed=47_811, secret=SECRET) == parse_uri(out.strip())
+    _, out, _ = run("signed", "--bind", "--both")
+    assert KnockUri("h", "signed", both=True, signed=47_811, secret=SECRET, bind=True) == parse_uri(
+        out.strip()
+    )
+
+
+def test_a_door_of_both_kinds(run: Run) -> None:
+    """A door that signed knocks open has them in its address; its sequence is there when asked for."""
+    assert 47_812 == parse_uri(run("both")[1].strip()).signed
+    found = parse_uri(run("both", "--sequence")[1].strip())
+    assert (None, 2) == (found.signed, len(found.sequence))
+
+
+def test_no_secret_file(run: Run, tmp_path: Path) -> None:
+    """A secret that the daemon would not take is not exported."""
+    path = tmp_path / "knock_secret"
+    path.chmod(0o644)
+    status, out, err = run("signed")
+    assert out == ""
+    assert err == (
+        f"knockctl export: {path}: others than its owner may use it (mode 0644), run chmod 600 {path}\n"
+    )
+    assert status == 78 if os.geteuid() == 0 else status in {77, 78}
+
+
+def test_a_profile(run: Run) -> None:
+    """The lines for the client's own files are printed in place of an address, with the same warning."""
+    status, out, err = run("signed", "--profile", "--verify", "22", host="home.example.org")
+    assert (status, err) == (0, HIDES)
+    assert out.startswith(
+        "# ~/.config/knock/config:\n[home.example.org]\nhost = home.example.org\ndoor = signed\n"
+    )
+    assert format_secret(SECRET) == out.splitlines()[-1]
+
+
+def test_a_door_that_no_profile_names(run: Run) -> None:
+    """A profile has no way to write some names."""
+    status, out, err = run("ends so ", "--profile")
+    assert (status, out) == (1, "")
+    assert (
+        err == "knockctl export: --profile: expected a door whose name does not begin or end with a space\n"
+    )
+
+
 def test_packets_that_clients_do_not_send(run: Run) -> None:
     """Where no ordinary client opens the door, that is said."""
     status, _, err = run("odd")
@@ -133,8 +209,8 @@ def test_packets_that_clients_do_not_send(run: Run) -> None:
         (
             ["shh"],
             64,
-            "there is no door 'shh'; did you mean 'ssh'? All doors: ssh, odd, my codes, keyed, slow, twice,"
-            " twice",
+            "there is no door 'shh'; did you mean 'ssh'? All doors: ssh, odd, my codes, keyed, slow, signed,"
+            " both, ends so  and 2 more",
         ),
     ],
 )
@@ -150,6 +226,24 @@ def test_refused(run: Run, arguments: list[str], status: int, message: str) -> N
         (["ssh", "--verify", "0"], "--verify: expected a port from 1 to 65535, got '0'"),
         (["ssh", "--verify", "ssh"], "--verify: expected a number, got 'ssh'"),
         (["ssh", "--delay", "99999"], "--delay: expected milliseconds from 0 to 60000, got '99999'"),
+        (["ssh", "--bind"], "--bind: expected for signed knocks only, a sequence has no address in it"),
+        (
+            ["both", "--bind", "--sequence"],
+            "--bind: expected for signed knocks only, a sequence has no address in it",
+        ),
+        (
+            ["signed", "--sequence"],
+            "--sequence: expected for a door that has one, signed knocks alone open signed",
+        ),
+        (
+            ["signed", "--name", "bob"],
+            "--name: expected for a door with Sequence_Key, signed has none",
+        ),
+        (
+            ["signed", "--delay", "5"],
+            "--delay: expected with a key or a sequence only, got signed knocks",
+        ),
+        (["ssh", "--qr", "--profile"], "--profile: expected without --qr, which draws an address"),
         (["ssh", "--qr"], "--qr: expected a terminal to draw on, got none; --force draws all the same"),
         ([], "the following arguments are required: DOOR"),
     ],
