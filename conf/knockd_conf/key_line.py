@@ -13,6 +13,9 @@ from knockd_conf.ssh_keys import KINDS, OtherKind, PublicKey, parse_base64
 _OTHERS: Final = ("ssh-rsa", "rsa-sha2-", "ssh-dss", "ecdsa-sha2-", "sk-ecdsa-sha2-", "ssh-xmss")
 _CERTIFICATE: Final = "-cert-v01@openssh.com"
 _MAKE_ONE: Final = "'ssh-keygen -t ed25519' makes one"
+MAX_KIND: Final = 64
+"""Longest name of a type, in characters (RFC 4251, section 6)."""
+
 EITHER: Final = " or ".join(KINDS)
 
 
@@ -46,7 +49,8 @@ def format_key_line(line: KeyLine) -> str:
 
 def is_kind(word: str) -> bool:
     """Whether a word is the type of a key, be it one that signs knocks or not."""
-    return word in KINDS or word.startswith(_OTHERS) or word.endswith(_CERTIFICATE)
+    named = len(word) <= MAX_KIND and word.isascii() and word.isprintable()
+    return named and (word in KINDS or word.startswith(_OTHERS) or word.endswith(_CERTIFICATE))
 
 
 def read_key(kind: str, text: str) -> PublicKey:

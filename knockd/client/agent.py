@@ -144,7 +144,7 @@ def _over_socket(sock: socket.socket, waiting: Callable[[], None]) -> Exchange:
 
         sock.settimeout(PATIENCE)
         sock.sendall(pack_string(request))
-        return _read_answer(receive)
+        return read_answer(receive)
 
     return exchange
 
@@ -154,12 +154,12 @@ def _over_pipe(file: FileIO) -> Exchange:
 
     def exchange(request: bytes) -> bytes:
         file.write(pack_string(request))
-        return _read_answer(file.read)
+        return read_answer(file.read)
 
     return exchange
 
 
-def _read_answer(receive: Callable[[int], bytes | None]) -> bytes:
+def read_answer(receive: Callable[[int], bytes | None]) -> bytes:
     """One answer, as long as it says itself."""
 
     def read(size: int) -> bytes:

@@ -15,6 +15,9 @@ PRESENT: Final = 0x01
 """Of a hardware key's flags: somebody has touched it (PROTOCOL.u2f, SSH_SK_USER_PRESENCE_REQD)."""
 
 
+MAX_SHOWN: Final = 32
+
+
 class Signature(NamedTuple):
     """The 64 bytes of Ed25519; ``flags`` and ``counter`` are those of a hardware key, 0 for others."""
 
@@ -23,13 +26,17 @@ class Signature(NamedTuple):
     counter: int = 0
 
 
+def show_bytes(data: bytes) -> str:
+    """Bytes that should be a name, as messages quote them: printable, and not too many."""
+    return repr(data[:MAX_SHOWN].decode("ascii", "replace"))
+
+
 def parse_signature(data: bytes, key: PublicKey) -> Signature:
     """The signature that ``key`` has made. Raises ValueError for what can be none of it."""
     reader = Reader(data)
     kind = reader.string()
     if kind != key.kind.encode():
-        got = kind[:64].decode("ascii", "backslashreplace")
-        raise ValueError(f"expected a signature of kind {key.kind}, got {got!r}")
+        raise ValueError(f"expected a signature of kind {key.kind}, got {show_bytes(kind)}")
     raw = reader.string()
     if len(raw) != SIGNATURE:
         raise ValueError(f"expected a signature of {SIGNATURE} bytes, got {len(raw)}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from binascii import Error, a2b_base64, b2a_base64
 from typing import Final
 
-from knockd.client.signature import Signature, parse_signature
+from knockd.client.signature import Signature, parse_signature, show_bytes
 from knockd_conf.signed_packet import NAMESPACE
 from knockd_conf.ssh_keys import PublicKey
 from knockd_conf.ssh_wire import Reader
@@ -63,6 +63,4 @@ def _unwrap(text: bytes) -> bytes:
 
 def _expect(what: str, expected: bytes, got: bytes) -> None:
     if got != expected:
-        raise ValueError(
-            f"expected {what} {expected.decode()!r}, got {got[:64].decode('ascii', 'replace')!r}"
-        )
+        raise ValueError(f"expected {what} {expected.decode()!r}, got {show_bytes(got)}")

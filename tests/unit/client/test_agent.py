@@ -157,7 +157,7 @@ def test_an_agent_that_ends() -> None:
     given = iter([b"\0\0\0\5", b"ab", b""])
 
     def exchange(_request: bytes) -> bytes:
-        return agent._read_answer(lambda _most: next(given))
+        return agent.read_answer(lambda _most: next(given))
 
     with pytest.raises(AgentFailed, match="A: expected an answer, got the end of the connection"):
         Agent(exchange, "A").list_keys()

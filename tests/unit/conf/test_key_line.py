@@ -61,6 +61,8 @@ CUT = "expected a key behind ssh-ed25519, got one that was cut or changed"
         ("", "expected one line TYPE KEY COMMENT, got none"),
         (f"{LINE}\n{LINE}", "expected one line TYPE KEY COMMENT, got 2"),
         ("hello world", "expected a line that begins with ssh-ed25519 or sk-ssh-ed25519@openssh.com"),
+        ("ssh-rsa\x13 AAAA", "expected a line that begins with ssh-ed25519 or sk-ssh-ed25519@openssh.com"),
+        (f"ssh-rsa{GOOD} me", "expected a line that begins with ssh-ed25519 or sk-ssh-ed25519@openssh.com"),
         ("ssh-ed25519", "expected a key behind ssh-ed25519, got none"),
         (
             "-----BEGIN OPENSSH PRIVATE KEY-----\nb3",
