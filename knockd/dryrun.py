@@ -212,6 +212,8 @@ def _format_filter(one: InterfaceFilter) -> list[str]:
         lines.append(
             f"  widened to fit the kernel: {fitted.widened:.1%} of all ports pass without being a knock"
         )
+    if fitted.rule_lost:
+        lines.append("  widened to fit the kernel: whatever comes to a port of signed knocks passes")
     if fitted.addresses is not Addresses.EXACT:
         lines.append("  widened to fit the kernel: doors are not told apart by address")
     if fitted.term.versions() != one.prefilter.term.versions():

@@ -48,13 +48,15 @@ class Fitted(NamedTuple):
     """A program that the kernel takes and the term it stands for.
 
     ``widened`` is the share (0 to 1) of all 65,536 ports that pass in some protocol, whatever the payload,
-    without being wanted so; ``addresses`` says whether ports pass for addresses that did not ask for them.
+    without being wanted so; ``addresses`` says whether ports pass for addresses that did not ask for them,
+    ``rule_lost`` whether a port passes whatever the payload that has a rule for it.
     """
 
     program: Program
     term: Term
     widened: float
     addresses: Addresses
+    rule_lost: bool = False
 
 
 def fit_term(term: Term, layout: Layout, limit: int = MAX_INSTRUCTIONS, *, snaplen: int = SNAPLEN) -> Fitted:
@@ -87,7 +89,7 @@ def fit_term(term: Term, layout: Layout, limit: int = MAX_INSTRUCTIONS, *, snapl
             program = assemble_ports(merged, layout, snaplen, versions)
             if len(program) <= limit:
                 fitted = wide._replace(groups=gather_groups(merged))
-                return Fitted(program, fitted, _widened(laid, merged), addresses)
+                return Fitted(program, fitted, _widened(laid, merged), addresses, _is_rule_lost(laid, merged))
             if room == fewest:
                 break
             # A little more than needed, so that the second try is the last but for unusual terms.
@@ -225,6 +227,13 @@ class _Row:
         if low.wants == high.wants:
             return []
         return [pair for pair in (left, after) if 0 < pair < len(self._ranges)]
+
+
+def _is_rule_lost(laid: Laid, merged: Laid) -> bool:
+    """Whether a port with a payload rule passes in ``merged`` whatever the payload."""
+    ruled = [one for one in laid[UDP] if not is_open(one.wants)]
+    passing = [one for one in merged[UDP] if is_open(one.wants)]
+    return any(one.low <= other.high and other.low <= one.high for one in ruled for other in passing)
 
 
 def _widened(laid: Laid, merged: Laid) -> float:

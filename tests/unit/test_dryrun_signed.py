@@ -102,3 +102,12 @@ def test_length_without_tags() -> None:
     )
     assert len(one) == len(other) > 40
     assert one != other
+
+
+def test_a_filter_that_is_too_short_for_tags() -> None:
+    """Where tags do not fit into the filter, a line says so."""
+    many = SIGNED._replace(minutes=tuple(SignedMinute(at, b"", at.to_bytes(4, "big")) for at in range(5_000)))
+    made = build_filters([], ["nowhere0"], ipv6=True, signed=many)
+    line = "  widened to fit the kernel: whatever comes to a port of signed knocks passes"
+    assert line in format_text(made, CONFIG, GUARDS, SECRETS).splitlines()
+    assert line not in text(SECRETS).splitlines()

@@ -254,8 +254,19 @@ def test_a_payload_rule_is_kept(limit: int) -> None:
     watches = [*scattered(500, 3), *scattered(400, 3, UDP, None), SIGNED]
     fitted = fit_term(build_term(watches, OURS), ETHERNET, limit)
     assert len(fitted.program) <= limit
+    assert not fitted.rule_lost
     assert not open_at(fitted.term, 47_811)
     assert any(one.payload == RULE and one.covers(47_811) for one in fitted.term.groups)
+
+
+def test_a_rule_that_is_merged_away() -> None:
+    """Where ranges of UDP must become one, the rule among them goes too, and that is said."""
+    rule = PayloadRule(124, tuple(range(60)))
+    ports = frozenset((UDP, port) for port in range(1, 60_000, 300))
+    watches = [SIGNED._replace(payload=rule), SIGNED._replace(ports=ports, payload=None)]
+    fitted = fit_term(build_term(watches, OURS), ETHERNET, SMALLEST_LIMIT)
+    assert open_at(fitted.term, 47_811)
+    assert fitted.rule_lost
 
 
 def test_ports_with_one_rule_are_merged_for_nothing() -> None:
@@ -272,6 +283,7 @@ def test_a_rule_that_is_lost_counts() -> None:
     term = build_term([SIGNED._replace(payload=rule)], OURS)
     fitted = fit_term(term, ETHERNET, SMALLEST_LIMIT)
     assert open_at(fitted.term, 47_811)
+    assert fitted.rule_lost
     assert fitted.widened == 1 / 65_536
     assert {None} == {one.payload for one in fitted.term.groups}
 
