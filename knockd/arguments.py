@@ -22,8 +22,8 @@ from knockd_conf.text import printable
 
 DEFAULT_CONFIG = "/etc/knockd.conf"
 _STDOUT = "-"
-_RANDOM, _KEY = "ports", "key"
-"""How a first door gets its sequence: random ports, or a new key."""
+_RANDOM, _KEY, _SIGNED = "ports", "key", "signed"
+"""How a first door opens: by random ports, by those of a new key, or by knocks that SSH keys sign."""
 
 
 class Replay(NamedTuple):
@@ -35,7 +35,7 @@ class Replay(NamedTuple):
 
 
 class Init(NamedTuple):
-    """A first configuration, with a key or random ports; ``printing``: nothing is written.
+    """A first configuration, with a key, random ports or signed knocks; ``printing``: nothing is written.
 
     ``service`` is the port to open, None: where SSH is served.
     """
@@ -43,6 +43,7 @@ class Init(NamedTuple):
     keyed: bool = False
     service: Service | None = None
     printing: bool = False
+    signed: bool = False
 
 
 class Arguments(NamedTuple):
@@ -139,7 +140,8 @@ def _read_init(parser: argparse.ArgumentParser, given: argparse.Namespace) -> In
     for name, is_given in others.items():
         if is_given:
             parser.error(f"argument --init: expected without {name}")
-    return Init(given.init == _KEY, given.port, given.dry_run or given.config == _STDOUT)
+    printing = given.dry_run or given.config == _STDOUT
+    return Init(given.init == _KEY, given.port, printing, given.init == _SIGNED)
 
 
 def _control_socket(text: str | None) -> str | None:
@@ -241,9 +243,9 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--init",
         nargs="?",
-        choices=(_RANDOM, _KEY),
+        choices=(_RANDOM, _KEY, _SIGNED),
         const=_RANDOM,
-        metavar=f"{_RANDOM}|{_KEY}",
+        metavar=f"{_RANDOM}|{_KEY}|{_SIGNED}",
         help="write a first config, never over one that is there, and say what to do next; with --dry-run or"
         f" -c - print it (default: {_RANDOM})",
     )

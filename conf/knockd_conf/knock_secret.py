@@ -15,6 +15,9 @@ from knockd_conf.signed_packet import SECRET_BYTES
 MAX_SIZE: Final = 4_096
 """Largest file, in bytes; callers read at most one byte more and let ``parse_secret`` refuse it."""
 
+COMMENT: Final = "# Knock secret of this host: its clients have it too. It hides knocks, and opens nothing."
+"""The first line of a new file."""
+
 _MAKE_ONE: Final = "'knockctl keygen --host' makes one"
 
 

@@ -17,7 +17,7 @@ from knockd.ctl.terminal import complain
 from knockd.files.secret_file import change_secret, make_folder
 from knockd_conf import keys
 from knockd_conf.errors import ConfigError
-from knockd_conf.knock_secret import format_secret, parse_secret
+from knockd_conf.knock_secret import COMMENT, format_secret, parse_secret
 from knockd_conf.model import Config, Options, Step
 from knockd_conf.signed_packet import SECRET_BYTES
 from knockd_conf.text import printable
@@ -25,10 +25,6 @@ from knockd_conf.text import printable
 SUBCOMMAND = "keygen"
 DEFAULT_SECRET: Final = "/etc/knockd/knock_secret"
 DEFAULT_KEYS: Final = "/etc/knockd/authorized_keys"
-
-_COMMENT: Final = (
-    "# Knock secret of this host: its clients have it too. It hides knocks, and opens nothing.\n"
-)
 
 
 class ThereError(Exception):
@@ -72,7 +68,8 @@ def add_secret(old: bytes, secret: bytes) -> bytes:
         parse_secret(old)
         raise ThereError
     end = b"" if not old or old.endswith(b"\n") else b"\n"
-    return old + end + f"{'' if old else _COMMENT}{format_secret(secret)}\n".encode()
+    comment = "" if old else f"{COMMENT}\n"
+    return old + end + f"{comment}{format_secret(secret)}\n".encode()
 
 
 def propose(config: Config | None, path: str, port: Callable[[], int]) -> Iterator[tuple[str, str]]:

@@ -19,7 +19,7 @@ from knockd.arguments import DEFAULT_CONFIG, Init
 from knockd.doctor.firewall import Surroundings
 from knockd.doctor.network import find_surroundings
 from knockd.init.commands import make_command, plan_work
-from knockd.init.content import Content, format_configuration, format_step
+from knockd.init.content import Content, Signed, format_configuration, format_step
 from knockd.init.foresight import find_trouble
 from knockd.init.host import (
     choose_service,
@@ -29,9 +29,11 @@ from knockd.init.host import (
     is_private,
     read_ports,
 )
+from knockd.init.known_keys import find_known_keys
 from knockd.init.new_files import NewFile, ThereError, find_obstacle, write_new
-from knockd.init.ports import choose_steps
-from knockd.init.report import Summary, describe_finding, format_report
+from knockd.init.ports import choose_port, choose_steps
+from knockd.init.report import SignedSummary, Summary, describe_finding, format_report
+from knockd.init.secret_files import make_key_file, make_secret_file
 from knockd.init.walls import Walls, read_walls
 from knockd.init.ways import NoToolError, Stranger, Way, choose_ways
 from knockd.keeper.settings import Settings, explain_absent, explain_trouble
@@ -39,10 +41,9 @@ from knockd.net.interfaces import read_default_routes, read_interfaces
 from knockd.net.ports_in_use import ports_in_use
 from knockd.net.selection import choose_interfaces
 from knockd.sequences.kernel_clock import read_clock
-from knockd_conf.key_file import NamedKey, format_key, parse_name
+from knockd.signed.signature import explain_missing
 from knockd_conf.model import Door, Service, Step
 from knockd_conf.text import encoded, printable
-from knockd_conf.timed import KEY_BYTES
 
 _AUTO = ("auto",)
 
@@ -88,15 +89,19 @@ def init(settings: Settings, wanted: Init) -> int:
     except (NoInterfaceError, NoToolError) as error:
         return _refuse(os.EX_UNAVAILABLE, str(error))
     content = _choose_content(settings, wanted, survey, ways)
+    try:
+        files = _make_files(content)
+    except OSError as error:
+        return _refuse(os.EX_CANTCREAT, _explain_kept(error, content))
     data = encoded(format_configuration(content, path))
     door = settings.load_config(((path, data),)).doors[0]
     trouble = tuple(_find_trouble(settings, wanted, survey, ways, door))
-    summary = _summarise(settings, wanted, survey, ways, content, trouble)
+    files.append(NewFile(path, data))
+    summary = _summarise(settings, wanted, survey, ways, content, trouble, files)
     if wanted.printing:
         return _print(data, summary)
-    key = [NewFile(content.key, _make_key(), folder=True)] if wanted.keyed else []
     try:
-        write_new([*key, NewFile(path, data)])
+        write_new(files)
     except ThereError as error:
         return _refuse_there(error)
     except OSError as error:
@@ -133,17 +138,31 @@ def survey_host(settings: Settings, wanted: Init) -> Survey:
 def _choose_content(settings: Settings, wanted: Init, survey: Survey, ways: tuple[Way, ...]) -> Content:
     ports = read_ports(survey.in_use)
     taken = ports.taken | {survey.service.low}
-    key = os.path.join(os.path.dirname(settings.config_path), "knockd", f"{survey.door}.key")
+    folder = os.path.join(os.path.dirname(settings.config_path), "knockd")
+    signed = None
+    if wanted.signed:
+        port = choose_port(secrets.randbelow, taken, ports.clients)
+        signed = Signed(port, *(os.path.join(folder, name) for name in ("knock_secret", "authorized_keys")))
+    random = not wanted.keyed and not wanted.signed
     return Content(
         survey.door,
         survey.service,
         settings.interfaces or survey.names,
-        () if wanted.keyed else choose_steps(secrets.randbelow, taken, ports.clients),
-        key if wanted.keyed else "",
+        choose_steps(secrets.randbelow, taken, ports.clients) if random else (),
+        os.path.join(folder, f"{survey.door}.key") if wanted.keyed else "",
         make_command(ways, survey.service, 4),
         make_command(ways, survey.service, 6),
         find_log_file(),
+        signed,
     )
+
+
+def _make_files(content: Content) -> list[NewFile]:
+    """The files besides the configuration. Raises OSError: a knock secret is there and cannot be used."""
+    if content.key:
+        return [make_key_file(content.key)]
+    made = None if content.signed is None else make_secret_file(content.signed.secret)
+    return [] if made is None else [made]
 
 
 def _summarise(
@@ -153,12 +172,16 @@ def _summarise(
     ways: tuple[Way, ...],
     content: Content,
     trouble: tuple[str, ...],
+    files: list[NewFile],
 ) -> Summary:
     path, walls, service = settings.config_path, survey.walls, survey.service
     elsewhere = path != DEFAULT_CONFIG
-    written = (*((content.key,) if wanted.keyed else ()), path)
+    signed = None
+    if content.signed is not None:
+        kept = [one for one in (content.signed.secret, content.signed.keys) if os.path.lexists(one)]
+        signed = SignedSummary(content.signed.port, tuple(kept), find_known_keys())
     return Summary(
-        () if wanted.printing else written,
+        () if wanted.printing else tuple(file.path for file in files),
         survey.names,
         survey.addresses,
         bool(survey.addresses) and is_private(survey.addresses[0]),
@@ -175,6 +198,7 @@ def _summarise(
         f" -c {shlex.quote(path)}" if elsewhere else "",
         walls.firewall.unlooked if walls.ruleset is None else (),
         trouble,
+        signed,
     )
 
 
@@ -186,23 +210,20 @@ def _find_trouble(
     if survey.others:
         ports = ", ".join(map(str, survey.others))
         yield f"SSH is served at {ports} too, and no door is in front of that"
-    if wanted.keyed and (loose := read_clock().loose):
+    if (wanted.keyed or wanted.signed) and (loose := read_clock().loose):
+        what = "signed knocks" if wanted.signed else "knocks with a key"
         yield (
-            f"knocks with a key wait until the clock is synchronised ({loose}): let NTP set it, or write"
+            f"{what} wait until the clock is synchronised ({loose}): let NTP set it, or write"
             " Clock = trust under [options] where a battery keeps it"
+        )
+    if wanted.signed and (missing := explain_missing()):
+        yield (
+            f"PyNaCl is missing, without which knockd does not start ({missing}): install Debian's"
+            " python3-nacl, or run pip install 'knockd[signed]'"
         )
     ruleset = survey.walls.ruleset
     if ruleset is not None:
         yield from map(describe_finding, find_trouble(door, ways, survey.service, ruleset, survey.here))
-
-
-def _make_key() -> bytes:
-    """The bytes of a key file with one new key, named after who has become root."""
-    try:
-        name = parse_name(os.environ.get("SUDO_USER", ""))
-    except ValueError:
-        name = "owner"
-    return f"{format_key(NamedKey(name, secrets.token_bytes(KEY_BYTES)))}\n".encode()
 
 
 def _print(data: bytes, summary: Summary) -> int:
@@ -219,6 +240,12 @@ def _explain(error: OSError, path: str) -> str:
         folder = os.path.dirname(where)
         return f"there is no directory {printable(folder)}: make it, or name another file with -c"
     return f"could not write {printable(where)}: {error.strerror}; nothing was written"
+
+
+def _explain_kept(error: OSError, content: Content) -> str:
+    """Why the knock secret that is there cannot be used."""
+    path = content.signed.secret if content.signed is not None else ""
+    return f"{printable(path)} is there already and cannot be used: {error.strerror}; nothing was written"
 
 
 def _refuse_there(error: ThereError) -> int:

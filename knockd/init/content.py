@@ -19,8 +19,16 @@ CMD_TIMEOUT = 30
 SEQ_TIMEOUT = 10
 
 
+class Signed(NamedTuple):
+    """What signed knocks need: a UDP port, and the paths of the knock secret and of the file of keys."""
+
+    port: int
+    secret: str
+    keys: str
+
+
 class Content(NamedTuple):
-    """What the file says. A door has ``steps``, or the path of a ``key``."""
+    """What the file says. A door has ``steps``, or the path of a ``key``, or is opened by signed knocks."""
 
     door: str
     service: Service
@@ -31,6 +39,7 @@ class Content(NamedTuple):
     six: Command
     log_file: str
     """Empty: the log goes to syslog."""
+    signed: Signed | None = None
 
 
 def format_configuration(content: Content, path: str) -> str:
@@ -46,6 +55,7 @@ def _format(content: Content, path: str) -> Iterator[str]:
         [
             ("Interface", ", ".join(content.interfaces)),
             ("LogFile", content.log_file) if content.log_file else ("UseSyslog", ""),
+            *_signed(content.signed),
         ]
     )
     yield ""
@@ -54,7 +64,16 @@ def _format(content: Content, path: str) -> Iterator[str]:
     yield from _align([*_sequence(content), *_commands(content), ("Cmd_Timeout", str(CMD_TIMEOUT))])
 
 
+def _signed(signed: Signed | None) -> Iterator[tuple[str, str]]:
+    if signed is not None:
+        yield "Signed_Port", str(signed.port)
+        yield "Knock_Secret", signed.secret
+        yield "Authorized_Keys", signed.keys
+
+
 def _sequence(content: Content) -> Iterator[tuple[str, str]]:
+    if content.signed is not None:
+        return
     if content.key:
         yield "Sequence_Key", content.key
         return

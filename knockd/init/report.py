@@ -5,6 +5,7 @@ Pure.
 
 from __future__ import annotations
 
+import shlex
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
@@ -19,6 +20,9 @@ from knockd_conf.protocol import Protocol
 from knockd_conf.text import printable
 
 WIDTH = 80
+MOST_KEYS = 3
+"""SSH keys that are proposed."""
+
 _UNIT = "knockd-undo"
 _NAMES = {
     Tool.NFT: "nft",
@@ -27,6 +31,16 @@ _NAMES = {
     Tool.UFW: "ufw",
     Tool.FIREWALLD: "firewalld",
 }
+
+
+class SignedSummary(NamedTuple):
+    """What there is of signed knocks."""
+
+    port: int
+    kept: tuple[str, ...]
+    """Paths of files that were there, and stay as they are."""
+    known: tuple[str, ...]
+    """Lines of SSH keys that log in to this host."""
 
 
 class Summary(NamedTuple):
@@ -59,6 +73,7 @@ class Summary(NamedTuple):
     """What could not be looked at."""
     care: tuple[str, ...]
     """Sentences about what is not well."""
+    signed: SignedSummary | None = None
 
 
 def describe_finding(finding: Finding) -> str:
@@ -72,7 +87,7 @@ def format_report(summary: Summary) -> Iterator[str]:
         yield f"Wrote {' and '.join(map(printable, summary.written))} (mode 600)."
         yield ""
     yield from _tell_found(summary)
-    for text in summary.care:
+    for text in (*summary.care, *_tell_kept(summary.signed)):
         yield from _wrap("! ", text)
     for number, (title, lines, after) in enumerate(_plan(summary), 1):
         yield ""
@@ -90,8 +105,15 @@ def _tell_found(summary: Summary) -> Iterator[str]:
     yield from _wrap("Firewall:  ", "; ".join(_tell_firewall(summary)))
     serves = "" if summary.listening else " (nobody listens there yet)"
     how = "a key, a new sequence every 30 seconds" if summary.keyed else f"{len(summary.knocks)} random ports"
+    if summary.signed is not None:
+        how = f"one packet to {summary.signed.port}/udp, signed by an SSH key"
     what = f"{summary.door} opens {summary.service}{serves} for {CMD_TIMEOUT} seconds; {how}"
     yield from _wrap("Door:      ", what)
+
+
+def _tell_kept(signed: SignedSummary | None) -> Iterator[str]:
+    for path in () if signed is None else signed.kept:
+        yield f"{printable(path)} is there already, and counts as it is"
 
 
 def _tell_firewall(summary: Summary) -> Iterator[str]:
@@ -122,6 +144,8 @@ def _plan(summary: Summary) -> Iterator[tuple[str, Sequence[str], Sequence[str]]
             work.prepare,
             work.advice if not work.close else (),
         )
+    if summary.signed is not None:
+        yield _plan_keys(summary, summary.signed)
     by_hand = summary.start.startswith("knockd ")
     yield (
         "Start knockd.",
@@ -131,10 +155,10 @@ def _plan(summary: Summary) -> Iterator[tuple[str, Sequence[str], Sequence[str]]
     yield _plan_knock(summary)
     if not work.close:
         return
+    tried = 2 + bool(work.prepare) + (summary.signed is not None)
     yield (
-        f"{_tell_open(summary)} When step"
-        f" {3 if work.prepare else 2} has worked, close it, and leave this session open: in {PATIENCE}"
-        " minutes it is undone.",
+        f"{_tell_open(summary)} When step {tried} has worked, close it, and leave this session open:"
+        f" in {PATIENCE} minutes it is undone.",
         [*_undo_later(work.undo, systemd=summary.systemd), *work.close],
         (),
     )
@@ -158,8 +182,28 @@ def _over(summary: Summary) -> str:
     return f" over IPv{min(versions)}" if len(versions) < len(summary.versions) else ""
 
 
+def _plan_keys(summary: Summary, signed: SignedSummary) -> tuple[str, Sequence[str], Sequence[str]]:
+    command = f"knockctl authorize --door {summary.door}{summary.options}"
+    if not signed.known:
+        return (
+            "Let an SSH key knock: one of ssh-ed25519, which 'ssh-keygen -t ed25519' makes on its owner's"
+            " host. Copy the file that ends in .pub to here.",
+            [f"{command} FILE.pub"],
+            (),
+        )
+    lines = [f"{command} {shlex.quote(line)}" for line in signed.known[:MOST_KEYS]]
+    left = len(signed.known) - len(lines)
+    return (
+        "Let SSH keys knock: these log in to this host already; FILE.pub lets in another one.",
+        lines,
+        [f"({left} more of them log in.)"] if left > 0 else (),
+    )
+
+
 def _plan_knock(summary: Summary) -> tuple[str, Sequence[str], Sequence[str]]:
     host = summary.addresses[0] if summary.addresses else "THIS-HOST"
+    if summary.signed is not None:
+        return _plan_signed_knock(summary, summary.signed, host)
     rehearse = f"knockctl doctor --knock {summary.door}{summary.options}"
     after = [f"Within {CMD_TIMEOUT} seconds connect to {host}, {summary.service}."]
     if summary.private:
@@ -167,8 +211,7 @@ def _plan_knock(summary: Summary) -> tuple[str, Sequence[str], Sequence[str]]:
             "From the Internet knock at the address of your router, which has to forward these ports too."
         )
     if summary.keyed:
-        verify = f" --verify {summary.service.low}" if summary.service.protocol is Protocol.TCP else ""
-        lines = [rehearse, f"knockctl export {summary.door} --host {host}{verify}{summary.options}"]
+        lines = [rehearse, _export(summary, host)]
         after.insert(
             0,
             "There 'knock --import -' takes what export prints here, which nobody else may see. To knock:"
@@ -177,6 +220,26 @@ def _plan_knock(summary: Summary) -> tuple[str, Sequence[str], Sequence[str]]:
     else:
         lines = [rehearse, f"knock {host} {' '.join(summary.knocks)}"]
     return "Try it: first without a network, here; then knock from another host.", lines, after
+
+
+def _plan_signed_knock(
+    summary: Summary, signed: SignedSummary, host: str
+) -> tuple[str, Sequence[str], Sequence[str]]:
+    after = [
+        f"There 'knock --import -' takes what export prints here. To knock, where that key is: knock {host}",
+        f"Within {CMD_TIMEOUT} seconds connect to {host}, {summary.service}.",
+    ]
+    if summary.private:
+        after.append(
+            "From the Internet knock at the address of your router, which has to forward"
+            f" {signed.port}/udp and {summary.service}."
+        )
+    return "Try it from another host.", [_export(summary, host)], after
+
+
+def _export(summary: Summary, host: str) -> str:
+    verify = f" --verify {summary.service.low}" if summary.service.protocol is Protocol.TCP else ""
+    return f"knockctl export {summary.door} --host {host}{verify}{summary.options}"
 
 
 def _undo_later(lines: Iterable[str], *, systemd: bool) -> list[str]:

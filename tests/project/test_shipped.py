@@ -42,7 +42,8 @@ def test_installed_doors_need_ports(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as refused:
         read(uncommented(tmp_path, "PORT"))
     assert {(one.key, one.message) for one in refused.value.problems} == {
-        ("sequence", "expected a port from 0 to 65535, got 'PORT'")
+        ("sequence", "expected a port from 0 to 65535, got 'PORT'"),
+        ("Signed_Port", "expected a whole number from 1 to 65535, got 'PORT'"),
     }
 
 
@@ -63,6 +64,7 @@ def test_examples_are_there() -> None:
         "rotating",
         "router-nat",
         "router",
+        "signed",
         "ufw",
         "wake-on-lan",
     ]

@@ -81,6 +81,7 @@ def test_replay() -> None:
         ("--init", Init(), DEFAULT_CONFIG),
         ("--init=ports -c /srv/a", Init(), "/srv/a"),
         ("--init=key", Init(keyed=True), DEFAULT_CONFIG),
+        ("--init=signed", Init(signed=True), DEFAULT_CONFIG),
         ("--init --dry-run", Init(printing=True), DEFAULT_CONFIG),
         ("--init -c -", Init(printing=True), DEFAULT_CONFIG),
         ("--init --port 2222", Init(service=Service(2222, 2222, Protocol.TCP)), DEFAULT_CONFIG),

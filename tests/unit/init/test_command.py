@@ -20,6 +20,7 @@ from knockd.net.interface import Interface
 from knockd.net.rtnetlink import Link
 from knockd.sequences.trusted_clock import Reading
 from knockd_conf.key_file import parse_keys
+from knockd_conf.knock_secret import format_secret, parse_secret
 from knockd_conf.model import Service, Step
 from knockd_conf.protocol import Protocol
 
@@ -52,6 +53,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
         monkeypatch.setattr(module, "choose_service", lambda _: (SSH, others))
         monkeypatch.setattr(module, "read_ports", lambda _: Ports(frozenset(), range(32_768, 61_000)))
         monkeypatch.setattr(module, "read_walls", lambda _: walls)
+        monkeypatch.setattr(module, "find_known_keys", lambda: ())
         monkeypatch.setattr("os.geteuid", lambda: uid)
 
     return make
@@ -87,22 +89,95 @@ def test_key(world: World, settings: Settings, tmp_path: Path, monkeypatch: pyte
 
 
 @pytest.mark.parametrize(
-    ("keyed", "loose", "said"), [(True, "x", True), (True, "", False), (False, "x", False)]
+    ("wanted", "loose", "said"),
+    [
+        (Init(keyed=True), "x", "knocks with a key wait"),
+        (Init(signed=True), "x", "signed knocks wait"),
+        (Init(keyed=True), "", ""),
+        (Init(), "x", ""),
+    ],
 )
 def test_the_clock(
     world: World,
     settings: Settings,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    keyed: bool,
+    wanted: Init,
     loose: str,
-    said: bool,
+    said: str,
 ) -> None:
-    """A door with a key waits for a clock that is synchronised, and that is said."""
+    """A door with keys waits for a clock that is synchronised, and that is said."""
     world()
     monkeypatch.setattr(module, "read_clock", lambda: Reading(0.0, 0.0, loose))
-    init(settings, Init(keyed=keyed))
-    assert said is ("until the clock is synchronised (x)" in " ".join(capsys.readouterr().out.split()))
+    init(settings, wanted)
+    printed = " ".join(capsys.readouterr().out.split())
+    assert bool(said) is (f"{said} until the clock is synchronised (x)" in printed)
+
+
+def test_signed(world: World, settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A port and a knock secret are made; the keys are told how to be let in, and nobody sees the secret."""
+    world()
+    assert os.EX_OK == init(settings, Init(signed=True))
+    config = settings.load_config()
+    (door,) = config.doors
+    secret = tmp_path / "knockd" / "knock_secret"
+    assert door.is_signed_alone
+    assert str(secret) == config.options.knock_secret
+    assert str(tmp_path / "knockd" / "authorized_keys") == door.authorized_keys
+    said = capsys.readouterr().out
+    assert f"Wrote {secret} and {settings.config_path} (mode 600).\n" in said
+    assert f"knockctl authorize --door ssh -c {settings.config_path} FILE.pub" in said
+    assert format_secret(parse_secret(secret.read_bytes())) not in said
+    assert not (tmp_path / "knockd" / "authorized_keys").exists()
+
+
+def test_files_of_signed_knocks_that_are_there(
+    world: World, settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They stay as they are and count; a secret that others can read is refused, and nothing is written."""
+    world()
+    init(settings, Init(signed=True))
+    secret, keys = tmp_path / "knockd" / "knock_secret", tmp_path / "knockd" / "authorized_keys"
+    before = secret.read_bytes()
+    keys.write_text("# nobody\n")
+    Path(settings.config_path).unlink()
+    capsys.readouterr()
+    assert os.EX_OK == init(settings, Init(signed=True))
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"Wrote {settings.config_path} (mode 600). " in said
+    for path in (secret, keys):
+        assert f"! {path} is there already, and counts as it is" in said
+    assert before == secret.read_bytes()
+    Path(settings.config_path).unlink()
+    secret.chmod(0o644)
+    assert os.EX_CANTCREAT == init(settings, Init(signed=True))
+    assert f"knockd: {secret} is there already and cannot be used: others than" in capsys.readouterr().err
+    assert not Path(settings.config_path).exists()
+
+
+def test_signed_knocks_that_are_printed(
+    world: World, settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No secret is made."""
+    world()
+    assert os.EX_OK == init(settings, Init(signed=True, printing=True))
+    assert "\tSigned_Port     = " in capsys.readouterr().out
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_without_pynacl(
+    world: World,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Which package is missing is said before anything is to be done."""
+    world()
+    monkeypatch.setattr(module, "explain_missing", lambda: "No module named 'nacl'")
+    init(settings, Init(signed=True))
+    said = " ".join(capsys.readouterr().out.split())
+    assert "! PyNaCl is missing, without which knockd does not start (No module named 'nacl')" in said
+    assert said.index("PyNaCl") < said.index("1. Tell")
 
 
 @pytest.mark.parametrize("user", [None, "no name"])

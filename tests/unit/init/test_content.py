@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from knockd.init.commands import Command
-from knockd.init.content import CMD_TIMEOUT, SEQ_TIMEOUT, Content, format_configuration, format_step
+from knockd.init.content import CMD_TIMEOUT, SEQ_TIMEOUT, Content, Signed, format_configuration, format_step
 from knockd.knocks.watch import watches_of
 from knockd_conf.load import load
 from knockd_conf.model import Config, Service
@@ -55,6 +55,16 @@ def test_key() -> None:
     (door,) = read(PLAIN._replace(key="/etc/knockd/ssh.key", steps=())).doors
     assert "/etc/knockd/ssh.key" == door.sequence_key
     assert () == door.steps
+
+
+def test_signed() -> None:
+    """A door of signed knocks has no sequence; port and files are of all doors."""
+    signed = Signed(47811, "/etc/knockd/knock_secret", "/etc/knockd/authorized_keys")
+    config = read(PLAIN._replace(steps=(), signed=signed))
+    (door,) = config.doors
+    assert door.is_signed_alone
+    assert (47811, signed.keys) == (config.options.signed_port, config.options.authorized_keys)
+    assert signed.secret == config.options.knock_secret
 
 
 def test_no_log_file() -> None:

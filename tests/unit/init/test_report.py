@@ -6,7 +6,7 @@ import pytest
 
 from knockd.doctor.findings import Finding
 from knockd.init.commands import Work
-from knockd.init.report import Summary, describe_finding, format_report
+from knockd.init.report import SignedSummary, Summary, describe_finding, format_report
 from knockd.init.ways import Tool, Way
 from knockd_conf.model import Service
 from knockd_conf.protocol import Protocol
@@ -139,6 +139,68 @@ def test_a_key_for_a_udp_service() -> None:
     assert "     knockctl export ssh --host 8.8.8.8" in lines
 
 
+SIGNED = SignedSummary(47811, (), ())
+
+
+def told_signed(signed: SignedSummary = SIGNED, **values: object) -> list[str]:
+    """The report of a door of signed knocks."""
+    return told(knocks=(), signed=signed, **values)
+
+
+def test_signed_knocks() -> None:
+    """A key is let in before the daemon starts; what clients need is exported, and it says how to knock."""
+    assert """\
+Door:      ssh opens 22/tcp for 30 seconds; one packet to 47811/udp, signed by
+           an SSH key
+
+1. Tell the firewall of those who have knocked. This changes nothing for anybody
+   yet.
+     echo 'add set
+     add rule' | nft -f -
+
+2. Let an SSH key knock: one of ssh-ed25519, which 'ssh-keygen -t ed25519' makes
+   on its owner's host. Copy the file that ends in .pub to here.
+     knockctl authorize --door ssh FILE.pub
+
+3. Start knockd.
+     systemctl enable --now knockd
+
+4. Try it from another host.
+     knockctl export ssh --host 8.8.8.8 --verify 22
+   There 'knock --import -' takes what export prints here. To knock, where that
+   key is: knock 8.8.8.8
+   Within 30 seconds connect to 8.8.8.8, 22/tcp.""" == "\n".join(told_signed()[5:])
+
+
+def test_keys_that_are_known() -> None:
+    """Three at most are proposed, each as one word of the shell; more are counted."""
+    lines = told_signed(SIGNED._replace(known=tuple(f"ssh-ed25519 A{n} o'x" for n in range(5))))
+    first = """     knockctl authorize --door ssh 'ssh-ed25519 A0 o'"'"'x'"""
+    at = lines.index(first)
+    assert "A2" in lines[at + 2]
+    assert "   (2 more of them log in.)" == lines[at + 3]
+    lines = told_signed(SIGNED._replace(known=("ssh-ed25519 A me",)))
+    assert "     knockctl authorize --door ssh 'ssh-ed25519 A me'" in lines
+    assert "more of them" not in " ".join(lines)
+
+
+def test_signed_knocks_to_an_open_host() -> None:
+    """What closes the port names the step that has to work before."""
+    assert "When step 4 has worked" in " ".join(" ".join(told_signed(ways=BOTH_OPEN, work=OPEN)).split())
+
+
+def test_signed_knocks_behind_a_router() -> None:
+    """It has to forward two ports."""
+    said = " ".join(" ".join(told_signed(private=True)).split())
+    assert "your router, which has to forward 47811/udp and 22/tcp." in said
+
+
+def test_files_that_were_there() -> None:
+    """They are named in front of the steps."""
+    lines = told_signed(SIGNED._replace(kept=("/etc/knockd/authorized_keys",)))
+    assert "! /etc/knockd/authorized_keys is there already, and counts as it is" in lines
+
+
 def test_printed() -> None:
     """When the file was printed nothing was written."""
     assert "Interface: eth0" == told(written=())[0]
@@ -198,6 +260,8 @@ def test_size() -> None:
     """The longest report fits on a screen; prose has 80 columns."""
     lines = told(ways=BOTH_OPEN, work=OPEN, private=True, care=("x",))
     assert len(lines) <= 40
+    known = tuple("x" * 80 for _ in range(9))
+    assert len(told_signed(SIGNED._replace(known=known), ways=BOTH_OPEN, work=OPEN, care=("x",))) <= 45
     assert max(map(len, (line for line in lines if not line.startswith("     ")))) <= 80
 
 
