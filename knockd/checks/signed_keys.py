@@ -115,9 +115,7 @@ def explain_waiting(config: Config, door: Door, files: SignedFiles) -> tuple[str
     """Why no key opens a door that waits, and what to do where that does not say it."""
     if files.secret:
         path = printable(str(config.options.knock_secret))
-        cure = (
-            f"make it with 'knockctl keygen --host --file {quote(path)}'" if files.secret == MISSING else ""
-        )
+        cure = f"make it with 'knockctl keygen --host {quote(path)}'" if files.secret == MISSING else ""
         return f"{path}: {files.secret}", cure
     path = printable(str(door.authorized_keys))
     file = files.keys[str(door.authorized_keys)]

@@ -92,6 +92,10 @@ KINDS: Mapping[str, tuple[Severity, str]] = {
         "A guard port that the configuration names is in use: who uses it is ignored at the door.",
     ),
     "step-in-use": (_NOTE, "A port of a sequence has a listening socket."),
+    "signed-port-shared": (
+        _WEAK,
+        "A port of signed knocks has a socket, or is opened by a door: a program gets them, and may answer.",
+    ),
     "no-daemon": (_OUT, "No knockd runs."),
     "second-daemon": (_WEAK, "Two daemons listen here: each knock runs its commands twice."),
     "service-off": (_OUT, "The service is not enabled: nothing opens after the next boot."),

@@ -16,6 +16,8 @@ from knockd.net.interface import LOOPBACK, find_interface
 from knockd.net.interfaces import read_interfaces
 from knockd_conf.firewall_tools import Version
 from knockd_conf.model import Config, Step
+from knockd_conf.opened_ports import find_opened_ports
+from knockd_conf.protocol import Protocol
 from knockd_conf.text import is_link_local
 
 
@@ -43,8 +45,9 @@ def _find_trouble(config: Config, names: Sequence[str]) -> Iterator[Finding]:
 
 
 def look_at_ports(config: Config, live: Sequence[Sequence[Step]], taken: Taken) -> Looked:
-    """Whether guard ports that somebody has named, or ports of sequences, are in use."""
-    return Looked("guard ports", tuple(find_used_ports(config, live, taken)))
+    """Whether guard ports that somebody has named, or ports of sequences and signed knocks, are in use."""
+    found = (*find_used_ports(config, live, taken), *find_shared_ports(config, taken))
+    return Looked("guard ports", found)
 
 
 def find_used_ports(config: Config, live: Sequence[Sequence[Step]], taken: Taken) -> Iterator[Finding]:
@@ -63,6 +66,31 @@ def find_used_ports(config: Config, live: Sequence[Sequence[Step]], taken: Taken
             if not routed and number_of(port) in taken.in_use:
                 text = f"step {port} of door {door.name} has a listening socket: who uses it begins a knock"
                 yield Finding("step-in-use", text, "choose a port that nobody serves", f"{path}:{line}")
+
+
+def find_shared_ports(config: Config, taken: Taken) -> Iterator[Finding]:
+    """Yields a finding for each port of signed knocks that is somebody else's as well."""
+    signed = {door.signed_port: door for door in reversed(config.doors) if door.signed_port}
+    opened = {
+        port: door
+        for door in config.doors
+        for one in find_opened_ports(filter(None, map(door.start_for, (4, 6))))
+        for port in signed
+        if one.protocol is Protocol.UDP and one.low <= port <= one.high
+    }
+    for number, door in sorted(signed.items()):
+        path, line, _ = door.place("signed_port")
+        port = Step(number, Protocol.UDP)
+        cure = "choose a port that nobody serves"
+        if number in opened:
+            other = opened[number].name
+            text = f"signed knocks come to {port}, which door {other} opens: a service gets them too"
+            yield Finding("signed-port-shared", text, cure, f"{path}:{line}")
+        elif not door.target and number_of(port) in taken.in_use:
+            text = (
+                f"signed knocks come to {port}, which has a socket: its program gets them too, and may answer"
+            )
+            yield Finding("signed-port-shared", text, cure, f"{path}:{line}")
 
 
 def find_surroundings(names: Sequence[str], firewall: Firewall, *, ipv6: bool) -> Surroundings:

@@ -53,7 +53,7 @@ def test_good() -> None:
     ("secret", "said_of_it"),
     [
         ("is not a regular file", "is not a regular file"),
-        (MISSING, f"{MISSING}, make it with 'knockctl keygen --host --file {SECRET}'"),
+        (MISSING, f"{MISSING}, make it with 'knockctl keygen --host {SECRET}'"),
     ],
 )
 def test_secret(secret: str, said_of_it: str) -> None:

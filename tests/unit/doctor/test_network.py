@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Sequence
+from ipaddress import ip_address
 
 import pytest
 
 from knockd.doctor import network as module
 from knockd.doctor.firewall_reader import Firewall
-from knockd.doctor.network import find_surroundings, find_used_ports, look_at_interfaces, look_at_ports
+from knockd.doctor.network import (
+    find_shared_ports,
+    find_surroundings,
+    find_used_ports,
+    look_at_interfaces,
+    look_at_ports,
+)
 from knockd.knocks.taken import Taken, number_of
 from knockd.net.interface import LOOPBACK, Interface
 from knockd.net.rtnetlink import Link
 from knockd_conf.model import Config, Door, GuardPorts, Options, Step
+from knockd_conf.protocol import Protocol
 from tests.support.doubles.played import door
 
 FOUR, SIX = bytes((10, 7, 0, 1)), bytes.fromhex("fd00000700000000000000000000001a")
@@ -90,6 +98,33 @@ def test_ports_in_use() -> None:
     assert ["step-in-use"] == used(door("700 800"), Taken(in_use=frozenset({number_of(other)})))
     config = Config("/etc/knockd.conf", Options(), (named,), CONFIG.host, ())
     assert "guard ports" == look_at_ports(config, [named.steps], Taken()).subject
+
+
+def test_ports_of_signed_knocks() -> None:
+    """A port that has a socket, or that a door opens, is somebody else's as well; each is told once."""
+    accept = "iptables -A INPUT -s %IP% -p {} --dport {} -j ACCEPT"
+    one = door("", "ssh", signed_port=4_711)
+    two = door("", "web", signed_port=4_711, start_command=accept.format("tcp", 4_711))
+    wide = door("1 2", "vpn", signed_port=0, start_command=accept.format("udp", "4000:5000"))
+    routed = door("", "far", signed_port=4_712, target=(ip_address("192.0.2.1"),))
+    busy = Taken(in_use=frozenset(number_of(Step(port, Protocol.UDP)) for port in (4_711, 4_712)))
+    tcp = Taken(in_use=frozenset({number_of(Step(4_711))}))
+
+    def shared(doors: Sequence[Door], taken: Taken) -> list[tuple[str, str]]:
+        config = Config("/etc/knockd.conf", Options(), tuple(doors), CONFIG.host, ())
+        found = find_shared_ports(config, taken)
+        assert {*find_shared_ports(config, taken)} <= {
+            *look_at_ports(config, [()] * len(doors), taken).findings
+        }
+        return [(one.name, one.text) for one in found]
+
+    assert [] == shared([one, two], Taken())
+    assert [] == shared([one, two, routed], tcp)
+    kind = "signed-port-shared"
+    text = "signed knocks come to 4711:udp, which has a socket: its program gets them too, and may answer"
+    assert [(kind, text)] == shared([one, two, routed], busy)
+    text = "signed knocks come to 4711:udp, which door vpn opens: a service gets them too"
+    assert [(kind, text)] == shared([one, two, wide], busy)
 
 
 def test_surroundings(there: dict[str, Interface]) -> None:
