@@ -16,19 +16,20 @@ MOST_COMMENT: Final = 60
 NAMELESS: Final = "unnamed"
 """In place of a comment that is empty."""
 
-_SIGNED = re.compile(r"key .* ?\((SHA256:[A-Za-z0-9+/]{43})\)")
-_NAMED = re.compile(r"key ([A-Za-z0-9_@][A-Za-z0-9_@.-]{0,63})")
+_KEY: Final = "key "
+_SIGNED: Final = r"key .* ?\((SHA256:[A-Za-z0-9+/]{43})\)"
+_NAMED: Final = r"key ([A-Za-z0-9_@][A-Za-z0-9_@.-]{0,63})"
 """A name of a key file (knockd_conf/key_file.py), which never looks like the other ones."""
 
 
 def by_key(name: str) -> str:
     """Opened by a rotating sequence of the key with this name."""
-    return f"key {name}"
+    return f"{_KEY}{name}"
 
 
 def by_signature(comment: str, fingerprint: str) -> str:
     """Opened by a signed knock of an SSH key."""
-    return f"key {show_comment(comment)} ({fingerprint})"
+    return f"{_KEY}{show_comment(comment)} ({fingerprint})"
 
 
 def show_comment(comment: str) -> str:
@@ -39,5 +40,7 @@ def show_comment(comment: str) -> str:
 
 def find_key(by: str) -> str | None:
     """The fingerprint of the SSH key, or the name of the key, by which it was opened; None: by none."""
-    found = _SIGNED.fullmatch(by) or _NAMED.fullmatch(by)
+    if not by.startswith(_KEY):  # most are not, and who has no keys needs neither pattern
+        return None
+    found = re.fullmatch(_SIGNED, by) or re.fullmatch(_NAMED, by)
     return None if found is None else found[1]

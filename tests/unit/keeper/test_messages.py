@@ -372,6 +372,17 @@ def test_opening_of_a_door_without_a_sequence(link: socket.socket) -> None:
     assert scene.opened == []
 
 
+def test_signed_knock_at_a_one_time_door(link: socket.socket, once: Config) -> None:
+    """It opens the door and leaves its sequences as they are."""
+    scene = SignedMessages(link)
+    at = replace(once.doors[0], signed_port=PORT)
+    scene.messages.adopt(replace(once, doors=(at,)), same_process=False)
+    scene.doors.verdict = Granted(at, Verb.OPEN, LAPTOP)
+    assert scene.say(PACKET) == ["open", "signed-opened"]
+    assert [one.door for one in scene.opened] == [at]
+    assert live(scene.messages.doors) == steps("7 8")
+
+
 def test_sequence_of_a_door_with_signed_knocks(link: socket.socket) -> None:
     """Where a door has both, its sequence opens it as before."""
     both = replace(CONFIG.doors[0], signed_port=PORT)
