@@ -1,16 +1,16 @@
-"""The power is cut at every step of a change of a secret: what is found is the old file or the new one."""
+"""The power is cut at every step of a change of a file with keys: the old one is found, or the new one."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
 import pytest
 
 from knockd.files import secret_file, trusted
-from knockd.files.secret_file import change_secret
+from knockd.files.secret_file import change_public, change_secret
 from knockd_conf.walk import End
 from tests.support.doubles.disk_without_power import Disk, PowerCutError
 
@@ -40,7 +40,8 @@ def found_in(disk: Disk) -> bytes | None:
     return None if file is None else bytes(file.data)
 
 
-def test_every_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("change", [change_secret, change_public])
+def test_every_cut(monkeypatch: pytest.MonkeyPatch, change: Callable[..., bool]) -> None:
     """After a cut the file has what it had, or all of the new; once the change returned it has that."""
     texts = [b"one\n", b"one\ntwo\n" * 100, b"one\ntwo\nthree\n" * 200]
     seen: set[bytes | None] = set()
@@ -53,7 +54,7 @@ def test_every_cut(monkeypatch: pytest.MonkeyPatch) -> None:
             disk.fsync(disk.open("/d", os.O_RDONLY))
             put(disk, monkeypatch)
             for text in texts:
-                change_secret("/d/etc/keys", partial(put_text, text))
+                change("/d/etc/keys", partial(put_text, text))
                 returned.append(text)
             done = True
         except PowerCutError:
@@ -65,7 +66,7 @@ def test_every_cut(monkeypatch: pytest.MonkeyPatch) -> None:
                 assert found_in(left) in {returned[-1], begun} | empty
                 seen.add(found_in(left))
                 put(left, monkeypatch)
-                change_secret("/d/etc/keys", partial(put_text, b"next"))
+                change("/d/etc/keys", partial(put_text, b"next"))
                 assert b"next" == found_in(left)
         if done:
             break
