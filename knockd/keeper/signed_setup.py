@@ -25,14 +25,15 @@ if TYPE_CHECKING:
 
 
 class SignedSetup:
-    """``made`` are these doors, None before. ``changed`` is called when something else is watched.
+    """``made`` are these doors, None before ``make`` is called. ``changed`` is called when something else is
+    watched.
 
     ``lines`` logs what is refused, within the limit of lines that strangers cause; ``refused`` counts it by
     the names of reasons.
     """
 
-    def __init__(self, loop: Loop, log: Log) -> None:
-        self._loop, self._log = loop, log
+    def __init__(self, loop: Loop, log: Log, make: Callable[[], SignedDoors]) -> None:
+        self._log, self._make = log, make
         self.made: SignedDoors | None = None
         self._hearing: type[SignedKnocks] | None = None
         self.lines = RateLimit(loop, log)
@@ -48,11 +49,6 @@ class SignedSetup:
             self.made = self._make()
             self.made.changed = self.tell
         return self.made
-
-    def _make(self) -> SignedDoors:
-        from knockd.signed.signed_doors import SignedDoors
-
-        return SignedDoors(self._loop, self._log)
 
     def make_knocks(self, leases: LeaseManager) -> SignedKnocks:
         """Who hears of packets, once there is such a door."""

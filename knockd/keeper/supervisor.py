@@ -9,7 +9,7 @@ import os
 import socket
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from knockd.keeper import worker_events as on
 from knockd.keeper.figures import FigureDesk
@@ -34,6 +34,9 @@ from knockd.process.fork import collect_child, kill_child
 from knockd.process.loop import Loop
 from knockd.process.verbs import MAX_EVENT, MalformedError, Signed, decode
 from knockd_conf.model import Config
+
+if TYPE_CHECKING:
+    from knockd.signed.signed_doors import SignedDoors
 
 MOST_AT_ONCE, MOST_AT_LAST = 32, 1_024
 """Messages read in one go, so that commands and timers have their turn in a storm, and of one that is to
@@ -72,7 +75,7 @@ class Supervisor:
         kernel: Kernel | None = None,
         start: Callable[..., Started] = start_worker,
         keyed: Callable[[Loop, Log, Config], KeySetup] = KeySetup,
-        signed: Callable[[Loop, Log], SignedSetup] = SignedSetup,
+        signed: Callable[[Loop, Log, Callable[[], SignedDoors]], SignedSetup] = SignedSetup,
     ) -> None:
         """``leases`` take openings.
 
@@ -87,7 +90,7 @@ class Supervisor:
         self._start = start
         self._life = WorkerLife()
         doors, show = keyed(loop, self._log, loaded.config), call.show if settings.debug else None
-        self.signed = signed(loop, self._log)
+        self.signed = signed(loop, self._log, doors.make_signed)
         """The doors of signed knocks."""
         self._messages = Messages(loaded.config, logger, leases, show, doors, self.signed)
         self._follow = Follow(loop, kernel or Kernel(), loaded.config.options.interface, self._log_change)

@@ -343,9 +343,11 @@ EVENTS: Mapping[str, Event] = {
     ),
     "used-kept": Event("warning", "{path} still notes sequences that are struck out ({reason})"),
     "clock-waiting": Event(
-        "warning", "doors with Sequence_Key wait: {reason}", note="once for each reason; other doors open"
+        "warning",
+        "doors with keys wait: {reason}",
+        note="once for each reason; other doors open",
     ),
-    "clock-good": Event("info", "doors with Sequence_Key can be opened, the clock is good"),
+    "clock-good": Event("info", "doors with keys can be opened, the clock is good"),
     "key-file-problem": Event(
         "error",
         "{door}: key file {path}: {problem} --> disabling the door",
@@ -357,21 +359,31 @@ EVENTS: Mapping[str, Event] = {
         "key files could not be read ({reason}), trying again",
         note="sequences that are live stay so for some periods",
     ),
+    "signed-waiting": Event(
+        "error",
+        "signed knocks wait: {reason}",
+        note="once for each reason; no signed knock opens a door that needs what `reason` names",
+    ),
+    "authorized-line": Event(
+        "error",
+        "authorized keys {path}: {problem}",
+        note="the key of that line opens nothing, the others do; once for each `problem`",
+    ),
     "periods-from-now": Event(
         "warning",
         "nobody knows what was used before the start: what may have been opens nothing, of a sequence for two"
-        " periods",
+        " periods, of signed knocks for two minutes",
         note="without a record of an earlier run that lasts",
     ),
     "periods-unread": Event("error", "{reason}: what may have been used before the start opens nothing"),
     "periods-unlasting": Event(
         "warning",
-        "used sequences of keys are noted until the next boot only ({reason}): what may have been used before"
+        "used knocks of keys are noted until the next boot only ({reason}): what may have been used before"
         " that opens nothing then",
     ),
     "periods-unnoted": Event(
         "error",
-        "used sequences of keys can be noted nowhere ({reason}): what may have been used before the next"
+        "used knocks of keys can be noted nowhere ({reason}): what may have been used before the next"
         " start opens nothing then",
     ),
     "one-time-line": Event(

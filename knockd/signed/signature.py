@@ -16,12 +16,16 @@ def explain_missing() -> str | None:
 
 
 def is_right(public: bytes, signed: bytes, signature: bytes) -> bool:
-    """Whether ``signature`` (64 bytes) is the Ed25519 signature of ``public`` (32 bytes) over ``signed``."""
+    """Whether ``signature`` (64 bytes) is the Ed25519 signature of ``public`` (32 bytes) over ``signed``.
+
+    libsodium takes no signature whose number is too high, and none of a key, or with a point, of small order:
+    one signature could be right for many messages then.
+    """
     from nacl import bindings
-    from nacl.exceptions import BadSignatureError
+    from nacl.exceptions import CryptoError
 
     try:
         bindings.crypto_sign_open(signature + signed, public)
-    except BadSignatureError:
+    except CryptoError:
         return False
     return True

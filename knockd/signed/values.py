@@ -35,6 +35,7 @@ class Reason(Enum):
     KEY_EXPIRED = "its key has expired"
     FROM = "its key may not be used from this address"
     ACCESS = "this address may not knock at this door"
+    TARGET = "sent to an address that is no Target of the door"
     DOOR_EXPIRED = "the door has expired"
     BOUND = "bound to another address"
     REPEATED = "came before"

@@ -165,7 +165,7 @@ def test_notes_that_do_not_last(scene: Scene, tmp_path: Path, where: str) -> Non
             scene.state = tmp_path / "file"
             scene.state.write_text("in the way")
         daemon = scene.begin()
-        daemon.wait_for("used sequences of keys are noted until the next boot only")
+        daemon.wait_for("used knocks of keys are noted until the next boot only")
         daemon.wait_for("what may have been opens nothing, of a sequence for two periods")
         started = scene.keyed.period()
         wait_until(lambda: scene.keyed.period() >= started + 2, 25, "what could not be used before the start")
@@ -253,14 +253,14 @@ def test_clock_that_is_set_back(scene: Scene, *, restarted: bool) -> None:
     clock.set(-WEEK - 3_600)
     if restarted:
         daemon = scene.begin(program=clock.program, live=False)
-    lines = daemon.wait_for("doors with Sequence_Key wait: the clock is ", timeout=20)
+    lines = daemon.wait_for("doors with keys wait: the clock is ", timeout=20)
     assert any(" earlier than it has been: set it; if it is right now" in line for line in lines)
     scene.replay(steps, 3)
     scene.keyed.wait_for_period()
     scene.keyed.knock(scene.pair.client, BOB)
     assert find_waiting(daemon) == ["ssh"]
     clock.set(-WEEK)
-    daemon.wait_for("doors with Sequence_Key can be opened, the clock is good")
+    daemon.wait_for("doors with keys can be opened, the clock is good")
     wait_live(daemon)
     wait_until(lambda: scene.keyed.period() > period, 15, "another period")
     scene.keyed.wait_for_period()

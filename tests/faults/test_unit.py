@@ -109,9 +109,7 @@ def test_door_with_a_key(unit: Unit, pair: Pair, tmp_path: Path) -> None:
     section = keyed.section().replace(str(keyed.path), "/etc/knockd/ssh.keys")
     unit.begin(section)
     if read_clock().loose:
-        unit.wait_for(
-            "doors with Sequence_Key wait: the clock is not synchronised (the kernel says STA_UNSYNC)"
-        )
+        unit.wait_for("doors with keys wait: the clock is not synchronised (the kernel says STA_UNSYNC)")
         unit.run("sed", "-i", "s/^\\[options\\]/&\\nClock = trust/", "/etc/knockd.conf")
         unit.run("systemctl", "reload", "knockd")
     wait_until(

@@ -111,7 +111,7 @@ class LinkedWorkers(NullLogger):
             kernel=self.kernel,
             start=self.start,
             keyed=self.make_keyed,
-            signed=lambda loop, log: ToldSetup(loop, log, self._signed),
+            signed=lambda loop, log, _: ToldSetup(loop, log, self._signed),
         )
         self.sockets: frozenset[Step] = frozenset()
         """The ports with a socket on this host."""

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from knockd.sequences.burnt_periods import BurntPeriods
 from knockd.sequences.key_record import NAME, KeyRecord
+from knockd.signed.used_nonces import UsedNonces
 from tests.support.doubles.keyed import NOON, POLICY
 
 RUN = f"{NAME}-1"
@@ -17,6 +18,7 @@ class Recorded(NamedTuple):
 
     record: KeyRecord
     burnt: BurntPeriods
+    nonces: UsedNonces
 
 
 class RecordHost:
@@ -37,7 +39,7 @@ class RecordHost:
     def begin(self) -> Recorded:
         """The daemon starts."""
         record = KeyRecord(str(self.state), str(self.run), RUN, POLICY, self._log, self._passes)
-        made = Recorded(record, BurntPeriods(record))
+        made = Recorded(record, BurntPeriods(record), UsedNonces(record))
         record.begin()
         return made
 

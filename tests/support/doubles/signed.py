@@ -84,16 +84,17 @@ class ToldSetup(SignedSetup):
     """Makes ``doors``; it is made as soon as a configuration has such a door."""
 
     def __init__(self, loop: Loop, log: Log, doors: ToldDoors) -> None:
-        super().__init__(loop, log)
+        super().__init__(loop, log, lambda: cast(SignedDoors, doors))
         self.doors = doors
-
-    def _make(self) -> SignedDoors:
-        return cast(SignedDoors, self.doors)
 
 
 def no_signed() -> SignedSetup:
     """Doors of signed knocks, of which there are none."""
-    return SignedSetup(ManualLoop().loop, _log_nothing)
+    return SignedSetup(ManualLoop().loop, _log_nothing, _make_none)
+
+
+def _make_none() -> SignedDoors:
+    raise AssertionError("there are none")
 
 
 def _log_nothing(event: str, **fields: Any) -> None: ...

@@ -15,10 +15,16 @@ from knockd.keeper import key_setup
 from knockd.keeper.key_setup import KeySetup
 from knockd.log.logger import Log
 from knockd.process.loop import Loop, run
+from knockd.sequences import kernel_clock
+from knockd.signed.signed_doors import SignedDoors
+from knockd_conf.knock_secret import format_secret
 from knockd_conf.model import ClockTrust, Config
 from tests.support.doubles.keyed import ANNE, keyed_config, keyed_door, text_of
 from tests.support.doubles.linked_workers import CONFIG, NullLogger
+from tests.support.doubles.live_signed import signed_config
 from tests.support.doubles.manual_loop import ManualLoop
+from tests.support.doubles.signed import signed_door
+from tests.support.samples.signed_vectors import KEYS
 
 
 def serve(config: Config, log: Log) -> list[str]:
@@ -90,6 +96,7 @@ def test_code_of_a_daemon_without_keys() -> None:
         stdout=subprocess.PIPE,
     )
     sequences = {one for one in out.stdout.decode().split() if one.startswith("knockd.sequences.")}
+    assert not {one for one in out.stdout.decode().split() if one.partition(".")[0] == "nacl"}
     plain = ("live_periods", "noted_lines", "one_time_file", "rotating_watches", "rotation", "used_sequences")
     assert sequences == {f"knockd.sequences.{name}" for name in plain}
 
@@ -115,3 +122,69 @@ def test_plain_to_keyed_and_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert made.why_waiting(keyed_door()) is None
     setup.stop()
     setup.reap()
+
+
+def serve_signed(config: Config, log: Log) -> int:
+    """How many minutes are watched as soon as a real child has read the files."""
+    watched: list[int] = []
+    made: list[SignedDoors] = []
+
+    def begin(loop: Loop) -> None:
+        doors = KeySetup(loop, log, config).make_signed()
+        made.append(doors)
+
+        def end() -> None:
+            watched.append(len(doors.watch().minutes))
+            doors.stop()
+            loop.stop()
+
+        doors.changed = end
+        loop.call_later(20.0, loop.stop)
+        doors.adopt(config)
+
+    run(begin, pytest.fail)
+    with suppress(ChildProcessError):  # it has been collected
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
+    made[0].reap()
+    return sum(watched)
+
+
+def test_real_child_of_signed_knocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A forked child reads secret and keys, by the kernel's clock; the record is the one of sequences."""
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path / "run"))
+    secret, keys = tmp_path / "secret", tmp_path / "authorized_keys"
+    secret.touch(0o600)
+    secret.write_text(f"{format_secret(bytes(32))}\n")
+    keys.write_text("".join(f"{key.line}\n" for key in KEYS.values()))
+    said: list[str] = []
+
+    def log(event: str, **fields: object) -> None:
+        said.append(f"{event} {fields}")
+
+    config = signed_config(
+        signed_door(authorized_keys=str(keys)),
+        state_dir=str(tmp_path / "state"),
+        knock_secret=str(secret),
+        clock=ClockTrust.TRUST,
+    )
+    assert serve_signed(config, log) == 3
+    assert os.listdir(tmp_path / "state") == ["used-periods"]
+    assert not [line for line in said if not line.startswith("periods-")]
+
+
+def test_one_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Doors of both kinds have one clock: that it is bad is said once."""
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path / "run"))
+    monkeypatch.setattr(key_setup, "fork_child", lambda *_, **__: pytest.fail("no file is to be read"))
+    monkeypatch.setattr(kernel_clock, "_find_why_loose", lambda: "it is loose")
+    said: list[str] = []
+    state = str(tmp_path / "state")
+    config = signed_config(signed_door(), keyed_door("web"), state_dir=state)
+    setup = KeySetup(ManualLoop().loop, lambda event, **_: said.append(event), config)
+    signed = setup.make_signed()
+    signed.adopt(config)
+    setup.adopt(config)
+    assert [event for event in said if event.startswith("clock-")] == ["clock-waiting"]
+    assert signed.why_waiting(signed_door()) == setup.get().why_waiting(keyed_door("web"))
+    setup.stop()
+    signed.stop()

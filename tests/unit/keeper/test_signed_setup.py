@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import cast
 
 from knockd.keeper.signed_setup import SignedSetup
 from knockd.signed.signed_doors import SignedDoors
@@ -67,8 +68,15 @@ def test_changes() -> None:
     assert told == [1]
 
 
-def test_ours() -> None:
-    """The daemon's own are made once."""
-    setup = SignedSetup(ManualLoop().loop, NullLogger().log)
-    assert isinstance(setup.get(), SignedDoors)
+def test_made_once() -> None:
+    """They are made for who asks first."""
+    made: list[SignedDoors] = []
+
+    def make() -> SignedDoors:
+        made.append(cast(SignedDoors, ToldDoors()))
+        return made[-1]
+
+    setup = SignedSetup(ManualLoop().loop, NullLogger().log, make)
+    assert made == []
     assert setup.get() is setup.made
+    assert [setup.get()] == made

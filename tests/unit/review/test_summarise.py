@@ -172,7 +172,7 @@ def test_clock_that_is_good_again() -> None:
     """Doors that waited for the clock need nobody once it is good."""
     waiting = entry(0, "clock-waiting", door="", reason="the clock is not synchronised")
     (said,) = summary_of([waiting]).attention
-    assert "doors with Sequence_Key wait: the clock is not synchronised" in said
+    assert "doors with keys wait: the clock is not synchronised" in said
     assert summary_of([waiting, entry(5, "clock-good", door="")]).attention == ()
 
 
