@@ -53,7 +53,8 @@ class WorkerRecord:
     late: bool = False
     """Whether half of the time for the next answer is over."""
     lines: TokenBucket = field(default_factory=lambda: TokenBucket(10 * BURST, 10 * RATE))
-    """What it may still say that becomes a line of the log: ten times what it allows itself."""
+    """What it may still say that becomes a line of the log: ten times what it allows itself of each kind, so
+    there is room for the signed packets that it lets through (``knocks/signed_limits``) and keeps for us."""
 
     @property
     def listening(self) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 from knockd.knocks.events import Why
@@ -48,17 +49,13 @@ class _Minute(NamedTuple):
     elsewhere: dict[bytes, bytes]
     """Packets that went on from another source than the one that they are bound to, as a request has it."""
 
-    def has_seen(self, packet: bytes, here: bytes) -> bool:
-        """Whether a packet need not go on again from a source, as a request has it."""
-        return packet in self.seen or self.elsewhere.get(packet, here) != here
-
-    def remember(self, packet: bytes, here: bytes) -> None:
+    def remember(self, packet: bytes, source: bytes) -> None:
         """A packet goes on."""
         if len(self.seen) + len(self.elsewhere) >= MOST_SEEN:
             self.seen.clear()
             self.elsewhere.clear()
         request = self.keys.unmask(packet)
-        if request.is_regular and request.bound and request.address != here:
+        if request.is_regular and request.bound and request.address != pack_bound(source):
             self.elsewhere[packet] = request.address
         else:
             self.seen.add(packet)
@@ -99,23 +96,27 @@ class Gate:
             self._minutes[name] = made
             self._by_tag[minute.tag] = (*self._by_tag.get(minute.tag, ()), made)
 
-    def is_live(self, packet: bytes) -> bool:
-        """Whether its tag is of a live minute."""
-        return packet[:TAG] in self._by_tag
+    @property
+    def tags(self) -> AbstractSet[bytes]:
+        """What packets of live minutes begin with."""
+        return self._by_tag.keys()
 
     def judge(self, source: bytes, packet: bytes, now: float) -> Passed | Why | None:
         """What becomes of a packet; None: nothing."""
         minutes = self._by_tag.get(packet[:TAG])
         if minutes is None:
             return None
-        here = pack_bound(source)
-        if any(minute.has_seen(packet, here) for minute in minutes):
-            return Why.REPEATED
+        for minute in minutes:
+            if packet in minute.seen:
+                return Why.REPEATED
+            bound = minute.elsewhere.get(packet) if minute.elsewhere else None
+            if bound is not None and bound != pack_bound(source):
+                return Why.REPEATED
         for minute in minutes:
             key = minute.places.get(minute.keys.unmask_hint(packet))
             if key is not None:
                 if not self._limits.take(source, key, now):
                     return Why.TOO_MANY
-                minute.remember(packet, here)
+                minute.remember(packet, source)
                 return Passed(key)
         return Why.UNKNOWN_KEY

@@ -50,20 +50,21 @@ class Limits:
 
     def take(self, source: bytes, key: int, now: float) -> bool:
         """Whether a packet goes on. One that does not costs its key and its source nothing."""
-        bucket = self._keys[key].bucket
-        bucket.refill(now)
-        if bucket.tokens < 1:
+        its = self._keys[key]
+        its.bucket.refill(now)
+        if its.bucket.tokens < 1:
+            return False
+        self._all.refill(now)
+        if self._all.tokens < min(1 + its.served, IN_ALL):
             return False
         self._forget(now)
         of_source = self._sources.get(source) or self._sources_before.get(source) or _new(now)
-        self._all.refill(now)
         of_source.refill(now)
-        needed = min(1 + self._keys[key].served, IN_ALL)
-        if of_source.tokens < 1 or self._all.tokens < needed:
+        if of_source.tokens < 1:
             return False
-        for each in (self._all, bucket, of_source):
-            each.take()
-        self._keys[key].served += 1
+        for bucket in (self._all, its.bucket, of_source):
+            bucket.take()
+        its.served += 1
         self._sources[source] = of_source
         return True
 

@@ -17,6 +17,7 @@ from knockd.knocks.signed_gate import Gate, Passed
 from knockd.knocks.signed_watch import SignedPort, SignedWatch
 from knockd.token_bucket import TokenBucket
 from knockd_bpf.wire import UDP
+from knockd_conf.signed_sizes import TAG
 
 
 class SignedPackets:
@@ -40,13 +41,13 @@ class SignedPackets:
 
         ``batch`` was read of ``data`` and ``records``.
         """
-        is_live = self._gate.is_live
+        tags = self._gate.tags
         return {
             place: payload
             for group in batch.groups
             if self._find_ports(group.head, local)
             for place, payload in find_payloads(linktype, data, records, group.places)
-            if is_live(payload)
+            if payload[:TAG] in tags
         }
 
     def judge(

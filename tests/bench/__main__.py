@@ -29,6 +29,7 @@ from tests.bench import (
     review,
     rotation,
     scans,
+    signed_packets,
 )
 from tests.bench.figures import Outcome, Say
 from tests.bench.plot import svg
@@ -45,6 +46,7 @@ BENCHMARKS: dict[str, Callable[[bool, Say], Outcome]] = {
     "review": review.run,
     "rotation": rotation.run,
     "packets": packets.run,
+    "signed-packets": signed_packets.run,
     "flood": flood.run,
     "scans": scans.run,
     "keyed": keyed.run,

@@ -5,13 +5,19 @@ from __future__ import annotations
 from knockd.keeper.worker_events import Arm, Disarm, SendView, Wait
 from knockd.keeper.worker_record import ANSWER, WorkerRecord
 from knockd.knocks.events import Stage
+from knockd.knocks.signed_limits import IN_ALL
 from knockd.process.figures import Counted, count_figures
-from knockd.process.verbs import HeldBack, Lost, Pong, When
+from knockd.process.verbs import HeldBack, Lost, Pong, Signed, When
 from knockd.process.view import View
 from knockd.token_bucket import BURST, RATE
+from knockd.worker.link import MAX_UNSENT_SIGNED
 from tests.support.doubles.played import ALICE
 
 STAGE = Stage(0, ALICE, 1)
+SIGNED = Signed(ALICE, ALICE, 0, 1, 17 << 16 | 47_811, bytes(124))
+MOST_UNREAD = 200
+"""Messages that the link holds, at most."""
+
 COUNTED = Counted(0, 1, 9, 0, 40, 12)
 
 
@@ -63,6 +69,25 @@ def test_limit() -> None:
     assert said == [*[""] * (10 * BURST), "more than it may tell"]
     assert worker.why_malformed(HeldBack(1), When.UP, 1.0) == ""
     assert worker.why_malformed(STAGE, When.UP, 1.0 + 2 / (10 * RATE)) == ""
+
+
+def test_signed_packets_beside_lines() -> None:
+    """All that a packet process may cause by its own limits, and keeps for a slow keeper, it may say."""
+    worker = record()
+    said = [worker.why_malformed(STAGE, When.UP, 1.0) for _ in range(2 * BURST + MOST_UNREAD)]
+    said += [worker.why_malformed(SIGNED, When.UP, 1.0) for _ in range(IN_ALL + MAX_UNSENT_SIGNED)]
+    for second in range(60):
+        for message, times in ((STAGE, 2 * int(RATE)), (SIGNED, IN_ALL)):
+            said += [worker.why_malformed(message, When.UP, 2.0 + second) for _ in range(times)]
+    assert set(said) == {""}
+
+
+def test_more_signed_packets_than_there_can_be() -> None:
+    """One that goes on for longer with more signed packets than it may let through is ended."""
+    worker = record()
+    said = [worker.why_malformed(SIGNED, When.UP, 1.0 + n / (6 * IN_ALL)) for n in range(20 * 6 * IN_ALL)]
+    assert "more than it may tell" in said
+    assert 10 * BURST <= said.index("more than it may tell") <= 40 * BURST
 
 
 def test_answers_that_are_due() -> None:

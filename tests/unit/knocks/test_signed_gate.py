@@ -89,7 +89,7 @@ def test_no_minutes() -> None:
     made = gate(1)
     made.set_minutes(())
     assert made.judge(ANNA, sealed(1), 100.0) is None
-    assert not made.is_live(sealed(1))
+    assert not made.tags
 
 
 def test_changed_bits() -> None:
