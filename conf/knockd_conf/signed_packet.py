@@ -15,6 +15,7 @@ Pure.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import IntEnum
 from typing import Final, NamedTuple
 
@@ -93,9 +94,14 @@ class MinuteKeys:
 
     def unmask_hint(self, packet: bytes) -> bytes:
         """The hint in a packet; of one that was changed, or made without the secret, it is random."""
-        pad = int.from_bytes(self._pads.digest(packet[_NONCE_AT:])[:HINT], "big")
-        # Not by a function more: a flood of packets goes through here.
-        return (int.from_bytes(packet[_HINT_AT:_NONCE_AT], "big") ^ pad).to_bytes(HINT, "big")
+        return _xor(packet[_HINT_AT:_NONCE_AT], self._pads.digest(packet[_NONCE_AT:])[:HINT])
+
+    def unmask_hints(self, packets: Sequence[bytes]) -> list[bytes]:
+        """Those of many packets: a flood of them goes through here."""
+        pads = self._pads.digests([packet[_NONCE_AT:] for packet in packets])
+        masked = b"".join([packet[_HINT_AT:_NONCE_AT] for packet in packets])
+        hints = _xor(masked, b"".join([pad[:HINT] for pad in pads]))
+        return [hints[at : at + HINT] for at in range(0, len(hints), HINT)]
 
     def unmask(self, packet: bytes) -> Request:
         """What a packet says behind its nonce."""

@@ -42,6 +42,10 @@ class Passed(NamedTuple):
     key: int
 
 
+Verdict = Passed | Why | None
+"""None: nothing comes of it."""
+
+
 class _Minute(NamedTuple):
     keys: MinuteKeys
     places: Mapping[bytes, int]
@@ -101,22 +105,50 @@ class Gate:
         """What packets of live minutes begin with."""
         return self._by_tag.keys()
 
-    def judge(self, source: bytes, packet: bytes, now: float) -> Passed | Why | None:
-        """What becomes of a packet; None: nothing."""
-        minutes = self._by_tag.get(packet[:TAG])
-        if minutes is None:
-            return None
-        for minute in minutes:
-            if packet in minute.seen:
-                return Why.REPEATED
-            bound = minute.elsewhere.get(packet) if minute.elsewhere else None
-            if bound is not None and bound != pack_bound(source):
-                return Why.REPEATED
-        for minute in minutes:
-            key = minute.places.get(minute.keys.unmask_hint(packet))
-            if key is not None:
-                if not self._limits.take(source, key, now):
-                    return Why.TOO_MANY
-                minute.remember(packet, source)
-                return Passed(key)
-        return Why.UNKNOWN_KEY
+    def judge(self, source: bytes, packet: bytes, now: float) -> Verdict:
+        """What becomes of a packet."""
+        return self.judge_all((source,), (packet,), now)[0]
+
+    def judge_all(self, sources: Sequence[bytes], packets: Sequence[bytes], now: float) -> list[Verdict]:
+        """What becomes of many packets, of each minute in their order: a flood of them goes through here."""
+        verdicts: list[Verdict] = [None] * len(packets)
+        fresh: dict[bytes, list[int]] = {}
+        by_tag = self._by_tag
+        for place, packet in enumerate(packets):
+            minutes = by_tag.get(packet[:TAG])
+            if minutes is None:
+                continue
+            if _is_copy(minutes, packet, sources[place]):
+                verdicts[place] = Why.REPEATED
+            else:
+                verdicts[place] = Why.UNKNOWN_KEY
+                fresh.setdefault(packet[:TAG], []).append(place)
+        for tag, places in fresh.items():
+            for minute in by_tag[tag]:
+                hints = minute.keys.unmask_hints([packets[place] for place in places])
+                for place, key in zip(places, map(minute.places.get, hints), strict=True):
+                    if key is not None and verdicts[place] is Why.UNKNOWN_KEY:
+                        verdicts[place] = self._let_through(minute, key, sources[place], packets[place], now)
+        return verdicts
+
+    def _let_through(
+        self, minute: _Minute, key: int, source: bytes, packet: bytes, now: float
+    ) -> Passed | Why:
+        """What becomes of a packet of a known key."""
+        if _is_copy((minute,), packet, source):  # of one just before it
+            return Why.REPEATED
+        if not self._limits.take(source, key, now):
+            return Why.TOO_MANY
+        minute.remember(packet, source)
+        return Passed(key)
+
+
+def _is_copy(minutes: Sequence[_Minute], packet: bytes, source: bytes) -> bool:
+    """Whether a packet has gone on already, and need not again from this source."""
+    for minute in minutes:
+        if packet in minute.seen:
+            return True
+        bound = minute.elsewhere.get(packet) if minute.elsewhere else None
+        if bound is not None and bound != pack_bound(source):
+            return True
+    return False

@@ -24,11 +24,13 @@ _TURN = 1.0
 
 
 class _Key:
-    __slots__ = ("bucket", "served")
+    __slots__ = ("at", "bucket", "served")
 
     def __init__(self) -> None:
         self.bucket = TokenBucket(OF_KEY, OF_KEY)
         self.served = 0
+        self.at = -1.0
+        """When its bucket was filled."""
 
 
 class Limits:
@@ -43,6 +45,7 @@ class Limits:
         self._sources: dict[bytes, TokenBucket] = {}
         self._sources_before: dict[bytes, TokenBucket] = {}
         self._turned = self._halved = 0.0
+        self._at = -1.0
 
     def set_keys(self, before: Sequence[int | None]) -> None:
         """Takes as many keys, each with the number that it had; None: it is new."""
@@ -51,13 +54,17 @@ class Limits:
     def take(self, source: bytes, key: int, now: float) -> bool:
         """Whether a packet goes on. One that does not costs its key and its source nothing."""
         its = self._keys[key]
-        its.bucket.refill(now)
+        if self._at != now:  # else it is the next packet of one read
+            self._at = now
+            self._all.refill(now)
+            self._forget(now)
+        if its.at != now:
+            its.at = now
+            its.bucket.refill(now)
         if its.bucket.tokens < 1:
             return False
-        self._all.refill(now)
         if self._all.tokens < min(1 + its.served, IN_ALL):
             return False
-        self._forget(now)
         of_source = self._sources.get(source) or self._sources_before.get(source) or _new(now)
         of_source.refill(now)
         if of_source.tokens < 1:

@@ -62,7 +62,6 @@ class SignedPackets:
 
         Each that does not go on costs a token of ``strangers``, who counts those without an event.
         """
-        judge = self._gate.judge
         for group in batch.groups if packets else ():
             ports = self._find_ports(group.head, local)
             if not ports:
@@ -70,11 +69,14 @@ class SignedPackets:
             destination, protocol, port, _ = group.head
             number = protocol << 16 | port
             admits = _who_may(ports)
-            for place, source in zip(group.places, group.sources, strict=True):
-                packet = packets.get(place)
-                if packet is None or (admits is not None and not admits(source)):
-                    continue
-                verdict = judge(source, packet, now)
+            chosen = [
+                (place, source, packets[place])
+                for place, source in zip(group.places, group.sources, strict=True)
+                if place in packets and (admits is None or admits(source))
+            ]
+            sources, held = [source for _, source, _ in chosen], [packet for _, _, packet in chosen]
+            verdicts = self._gate.judge_all(sources, held, now)
+            for (place, source, packet), verdict in zip(chosen, verdicts, strict=True):
                 if isinstance(verdict, Passed):
                     yield place, SignedPacket(source, destination, number, packet, verdict.key)
                 elif verdict is not None and strangers.take():

@@ -26,6 +26,12 @@ def test_prefix() -> None:
         assert hmac.digest(b"key", b"hint" + message, "sha256") == keyed.digest(message)
 
 
+def test_many_messages() -> None:
+    """Those of many messages are those of each."""
+    keyed, messages = KeyedHash(b"key", b"hint"), [b"", b"one", bytes(112)]
+    assert [keyed.digest(message) for message in messages] == keyed.digests(messages)
+
+
 def test_plain_hashes() -> None:
     """They are those of FIPS 180-4."""
     assert hashlib.sha256(b"abc").digest() == hash_sha256(b"abc")

@@ -32,6 +32,13 @@ def test_there_and_back() -> None:
     assert KEYS.unmask_hint(PACKET) == KEYS.hint_of(PUBLIC)
 
 
+def test_hints_of_many() -> None:
+    """The hints of many packets are those of each, in their order; of none there are none."""
+    packets = [KEYS.seal(bytes([n]) * 32, bytes([n]) * 16, REQUEST) for n in range(5)]
+    assert [KEYS.hint_of(bytes([n]) * 32) for n in range(5)] == KEYS.unmask_hints(packets)
+    assert [] == KEYS.unmask_hints([])
+
+
 @pytest.mark.parametrize("bit", range(32, 8 * SIZE))
 def test_a_changed_bit(bit: int) -> None:
     """Behind the tag no bit can be changed without making the hint another one."""

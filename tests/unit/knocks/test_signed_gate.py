@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 
 import pytest
 
@@ -17,6 +18,7 @@ from tests.support.samples.signed_packets import MINUTE, keys_of, live, sealed, 
 from tests.support.samples.signed_vectors import KEYS, VECTORS, Vector
 
 ANNA, BILL = bytes([192, 0, 2, 1]), bytes([192, 0, 2, 2])
+STALE = bytes(SIZE)
 TAG_NOW = keys_of(MINUTE).tag
 
 
@@ -119,6 +121,32 @@ def test_one_tag_of_two_minutes() -> None:
     later = TAG_NOW + sealed(2, minute=MINUTE + 1)[TAG:]
     assert [made.judge(ANNA, packet, 100.0) for packet in (sealed(1), later)] == [Passed(0)] * 2
     assert [made.judge(ANNA, packet, 100.0) for packet in (sealed(1), later)] == [Why.REPEATED] * 2
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 100, 400])
+def test_many_at_once(size: int) -> None:
+    """Read one by one or together, the same becomes of packets, copies and limits among them."""
+    choose = random.Random(7)
+    sent = [
+        (source(choose.randrange(20)), choose.choice(packets))
+        for packets in [
+            [
+                sealed(n, key=1 + n % 3),
+                sealed(n // 9, bound=source(n % 5)),
+                TAG_NOW + bytes(SIZE - TAG),
+                STALE,
+            ]
+            for n in range(400)
+        ]
+    ]
+    alone, together = gate(1, 2), gate(1, 2)
+    expected = [alone.judge(*one, 100.0) for one in sent]
+    found = []
+    for at in range(0, len(sent), size):
+        sources, packets = zip(*sent[at : at + size], strict=True)
+        found += together.judge_all(sources, packets, 100.0)
+    assert {Passed, Why, type(None)} == {type(verdict) for verdict in expected}
+    assert expected == found
 
 
 def test_next_minute() -> None:
