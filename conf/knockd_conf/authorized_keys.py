@@ -129,7 +129,13 @@ def parse_authorized_keys(data: bytes, local_time: Callable[[Moment], float]) ->
 
 
 def format_authorized(key: KeyLine, options: Sequence[tuple[str, str]] = ()) -> str:
-    """The line of a key, without a newline; ``options`` are pairs of FROM, EXPIRY or DOORS and the value."""
+    """The line of a key, without a newline; ``options`` are pairs of FROM, EXPIRY or DOORS and the value.
+
+    Raises ValueError for a value that no line can have.
+    """
+    for name, value in options:
+        if value.endswith("\\"):  # it would take the quote behind it for one of its own
+            raise ValueError(f"expected a value of {name}= that ends with no backslash, got {seen(value)}")
     written = ",".join(f'{name}="{value.replace(chr(34), chr(92) + chr(34))}"' for name, value in options)
     return f"{written} {format_key_line(key)}".lstrip()
 
@@ -245,9 +251,9 @@ def _parse_options(text: str) -> dict[str, str]:
             raise ValueError(f"expected {name}= once, got it twice")
         found[name] = value.replace('\\"', '"')
         if at < len(text):
-            if text[at] != "," or at + 1 == len(text):
+            if text[at] != ",":
                 raise ValueError(f"expected a comma and another option, or a blank, behind {name}=")
-            at += 1
+            at += 1  # nothing may follow, as for sshd
     return found
 
 

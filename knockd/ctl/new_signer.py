@@ -59,10 +59,10 @@ def make_entries(
         names = [name for name in file.doors if doors is None or name in doors]
         if names:
             more = [] if doors is None else [(DOORS, ",".join(names))]
-            line = format_authorized(key, [*options, *more])
             try:
+                line = format_authorized(key, [*options, *more])
                 found = read_line(line, zone)
-            except NotChangedError as error:
+            except (NotChangedError, ValueError) as error:
                 raise RefusedError(str(error), EX_DATAERR) from None
             if found.doors != (None if doors is None else tuple(names)):
                 raise RefusedError(

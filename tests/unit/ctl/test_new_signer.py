@@ -67,6 +67,13 @@ def test_a_name_with_a_comma(tmp_path: Path) -> None:
     assert (message, 1) == refuse((SignerFile("/k", ("a,b",)),), ["a,b"])
 
 
+def test_a_name_with_a_backslash_at_its_end() -> None:
+    """Nor has it one to name such a door."""
+    message, status = refuse((SignerFile("/k", ("a\\",)),), ["a\\"])
+    assert "ends with no backslash" in message
+    assert os.EX_DATAERR == status
+
+
 @pytest.mark.parametrize(
     ("name", "message", "status"),
     [
