@@ -20,7 +20,7 @@ from knockd.checks.keys import ELSEWHERE, KeyFiles, find_clock_notes, find_key_n
 from knockd.checks.program_trust import find_replaceable_programs
 from knockd.checks.signed_host import current_signed
 from knockd.checks.signed_keys import SignedFiles, find_signed_notes
-from knockd.checks.signed_surprises import find_signed_surprises
+from knockd.checks.signed_surprises import find_shared_ports, find_signed_surprises
 from knockd.checks.weak_doors import MOST_LINES, find_weak_doors, find_weak_lines
 from knockd.knocks.guards import Guards, guard_rules, guards_of
 from knockd.knocks.taken import Taken
@@ -62,6 +62,7 @@ def find_notes(
     found += opened
     found += find_weak_doors(config.doors, live, taken.in_use, [Place(*note[:3]) for note in opened])
     found += find_signed_surprises(config, taken.in_use)
+    found += find_shared_ports(config, live) if not known.starting else ()
     found += find_shut_doors(config, known.has_ipv6, known.days.today)
     found += find_access_notes(config, known.has_ipv6, known.days, versions=not known.starting)
     found += find_current_notes(config, known)

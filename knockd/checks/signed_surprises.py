@@ -5,7 +5,7 @@ Pure.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 from knockd.knocks.taken import number_of
@@ -56,6 +56,25 @@ def _find_door_surprises(door: Door, in_use: Collection[int]) -> Iterator[Note]:
             f"a program of this host listens to {port}: it gets signed knocks too, and may answer them;"
             " choose a port that nobody serves",
         )
+
+
+def find_shared_ports(config: Config, live: Sequence[Sequence[Step]]) -> Iterator[Note]:
+    """Yields a note for each door whose changing steps are, or may come to be, a port of signed knocks.
+
+    ``live`` are the steps of every door now.
+    """
+    numbers = sorted({door.signed_port for door in config.doors if door.signed_port})
+    ports = [Step(number, Protocol.UDP) for number in numbers]
+    passes = "while it is one the kernel lets all packets to it pass"
+    for door, steps in zip(config.doors, live, strict=True):
+        low, high = door.sequence_ports
+        drawn = [port for port in ports if low <= port.port <= high]
+        if door.sequence_key is not None and door.sequence_protocol != "tcp" and drawn:
+            text = f"a step may come to be {drawn[0]}, which takes signed knocks: {passes}"
+            yield door.note("sequence_ports", f"{text}; choose a Signed_Port outside of {low}-{high}")
+        for step in (one for one in ports if door.one_time_file is not None and one in steps):
+            text = f"its sequence of now has {step}, which takes signed knocks: {passes}"
+            yield door.note("one_time_file", f"{text}; choose another Signed_Port")
 
 
 def _is_own(door: Door, name: str, key: str) -> bool:

@@ -171,6 +171,9 @@ def test_a_forged_payload_alone() -> None:
     found = of([SIGNED])
     assert (16, 16) == (found.forged_ipv4, found.forged_ipv6)
     assert (5, 6) == (found.syn_ipv4, found.syn_ipv6)
+    term = build_term([SIGNED], OURS, ipv6=False)
+    found = costs(fit_term(term, ETHERNET).program, term, ETHERNET)
+    assert (14, 3) == (found.forged_ipv4, found.forged_ipv6)
 
 
 @pytest.mark.parametrize("layout", [ETHERNET, RAW, COOKED], ids=lambda one: one.name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from knockd_bpf.emitter import Emitter
-from knockd_bpf.instruction import LDX_MSH
+from knockd_bpf.instruction import LDX_IMM, LDX_MSH
 from knockd_bpf.payload import PayloadRule
 from knockd_bpf.payload_tests import emit_payload
 from knockd_bpf.vm import run_program
@@ -24,8 +24,7 @@ def verdict(version: int, payload: bytes, rule: PayloadRule = RULE, options: byt
     emit = Emitter()
     fail, then = emit.ret(REJECT, ""), emit.ret(ACCEPT, "")
     at = emit_payload(emit, NETWORK, version, rule, then, fail)
-    if version == 4:
-        emit.do(LDX_MSH, NETWORK, at, "X")
+    emit.do(*((LDX_MSH, NETWORK) if version == 4 else (LDX_IMM, 3)), at, "X, which says nothing of IPv6")
     made = ipv4(udp(1, payload), UDP, options=options) if version == 4 else ipv6(udp(1, payload), UDP)
     return run_program(emit.finish()[0], bytes(NETWORK) + made).verdict
 

@@ -234,6 +234,18 @@ def test_no_automatic_guards(load: Callable[[str], Config], asked: list[str], gu
     assert ["kernel"] == asked
 
 
+def test_steps_at_ports_of_signed_knocks(load: Callable[[str], Config]) -> None:
+    """Whoever writes the file is told of steps that may come to be such a port; no start is."""
+    config = load(
+        "[options]\nSigned_Port = 47811\nKnock_Secret = /s\nAuthorized_Keys = /k\n"
+        "[a]\nSequence_Key = /key\nSequence_Protocol = udp\nCommand = true %IP%\n"
+    )
+    for starting in (False, True):
+        known = Circumstances(ipv6=True, ipv6_address=False, starting=starting)
+        found = [note.message for note in notes.current_notes(config, Taken(), known)]
+        assert starting is not any(one.startswith("a step may come to be 47811:udp") for one in found)
+
+
 def test_ports_of_signed_knocks(load: Callable[[str], Config], asked: list[str]) -> None:
     """They can be no automatic guards, on this host or another one."""
     config = load(NAMING.format(guards="auto"))

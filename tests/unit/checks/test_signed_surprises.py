@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from knockd.checks.signed_surprises import find_signed_surprises
+from knockd.checks.signed_surprises import find_shared_ports, find_signed_surprises
 from knockd.knocks.taken import number_of
 from knockd_conf.load import load
 from knockd_conf.model import Step
@@ -94,3 +94,25 @@ def test_a_port_that_is_served(said: Said) -> None:
         "6: Signed_Port: a program of this host listens to 47811:udp: it gets signed knocks too, and may"
         " answer them; choose a port that nobody serves"
     ] == said(f"{OPTIONS}[a]\nSigned_Port = 47811\n", udp)
+
+
+def test_steps_that_may_come_to_a_port_of_signed_knocks(tmp_path: Path) -> None:
+    """Rotating steps of UDP whose range has the port, and a one-time sequence that has it now."""
+    path = tmp_path / "knockd.conf"
+    keyed = "Sequence_Key = /key\nSequence_Protocol"
+    path.write_text(
+        f"{OPTIONS}[a]\n{keyed} = mixed\n[b]\n{keyed} = tcp\n"
+        f"[c]\n{keyed} = udp\nSequence_Ports = 30000-47810\n"
+        f"[d]\n{keyed} = udp\nSequence_Ports = 40000-50000\n"
+        "[e]\nOne_Time_Sequences = /lines\n[f]\nOne_Time_Sequences = /others\n"
+    )
+    path.chmod(0o600)
+    config = load(str(path))
+    now = (Step(1), Step(47_811, Protocol.UDP)), (Step(47_811), Step(2))
+    found = find_shared_ports(config, [(), (), (), (), *now])
+    passes = "which takes signed knocks: while it is one the kernel lets all packets to it pass; choose"
+    assert [
+        f"5: [a]: a step may come to be 47811:udp, {passes} a Signed_Port outside of 20000-60000",
+        f"18: Sequence_Ports: a step may come to be 47811:udp, {passes} a Signed_Port outside of 40000-50000",
+        f"20: One_Time_Sequences: its sequence of now has 47811:udp, {passes} another Signed_Port",
+    ] == [str(note).removeprefix(f"{path}:") for note in found]

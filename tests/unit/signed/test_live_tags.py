@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from base64 import b64encode
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -40,6 +41,19 @@ def path(tmp_path: Path) -> Path:
 def test_live_minutes(path: Path) -> None:
     """Three minutes are live, with the tags of the specification and no key."""
     assert ask_live_minutes(fork_child, str(path), POLICY, NOW) == LIVE
+
+
+def test_child_is_gone(path: Path) -> None:
+    """The child has ended and is collected when the answer is there."""
+    children: list[int] = []
+
+    def fork(main: Callable[[], int], keep: Iterable[int]) -> int:
+        children.append(fork_child(main, keep))
+        return children[-1]
+
+    ask_live_minutes(fork, str(path), POLICY, NOW)
+    with pytest.raises(ChildProcessError):
+        os.waitpid(children[0], os.WNOHANG)
 
 
 @pytest.mark.parametrize(
