@@ -9,11 +9,14 @@ import os
 import socket
 import time
 from base64 import b64encode
+from collections.abc import Collection
 from ipaddress import ip_address
 from pathlib import Path
 
+from tests.support.daemons.daemon import Daemon
 from tests.support.daemons.doors import SERVER
 from tests.support.daemons.doors import config as config_of
+from tests.support.daemons.keyed import ask_status
 from tests.support.lab.hosts import Host
 from tests.support.lab.services import family_of
 from tests.support.lab.waiting import wait_until
@@ -121,3 +124,14 @@ class SignedHost:
         packet = self.packet(key, door, verb)
         self.send(host, packet, to=to, source=source)
         return packet
+
+
+def wait_signed(daemon: Daemon, but: Collection[str] = ()) -> None:
+    """Waits until signed knocks open all doors that have a port of them, and the packet process knows it."""
+
+    def are_open() -> bool:
+        doors = [door for door in ask_status(daemon)["doors"] if door["name"] not in but]
+        return all(door["signed"] is None or door["signed"]["waiting"] is None for door in doors)
+
+    wait_until(are_open, 10, "signed knocks open the doors")
+    ask_status(daemon)
