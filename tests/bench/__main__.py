@@ -29,6 +29,7 @@ from tests.bench import (
     review,
     rotation,
     scans,
+    signed,
     signed_packets,
 )
 from tests.bench.figures import Outcome, Say
@@ -50,6 +51,7 @@ BENCHMARKS: dict[str, Callable[[bool, Say], Outcome]] = {
     "flood": flood.run,
     "scans": scans.run,
     "keyed": keyed.run,
+    "signed": signed.run,
 }
 """In the order they run: the quiet ones first."""
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from typing import Protocol
 
 from tests.bench.kernel import PacketStatistics, packet_sockets
 from tests.support.daemons.daemon import LISTENING, OURS, PEER, Daemon
@@ -69,15 +71,7 @@ class Subject(Daemon):
 
     def usage(self) -> Usage:
         """What it has used until now."""
-        pids = self.pids()
-        size = self.log_path.stat().st_size if self.log_path.exists() else 0
-        return Usage(
-            sum(map(cpu_seconds, pids)),
-            sum(_field(pid, "status", "VmRSS") for pid in pids),
-            sum(_field(pid, "smaps_rollup", "Pss") for pid in pids),
-            sum(map(_switches, pids)),
-            size,
-        )
+        return measure_usage(self.pids(), self.log_path)
 
     def captured(self) -> PacketStatistics:
         """Frames that passed its filters and frames its rings had no room for, since the last call."""
@@ -119,6 +113,17 @@ class Usage:
         )
 
 
+def measure_usage(pids: Sequence[int], log: Path) -> Usage:
+    """What processes have used until now, and the size of their log."""
+    return Usage(
+        sum(map(cpu_seconds, pids)),
+        sum(_field(pid, "status", "VmRSS") for pid in pids),
+        sum(_field(pid, "smaps_rollup", "Pss") for pid in pids),
+        sum(map(_switches, pids)),
+        log.stat().st_size if log.exists() else 0,
+    )
+
+
 def _name(pid: int) -> str:
     try:
         return Path(f"/proc/{pid}/comm").read_text()
@@ -137,7 +142,14 @@ def _switches(pid: int) -> int:
     return sum(_field(pid, "status", f"{kind}_ctxt_switches") for kind in ("voluntary", "nonvoluntary"))
 
 
-def settle(subject: Subject, *, within: float = 20.0) -> None:
+class Measured(Protocol):
+    """A daemon that can be asked what it has used."""
+
+    def usage(self) -> Usage:
+        """What it has used until now."""
+
+
+def settle(subject: Measured, *, within: float = 20.0) -> None:
     """Wait until a daemon has worked off what it was sent: no processor time for half a second."""
     end = time.monotonic() + within
     before = -1.0

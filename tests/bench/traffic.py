@@ -11,18 +11,19 @@ import random
 import re
 import struct
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.daemons.doors import SERVER
 from tests.support.lab.hosts import Host
-from tests.support.samples.frames import SYN, TCP, ethernet, packet
+from tests.support.samples.frames import SYN, TCP, UDP, ethernet, packet
 
 _PCAP_HEAD = struct.pack("=IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65_535, 1)
 _RECORD = struct.Struct("=IIII")
 
 _IPV4_ID, _IPV4_SOURCE, _IPV4_TCP_PORT, _IPV6_SOURCE = 18, 26, 36, 22
+_UDP_CHECKSUM, _UDP_PAYLOAD = 40, 42
 """Offsets in an Ethernet frame."""
 
 _SENT = re.compile(r"Actual: (\d+) packets .* sent in ([\d.]+) seconds")
@@ -113,6 +114,29 @@ def write_pcap(path: Path, template: bytes, sources: array.array[int]) -> Path:
     """A pcap file with one frame for each source; its time stamps are all 0."""
     record = _RECORD.pack(0, 0, len(template), len(template))
     path.write_bytes(_PCAP_HEAD + frames(template, sources, record))
+    return path
+
+
+def write_payloads(
+    path: Path,
+    macs: tuple[bytes, bytes],
+    destination: str,
+    port: int,
+    sources: array.array[int],
+    payloads: Iterator[bytes],
+) -> Path:
+    """A pcap file with one UDP packet over IPv4 for each source and payload, which have one length."""
+    payload = next(payloads)
+    inner = packet("0.0.0.0", destination, port, UDP, payload=payload)
+    template = ethernet(*macs, inner)
+    template = template[:_UDP_CHECKSUM] + bytes(2) + template[_UDP_CHECKSUM + 2 :]  # none
+    record = _RECORD.pack(0, 0, len(template), len(template))
+    made = frames(template, sources, record)
+    size, at, length = len(record) + len(template), len(record) + _UDP_PAYLOAD, len(payload)
+    for start in range(at, len(made), size):
+        made[start : start + length] = payload
+        payload = next(payloads, payload)
+    path.write_bytes(_PCAP_HEAD + made)
     return path
 
 

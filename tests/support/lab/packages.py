@@ -56,6 +56,8 @@ BENCH = DEMO | {
     "/usr/sbin/knockd": "knockd",
     "nmap": "nmap",
     "nc": "netcat-openbsd",
+    "fwknopd": "fwknop-server",
+    "fwknop": "fwknop-client",
     "taskset": "util-linux",
     "cc": "gcc",
     "gencat": "libc6-dev",  # comes with the headers that a compiler needs

@@ -30,8 +30,9 @@ def packet(
     flags: int = SYN,
     source_port: int = 40_000,
     hop_by_hop: bool = False,
+    payload: bytes = b"\0",
 ) -> bytes:
-    """One IP packet that knocks at ``port``: TCP with ``flags`` and no data, or UDP with one zero byte.
+    """One IP packet that knocks at ``port``: TCP with ``flags`` and no data, or UDP with ``payload``.
 
     The addresses decide between IPv4 and IPv6. ``hop_by_hop`` puts an extension header that
     holds only padding before the transport header (RFC 8200, section 4.3; IPv6 only).
@@ -41,7 +42,7 @@ def packet(
         transport = struct.pack("!HHIIBBHHH", source_port, port, 1, 0, 0x50, flags, 64_240, 0, 0)
         position = 16
     else:
-        transport = struct.pack("!HHHH", source_port, port, 9, 0) + b"\0"
+        transport = struct.pack("!HHHH", source_port, port, 8 + len(payload), 0) + payload
         position = 6
     pseudo = from_bytes + to_bytes + struct.pack("!II", len(transport), protocol)
     summed = struct.pack("!H", checksum(pseudo + transport))
@@ -50,11 +51,11 @@ def packet(
         head = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(transport), 1, 0, 64, protocol, 0)
         head += from_bytes + to_bytes
         return head[:10] + struct.pack("!H", checksum(head)) + head[12:] + transport
-    payload, following = transport, protocol
+    behind, following = transport, protocol
     if hop_by_hop:
-        payload = struct.pack("!BBBB4x", protocol, 0, 1, 4) + payload
+        behind = struct.pack("!BBBB4x", protocol, 0, 1, 4) + behind
         following = HOP_BY_HOP
-    return struct.pack("!IHBB", 0x6000_0000, len(payload), following, 64) + from_bytes + to_bytes + payload
+    return struct.pack("!IHBB", 0x6000_0000, len(behind), following, 64) + from_bytes + to_bytes + behind
 
 
 def ethernet(to_mac: bytes, from_mac: bytes, inner: bytes, *, vlan: int | None = None) -> bytes:
