@@ -266,10 +266,7 @@ def flood(
     """One daemon, one flood; ``quiet``: nobody knocks meanwhile, so that wake-ups are the flood's."""
     name = f"{who.name}-{what.name}-{'quiet' if quiet else 'knocks'}"
     with who.start(on, lambda word: _command(stamps, name, word), folder / name) as running:
-        first = who.knock(on, size.knocks)  # the packet that is copied
-        wait_until(
-            lambda: first.delay(stamps.read(f"{name}.stamps")) is not None, 10, "the first knock opens"
-        )
+        wait_until(lambda: _opens(on, who, stamps, name, size.knocks), 10, "the first knock opens")
         pcap, sources = folder / f"{name}.pcap", Sources().take(max(1, size.packets))
         if what is not Flood.NONE:
             write_payloads(pcap, on.macs(), SERVER[4], PORT, sources, who.payloads(what, size.packets))
@@ -291,6 +288,13 @@ def flood(
     delays = [delay for one in knocks if (delay := one.delay(read)) is not None]
     in_time = sum(delay <= IN_TIME for delay in delays)
     return Flooded(sent, seconds, used, len(knocks), len(delays), in_time, passed)
+
+
+def _opens(on: Stage, who: Contender, stamps: Stamps, name: str, number: int) -> bool:
+    """Whether a knock opens; its packet is the one that is copied."""
+    first = who.knock(on, number)
+    time.sleep(0.5)  # the files are read in the first moments
+    return first.delay(stamps.read(f"{name}.stamps")) is not None
 
 
 def _command(stamps: Stamps, name: str, word: str) -> str:

@@ -10,6 +10,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Protocol
 
+from knockd.process.name import PACKETS
 from tests.bench.kernel import PacketStatistics, packet_sockets
 from tests.support.daemons.daemon import LISTENING, OURS, PEER, Daemon
 from tests.support.lab.hosts import Host
@@ -67,7 +68,8 @@ class Subject(Daemon):
     def pids(self) -> list[int]:
         """The daemon and its packet process; commands that it runs are not counted."""
         children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
-        return [self.pid, *(int(pid) for pid in children if _name(int(pid)) == _name(self.pid))]
+        names = {_name(self.pid), f"{PACKETS}\n"}
+        return [self.pid, *(int(pid) for pid in children if _name(int(pid)) in names)]
 
     def usage(self) -> Usage:
         """What it has used until now."""
