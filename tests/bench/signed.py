@@ -245,6 +245,7 @@ class Flooded:
     opened: int
     in_time: int
     passed: int
+    dropped: int
 
     @property
     def load(self) -> float:
@@ -282,12 +283,12 @@ def flood(
         sent = None if replay is None else replay.wait()
         settle(running)
         seconds = size.seconds if sent is None else sent.seconds
-        used, passed = running.usage().since(before), running.captured().packets
+        used, seen = running.usage().since(before), running.captured()
         pcap.unlink(missing_ok=True)
     read = stamps.read(f"{name}.stamps")
     delays = [delay for one in knocks if (delay := one.delay(read)) is not None]
     in_time = sum(delay <= IN_TIME for delay in delays)
-    return Flooded(sent, seconds, used, len(knocks), len(delays), in_time, passed)
+    return Flooded(sent, seconds, used, len(knocks), len(delays), in_time, seen.packets, seen.drops)
 
 
 def _opens(on: Stage, who: Contender, stamps: Stamps, name: str, number: int) -> bool:
@@ -360,6 +361,9 @@ def _figures(what: Flood, found: dict[tuple[str, Flood, bool], Flooded]) -> Iter
     yield Figure(
         f"{what.value}: frames that passed the filter", "", ours.passed, None if peer is None else peer.passed
     )
+    if what is not Flood.RANDOM:
+        lost = found["ours", what, False].dropped
+        yield at_most(f"{what.value}: frames dropped by the ring", "", lost, 0)
     loud, other = found["ours", what, False], found.get(("0.8", what, False))
     share = None if other is None else 100 * other.in_time / other.knocks
     yield at_least(
