@@ -6,6 +6,7 @@ import hashlib
 import socket
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -95,7 +96,8 @@ class FakeAgent:
             threading.Thread(target=self._answer, args=(client,), daemon=True).start()
 
     def _answer(self, client: socket.socket) -> None:
-        with client.makefile("rb") as stream:
+        # Whoever has asked may be gone.
+        with suppress(OSError), client.makefile("rb") as stream:
             while head := stream.read(4):
                 request = stream.read(int.from_bytes(head, "big"))
                 self.asked.append(request)

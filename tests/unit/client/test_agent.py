@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import socket
 import threading
 import tty
 from pathlib import Path
@@ -88,6 +89,14 @@ def test_no_agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         pass
 
 
+def test_a_python_without_such_sockets(fake: FakeAgent, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On Windows a path is that of another system's agent, which is said."""
+    with fake:
+        monkeypatch.delattr(socket, "AF_UNIX")
+        with pytest.raises(NoAgent, match="this Python has no sockets of this kind"), open_agent(Waited()):
+            pass
+
+
 def test_where_it_is() -> None:
     """The variable says it; on Windows OpenSSH's agent has a pipe with a name of its own."""
     assert "/a" == find_agent({"SSH_AUTH_SOCK": "/a"}, windows=False)
@@ -106,6 +115,15 @@ def test_it_takes_its_time(fake: FakeAgent, monkeypatch: pytest.MonkeyPatch) -> 
     with fake, open_agent(waited) as found, pytest.raises(AgentFailed, match="within 0 s, got none"):
         found.sign(KEY.key, b"data")
     assert 1 == waited.times
+
+
+def test_a_time_that_is_over(fake: FakeAgent, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no time is left nothing more is read, however much there is."""
+    monkeypatch.setattr(agent, "PATIENCE", 0.0)
+    waited = Waited()
+    with fake, open_agent(waited) as found, pytest.raises(AgentFailed, match="within 0 s, got none"):
+        found.list_keys()
+    assert 0 == waited.times
 
 
 def test_an_answer_that_comes_late(fake: FakeAgent, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from knockd.client import agent as agent_module
 from knockd.client.agent_protocol import Held, HeldKey
 from knockd.client.signature import Signature
-from knockd.client.signers import Signer, choose_key, find_key, open_signer
+from knockd.client.signers import WAITING, Signer, choose_key, find_key, open_signer
 from knockd.client.status import CONFIG, NO_PERMISSION, UNAVAILABLE, USAGE, Refused
 from knockd.signed.signature import is_right
 from knockd_conf.hashes import hash_sha256
@@ -241,6 +242,21 @@ def test_an_agent_that_refuses(home: Path, monkeypatch: pytest.MonkeyPatch) -> N
         agent.canned[13] = pack_string(b"\x06")
         expected = f"ssh-agent at {home}/a: expected an answer of kind 14, got 6"
         assert (UNAVAILABLE, (expected,)) == refused(None)
+
+
+def test_an_agent_that_takes_its_time(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """What it may be waiting for is said; in the end it is given up."""
+    monkeypatch.setattr(agent_module, "SOON", 0.001)
+    with fake(home, monkeypatch, LAPTOP) as agent:
+        signer = open_signer(None)
+        monkeypatch.setattr(agent_module, "PATIENCE", 0.01)
+        agent.canned[13] = None
+        with pytest.raises(Refused, match="expected an answer within 0 s, got none") as caught:
+            signer.sign(b"message")
+    assert UNAVAILABLE == caught.value.status
+    assert f"knock: {WAITING}\n" in capfd.readouterr().err
 
 
 def test_an_agent_that_has_gone(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
