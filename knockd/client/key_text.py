@@ -42,14 +42,13 @@ def parse_private(text: bytes) -> PublicKey | None:
 
     Raises OtherKind and ValueError. The format is that of PROTOCOL.key of OpenSSH.
     """
-    body = text.strip()
-    if not body.startswith(_BEGIN):
+    first, *lines = [line.strip() for line in text.strip().split(b"\n")]
+    if first != _BEGIN:
         return None
-    if len(text) > MAX_SIZE or not body.endswith(_END):
+    if len(text) > MAX_SIZE or lines[-1:] != [_END]:
         raise ValueError(f"expected a private key up to {_END.decode()}, got no such line")
-    lines = body.removeprefix(_BEGIN).removesuffix(_END).split()
     try:
-        reader = Reader(a2b_base64(b"".join(lines), strict_mode=True))
+        reader = Reader(a2b_base64(b"".join(lines[:-1]), strict_mode=True))
     except Error:
         raise ValueError("expected a private key in base64") from None
     if reader.take(len(_MAGIC)) != _MAGIC:

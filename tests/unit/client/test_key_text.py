@@ -85,6 +85,8 @@ def test_other_formats_of_private_files() -> None:
         text = b"-----BEGIN " + kind + b"PRIVATE KEY-----\nAAAA\n"
         assert is_private(text)
         assert parse_private(text) is None
+    glued = private().replace(b"-----\n", b"-----", 1)
+    assert (False, None) == (is_private(glued), parse_private(glued))
     assert not is_private(b"-----BEGIN CERTIFICATE-----\n")
     assert not is_private(b"")
 
