@@ -82,5 +82,5 @@ def _read(path: str, doors: tuple[str, ...]) -> SignerFile:
     except FileNotFoundError as error:
         return SignerFile(path, doors, error=str(error.strerror), missing=True)
     except OSError as error:
-        return SignerFile(path, doors, error=printable(str(error.strerror or error)))
+        return SignerFile(path, doors, error=printable(str(error.strerror)))
     return SignerFile(path, doors, keys, problems)

@@ -75,6 +75,12 @@ def test_a_line_that_no_daemon_takes() -> None:
         read_line("ssh-rsa AAAA", utc_seconds)
 
 
+def test_two_lines() -> None:
+    """One line is taken, whatever a comment holds."""
+    with pytest.raises(NotChangedError, match=r"^line 2: expected "):
+        read_line(f"{LINE}\nnonsense", utc_seconds)
+
+
 def test_one_less() -> None:
     """Its line goes, and nothing else."""
     old = f"# first\n{OTHER}\n\n# second\n{LINE}\nnonsense\n".encode()
