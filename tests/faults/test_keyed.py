@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import Pair, Start
-from tests.support.daemons.daemon import OURS, Daemon
+from tests.support.daemons.daemon import Daemon
 from tests.support.daemons.doors import CLIENT, SERVER
+from tests.support.daemons.faked_clock import FakedClock
 from tests.support.daemons.keyed import (
     ANNE,
     BOB,
@@ -24,7 +25,6 @@ from tests.support.daemons.keyed import (
 )
 from tests.support.lab.disks import Disk, PowerDisk
 from tests.support.lab.processes import only_child
-from tests.support.lab.tools import need
 from tests.support.lab.waiting import wait_until
 
 EVE = "10.7.0.66"
@@ -208,30 +208,16 @@ def test_disk_that_takes_no_more(scene: Scene, tmp_path: Path) -> None:
         again.stop()
 
 
-class Faked:
-    """The clock of a daemon, which a test sets while it runs."""
+class Faked(FakedClock):
+    """The clock of a daemon and of its knockers."""
 
     def __init__(self, scene: Scene, ahead: int) -> None:
-        need("faketime")
         self._scene = scene
-        self._path = scene.directory / "clock"
-        self.set(ahead)
-        library = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
-        self.program = (
-            "env",
-            f"RUNTIME_DIRECTORY={scene.runtime}",
-            f"LD_PRELOAD={library}",
-            f"FAKETIME_TIMESTAMP_FILE={self._path}",
-            "FAKETIME_NO_CACHE=1",
-            "FAKETIME_DONT_FAKE_MONOTONIC=1",
-            *OURS,
-        )
+        super().__init__(scene.directory, ahead)
 
     def set(self, ahead: int) -> None:
         """Daemon and knockers are so many seconds ahead of this machine from now on."""
-        new = self._path.with_suffix(".new")
-        new.write_text(f"{ahead:+d}s\n")
-        new.rename(self._path)
+        super().set(ahead)
         self._scene.keyed.ahead = ahead
 
 
