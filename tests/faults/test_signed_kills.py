@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,10 +13,11 @@ import pytest
 
 from tests.e2e.conftest import Pair, Start
 from tests.support.daemons.daemon import Daemon
-from tests.support.daemons.doors import CLIENT
+from tests.support.daemons.doors import CLIENT, SERVER, door
 from tests.support.daemons.keyed import ask_status, with_runtime
 from tests.support.daemons.signed import SignedHost, wait_signed
 from tests.support.lab.processes import only_child
+from tests.support.lab.services import send_knock
 from tests.support.lab.waiting import wait_until
 from tests.support.samples.signed_vectors import KEYS
 
@@ -126,6 +128,31 @@ def test_replay_while_both_are_killed(scene: Scene) -> None:
     scene.signed.knock(scene.pair.client, "bob")
     daemon.wait_for("opened by bob")
     assert daemon.count(OPENED) == 1
+
+
+def test_packet_process_that_was_taken_over(scene: Scene) -> None:
+    """It says that the door was opened, and has packets of every key but for their signatures: in vain."""
+    insider = "tests.support.daemons.insider"
+    program = (sys.executable, "-m", insider, str(scene.directory / "report"), "forge")
+    text = scene.signed.config(door("plain", "700,800"), scene.signed.section())
+    daemon = scene.start(
+        scene.pair.server,
+        text,
+        *("--state-dir", str(scene.directory / "state")),
+        *("--control-socket", str(scene.directory / "control")),
+        program=("env", f"RUNTIME_DIRECTORY={scene.directory / 'runtime'}", *program),
+    )
+    daemon.control_path = scene.directory / "control"
+    wait_signed(daemon)
+    worker = ask_status(daemon)["worker"]
+    send_knock(scene.pair.client, SERVER[4], "700", "800")
+    daemon.wait_for("ssh: signed knock refused: wrong signature", times=2)
+    lines = daemon.wait_for("ssh: signed knock refused: the hardware key was not touched")
+    assert f"{CLIENT[4]}: ssh: not opened: it has no sequence" in lines
+    scene.signed.knock(scene.pair.client)
+    daemon.wait_for("ssh: opened by alice@laptop")
+    assert daemon.count(f"ssh: {OPENED}") == 1
+    assert ask_status(daemon)["worker"] == worker
 
 
 def test_open_doors_of_a_key_after_a_kill(scene: Scene) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import mmap
 import os
+import socket
 import sys
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -18,16 +19,29 @@ from typing import Any
 
 import knockd.worker.poll as packet_process
 from knockd.knocks.events import Opened
+from knockd.knocks.session import Session
+from knockd.knocks.signed_watch import SignedWatch
 from knockd.process import seccomp
 from knockd.process.privileges import User
-from knockd.process.verbs import Message
+from knockd.process.verbs import Message, Opening, Signed, encode
 from knockd.worker.link import Outbox
 from knockd.worker.lockdown import lock_down
+from knockd_bpf.wire import UDP
+from knockd_conf.signed_packet import UNBOUND, MinuteKeys, Request, Verb, select_door
 
 SIZE = 1 << 16
 
-TASKS = ("look", "attack", "attack-without-seccomp", "lie")
-"""Only look; try all attacks, or as on a machine without seccomp; send the keeper nonsense."""
+TASKS = ("look", "attack", "attack-without-seccomp", "lie", "forge")
+"""Only look; try all attacks, or as on a machine without seccomp; send the keeper nonsense, or an opening of
+the second door and signed knocks that never came."""
+
+
+class HintKeys(MinuteKeys):
+    """The keys of a minute for who knows hints, and not whose they are."""
+
+    def hint_of(self, public: bytes) -> bytes:
+        """The hint itself."""
+        return public
 
 
 class Insider:
@@ -39,6 +53,8 @@ class Insider:
         self._config_path = config_path
         self._keeper = os.getpid()
         self._openings = 0
+        self.signed: SignedWatch | None = None
+        """What the packet process knows of signed knocks."""
         self._modules: frozenset[str] = frozenset()
         self._captures: tuple[int, ...] = ()
         self._attacks: dict[str, str] = {}
@@ -57,7 +73,22 @@ class Insider:
         self._captures = tuple(captures)
         return kept
 
-    def opened(self, outbox: Outbox) -> None:
+    def _forge(self, link: socket.socket, event: Opened, stamp: int) -> None:
+        """Says that a sequence has opened the second door, and that a packet of each key has come there.
+
+        All that it lacks of them is the signature.
+        """
+        source, destination = event.source, event.destination
+        link.send(encode(Opening(1, source, destination, 1, 0, stamp)))
+        assert self.signed is not None
+        port = UDP << 16 | self.signed.ports[0].port
+        minute = self.signed.minutes[1]
+        for hint in minute.hints:
+            request = Request(Verb.OPEN, 0, select_door("ssh"), 0, 0, 0, UNBOUND, os.urandom(64))
+            packet = HintKeys(minute.minute, minute.key).seal(hint, os.urandom(16), request)
+            link.send(encode(Signed(source, destination, 0, stamp, port, packet)))
+
+    def opened(self, outbox: Outbox, event: Opened, stamp: int) -> None:
         """Comes before ``Outbox.send_opening``."""
         self._openings += 1
         link = outbox._link
@@ -71,6 +102,8 @@ class Insider:
             )
         if self._openings == 1 and self._task == "lie":
             link.send(b"nonsense")
+        if self._openings == 1 and self._task == "forge":
+            self._forge(link, event, stamp)
         self.tell()
 
     def tell(self) -> None:
@@ -104,13 +137,20 @@ def main() -> int:
     real_send_opening, real_send_or_wait = Outbox.send_opening, Outbox.send_or_wait
 
     def send_opening(outbox: Outbox, event: Opened, interface: int, stamp: int) -> None:
-        insider.opened(outbox)
+        insider.opened(outbox, event, stamp)
         real_send_opening(outbox, event, interface, stamp)
+
+    real_set_signed = Session.set_signed
+
+    def set_signed(session: Session, signed: SignedWatch) -> None:
+        insider.signed = signed
+        real_set_signed(session, signed)
 
     def send_or_wait(outbox: Outbox, message: Message) -> None:
         real_send_or_wait(outbox, message)
         insider.tell()
 
+    Session.set_signed = set_signed  # type: ignore[assignment,method-assign]
     Outbox.send_opening = send_opening  # type: ignore[assignment,method-assign]
     Outbox.send_or_wait = send_or_wait  # type: ignore[assignment,method-assign]
     if task == "attack-without-seccomp":
