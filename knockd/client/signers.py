@@ -135,6 +135,7 @@ def _sign_by_file(file: KeyFile, path: str) -> Signer:
     def sign(message: bytes) -> Signature:
         from knockd.client.ssh_keygen import sign_with_file
 
+        _ask_for_touch(file.key, name)
         return _touched(sign_with_file(private, file.key, message), file.key, name)
 
     name = name_key(file.key, file.comment)
@@ -143,8 +144,7 @@ def _sign_by_file(file: KeyFile, path: str) -> Signer:
 
 def _sign_by_agent(held: HeldKey) -> Signer:
     def sign(message: bytes) -> Signature:
-        if held.key.application is not None:
-            tell(f"touch your key {held.name}")
+        _ask_for_touch(held.key, held.name)
         try:
             with open_agent(_tell_waiting) as agent:
                 return _touched(agent.sign(held.key, blob_of(message)), held.key, held.name)
@@ -154,6 +154,11 @@ def _sign_by_agent(held: HeldKey) -> Signer:
             raise Refused(UNAVAILABLE, str(error)) from None
 
     return Signer(held.key, held.comment, sign)
+
+
+def _ask_for_touch(key: PublicKey, name: str) -> None:
+    if key.application is not None:
+        tell(f"touch your key {name}")
 
 
 def _touched(signature: Signature, key: PublicKey, name: str) -> Signature:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import tempfile
-from typing import Final
+from contextlib import ExitStack
+from typing import IO, Final
 
 from knockd.client.signature import Signature
 from knockd.client.sshsig import MAX_SIZE, parse_sshsig
@@ -18,13 +20,13 @@ from knockd_conf.ssh_keys import PublicKey
 from knockd_conf.text import printable
 
 PROGRAM: Final = "ssh-keygen"
+TERMINAL: Final = "/dev/tty"
 
 
 def sign_with_file(path: str, key: PublicKey, message: bytes) -> Signature:
     """The signature of a message by the key in a file. Raises Refused.
 
-    The message is in a file of its own: with standard input left alone, the program asks for a passphrase
-    whether it has a terminal or a window to do so.
+    The message is in a file of its own: standard input is where a passphrase may be asked for.
     """
     with tempfile.TemporaryDirectory(prefix="knock-") as folder:
         about = os.path.join(folder, "knock")
@@ -48,10 +50,23 @@ def _run(path: str, about: str) -> None:
     command = (PROGRAM, "-q", "-Y", "sign", "-n", NAMESPACE, "-f", path, about)
     place = printable(path)
     try:
-        # What it says of itself stands on standard error, as our own messages do.
-        status = subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode
+        with ExitStack() as opened:
+            # What it says of itself stands on standard error, as our own messages do.
+            status = subprocess.run(
+                command, stdin=_keyboard(opened), stdout=subprocess.DEVNULL, check=False
+            ).returncode
     except OSError as error:
         advice = f"install OpenSSH's client, or give the key to an ssh-agent: ssh-add {place}"
         raise Refused(UNAVAILABLE, f"{PROGRAM}: {error.strerror}; {advice}") from None
     if status:
         raise Refused(NO_PERMISSION, f"{PROGRAM} has not signed with {place}: it ended with status {status}")
+
+
+def _keyboard(opened: ExitStack) -> IO[bytes] | int | None:
+    """What the program may read a passphrase of: never what somebody has piped to us, or to our command."""
+    if sys.stdin is not None and sys.stdin.isatty():
+        return None
+    try:
+        return opened.enter_context(open(TERMINAL, "rb", buffering=0))
+    except OSError:
+        return subprocess.DEVNULL

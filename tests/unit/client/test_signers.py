@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from knockd.client import agent as agent_module
+from knockd.client import ssh_keygen
 from knockd.client.agent_protocol import Held, HeldKey
 from knockd.client.signature import Signature
 from knockd.client.signers import WAITING, Signer, choose_key, find_key, open_signer
@@ -16,6 +17,7 @@ from knockd.client.status import CONFIG, NO_PERMISSION, UNAVAILABLE, USAGE, Refu
 from knockd.signed.signature import is_right
 from knockd_conf.hashes import hash_sha256
 from knockd_conf.signed_packet import blob_of
+from knockd_conf.ssh_keys import PublicKey
 from knockd_conf.ssh_wire import pack_string
 from tests.support.doubles.fake_agent import FAILURE, RSA, FakeAgent, SoftKey
 from tests.support.lab.ssh_agent import SshAgent, make_key, print_fingerprint
@@ -67,6 +69,24 @@ def test_a_key_in_hardware(
     told = bytes((signature.flags,)) + signature.counter.to_bytes(4, "big")
     signed = hash_sha256(b"ssh:") + told + hash_sha256(blob_of(b"message"))
     assert is_right(TOKEN.key.public, signed, signature.raw)
+
+
+def test_a_file_of_a_key_in_hardware(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """ssh-keygen signs by what the file says of the hardware; which key to touch is said before."""
+    path = home / "key"
+    path.write_text("-----BEGIN PRIVATE KEY-----\n")
+    path.chmod(0o600)
+    (home / "key.pub").write_text(TOKEN.line)
+
+    def sign(file: str, key: PublicKey, message: bytes) -> Signature:
+        assert (str(path), TOKEN.key, b"message") == (file, key, message)
+        assert f"knock: touch your key token ({TOKEN.key.fingerprint})\n" == capfd.readouterr().err
+        return Signature(bytes(64), 1, 9)
+
+    monkeypatch.setattr(ssh_keygen, "sign_with_file", sign)
+    assert Signature(bytes(64), 1, 9) == open_signer(str(path)).sign(b"message")
 
 
 def test_a_key_that_was_not_touched(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

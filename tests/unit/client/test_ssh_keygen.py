@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -72,6 +73,54 @@ def test_a_passphrase_on_the_terminal(tmp_path: Path) -> None:
         terminal.wait_for("64 bytes")
         assert 0 == terminal.wait_for_end()
         assert "secret" not in terminal.said
+
+
+@pytest.mark.parametrize("display", [None, ":9"])
+def test_a_passphrase_where_standard_input_is_something_else(tmp_path: Path, display: str | None) -> None:
+    """It is asked for on the terminal, even with a display, and nothing of standard input is read."""
+    path = make_key(tmp_path / "key", passphrase="secret")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    environment |= {"DISPLAY": display} if display is not None else {}
+    script = f"echo of the command | ({sys.executable} -c '{SIGN}' {path}; cat)"
+    with Terminal(["sh", "-c", script], environment) as terminal:
+        terminal.wait_for("passphrase")
+        terminal.write("secret\r")
+        terminal.wait_for("64 bytes")
+        terminal.wait_for("of the command")
+        assert 0 == terminal.wait_for_end()
+
+
+def test_no_terminal(tmp_path: Path) -> None:
+    """Where nobody can be asked, there is no passphrase, whatever is on standard input."""
+    path = make_key(tmp_path / "key", passphrase="secret")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, "-c", SIGN, str(path)],
+        input="secret\n",
+        env=environment,
+        capture_output=True,
+        text=True,
+        start_new_session=True,
+        timeout=60,
+        check=False,
+    )
+    assert 1 == done.returncode
+    assert f"ssh-keygen has not signed with {path}: it ended with status 255" in done.stderr
+
+
+def test_an_interrupt(tmp_path: Path) -> None:
+    """Who gives up at the question for a passphrase is not told more than that: status 130."""
+    path = make_key(tmp_path / "key", passphrase="secret")
+    secret = tmp_path / "secret"
+    secret.touch(0o600)
+    secret.write_text("A" * 43 + "=\n")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    options = ("--signed", "47811", "--secret", str(secret), "--door", "ssh", "-k", str(path), "192.0.2.1")
+    with Terminal([sys.executable, "-m", "knockd.client", *options], environment) as terminal:
+        terminal.wait_for("passphrase")
+        terminal.type("^C")
+        assert 130 == terminal.wait_for_end()
+        assert "Traceback" not in terminal.said
 
 
 def test_what_it_does_not_sign_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
