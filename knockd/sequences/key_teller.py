@@ -11,14 +11,11 @@ from __future__ import annotations
 
 import errno
 import json
-import os
-import socket
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from typing import IO, Final, NamedTuple, cast
+from typing import NamedTuple
 
+from knockd.process.asked_child import AnswerLine, AskedChild
 from knockd.process.fork import Fork
-from knockd.process.privileges import end_with, leave_no_core
 from knockd.sequences.derived_keys import (
     MOST_BYTES,
     Answer,
@@ -36,9 +33,6 @@ from knockd_conf.model import Door
 from knockd_conf.rotating import rule_of
 from knockd_conf.trust import TrustPolicy
 
-_SHORT: Final = 100
-"""Bytes of the longest question."""
-
 
 class Told(NamedTuple):
     """The sequences around a time, of all doors, and by the number of a door why it has none."""
@@ -53,37 +47,21 @@ class KeyTeller:
     def __init__(self, fork: Fork, doors: Sequence[Door], policy: TrustPolicy) -> None:
         """Starts it; it reads the key files once. Raises OSError."""
         self._doors = [(number, door) for number, door in enumerate(doors) if door.sequence_key is not None]
-        self._pid = 0
-        if not self._doors:
-            return
-        ours, theirs = socket.socketpair()
-        parent = os.getpid()
+        asked = [door for _, door in self._doors]
+        self._child = AskedChild(fork, lambda: _begin(asked, policy)) if asked else None
 
-        def main() -> int:
-            leave_no_core()
-            end_with(parent)
-            with theirs, theirs.makefile("rwb") as stream:
-                _answer_all(cast("IO[bytes]", stream), [door for _, door in self._doors], policy)
-            return os.EX_OK
-
-        with theirs:
-            try:
-                self._pid = fork(main, [theirs.fileno()])
-            except OSError:
-                ours.close()
-                raise
-        self._stream = ours.makefile("rwb")
-        ours.close()  # what was made of it keeps it open
+    @property
+    def pid(self) -> int:
+        """The child's number; 0: there is none."""
+        return 0 if self._child is None else self._child.pid
 
     def ask(self, now: float) -> Told:
         """What it derives for a time, in seconds since the epoch. Raises OSError when it has ended."""
-        if not self._doors:
+        if self._child is None:
             return Told()
         questions = _questions([door for _, door in self._doors], now)
         try:
-            self._stream.write(json.dumps(now).encode() + b"\n")
-            self._stream.flush()
-            line = self._stream.readline(MOST_BYTES * len(questions))
+            line = self._child.ask(json.dumps(now).encode(), MOST_BYTES * len(questions))
             answers = parse_answers(line, questions)
         except (OSError, ValueError) as error:
             raise OSError(errno.EPIPE, f"the process that reads keys gave no answer ({error})") from None
@@ -98,11 +76,9 @@ class KeyTeller:
 
     def close(self) -> None:
         """Ends it."""
-        if self._pid:
-            with suppress(OSError):  # it has ended by itself
-                self._stream.close()
-            os.waitpid(self._pid, 0)
-            self._pid = 0
+        if self._child is not None:
+            self._child.close()
+            self._child = None
 
 
 def list_sequences(number: int, door: Door, answer: Answer, now: float) -> list[KeySequences]:
@@ -123,14 +99,16 @@ def _questions(doors: Sequence[Door], now: float) -> list[Question]:
     return made
 
 
-def _answer_all(stream: IO[bytes], doors: Sequence[Door], policy: TrustPolicy) -> None:
-    """Answers until nobody can ask any more."""
+def _begin(doors: Sequence[Door], policy: TrustPolicy) -> AnswerLine:
+    """Reads the files; what is asked from then on is a time."""
     files = {path: _read(path, policy) for path in dict.fromkeys(str(door.sequence_key) for door in doors)}
-    while line := stream.readline(_SHORT):
+
+    def answer(line: bytes) -> bytes:
         now = float(json.loads(line))
-        answers = [_answer(question, files[question.path], now) for question in _questions(doors, now)]
-        stream.write(write_answers(answers) + b"\n")
-        stream.flush()
+        questions = _questions(doors, now)
+        return write_answers([_answer(question, files[question.path], now) for question in questions])
+
+    return answer
 
 
 def _answer(question: Question, file: KeyFile | str, now: float) -> Answer:

@@ -129,17 +129,17 @@ def test_no_key_comes_back(tmp_path: Path, teller: Callable[..., KeyTeller]) -> 
     subprocess.run([sys.executable, "-c", MAKE, path], check=True)
     asked = teller(door("", "ssh", sequence_key=str(path)))
     assert len(asked.ask(NOW).sequences) == 1
-    command = [sys.executable, "-c", COUNT, str(path), str(os.getpid()), str(asked._pid)]
+    command = [sys.executable, "-c", COUNT, str(path), str(os.getpid()), str(asked.pid)]
     ours, its = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
     assert (ours, int(its) > 0) == ("0", True)
-    limits = Path(f"/proc/{asked._pid}/limits").read_text()
+    limits = Path(f"/proc/{asked.pid}/limits").read_text()
     assert limits.split("Max core file size")[1].split()[:2] == ["0", "0"]
 
 
 def test_ended(keyed: Callable[..., Door], teller: Callable[..., KeyTeller]) -> None:
     """When the child is gone a question is an error, and not a wait."""
     asked = teller(keyed(line("ann")))
-    os.kill(asked._pid, signal.SIGKILL)
+    os.kill(asked.pid, signal.SIGKILL)
     with pytest.raises(OSError, match="the process that reads keys gave no answer"):
         asked.ask(NOW)
 
@@ -147,7 +147,7 @@ def test_ended(keyed: Callable[..., Door], teller: Callable[..., KeyTeller]) -> 
 def test_close(keyed: Callable[..., Door]) -> None:
     """Closing ends the child and collects it; without doors with keys there is none."""
     asked = KeyTeller(fork_child, [keyed(line("ann"))], POLICY)
-    pid = asked._pid
+    pid = asked.pid
     asked.close()
     assert not os.path.exists(f"/proc/{pid}")
     without = KeyTeller(fork_child, [door("1 2")], POLICY)
