@@ -34,8 +34,7 @@ from knockd_conf.signed_packet import message_of as message_of_ours
 from tests.support.lab.tools import need
 from tests.support.oracles import signed_model as model
 from tests.support.oracles.make_signed_vectors import make_page
-from tests.support.oracles.signed_cases import CASES, Judged
-from tests.support.samples.signed_vectors import KEYS, PAGE, VECTORS, VERDICTS, Vector, read_page
+from tests.support.samples.signed_vectors import KEYS, PAGE, VECTORS, Vector, read_page
 
 SPEC = PAGE.parent
 CLIENT = SPEC / "signed-knock.py"
@@ -129,25 +128,6 @@ def test_what_vectors_there_are() -> None:
     assert {None, "ssh:", "ssh:knocks"} == {KEYS[one.key].application for one in VECTORS}
     assert {0, 1, 5} == {one.flags for one in VECTORS}
     assert len({one.packet for one in VECTORS}) == len(VECTORS)
-
-
-def test_what_verdicts_there_are() -> None:
-    """Each word of section 9 has a packet that is refused for it, but the one that is no verdict."""
-    words = re.findall(r"^\| `([a-z-]+)` \| [a-z]", TEXT, re.M)
-    assert len(words) == 15
-    assert {*words} - {one.refused for one in VERDICTS} == {"nothing-open"}
-    assert {one.refused for one in VERDICTS} - {*words} == {None}
-    assert f"with {len(VERDICTS)} others" in TEXT
-    assert len({one.name for one in VERDICTS}) == len(VERDICTS)
-    assert {"open", "renew", "close"} <= {one.counts["verb"] for one in VERDICTS if one.counts}
-
-
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_the_verdicts_are_those_that_were_meant(case: Judged) -> None:
-    """The slow model refuses each packet for the reason that it was made for."""
-    one = next(one for one in VERDICTS if one.name == case.name)
-    assert case.expected == (one.refused or "counts")
-    assert case.packet == one.packet
 
 
 @pytest.mark.parametrize("one", read_page()["minutes"], ids=lambda one: str(one["seconds"]))

@@ -187,6 +187,7 @@ def describe_door(door: ModelDoor) -> dict[str, Any]:
     limits = {
         "allow": [str(one) for one in door.allow if one.prefixlen],
         "deny": [str(one) for one in door.deny],
+        "targets": [str(one) for one in door.targets],
         "expired": door.expires < MINUTE * 60,
     }
     return {"name": door.name, "port": door.port, **{name: value for name, value in limits.items() if value}}
@@ -196,14 +197,15 @@ def describe_judged(case: Judged) -> dict[str, Any]:
     """What the slow model says of a packet."""
     server = make_server()
     for packet in case.before:
-        judge(server, case.seconds, case.source, case.port, packet)
-    found = judge(server, case.seconds, case.source, case.port, case.packet)
+        judge(server, case.seconds, case.source, case.destination, case.port, packet)
+    found = judge(server, case.seconds, case.source, case.destination, case.port, case.packet)
     counts = {"verb": found.verb, "door": found.door, "key": found.key} if isinstance(found, Counts) else None
     return {
         "name": case.name,
         "why": case.why,
         "seconds": case.seconds,
         "source": case.source,
+        "destination": case.destination,
         "port": case.port,
         "before": [packet.hex() for packet in case.before],
         "packet": case.packet.hex(),

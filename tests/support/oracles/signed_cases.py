@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from hashlib import sha256
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from typing import NamedTuple
 
 from tests.support.oracles import ed25519
@@ -71,6 +71,7 @@ DOORS = (
     ModelDoor("elsewhere", port=47_812),
     ModelDoor("home", allow=(ip_network("203.0.113.0/24"),), deny=(ip_network("203.0.113.66/32"),)),
     ModelDoor("old", expires=PAST),
+    ModelDoor("inside", targets=(ip_address("198.51.100.2"), ip_address("2001:db8:1::2"))),
 )
 
 
@@ -96,6 +97,7 @@ class Judged(NamedTuple):
     expected: str
     packet: bytes
     source: str = "203.0.113.9"
+    destination: str = "198.51.100.1"
     port: int = 47_811
     seconds: float = MINUTE * 60 + 30
     before: tuple[bytes, ...] = ()
@@ -175,11 +177,25 @@ COUNTING = (
     Judged("counts-its-door", "at the door of its knock-doors=", "counts", _pack(_knock("web-only", "web"))),
     Judged("counts-allowed", "from a network of the door's Allow", "counts", _pack(_knock(door="home"))),
     Judged(
+        "counts-target",
+        "sent to the address that the door is for",
+        "counts",
+        _pack(_knock(door="inside")),
+        destination="198.51.100.2",
+    ),
+    Judged(
         "counts-nonce-of-another-key",
         "another key may have the same nonce: nobody can use up another's",
         "counts",
         GOOD,
         before=(_pack(_knock("bob")),),
+    ),
+    Judged(
+        "counts-nonce-of-another-minute",
+        "a nonce is used for its minute",
+        "counts",
+        GOOD,
+        before=(_pack(replace(BASE, minute=MINUTE + 1)),),
     ),
     Judged(
         "counts-another-nonce",
@@ -241,6 +257,7 @@ REFUSED = (
         source="198.51.100.7",
     ),
     Judged("denied", "in the door's Deny", "access", _pack(_knock(door="home")), source="203.0.113.66"),
+    Judged("not-its-target", "sent to another address of the server", "target", _pack(_knock(door="inside"))),
     Judged("expired-door", "the door has expired", "door-expired", _pack(_knock(door="old"))),
     Judged(
         "bound-elsewhere",

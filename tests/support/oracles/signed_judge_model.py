@@ -36,19 +36,26 @@ NEVER = float("inf")
 
 @dataclass(frozen=True)
 class ModelDoor:
-    """A door. ``keys`` are the names of those in its file; None: all. ``expires``: when it is over."""
+    """A door. ``file`` is that of the keys that may sign for it. ``expires``: when it is over.
+
+    ``targets`` are the addresses of the server that it is knocked at; none: all.
+    """
 
     name: str
     port: int = 47_811
     allow: Nets = EVERYBODY
     deny: Nets = ()
     expires: float = NEVER
-    keys: frozenset[str] | None = None
+    file: str = ""
+    targets: tuple[Address, ...] = ()
 
 
 @dataclass(frozen=True)
 class ModelKey:
-    """A public key that may knock, by a name of ours. ``expires``: the last time at which it counts."""
+    """A line of a file: a public key that may knock, by a name of ours.
+
+    ``expires``: the last time at which it counts.
+    """
 
     name: str
     signer: Signer
@@ -56,16 +63,17 @@ class ModelKey:
     deny: Nets = ()
     expires: float = NEVER
     doors: frozenset[str] | None = None
+    file: str = ""
 
 
 @dataclass
 class Server:
-    """A server, and what counted: pairs of key and nonce."""
+    """A server, and what counted: minute, key and nonce."""
 
     secret: bytes
     doors: tuple[ModelDoor, ...]
     keys: tuple[ModelKey, ...]
-    used: set[tuple[str, bytes]] = field(default_factory=set)
+    used: set[tuple[int, str, bytes]] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
@@ -84,7 +92,9 @@ class Refuses:
     word: str
 
 
-def judge(server: Server, seconds: float, source: str, port: int, packet: bytes) -> Counts | Refuses:
+def judge(
+    server: Server, seconds: float, source: str, destination: str, port: int, packet: bytes
+) -> Counts | Refuses:
     """What becomes of a packet, of which it is noted that it has counted."""
     if len(packet) != 124:
         return Refuses("length")
@@ -96,7 +106,7 @@ def judge(server: Server, seconds: float, source: str, port: int, packet: bytes)
         read = open_packet(minute_key_of(server.secret, minute), packet)
         for key in server.keys:
             if read.hint == hint_of(minute_key_of(server.secret, minute), key.signer.public):
-                return _judge_of(server, seconds, ip_address(source), port, minute, key, read)
+                return _judge_of(server, seconds, ip_address(source), destination, port, minute, key, read)
     return Refuses("key")
 
 
@@ -105,33 +115,46 @@ def _tag(server: Server, minute: int) -> bytes:
 
 
 def _judge_of(
-    server: Server, seconds: float, source: Address, port: int, minute: int, key: ModelKey, read: Opened
+    server: Server,
+    seconds: float,
+    source: Address,
+    destination: str,
+    port: int,
+    minute: int,
+    key: ModelKey,
+    read: Opened,
 ) -> Counts | Refuses:
     """What becomes of a packet that is of a key and has not been changed by a stranger."""
     is_bound = read.bound == 1
     if read.verb not in VERBS or read.bound not in (0, 1) or is_bound == (read.address == UNBOUND):
         return Refuses("malformed")
-    if read.reserved or (key.signer.application is None and (read.flags or read.counter)):
+    if read.reserved:
         return Refuses("malformed")
     doors = [one for one in server.doors if one.port == port and door_digest_of(one.name) == read.door_digest]
     if not doors:
         return Refuses("door")
     door = doors[0]
+    lines = [one for one in server.keys if one.signer == key.signer and one.file == door.file]
+    if not lines:
+        return Refuses("key-doors")
+    key = lines[0]
     if key.doors is not None and door.name not in key.doors:
         return Refuses("key-doors")
-    if door.keys is not None and key.name not in door.keys:
-        return Refuses("key-doors")
+    if key.signer.application is None and (read.flags or read.counter):
+        return Refuses("malformed")
     if seconds > key.expires:
         return Refuses("key-expired")
     if not _admits(source, key.allow, key.deny):
         return Refuses("key-from")
     if not _admits(source, door.allow, door.deny):
         return Refuses("access")
+    if door.targets and ip_address(destination) not in door.targets:
+        return Refuses("target")
     if seconds >= door.expires:
         return Refuses("door-expired")
     if is_bound and read.address != _packed(source):
         return Refuses("bound")
-    if (key.name, read.nonce) in server.used:
+    if (minute, key.name, read.nonce) in server.used:
         return Refuses("repeated")
     if key.signer.application is not None and not read.flags & 1:
         return Refuses("touch")
@@ -141,7 +164,7 @@ def _judge_of(
     signed = signed_by(key.signer.application, read.flags, read.counter, blob_of(message_of(asked)))
     if not ed25519.is_right(key.signer.public, signed, read.signature):
         return Refuses("signature")
-    server.used.add((key.name, read.nonce))
+    server.used.add((minute, key.name, read.nonce))
     return Counts(VERBS[read.verb], door.name, key.name)
 
 

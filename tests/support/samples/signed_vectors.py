@@ -69,6 +69,7 @@ class Verdict(NamedTuple):
     name: str
     seconds: float
     source: str
+    destination: str
     port: int
     before: tuple[bytes, ...]
     packet: bytes
