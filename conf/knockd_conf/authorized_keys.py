@@ -34,6 +34,9 @@ MAX_COMMENT: Final = 60
 FROM: Final = "from"
 EXPIRY: Final = "expiry-time"
 DOORS: Final = "knock-doors"
+EMPTY: Final = "expected a line with a key, got none: 'knockctl authorize FILE.pub' adds one"
+"""The only problem of a file that has no line but comments."""
+
 _OURS: Final = (FROM, EXPIRY, DOORS)
 _EXPECTED: Final = f"{FROM}=, {EXPIRY}= or {DOORS}="
 
@@ -120,7 +123,7 @@ def parse_authorized_keys(data: bytes, local_time: Callable[[Moment], float]) ->
         else:
             keys[key.public] = key
     if not keys and not problems:
-        problems.append("expected a line with a key, got none: 'knockctl authorize FILE.pub' adds one")
+        problems.append(EMPTY)
     if len(keys) > MAX_KEYS:
         return AuthorizedFile((), (f"expected at most {MAX_KEYS} keys, got {len(keys)}",))
     left = len(problems) - MAX_PROBLEMS

@@ -11,7 +11,7 @@ from shlex import quote
 from typing import Final, NamedTuple
 
 from knockd.checks.keys import MISSING, WAITS, DoorKeys
-from knockd_conf.authorized_keys import DOORS, MAX_KEYS, AuthorizedFile, AuthorizedKey
+from knockd_conf.authorized_keys import DOORS, EMPTY, MAX_KEYS, AuthorizedFile, AuthorizedKey
 from knockd_conf.errors import Note, seen
 from knockd_conf.model import Config, Door
 from knockd_conf.text import printable
@@ -122,6 +122,8 @@ def explain_waiting(config: Config, door: Door, files: SignedFiles) -> tuple[str
     cure = f"add one with 'knockctl authorize FILE.pub --door {quote(printable(door.name))}'"
     if isinstance(file, str):
         return f"{path}: {file}", cure if file == MISSING else ""
+    if file.problems == (EMPTY,):
+        return f"{path} has no key", cure
     if not file.keys:
         return f"{path} has no good line", ""
     return f"every key of {path} has ended or is for other doors", cure

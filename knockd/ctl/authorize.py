@@ -9,11 +9,11 @@ import argparse
 import os
 import time
 from collections.abc import Iterator, Sequence
-from shlex import quote
 
 from knockd.ctl.complaints import NOT_DONE
 from knockd.ctl.confirming import insist_on_yes
 from knockd.ctl.door_config import DEFAULT_CONFIG, RefusedError, insist_on_config
+from knockd.ctl.export_command import show_export
 from knockd.ctl.key_argument import read_key_argument, refuse_private
 from knockd.ctl.key_lines import NotChangedError, add_line, describe_key, name_key
 from knockd.ctl.keygen import explain
@@ -74,9 +74,9 @@ def _authorize(found: argparse.Namespace, key: KeyLine, options: Sequence[tuple[
     wanted = {(entry.file.path, key.key.fingerprint) for entry in entries}
     for line in load_keys(socket, found.config, wanted.issubset):
         print(line)
-    option = "" if found.config == DEFAULT_CONFIG else f"-c {quote(found.config)} "
-    door = entries[0].file.find_doors(entries[0].key)[0]
-    print(f"What its client needs: knockctl export {option}{printable(quote(door))} --host THIS.SERVER")
+    name = entries[0].file.find_doors(entries[0].key)[0]
+    door = next(door for door in config.doors if door.name == name)
+    print(f"What its client needs: {show_export(door, found.config)}")
 
 
 def _show(entry: Entry) -> None:

@@ -9,13 +9,13 @@ import argparse
 import os
 import time
 from collections.abc import Iterator, Sequence
-from shlex import quote
 from typing import Any, NamedTuple
 
 from knockd.control.client import CallError, Control, ControlError
 from knockd.ctl.asking import print_json
 from knockd.ctl.complaints import NOT_DONE
 from knockd.ctl.door_config import DEFAULT_CONFIG, RefusedError, insist_on_config
+from knockd.ctl.export_command import show_export
 from knockd.ctl.fields import Fields, UnknownReply
 from knockd.ctl.key_table import KeyRow, KnownKey, format_keys, join_keys, read_known, row_as_json
 from knockd.ctl.loading import list_keys, names_config
@@ -25,6 +25,7 @@ from knockd.ctl.signers import SignerFile, read_signers
 from knockd.ctl.terminal import complain, find_columns, prepare_output, shows_blocks
 from knockd.review.cells import count_of
 from knockd.review.clock import Clock
+from knockd_conf.model import Config
 from knockd_conf.text import printable
 
 SUBCOMMAND = "keys"
@@ -57,10 +58,12 @@ def run_command(arguments: Sequence[str]) -> int:
 
 def _list(found: argparse.Namespace) -> int:
     asked = _ask(read_socket(found), found.config)
+    config: Config | None = None
     files: Sequence[SignerFile] | None = None
     unread = ""
     try:
-        files = read_signers(insist_on_config(found.config))
+        config = insist_on_config(found.config)
+        files = read_signers(config)
     except RefusedError as error:
         if asked.keys is None:
             raise
@@ -83,10 +86,9 @@ def _list(found: argparse.Namespace) -> int:
     for note in (asked.why, unread):
         if note:
             print(f"note: {printable(note)}")
-    doors = list(dict.fromkeys(door for row in rows for door in row.doors))
-    if doors:
-        option = "" if found.config == DEFAULT_CONFIG else f"-c {quote(found.config)} "
-        print(f"What a client needs: knockctl export {option}{printable(quote(doors[0]))} --host THIS.SERVER")
+    opened = {name for row in rows for name in row.doors}
+    if config is not None and (door := next((one for one in config.doors if one.name in opened), None)):
+        print(f"What a client needs: {show_export(door, found.config)}")
     return NOT_DONE if problems else os.EX_OK
 
 

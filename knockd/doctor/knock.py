@@ -42,6 +42,10 @@ from knockd_conf.errors import ConfigError
 from knockd_conf.text import address_text, printable
 
 MOST_NAMED = 20
+UNSIGNED = (
+    "signed knocks alone open door {}, and none is made here, for want of a private key: knock from another"
+    " host; 'knockctl keys' says whose keys open it, and 'knockctl log' why a knock was refused"
+)
 NOT_OPENED = 1
 """Exit status when the door would not open."""
 
@@ -103,6 +107,9 @@ class _Script:
         """Knocks by each IP version that the door serves; returns the exit status."""
         if self._watch is None:
             name = printable(self._door.name)
+            if self._door.is_signed_alone:
+                self.say_all([UNSIGNED.format(name)])
+                return os.EX_UNAVAILABLE
             what = "waits for a key" if self._door.sequence_key is not None else "is disabled"
             self.say_all([f"door {name} has no sequence that can be used: it {what}"])
             return NOT_OPENED

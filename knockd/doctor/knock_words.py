@@ -121,7 +121,8 @@ def _compare(asked: Mapping[str, Any], config_path: str, door: Door, changed: Se
     if not same:
         yield f"but it has no door {printable(door.name)}: knockctl reload"
     for one in same:
-        if one.get("disabled"):
+        signed = one.get("signed")
+        if one.get("disabled") and (signed is None or signed["waiting"] is not None):
             why = one.get("waiting")
             state = f"waits there: {why}" if why else "is disabled there: it has no sequence that can be used"
             yield f"but door {printable(door.name)} {printable(state)}"

@@ -40,7 +40,7 @@ def see_own_packet(config: Config, watches: Sequence[Watch], *, ipv6: bool) -> S
         for way in plan_ways(door, watch, ipv6=ipv6) if watch.steps and watch.opens else ():
             if isinstance(way, Way) and way.flags is None:
                 return _look(Knocked(config, watches, watch.door, ipv6), way._replace(steps=way.steps[:1]))
-    return Seen(None, "no door can be knocked at by an ordinary client")
+    return Seen(None, "no door has a sequence that ordinary clients knock")
 
 
 def _look(at: Knocked, way: Way) -> Seen:

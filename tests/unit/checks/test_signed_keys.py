@@ -6,7 +6,7 @@ import pytest
 
 from knockd.checks.keys import DoorKeys
 from knockd.checks.signed_keys import SignedFiles, find_signed_keys, find_signed_notes, name_key
-from knockd_conf.authorized_keys import MAX_KEYS, AuthorizedFile, AuthorizedKey
+from knockd_conf.authorized_keys import EMPTY, MAX_KEYS, AuthorizedFile, AuthorizedKey
 from knockd_conf.errors import Place
 from knockd_conf.model import Config, Door, Options
 from tests.support.doubles.played import door
@@ -71,6 +71,10 @@ def test_secret(secret: str, said_of_it: str) -> None:
         ("Permission denied", f"{PATH}: Permission denied"),
         (MISSING, f"{PATH}: {MISSING}, add one with 'knockctl authorize FILE.pub --door ssh'"),
         (AuthorizedFile((), ("line 1: bad",)), f"{PATH} has no good line"),
+        (
+            AuthorizedFile((), (EMPTY,)),
+            f"{PATH} has no key, add one with 'knockctl authorize FILE.pub --door ssh'",
+        ),
         (
             AuthorizedFile((a_key("ann", -1), a_key("bob", None, "web")), ()),
             f"every key of {PATH} has ended or is for other doors,"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from knockd.ctl import authorize, confirming
+from knockd.ctl import confirming, export_command
 from knockd.ctl.cli import main
 from knockd_conf.key_line import format_key_line
 from tests.support.doubles.canned_daemon import CannedDaemon
@@ -245,5 +245,5 @@ def test_a_bad_configuration(run: Run, tmp_path: Path) -> None:
 
 def test_the_usual_configuration(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The last line is short where the configuration is the usual one."""
-    monkeypatch.setattr(authorize, "DEFAULT_CONFIG", os.path.join(tmp_path, "knockd.conf"))
+    monkeypatch.setattr(export_command, "DEFAULT_CONFIG", os.path.join(tmp_path, "knockd.conf"))
     assert "What its client needs: knockctl export ssh --host THIS.SERVER\n" in run(LAPTOP_LINE, "-y")[1]

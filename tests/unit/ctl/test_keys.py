@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from knockd.ctl import keys
+from knockd.ctl import export_command
 from knockd.ctl.cli import main
 from knockd_conf.authorized_keys import format_authorized
 from tests.support.doubles.canned_daemon import CannedDaemon
@@ -190,7 +190,7 @@ def test_nobody(run: Run, tmp_path: Path) -> None:
 
 def test_the_usual_configuration(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The last line is short where the configuration is the usual one."""
-    monkeypatch.setattr(keys, "DEFAULT_CONFIG", f"{tmp_path}/knockd.conf")
+    monkeypatch.setattr(export_command, "DEFAULT_CONFIG", f"{tmp_path}/knockd.conf")
     assert "What a client needs: knockctl export ssh --host THIS.SERVER\n" in run()[1]
 
 

@@ -189,6 +189,19 @@ def test_nothing_to_try(bench: Bench, capsys: pytest.CaptureFixture[str]) -> Non
     assert bench.ways == []
 
 
+def test_signed_knocks_alone(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    """A signed knock needs a private key, so none is tried, and nothing is known."""
+    options = "[options]\nSigned_Port = 4711\nKnock_Secret = /s\nAuthorized_Keys = /k\n"
+    bench.path.write_text(f"{options}[remote]\nStart_Command = true\n")
+    assert bench.knock("remote") == os.EX_UNAVAILABLE
+    said = " ".join(capsys.readouterr().out.split())
+    assert said.startswith(
+        "signed knocks alone open door remote, and none is made here, for want of a private key"
+    )
+    assert said.endswith("door remote: nothing is known, the knock could not be tried")
+    assert bench.ways == []
+
+
 def test_door_with_a_key(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
     """It is knocked at with the sequence of now, and no port of that is shown."""
     rule = Rule()

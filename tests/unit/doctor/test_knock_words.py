@@ -116,6 +116,14 @@ DIFFERENCES: Mapping[str, tuple[Mapping[str, Any], str]] = {
 }
 
 
+def test_a_door_that_signed_knocks_open() -> None:
+    """A door without a sequence is none that is disabled while signed knocks open it."""
+    one: dict[str, Any] = {"name": "ssh", "disabled": True, "signed": {"waiting": None}}
+    assert [LISTENS] == compared({**FINE, "doors": [one]})
+    waiting = {**one, "signed": {"waiting": "no secret"}, "waiting": "no secret"}
+    assert [LISTENS, "but door ssh waits there: no secret"] == compared({**FINE, "doors": [waiting]})
+
+
 @pytest.mark.parametrize("name", DIFFERENCES)
 def test_daemon_that_would_do_otherwise(name: str) -> None:
     """Each difference is a line."""

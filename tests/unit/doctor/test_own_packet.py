@@ -101,4 +101,4 @@ def test_a_process_that_says_nothing(lab: Lab, monkeypatch: pytest.MonkeyPatch) 
 
 def test_no_door(lab: Lab) -> None:
     """Doors that ordinary clients cannot knock at are not tried."""
-    assert lab.look(FIN) == Seen(None, "no door can be knocked at by an ordinary client")
+    assert lab.look(FIN) == Seen(None, "no door has a sequence that ordinary clients knock")
