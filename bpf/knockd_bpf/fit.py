@@ -205,13 +205,14 @@ class _Row:
         low = self._ranges[self._left[right]]
         if low is None or high is None:
             return -1
+        price = high.low - low.high - 1
+        if low.wants == high.wants:
+            return price if is_open(low.wants) else 0
         wants = low.wants | high.wants
         if not is_open(wants):
             return 0
-        price = high.low - low.high - 1
-        if low.wants != high.wants:
-            price += sum(one.high - one.low + 1 for one in (low, high) if one.wants != wants)
-            price += sum(PORTS for one in (low, high) if not is_open(one.wants))
+        price += sum(one.high - one.low + 1 for one in (low, high) if one.wants != wants)
+        price += sum(PORTS for one in (low, high) if not is_open(one.wants))
         return price
 
     def merge(self, right: int) -> list[int]:
