@@ -20,6 +20,7 @@ from tests.e2e.conftest import Pair, Start
 from tests.support.daemons.daemon import OURS, ROOT, Daemon, environment
 from tests.support.daemons.doors import CLIENT, SECRET, SERVER, config, door, drop_with_nftables
 from tests.support.daemons.insider import read_report
+from tests.support.daemons.signed import SignedHost, wait_signed
 from tests.support.lab.processes import descriptors, limits, only_child, status
 from tests.support.lab.services import TcpService, send_knock, wait_open
 from tests.support.lab.tools import lacking
@@ -37,6 +38,7 @@ from tests.support.samples.headers import (
     tcp,
     udp,
 )
+from tests.support.samples.signed_vectors import KEYS
 
 OPENED = f"{CLIENT[4]}: plain: OPEN SESAME"
 STEPS = ("700", "800", "900")
@@ -160,6 +162,28 @@ def strange_frames() -> Iterator[bytes]:
         for kind in (HOP_BY_HOP, ROUTING, FRAGMENT, AUTHENTICATION, DESTINATION):
             yield ipv6(transport, number, destination=destinations[1], extensions=(extension(kind),))
             yield ipv6(transport, number, destination=destinations[1], extensions=(extension(kind),) * 9)[:90]
+
+
+def test_nothing_is_imported_for_signed_knocks(pair: Pair, insider: Insider, tmp_path: Path) -> None:
+    """Whatever comes to their port, and with whichever view, the packet process has imported it before."""
+    signed = SignedHost(tmp_path)
+    doors = (signed.section(), door("plain", ",".join(STEPS)))
+    daemon, report = insider("look", signed.config(*doors), "-D")
+    wait_signed(daemon)
+    packet = signed.knock(pair.client)
+    daemon.wait_for("ssh: OPEN SESAME")
+    signed.send(pair.client, packet, packet[:4] + bytes(120), bytes(124))
+    daemon.wait_for("signed knock refused: came before")
+    signed.write_keys(KEYS["bob"].line)
+    daemon.write_config(signed.config(*doors, signed.section("other")))
+    daemon.signal(signal.SIGHUP)
+    daemon.wait_for("listening on eth0", times=2)
+    wait_signed(daemon)
+    signed.knock(pair.client, "bob", "other")
+    daemon.wait_for("other: OPEN SESAME")
+    send_knock(pair.client, SERVER[4], *STEPS)
+    daemon.wait_for(OPENED)
+    assert (1, []) == (read_report(report)["openings"], read_report(report)["modules"])
 
 
 @pytest.mark.parametrize("options", [(), ("-D",)], ids=["plain", "debug"])
