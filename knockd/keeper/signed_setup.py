@@ -45,6 +45,7 @@ class SignedSetup:
         if self.made is None:
             from knockd.keeper.signed_knocks import SignedKnocks  # before the first packet comes
 
+            share_code()
             self._hearing = SignedKnocks
             self.made = self._make()
             self.made.changed = self.tell
@@ -86,3 +87,14 @@ class SignedSetup:
         if self.made is not None:
             self.made.stop()
         self.lines.stop()
+
+
+def share_code() -> None:
+    """Imports what both processes need later: a fork shares with the keeper what is there before it.
+
+    What either imports for itself afterwards costs both the pages that it changes, 2 MB of them.
+    """
+    from knockd.knocks import signed_packets  # noqa: F401
+    from knockd.signed.signature import explain_missing
+
+    explain_missing()

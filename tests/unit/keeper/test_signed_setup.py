@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from typing import cast
 
@@ -80,3 +82,16 @@ def test_made_once() -> None:
     assert made == []
     assert setup.get() is setup.made
     assert [setup.get()] == made
+
+
+def test_code_that_is_shared() -> None:
+    """With the first such door all code is there that a fork shares, and none of it before."""
+    script = (
+        "import sys, knockd.keeper.signed_setup as one\n"
+        "names = {'nacl.bindings', 'knockd.knocks.signed_packets'}\n"
+        "print(sorted(names & {*sys.modules}))\n"
+        "one.share_code()\n"
+        "print(sorted(names & {*sys.modules}))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["[]", "['knockd.knocks.signed_packets', 'nacl.bindings']"]
