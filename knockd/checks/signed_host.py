@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterator, Mapping
 
 from knockd.checks.command_notes import is_elsewhere
 from knockd.checks.signed_keys import SignedFiles
 from knockd.sequences.kernel_clock import read_clock
 from knockd.signed.key_files import read_authorized_keys, read_knock_secret
+from knockd.signed.known_keys import CROWDED
 from knockd.signed.signature import explain_missing
-from knockd_conf.authorized_keys import AuthorizedFile
+from knockd_conf.authorized_keys import MAX_KEYS, AuthorizedFile
 from knockd_conf.errors import Problem
 from knockd_conf.model import Config
 from knockd_conf.trust import TrustPolicy
@@ -32,7 +34,16 @@ def current_signed(config: Config) -> SignedFiles | None:
     secret = _judge_secret(str(config.options.knock_secret), policy)
     paths = dict.fromkeys(str(door.authorized_keys) for door in signed)
     keys = {path: _read_keys(path, policy) for path in paths}
-    return SignedFiles(secret, keys, read_clock().wall)
+    return SignedFiles(secret, dict(_without_crowds(keys)), read_clock().wall)
+
+
+def _without_crowds(files: Mapping[str, AuthorizedFile | str]) -> Iterator[tuple[str, AuthorizedFile | str]]:
+    """Yields the files, those that have more keys than the daemon takes as it tells of them."""
+    left = MAX_KEYS
+    for path, file in files.items():
+        count = len(file.keys) if isinstance(file, AuthorizedFile) else 0
+        yield path, file if count <= left else CROWDED
+        left -= count if count <= left else 0
 
 
 def _judge_secret(path: str, policy: TrustPolicy) -> str:

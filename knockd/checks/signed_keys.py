@@ -11,7 +11,7 @@ from shlex import quote
 from typing import Final, NamedTuple
 
 from knockd.checks.keys import MISSING, WAITS, DoorKeys
-from knockd_conf.authorized_keys import DOORS, EMPTY, MAX_KEYS, AuthorizedFile, AuthorizedKey
+from knockd_conf.authorized_keys import DOORS, EMPTY, AuthorizedFile, AuthorizedKey
 from knockd_conf.errors import Note, seen
 from knockd_conf.model import Config, Door
 from knockd_conf.text import printable
@@ -86,10 +86,6 @@ def find_signed_notes(config: Config, files: SignedFiles, *, starting: bool = Fa
             named = [door for door in signed if door.authorized_keys == path]
             for key in file.keys:
                 yield from _find_key_notes(path, key, named, files.now, starting)
-    count = sum(len(file.keys) for file in files.keys.values() if isinstance(file, AuthorizedFile))
-    if count > MAX_KEYS:
-        message = f"expected at most {MAX_KEYS} keys in all files together, got {count}"
-        yield config.note("authorized_keys", f"{message}: take some out")
 
 
 def _find_problems(config: Config, signed: Sequence[Door], files: SignedFiles) -> Iterator[Note]:

@@ -12,6 +12,7 @@ from knockd_conf.key_file import NamedKey, format_key
 from tests.e2e.conftest import Pair, Start
 from tests.support.daemons.daemon import Daemon
 from tests.support.daemons.doors import SERVER, drop_with_iptables
+from tests.support.daemons.signed import SignedHost, wait_signed
 from tests.support.lab.hosts import Host, Lab
 from tests.support.lab.services import TcpService, can_connect, send_knock, wait_closed, wait_open
 from tests.support.lab.tools import need
@@ -143,6 +144,22 @@ def test_rotating(pair: Pair, start: Start, tmp_path: Path, version: int) -> Non
         ports = pair.client.run("sh", script, "-k", str(keys), "-d", "ssh").split()
         assert 4 == len(ports)
         send_knock(pair.client, SERVER[version], *ports)
+        wait_open(pair.client, SERVER[version], 22)
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_signed(pair: Pair, start: Start, tmp_path: Path, version: int) -> None:
+    """signed.conf opens SSH for who has a key, for both IP versions."""
+    need("nft")
+    set_up(pair.server, "signed")
+    signed = SignedHost(tmp_path)
+    text = example("signed").replace("/etc/knockd/knock_secret", str(signed.secret_path))
+    text = text.replace("/etc/knockd/authorized_keys", str(signed.keys_path))
+    text = text.replace("[options]", "[options]\n\tClock = trust")
+    wait_signed(start(pair.server, text, interface=None))
+    with TcpService(pair.server, 22):
+        assert not can_connect(pair.client, SERVER[version], 22)
+        signed.knock(pair.client, to=SERVER[version])
         wait_open(pair.client, SERVER[version], 22)
 
 

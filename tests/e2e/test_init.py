@@ -41,6 +41,7 @@ from tests.support.lab.services import (
     wait_open,
 )
 from tests.support.lab.ssh import SETTINGS
+from tests.support.lab.ssh_agent import make_key
 from tests.support.lab.tools import lacking, need
 from tests.support.lab.waiting import wait_until
 
@@ -378,6 +379,43 @@ def test_a_key_opens(pair: Pair, host: Host, start: Start, folder: Path, command
     with TcpService(host, 22):
         knocker.type(found[1])  # it fails unless the port answers
         wait_closed(pair.client, SERVER[4], 22)
+
+
+@pytest.mark.parametrize("name", ["none", "nft", "iptables, ssh accepted"])
+def test_signed_knocks_open(
+    pair: Pair, host: Host, start: Start, folder: Path, commands: Path, name: str
+) -> None:
+    """The key that logs in to the host is let in by the line that is printed, and its client comes in."""
+    set_up(host, CASES[name])
+    path, laptop = folder / "knockd.conf", folder / "laptop"
+    key = make_ssh_home(laptop, "me@laptop")
+    (laptop / ".ssh" / "authorized_keys").write_text(key.with_suffix(".pub").read_text())
+    host.run("sed", "-i", rf"s|^\(root:.*\):/root:|\1:{laptop}:|", "/etc/passwd")
+    printed = parse_report(run_init(host, "--init=signed", "-c", str(path)).stdout)
+    owner, knocker = Shell(host, commands), Shell(pair.client, commands)
+    owner.type(printed.lines(PREPARE))
+    assert "me@laptop is in" in " ".join(owner.type(f"{printed.lines('Let SSH keys knock')} --yes"))
+    begin(start, host, folder, options="Clock = trust")  # nobody keeps the clock of a test's machine
+    checked = host.run("env", f"PYTHONPATH={environment()['PYTHONPATH']}", *OURS, "-t", "-c", str(path))
+    assert re.search(r"signed knocks to \d+:udp, 1 key \(me@laptop\)", checked)
+    (uri,) = owner.type(printed.lines(TRY))
+    (title,) = (title for title, _ in printed.steps if title.startswith(TRY))
+    found = re.search(r"To knock, where that key is: (knock \S+)", title)
+    assert found is not None
+    knocker.type(f"export HOME={laptop}; unset SSH_AUTH_SOCK; echo '{uri}' | knock --import -")
+    if CASES[name].wide_open:
+        owner.type(f"{printed.lines(CLOSE)}\n{printed.lines(KEEP)}")
+    assert [False, False] == strangers(pair)
+    with TcpService(host, 22):
+        knocker.type(found[1])  # it fails unless the port answers
+        wait_closed(pair.client, SERVER[4], 22)
+    assert set() == found_at_the_firewall(owner, path)
+
+
+def make_ssh_home(folder: Path, comment: str) -> Path:
+    """A home with an SSH key where ssh looks for one; the path of the key."""
+    (folder / ".ssh").mkdir(parents=True)
+    return make_key(folder / ".ssh" / "id_ed25519", comment)
 
 
 def test_what_is_there_stays(host: Host, folder: Path) -> None:

@@ -12,7 +12,8 @@ import pytest
 from knockd.checks import signed_host as module
 from knockd.checks.signed_host import current_signed, find_missing_package
 from knockd.checks.signed_keys import SignedFiles
-from knockd_conf.authorized_keys import AuthorizedFile
+from knockd.signed.known_keys import CROWDED
+from knockd_conf.authorized_keys import MAX_KEYS, AuthorizedFile
 from knockd_conf.key_line import KeyLine, format_key_line
 from knockd_conf.knock_secret import format_secret
 from knockd_conf.load import load
@@ -57,6 +58,23 @@ def test_files_that_cannot_be_used(config: Config, tmp_path: Path) -> None:
     assert {
         str(keys): f"others than its owner may change it (mode 0666), run chmod go-w {keys}"
     } == found.keys
+
+
+def test_more_keys_than_are_taken(config: Config, tmp_path: Path) -> None:
+    """The file with which they become too many counts as it does for the daemon, the others as they are."""
+    lines = [format_key_line(KeyLine(PublicKey(n.to_bytes(32, "big")))) for n in range(MAX_KEYS)]
+    names = ("keys", "more", "last")
+    for name, some in zip(names, (lines[:-1], lines[:2], lines[:1]), strict=True):
+        (tmp_path / name).write_text("\n".join(some))
+        (tmp_path / name).chmod(0o600)
+    doors = tuple(replace(config.doors[0], authorized_keys=str(tmp_path / name)) for name in names)
+    found = current_signed(replace(config, doors=doors))
+    assert found is not None
+    keys, more, last = found.keys.values()
+    assert isinstance(keys, AuthorizedFile)
+    assert isinstance(last, AuthorizedFile)
+    assert MAX_KEYS == len(keys.keys) + len(last.keys)
+    assert CROWDED == more
 
 
 def test_who_is_not_root(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:

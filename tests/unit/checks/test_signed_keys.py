@@ -6,7 +6,7 @@ import pytest
 
 from knockd.checks.keys import DoorKeys
 from knockd.checks.signed_keys import SignedFiles, find_signed_keys, find_signed_notes, name_key
-from knockd_conf.authorized_keys import EMPTY, MAX_KEYS, AuthorizedFile, AuthorizedKey
+from knockd_conf.authorized_keys import EMPTY, AuthorizedFile, AuthorizedKey
 from knockd_conf.errors import Place
 from knockd_conf.model import Config, Door, Options
 from tests.support.doubles.played import door
@@ -128,15 +128,6 @@ def test_doors_that_are_none() -> None:
     assert [
         f"{PATH}:9: key SHA256:: knock-doors= has '{name}', {text}" for name in ("shs", "web", "plain")
     ] == found
-
-
-def test_too_many_keys() -> None:
-    """More keys than are taken in all files together are told."""
-    file = AuthorizedFile(tuple(a_key(f"k{n}") for n in range(MAX_KEYS)), ())
-    files = SignedFiles("", {PATH: file, "/w": AuthorizedFile((a_key("one"),), ())}, NOW)
-    assert [
-        f" expected at most {MAX_KEYS} keys in all files together, got {MAX_KEYS + 1}: take some out"
-    ] == said(files, signed(), signed("web", 7, "/w"))
 
 
 def test_keys_of_doors() -> None:
