@@ -16,7 +16,9 @@ from knockd_conf.text import printable
 
 Value = str | int | float
 
-_WHO = r"(?P<ip>[0-9A-Fa-f]*[.:][0-9A-Fa-f.:]+)(?: \((?P<host>[A-Za-z0-9._-]+)\))?"
+_WHO = r"(?P<ip>[0-9A-Fa-f]*[.:][0-9A-Fa-f.:]+(?<![0-9A-Fa-f.]:))(?: \((?P<host>[A-Za-z0-9._-]+)\))?"
+"""No address ends with one colon: in ``2001:db8:: (name): `` the last one is its own."""
+
 _PATTERNS: Mapping[type, str] = {
     str: r".*?",
     int: r"-?[0-9]{1,18}",

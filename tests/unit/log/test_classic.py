@@ -35,6 +35,17 @@ def test_there_and_back(told: ToldEvent) -> None:
     assert tuple(told) == parse_classic(render_classic(*told))
 
 
+@pytest.mark.parametrize("ip", ["64:ff9b::", "2001:db8::7", "192.0.2.1", "::"])
+@pytest.mark.parametrize("host", ["", "alice.example"])
+@pytest.mark.parametrize("event", ["signed-unread", "signed-refused"])
+def test_address_that_ends_with_colons(event: str, host: str, ip: str) -> None:
+    """What stands behind an address is taken neither for a part of it nor for a door."""
+    fields = {"ip": ip, "reason": "came before"} | ({"host": host} if host else {})
+    if event == "signed-refused":
+        fields["door"] = "ssh"
+    assert (event, fields) == parse_classic(render_classic(event, fields))
+
+
 @given(st.text())
 def test_any_text(text: str) -> None:
     """Whatever a line holds, it is an event of the catalogue with fields of its own, or none."""
