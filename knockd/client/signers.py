@@ -25,7 +25,9 @@ USUAL: Final = ("~/.ssh/id_ed25519", "~/.ssh/id_ed25519_sk")
 """Files that ssh-keygen makes when it is not told where (ssh(1))."""
 
 WAITING: Final = "waiting for the ssh-agent: it may ask you to confirm, or want a key to be touched"
-NO_KEY: Final = "name a key's file with -k, or give one to an agent (ssh-add)"
+NO_KEY: Final = (
+    "name a key's file with -k, or give one to an agent (ssh-add); 'ssh-keygen -t ed25519' makes one"
+)
 REFUSED: Final = (
     "{} does not sign with {}: that was not confirmed, the key was not touched, or the agent is locked "
     "(ssh-add -X) or holds the key for certain hosts alone (ssh-add -h)"

@@ -414,5 +414,5 @@ def test_a_signed_knock_of_a_profile(
     monkeypatch.setenv("HOME", str(home))
     assert os.EX_UNAVAILABLE == cli.main(["home"])
     lack = "expected an ssh-agent with a key that can sign, got none: SSH_AUTH_SOCK is not set"
-    advice = "name a key's file with -k, or give one to an agent (ssh-add)"
+    advice = "name a key's file with -k, or give one to an agent (ssh-add); 'ssh-keygen -t ed25519' makes one"
     assert f"knock: {lack}; {advice}\n" == capfd.readouterr().err

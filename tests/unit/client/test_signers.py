@@ -169,14 +169,14 @@ def test_half_a_terminal(stream: str, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_no_agent_and_no_key() -> None:
     """What is missing is said, and what to do."""
     lack = "expected an ssh-agent with a key that can sign, got none: SSH_AUTH_SOCK is not set"
-    advice = "name a key's file with -k, or give one to an agent (ssh-add)"
+    advice = "name a key's file with -k, or give one to an agent (ssh-add); 'ssh-keygen -t ed25519' makes one"
     for identity in (None, "SHA256:abc"):
         assert (UNAVAILABLE, (f"{lack}; {advice}",)) == refused(identity)
 
 
 def test_an_agent_without_a_key(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An empty agent looks like a locked one; where there are keys of other kinds, these are named."""
-    advice = "name a key's file with -k, or give one to an agent (ssh-add)"
+    advice = "name a key's file with -k, or give one to an agent (ssh-add); 'ssh-keygen -t ed25519' makes one"
     place = f"ssh-agent at {home}/a: expected an Ed25519 key, got"
     empty = f"{place} none: it is empty (ssh-add FILE), or locked (ssh-add -X); {advice}"
     with fake(home, monkeypatch) as agent:
