@@ -22,7 +22,8 @@ from knockd.knocks.watch import Watch
 from knockd.net import interfaces
 from knockd.net.interface import find_interface
 from knockd.sequences.rotating_watches import LIVE, KeySequences
-from knockd.signed.live_tags import LIVE_MINUTES, seconds_left
+from knockd.signed import live_minutes
+from knockd.signed.live_tags import seconds_left
 from knockd_bpf.costs import Costs, costs
 from knockd_bpf.fit import Addresses
 from knockd_bpf.terms import Group, merge_ports
@@ -91,7 +92,7 @@ def list_tags(signed: SignedWatch, now: float) -> list[LiveTag]:
 
 def assume_signed(config: Config) -> SignedWatch:
     """Ports of signed knocks with tags of no minute: the filter is as long as with those of any."""
-    minutes = (SignedMinute(at, b"", at.to_bytes(TAG, "big")) for at in range(2 * LIVE_MINUTES + 1))
+    minutes = (SignedMinute(at, b"", at.to_bytes(TAG, "big")) for at in range(2 * live_minutes.LIVE + 1))
     return SignedWatch(signed_ports_of(config.doors), tuple(minutes))
 
 

@@ -1,6 +1,6 @@
-"""The tags that signed knocks of a time begin with, asked of a child that alone reads the secret.
+"""The tags that signed knocks of a time begin with, for what prints them and ends.
 
-For what prints them and ends.
+A child alone reads the secret.
 
 World: a child process.
 """
@@ -13,20 +13,13 @@ from collections.abc import Callable
 
 from knockd.knocks.signed_watch import SignedMinute, SignedWatch, signed_ports_of
 from knockd.process.fork import Fork, fork_child
-from knockd.process.pipe_child import AnswerChild
-from knockd.signed.key_files import read_knock_secret
+from knockd.signed.live_minutes import LIVE, find_live
+from knockd.signed.signed_answers import Question, parse_answer
+from knockd.signed.signed_child import start_signed_child
 from knockd_conf.model import Config
-from knockd_conf.signed_packet import MINUTE, MinuteKeys, derive_minute
-from knockd_conf.signed_sizes import TAG
+from knockd_conf.signed_packet import MINUTE, MinuteKeys
 from knockd_conf.text import printable
 from knockd_conf.trust import TrustPolicy
-
-LIVE_MINUTES = 1
-"""Minutes before and after the one that is now whose knocks count (docs/spec/signed-knock.md)."""
-
-_TAGS, _PROBLEM = b"+", b"-"
-_MOST = 4_096
-"""Bytes of the longest answer."""
 
 
 def find_signed_now(config: Config, now: float, say: Callable[[str], None]) -> SignedWatch:
@@ -47,32 +40,22 @@ def ask_live_minutes(fork: Fork, path: str, policy: TrustPolicy, now: float) -> 
 
     Raises OSError, whose ``strerror`` is for people, when the secret in the file cannot be had.
     """
-    minutes = range(int(now // MINUTE) - LIVE_MINUTES, int(now // MINUTE) + LIVE_MINUTES + 1)
-    child = AnswerChild(fork, lambda: _answer(path, policy, minutes), _MOST)
+    live = find_live(now)
+    question = Question(path, (), live.start, live.stop - 1)
+    child = start_signed_child(fork, question, policy)
     while child.read_some():
         pass
     child.close()
     os.waitpid(child.pid, 0)
     try:
-        answer = child.take_answer()
+        secret = parse_answer(child.take_answer(), question).secret
     except ValueError as error:
         raise OSError(errno.EPIPE, str(error)) from None
-    kind, rest = answer[:1], answer[1:]
-    if kind == _PROBLEM:
-        raise OSError(errno.EINVAL, rest.decode(errors="replace"))
-    return tuple(
-        SignedMinute(minute, b"", rest[at * TAG : (at + 1) * TAG]) for at, minute in enumerate(minutes)
-    )
+    if secret.problem:
+        raise OSError(errno.EINVAL, secret.problem)
+    return tuple(SignedMinute(at, b"", MinuteKeys(at, key).tag) for at, key in secret.minutes.items())
 
 
 def seconds_left(minute: int, now: float) -> float:
     """For how many seconds more knocks of a minute count."""
-    return (minute + LIVE_MINUTES + 1) * MINUTE - now
-
-
-def _answer(path: str, policy: TrustPolicy, minutes: range) -> bytes:
-    try:
-        secret = read_knock_secret(path, policy)
-    except OSError as error:
-        return _PROBLEM + (error.strerror or str(error)).encode()[: _MOST // 2]
-    return _TAGS + b"".join(MinuteKeys(minute, derive_minute(secret, minute)).tag for minute in minutes)
+    return (minute + LIVE + 1) * MINUTE - now

@@ -11,7 +11,7 @@ import pytest
 
 from knockd.knocks.signed_watch import SignedMinute, SignedPort, SignedWatch
 from knockd.process.fork import fork_child
-from knockd.signed import live_tags
+from knockd.signed import live_tags, signed_child
 from knockd.signed.live_tags import ask_live_minutes, find_signed_now, seconds_left
 from knockd_conf.model import Config, Door, Options
 from knockd_conf.signed_packet import MinuteKeys, derive_minute
@@ -104,7 +104,7 @@ def test_secret_that_cannot_be_had(path: Path, spoil: Callable[[Path], None], ex
 
 def test_no_answer(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A child that ends without an answer is an error."""
-    monkeypatch.setattr(live_tags, "_answer", lambda *_: b"")
+    monkeypatch.setattr(signed_child, "write_answer", lambda _: b"")
     with pytest.raises(OSError, match="no answer"):
         ask_live_minutes(fork_child, str(path), POLICY, NOW)
 
@@ -117,7 +117,7 @@ def test_nothing_is_read_here(path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         read.append(name)
         return SECRET
 
-    monkeypatch.setattr(live_tags, "read_knock_secret", note)
+    monkeypatch.setattr(signed_child, "read_knock_secret", note)
     assert ask_live_minutes(fork_child, str(path), POLICY, NOW) == LIVE
     assert [] == read
 
