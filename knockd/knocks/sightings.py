@@ -8,6 +8,7 @@ Pure.
 
 from __future__ import annotations
 
+from array import array
 from collections import deque
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
@@ -23,15 +24,17 @@ _NEAR = 1_000
 
 NOTHING: Mapping[int, bytes] = {}
 
-_Packet = tuple[int, bytes, object]
-"""Stamp, source, and the packet without its source, of a signed knock with all that it holds."""
+_Packet = tuple[int, bytes, object, int]
+"""Stamp, source, the packet without its source, and of a signed knock the hash of all that it holds."""
 
 
 class _Kept:
     def __init__(self, batch: Batch, stamps: list[int], payloads: Mapping[int, bytes]) -> None:
         self._batch = batch
         self._stamps = stamps
-        self._payloads = payloads
+        self._hashes = array("q", bytes(8 * batch.size if payloads else 0))  # payloads are long
+        for place, payload in payloads.items():
+            self._hashes[place] = hash(payload)
         self.begin, self.end = stamps[0] - _NEAR, stamps[-1] + _NEAR
 
     @cached_property
@@ -40,13 +43,9 @@ class _Kept:
 
     def packets_at(self, stamps: AbstractSet[int]) -> dict[int, _Packet]:
         """By their places, the packets with one of these stamps."""
-        payloads = self._payloads
+        hashes = self._hashes
         return {
-            place: (
-                self._stamps[place],
-                source,
-                (group.head, payloads[place]) if place in payloads else group.head,
-            )
+            place: (self._stamps[place], source, group.head, hashes[place] if hashes else 0)
             for group in self._batch.groups
             for place, source in zip(group.places, group.sources, strict=True)
             if self._stamps[place] in stamps
