@@ -5,6 +5,9 @@ World: PyNaCl.
 
 from __future__ import annotations
 
+import shlex
+import sys
+
 
 def explain_missing() -> str | None:
     """Why PyNaCl cannot be used on this host; None: it can."""
@@ -13,6 +16,14 @@ def explain_missing() -> str | None:
     except ImportError as error:
         return str(error)
     return None
+
+
+def advise_install() -> str:
+    """How PyNaCl gets onto this host, as the end of a sentence."""
+    return (
+        "install the package python3-nacl (Debian, Ubuntu) or python3-pynacl (OpenWrt), or run"
+        f" {shlex.quote(sys.executable)} -m pip install pynacl"
+    )
 
 
 def is_right(public: bytes, signed: bytes, signature: bytes) -> bool:

@@ -22,7 +22,7 @@ from knockd.signed.judge import Ask, Ground, LiveMinute, judge_packet
 from knockd.signed.known_keys import KnownKeys
 from knockd.signed.limits import Limits
 from knockd.signed.live_minutes import find_derived, find_left, find_live, minute_of
-from knockd.signed.signature import explain_missing, is_right
+from knockd.signed.signature import advise_install, explain_missing, is_right
 from knockd.signed.signed_answers import Question, SecretAnswer, parse_answer
 from knockd.signed.signed_child import StartSignedChild
 from knockd.signed.used_nonces import UsedNonces
@@ -39,10 +39,6 @@ MOST_WAIT: Final = 15.0
 
 _MARGIN: Final = 0.002
 """Seconds after a boundary at which the clock is looked at."""
-
-MISSING: Final = (
-    "PyNaCl is not to be had ({}): pip install 'knockd[signed]', or apt install python3-nacl; reload then"
-)
 
 
 class SignedDoors:
@@ -253,7 +249,7 @@ class SignedDoors:
         missing = self._explain()
         self._can_judge = missing is None
         if missing is not None:
-            self._missing = MISSING.format(missing)
+            self._missing = f"PyNaCl is not to be had ({missing}): {advise_install()}, and reload"
             self._log("signed-waiting", reason=self._missing)
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from knockd.knocks.signed_watch import SignedPort
+from knockd.signed.signature import advise_install
 from knockd.signed.signed_answers import FileAnswer
-from knockd.signed.signed_doors import MISSING
 from knockd.signed.values import Granted, KnownKey, Reason, Refused
 from knockd_conf.access import Access, network_of
 from knockd_conf.signed_packet import MinuteKeys, Verb, derive_minute
@@ -247,8 +247,7 @@ def test_no_pynacl(tmp_path: Path) -> None:
     scene.missing = True
     scene.begin()
     scene.sleep(70)
-    why = MISSING.format("No module named 'nacl'")
-    assert "pip install 'knockd[signed]'" in why
+    why = f"PyNaCl is not to be had (No module named 'nacl'): {advise_install()}, and reload"
     assert (minutes(scene), scene.doors.why_waiting(SSH)) == ([], why)
     assert scene.said == [f"signed-waiting {why}"]
     scene.missing = False
