@@ -96,6 +96,7 @@ WORDS = {
     "key-expired": Reason.KEY_EXPIRED,
     "key-from": Reason.FROM,
     "access": Reason.ACCESS,
+    "target": Reason.TARGET,
     "door-expired": Reason.DOOR_EXPIRED,
     "bound": Reason.BOUND,
     "repeated": Reason.REPEATED,
@@ -113,7 +114,8 @@ def published() -> Court:
     for one in server["doors"]:
         nets = [make_networks(map(ip_network, one.get(word, ()))) for word in ("allow", "deny")]
         access = Access(*nets) if any(nets) else None
-        doors.append(signed_door(one["name"], signed_port=one["port"], access=access))
+        target = tuple(map(ip_address, one.get("targets", ())))
+        doors.append(signed_door(one["name"], signed_port=one["port"], access=access, target=target))
     past = frozenset(one["name"] for one in server["doors"] if one.get("expired"))
     return Court(tuple(doors), read.keys, bytes.fromhex(server["secret"]), past=past)
 
@@ -128,7 +130,8 @@ def test_verdicts_of_the_specification(verdict: Published) -> None:
     source = ip_address(verdict.source).packed
     for packet in verdict.before:
         assert isinstance(court.judge(packet, source, port=verdict.port), Granted)
-    found = court.judge(verdict.packet, source, port=verdict.port)
+    to = ip_address(verdict.destination).packed
+    found = court.judge(verdict.packet, source, to, verdict.port)
     if isinstance(found, Refused):
         assert found.reason is WORDS[str(verdict.refused)]
         return
