@@ -10,6 +10,7 @@ Loop.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import ceil
 from typing import Final
 
 from knockd.knocks.signed_watch import SignedMinute, SignedPort, SignedWatch
@@ -39,6 +40,8 @@ MOST_WAIT: Final = 15.0
 
 _MARGIN: Final = 0.002
 """Seconds after a boundary at which the clock is looked at."""
+
+UNKNOWN: Final = "what counted before the start is not known; knocks count again in {} s"
 
 
 class SignedDoors:
@@ -135,7 +138,10 @@ class SignedDoors:
             return f"knock secret {self._secret_path}: {self._secret.problem}"
         if (reason := self._keys.explain_none(door, self._clock.now)) is not None:
             return reason
-        return None if self._list_live() else f"its keys: {self._asker.failure or 'they are being read'}"
+        if not self._list_live():
+            return f"its keys: {self._asker.failure or 'they are being read'}"
+        left = self._nonces.find_first() * MINUTE - self._clock.now
+        return UNKNOWN.format(ceil(left)) if left > 0 else None
 
     def keys(self) -> tuple[KnownKey, ...]:
         """The keys of all files, also those that have expired, in the order of the files."""

@@ -39,7 +39,11 @@ class UsedNonces:
 
     def may_have_counted(self, minute: int) -> bool:
         """Whether packets of a minute may have counted before the start, of which nothing is known."""
-        return minute < find_unused(self._record.floor)
+        return minute < self.find_first()
+
+    def find_first(self) -> int:
+        """The first minute of which all that has counted is known."""
+        return find_unused(self._record.floor)
 
     def use(self, minute: int, key: AuthorizedKey, nonce: bytes, source: str, now: float) -> None:
         """Notes that a packet counts, and where it came from; when this returns it survives a power cut.

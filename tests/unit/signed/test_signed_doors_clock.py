@@ -48,8 +48,12 @@ def test_used_before_the_start(scene: SignedScene, where: str, minute: int, *, b
     unknown = boots and where != "disk"
     assert scene.reason(packet) is (Reason.BEFORE_START if unknown else Reason.REPEATED)
     assert scene.reason(BERT.knock(minute=minute)) is (Reason.BEFORE_START if unknown else None)
+    why = "what counted before the start is not known; knocks count again in 119 s"
+    assert scene.doors.why_waiting(SSH) == (why if unknown else None)
     scene.sleep(60)
     assert scene.reason(BERT.knock(minute=NOW + 2)) is None
+    scene.sleep(60)
+    assert scene.doors.why_waiting(SSH) is None
 
 
 def test_long_after(scene: SignedScene) -> None:
