@@ -209,6 +209,7 @@ def test_not_synchronised(pair: Pair, start: Start, tmp_path: Path, keyed: Keyed
     daemon.signal(signal.SIGHUP)
     daemon.wait_for("doors with keys can be opened, the clock is good")
     wait_live(daemon)
+    keyed.wait_for_period()
     keyed.knock(pair.client)
     daemon.wait_for(OPENED)
 
