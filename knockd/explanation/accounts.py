@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from knockd.explanation.signed_accounts import Misfit, SignedAccount, SignedExplainer
 from knockd.explanation.verdicts import KnownWatches, choose_verdicts
 from knockd.knocks.addresses import find_impossible
 from knockd.knocks.batch import Batch, grouped
@@ -98,6 +99,8 @@ class Account(NamedTuple):
     why: str
     verdicts: tuple[Verdict, ...] = ()
     keys: tuple[OfKey, ...] = ()
+    signed: SignedAccount | None = None
+    """What it is as a signed knock, of a packet to such a port."""
 
     def key_of(self, verdict: Verdict) -> OfKey:
         """What there is to say of the key of one of the verdicts."""
@@ -107,7 +110,8 @@ class Account(NamedTuple):
 class Listener:
     """Takes all frames, and keeps account of those of one source. ``slack`` is in seconds.
 
-    The verdicts of its accounts are about ``known``, which grows. ``tell_key`` is asked of those of keys.
+    The verdicts of its accounts are about ``known``, which grows. ``tell_key`` is asked of those of keys,
+    ``signed`` of packets to its ports.
     """
 
     def __init__(
@@ -118,6 +122,7 @@ class Listener:
         slack: float = 0.0,
         ipv6: bool = True,
         tell_key: TellKey = lambda _watch, _stamp: OfKey(),
+        signed: SignedExplainer | None = None,
     ) -> None:
         self.source = source
         self.packets = 0
@@ -128,16 +133,17 @@ class Listener:
         self._watches = tuple(watches)
         self._ipv6 = ipv6
         self._tell_key = tell_key
+        self._signed = signed
         self._known = KnownWatches(watches)
         self.known: Sequence[Watch] = self._known.list
-        self._asked = _find_ports(watches)
+        self._asked = self._find_asked()
         self._first: int | None = None
 
     def set_watches(self, watches: Sequence[Watch], now: float) -> None:
         """Other watches are in effect, at seconds of the steady clock."""
         self._explainer.set_watches(watches, now)
         self._watches = tuple(watches)
-        self._asked = _find_ports(watches)
+        self._asked = self._find_asked()
 
     def use_up(self, door: int) -> None:
         """Another source has opened a door: a sequence of it that can be used once is used."""
@@ -162,6 +168,8 @@ class Listener:
             self._count(str(step))
             return None
         cause = self._find_cause(sighting, place, packet)
+        if self._signed is not None and packet.protocol == UDP and packet.port in self._signed.ports:
+            return self._account_signed(self._signed, sighting, place, packet, cause)
         verdicts: list[Verdict] = []
         if not cause:
             # What the filter drops reaches no door, so it must change nothing here.
@@ -172,7 +180,6 @@ class Listener:
                 return None
             if not sighting.passes and not all(one.kind in _IN_FILTER for one in verdicts):
                 cause, verdicts = (NO_IPV6 if len(self.source) == 16 and not self._ipv6 else FILTERED), []
-        why = _TEXTS.get(cause, f"the same packet as at {printable(sighting.seen_at)}: it counts once")
         _, destination, protocol, port, flags = packet
         return Account(
             place,
@@ -183,10 +190,34 @@ class Listener:
             port,
             flags,
             cause,
-            why if cause else "",
+            _explain_cause(cause, sighting) if cause else "",
             tuple(replace(one, watch=self._place_of(one)) for one in verdicts),
             tuple(self._tell_of(one, sighting) for one in verdicts),
         )
+
+    def _account_signed(
+        self, signed: SignedExplainer, sighting: Sighting, place: Place, packet: Packet, cause: str
+    ) -> Account:
+        """The account of a packet to a port of signed knocks."""
+        cause = cause or (NO_IPV6 if len(self.source) == 16 and not self._ipv6 else "")
+        why = _explain_cause(cause, sighting) if cause else ""
+        found = None
+        if not cause:
+            told = signed.explain(sighting.linktype, sighting.frame, packet, sighting.stamp, place.local)
+            if isinstance(told, Misfit):
+                cause, why = told.cause.value, told.reason
+            elif told.counts and not sighting.passes:
+                cause, why = FILTERED, _TEXTS[FILTERED]
+            else:
+                found = told
+        since = self._since(sighting)
+        at = packet.destination, packet.protocol, packet.port, packet.flags
+        return Account(place, sighting, since, *at, cause, why, signed=found)
+
+    def _find_asked(self) -> set[Step]:
+        """The ports that have to do with a door."""
+        signed = frozenset() if self._signed is None else self._signed.ports
+        return _find_ports(self._watches) | {Step(port, Protocol(UDP)) for port in signed}
 
     def _place_of(self, verdict: Verdict) -> int:
         return self._known.place_of(self._watches[verdict.watch], verdict.watch)
@@ -224,6 +255,11 @@ class Listener:
     def _count(self, what: str) -> None:
         if what in self.other_ports or len(self.other_ports) < MOST_PORTS:
             self.other_ports[what] += 1
+
+
+def _explain_cause(cause: str, sighting: Sighting) -> str:
+    """Why a packet that can be read counts nowhere."""
+    return _TEXTS.get(cause, f"the same packet as at {printable(sighting.seen_at)}: it counts once")
 
 
 def _find_ports(watches: Sequence[Watch]) -> set[Step]:

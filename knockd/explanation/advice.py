@@ -40,6 +40,7 @@ _REMEDIES = {
     Cause.CUT.value: "capture whole packets (tcpdump -s 0), or look at who cuts them on the way",
     Cause.EXTENSIONS.value: "send packets without so many IPv6 extension headers",
     Cause.SOURCE.value: "knock from another host",
+    Cause.LENGTH.value: "look at the client, and whether it sends signed knocks to this port",
     Cause.MALFORMED.value: "look at the client and at who rewrites packets on the way",
     causes.NO_IPV6: "start knockd without -4, or knock by IPv4",
     causes.NOT_HERE: "leave --vlan out, or let the client send in that VLAN",
@@ -87,6 +88,9 @@ def advise(heard: Heard, doors: Doors) -> str:
             f"The knock opens {doors.name(verdict)} at {clock(account.sighting.stamp)}: if it is shut all the"
             " same, look in the log for what became of its start command, and at the firewall."
         )
+    signed = [one for one in burst if one.signed is not None]
+    if signed:
+        return _advise_signed(signed[-1])
     refused = _advise_refused(burst)
     if refused:
         return refused
@@ -105,6 +109,20 @@ def advise(heard: Heard, doors: Doors) -> str:
     return next((text for rule in rules if (text := rule(knock))), None) or _advise_rest(knock)
 
 
+def _advise_signed(account: Account) -> str:
+    """Of a signed knock: what it does, or why nothing."""
+    signed = account.signed
+    assert signed is not None
+    at = f" at {signed.door}" if signed.door else ""
+    when = clock(account.sighting.stamp)
+    if signed.counts:
+        return (
+            f"The signed knock{at} counts at {when} ({signed.text}): if nothing has changed all the same,"
+            " look in the log for what became of it, and at the firewall."
+        )
+    return f"The signed knock{at} at {when} does nothing: {signed.cure}."
+
+
 def _advise_silence(heard: Heard, doors: Doors, who: str) -> str:
     if not heard.packets:
         return (
@@ -114,12 +132,13 @@ def _advise_silence(heard: Heard, doors: Doors, who: str) -> str:
     ports = [port for port, _ in sorted(heard.other_ports.items(), key=lambda one: -one[1])]
     named = ", ".join(ports[:MOST_PORTS]) + (" and others" if len(ports) > MOST_PORTS else "")
     asked = dict.fromkeys(step for watch in doors.watches if not watch.key for step in watch.steps)
+    asked |= dict.fromkeys(Step(port, Protocol.UDP) for port in doors.signed_ports)
     wanted = ", ".join(map(str, list(asked)[:MOST_PORTS])) + (" ..." if len(asked) > MOST_PORTS else "")
     count = f"{heard.packets} packet{'s' if heard.packets != 1 else ''} of {who} arrived"
     idle = [
         printable(doors.names[watch.door])
         for watch in doors.watches
-        if not watch.steps and watch.door not in doors.keyed
+        if not watch.steps and watch.door not in doors.keyed | doors.signed
     ]
     if doors.keyed:
         keyed = ", ".join(printable(doors.names[door]) for door in sorted(doors.keyed))
@@ -132,8 +151,8 @@ def _advise_silence(heard: Heard, doors: Doors, who: str) -> str:
         return f"{count}, but no sequence is left in the file of {', '.join(idle)}: write new ones into it."
     spent = f"; no sequence is left in the file of {', '.join(idle)}" if idle else ""
     return (
-        f"{count}, none at a port of a door ({named}): compare what the client sends with Sequence"
-        f" ({wanted}){spent}."
+        f"{count}, none at a port of a door ({named}): compare what the client sends with"
+        f" {'the ports of the doors' if doors.signed_ports else 'Sequence'} ({wanted}){spent}."
     )
 
 

@@ -9,6 +9,7 @@ import json
 from typing import Any
 
 from knockd.explanation.accounts import Account
+from knockd.explanation.signed_accounts import SignedAccount
 from knockd.explanation.words import Doors, describe, format_flags, until_stamp
 from knockd.knocks.verdicts import Kind, Verdict
 from knockd.log.stamps import utc_time
@@ -36,7 +37,10 @@ def account_json(account: Account, doors: Doors) -> str:
             "passes_filter": sighting.passes,
             "cause": account.cause or None,
             "reason": account.why or None,
-            "doors": [_verdict(verdict, account, doors) for verdict in account.verdicts],
+            "doors": [
+                *(_verdict(verdict, account, doors) for verdict in account.verdicts),
+                *([] if account.signed is None else [_signed(account.signed)]),
+            ],
         }
     )
 
@@ -52,6 +56,19 @@ def _verdict(verdict: Verdict, account: Account, doors: Doors) -> dict[str, Any]
         "key": account.key_of(verdict).name or None,
         "ignored_until": utc_time(until_stamp(verdict, account)) if ignored else None,
         "text": describe(verdict, account, doors),
+    }
+
+
+def _signed(signed: SignedAccount) -> dict[str, Any]:
+    return {
+        "door": signed.door or None,
+        "verdict": f"signed-{signed.word}",
+        "stage": 0,
+        "steps": 0,
+        "late": None,
+        "key": signed.key or None,
+        "ignored_until": None,
+        "text": signed.text,
     }
 
 

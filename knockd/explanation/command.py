@@ -33,7 +33,9 @@ def explain(settings: Settings, capture: Replay | None, source: bytes, *, as_jso
     tellers: list[Teller] = []
 
     def make_observer(by: Basis, rules: Rules, timeline: Timeline) -> Callable[[Seen], None]:
-        follower = Follower(source, by.config, rules.rotating, slack=rules.slack, ipv6=rules.ipv6)
+        follower = Follower(
+            source, by.config, rules.rotating, rules.signed, slack=rules.slack, ipv6=rules.ipv6
+        )
         listener = follower.listener
         tellers.append(Teller(listener, follower.doors, as_json=as_json))
         place = Place("", rules.local, rules.own)

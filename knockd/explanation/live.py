@@ -24,6 +24,7 @@ from knockd.knocks.batch import RECORD
 from knockd.knocks.decode import decode
 from knockd.knocks.kernel_view import show_frame
 from knockd.knocks.prefilter import prefilter
+from knockd.knocks.signed_watch import SignedWatch
 from knockd.knocks.watch import Watch
 from knockd.net import interfaces
 from knockd.net.interface import LOOPBACK
@@ -33,6 +34,8 @@ from knockd.replay.clock import CaptureClock
 from knockd.replay.command import load_base, say
 from knockd.replay.keys import Keys, start_rotating
 from knockd.replay.rotating import RotatingWatches
+from knockd.replay.signed_means import SignedMeans
+from knockd.replay.signed_times import SignedTimes
 from knockd.worker.capture import Capture, CaptureError, NoPermissionError
 from knockd_bpf.instruction import Instruction
 from knockd_bpf.vm import run_program
@@ -77,12 +80,22 @@ def explain_live(settings: Settings, source: bytes, *, as_json: bool) -> int:
     """
     stop = _catch_signals()
     config, base = load_base(settings)
-    with Keys(config, say) as keys:
-        return _explain(settings, source, config, start_rotating(config, base, keys), stop, as_json=as_json)
+    with Keys(config, say) as keys, SignedMeans(config, say) as means:
+        rotating = start_rotating(config, base, keys)
+        signed = SignedTimes(config.doors, means.means)
+        signed.move_to(rotating.newest)
+        return _explain(settings, source, config, rotating, signed, stop, as_json=as_json)
 
 
 def _explain(
-    settings: Settings, source: bytes, config: Config, rotating: RotatingWatches, stop: int, *, as_json: bool
+    settings: Settings,
+    source: bytes,
+    config: Config,
+    rotating: RotatingWatches,
+    signed: SignedTimes,
+    stop: int,
+    *,
+    as_json: bool,
 ) -> int:
     names = wanted_interfaces(config)
     if absent := explain_absent(names):
@@ -90,7 +103,7 @@ def _explain(
     there = interfaces.read_interfaces()
     scene = make_scene(names, there)
     try:
-        ears = _open_captures(scene, source, config, rotating.watches, ipv6=settings.ipv6)
+        ears = _open_captures(scene, source, config, rotating.watches, signed.watch, ipv6=settings.ipv6)
     except NoPermissionError as error:
         say(f"--explain without --replay listens by itself: {error}")
         return os.EX_NOPERM
@@ -103,13 +116,13 @@ def _explain(
     if kept.identity and os.geteuid() == 0:
         say(f"listens as root, which cannot be given up here: {', '.join(kept.identity)}")
     slack = 2 * config.options.latency / 1000
-    follower = Follower(source, config, rotating, slack=slack, ipv6=settings.ipv6)
+    follower = Follower(source, config, rotating, signed, slack=slack, ipv6=settings.ipv6)
     teller = Teller(follower.listener, follower.doors, as_json=as_json)
 
     def follow(stamp: int, now: float) -> None:
         rotating.move_to(stamp)
-        if follower.follow(now):
-            _take_watches(ears, rotating.watches, ipv6=settings.ipv6)
+        if signed.move_to(stamp) | follower.follow(now):
+            _take_watches(ears, rotating.watches, signed.watch, ipv6=settings.ipv6)
 
     def tell(sighting: Sighting, place: Place) -> None:
         account = teller.tell_packet(sighting, place)
@@ -133,7 +146,13 @@ def _catch_signals() -> int:
 
 
 def _open_captures(
-    scene: Scene, source: bytes, config: Config, watches: Sequence[Watch], *, ipv6: bool
+    scene: Scene,
+    source: bytes,
+    config: Config,
+    watches: Sequence[Watch],
+    signed: SignedWatch,
+    *,
+    ipv6: bool,
 ) -> Mapping[int, Ear]:
     """The captures of a scene by their descriptors; says which cannot be opened. Raises NoPermissionError."""
     local = spread_addresses(scene.addresses)
@@ -152,18 +171,23 @@ def _open_captures(
             local.get(name, frozenset()),
             None if kind == LOOPBACK else scene.own,
         )
-        ears[capture.fileno()] = Ear(number, capture, place, _make_program(watches, place, ipv6=ipv6))
+        ears[capture.fileno()] = Ear(number, capture, place, _make_program(watches, signed, place, ipv6=ipv6))
     return ears
 
 
-def _make_program(watches: Sequence[Watch], place: Place, *, ipv6: bool) -> Sequence[Instruction]:
-    return prefilter(watches, place.local, DLT_EN10MB, ipv6=ipv6).fitted.program.instructions
+def _make_program(
+    watches: Sequence[Watch], signed: SignedWatch, place: Place, *, ipv6: bool
+) -> Sequence[Instruction]:
+    made = prefilter(watches, place.local, DLT_EN10MB, ipv6=ipv6, signed=signed)
+    return made.fitted.program.instructions
 
 
-def _take_watches(ears: Mapping[int, Ear], watches: Sequence[Watch], *, ipv6: bool) -> None:
+def _take_watches(
+    ears: Mapping[int, Ear], watches: Sequence[Watch], signed: SignedWatch, *, ipv6: bool
+) -> None:
     """Judges by the filter of other watches from now on."""
     for ear in ears.values():
-        ear.program = _make_program(watches, ear.place, ipv6=ipv6)
+        ear.program = _make_program(watches, signed, ear.place, ipv6=ipv6)
 
 
 def listen(ears: Mapping[int, Ear], tell: Tell, stop: int, follow: Follow = _stay) -> bool:

@@ -32,6 +32,9 @@ class Doors(NamedTuple):
     source: bytes
     keyed: frozenset[int] = frozenset()
     """The places of the doors that have a Sequence_Key."""
+    signed: frozenset[int] = frozenset()
+    """The places of the doors that signed knocks open."""
+    signed_ports: tuple[int, ...] = ()
 
     def name(self, verdict: Verdict) -> str:
         """The printable name of the door that a verdict is about."""
@@ -44,6 +47,8 @@ def format_account(account: Account, doors: Doors) -> Iterator[str]:
     at = f"{printable(account.place.name)}: " if account.place.name else ""
     texts = [at + account.why] if account.why else []
     texts += [f"{at}{doors.name(it)}: {describe(it, account, doors)}" for it in account.verdicts]
+    if (signed := account.signed) is not None:
+        texts.append(f"{at}{signed.door}: {signed.text}" if signed.door else f"{at}{signed.text}")
     for text in texts:
         yield from wrap(text, COLUMNS, head)
         head = " " * len(head)

@@ -55,6 +55,7 @@ class Cause(Enum):
     FRAGMENT = "fragment"
     VLAN = "vlan"
     EXTENSIONS = "extension-headers"
+    LENGTH = "length"
     PROTOCOL = "protocol"
     SOURCE = "source"
     OUTGOING = "outgoing"

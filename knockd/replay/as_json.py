@@ -53,6 +53,8 @@ def format_json(outcome: Outcome) -> str:
                 "other_addresses": counts.elsewhere.total(),
                 "vlan_tagged": counts.vlans.total(),
                 "double_tagged": counts.double_tagged,
+                "no_signed_knock": counts.unsigned,
+                "signed_discarded": counts.discarded,
             },
             "openings": outcome.timeline.opened,
             "events": [_line(line) for line in outcome.timeline.lines],
@@ -65,9 +67,16 @@ def format_json(outcome: Outcome) -> str:
 
 
 def _line(line: Line) -> dict[str, Any]:
-    made = {"time": utc_time(line.stamp), "event": line.kind, "door": printable(line.door), "ip": line.source}
-    if line.kind == "open":
+    made: dict[str, Any] = {
+        "time": utc_time(line.stamp),
+        "event": line.kind,
+        "door": printable(line.door) or None,
+        "ip": line.source,
+    }
+    if line.kind in ("open", "renew", "close"):
         return {**made, "packet": line.packet, "destination": line.text, "key": line.key or None}
+    if line.kind == "refuse":
+        return {**made, "packet": line.packet, "key": line.key or None, "reason": line.text}
     if line.kind == "stale":
         return {**made, "packet": line.packet, "key": line.key, "reason": line.text}
     key = "command" if line.kind in ("start", "stop") else "reason"

@@ -25,6 +25,7 @@ from knockd.replay.links import LINK_NAMES
 from knockd.replay.outcome import Outcome
 from knockd.replay.report import format_report
 from knockd.replay.rotating import Base, make_base
+from knockd.replay.signed_means import SignedMeans
 from knockd.worker.capture_file import CaptureFile, CaptureFileError, CutCaptureError, Frame
 from knockd_conf.model import Config
 from knockd_conf.text import printable
@@ -65,8 +66,8 @@ def play_file(
 ) -> int:
     """Judges a capture, hands ``report`` what came of it and returns the exit status. Raises ConfigError."""
     config, base = load_base(settings)
-    with Keys(config, say) as keys:
-        by = Basis(config, base, keys.ask, asked.local, asked.vlan, settings.ipv6)
+    with Keys(config, say) as keys, SignedMeans(config, say) as signed:
+        by = Basis(config, base, keys.ask, asked.local, asked.vlan, settings.ipv6, signed.means)
         return _play(by, asked, report, make_observer)
 
 

@@ -44,6 +44,10 @@ class Counts:
     vlans: Counter[int] = field(default_factory=Counter)
     """To a knock port, in a VLAN."""
     double_tagged: int = 0
+    unsigned: int = 0
+    """To a port of signed knocks, and dropped since they are none of then."""
+    discarded: int = 0
+    """They begin like a signed knock, and no signature was looked at."""
     first: int | None = None
     """The stamp of the first frame."""
     last: int = 0
@@ -59,7 +63,7 @@ class Counts:
             self.double_tagged += 1
             return
         packet = decode_ethernet(shown.filtered, 0, len(shown.filtered))
-        if packet is not None and ports.watches_at(packet):
+        if packet is not None and (ports.watches_at(packet) or ports.signed_at(packet)):
             self.vlans[shown.vlan] += 1
 
 

@@ -11,11 +11,13 @@ from typing import NamedTuple
 
 from knockd.knocks.file_links import DLT_LOOP, DLT_NULL
 from knockd.knocks.kernel_view import Shown, show_frame, show_in_vlan
+from knockd.knocks.signed_watch import signed_ports_of
 from knockd.replay.clock import CaptureClock
 from knockd.replay.openings import Openings
 from knockd.replay.outcome import Outcome, Timeline, Watched
 from knockd.replay.player import Player, Rules, Seen
 from knockd.replay.rotating import Ask, Base, RotatingWatches
+from knockd.replay.signed_times import Means, SignedTimes
 from knockd.replay.sources import Sources
 from knockd.replay.targets import KnockPorts, choose_most_knocked, count_destinations
 from knockd.worker.capture_file import Frame
@@ -32,7 +34,8 @@ class Basis(NamedTuple):
     """What a capture is judged by.
 
     ``base`` is of the configuration here and now, ``ask`` has what its keys make. ``local`` are the packed
-    addresses to watch (None: those that are knocked at most), ``vlan`` whose interface it is.
+    addresses to watch (None: those that are knocked at most), ``vlan`` whose interface it is. ``signed`` is
+    what signed knocks are judged by; None: none is judged.
     """
 
     config: Config
@@ -41,10 +44,15 @@ class Basis(NamedTuple):
     local: tuple[bytes, ...] | None = None
     vlan: int | None = None
     ipv6: bool = True
+    signed: Means | None = None
 
     def make_rotating(self) -> RotatingWatches:
         """The watches before the first frame: no sequence has been used."""
         return RotatingWatches(self.base, self.config.doors, self.ask)
+
+    def make_signed(self) -> SignedTimes:
+        """Signed knocks before the first frame: none has counted."""
+        return SignedTimes(self.config.doors, self.signed)
 
 
 MakeObserver = Callable[[Basis, Rules, Timeline], Callable[[Seen], None]]
@@ -67,6 +75,7 @@ def judge_capture(
     at_loopback = linktype in (DLT_NULL, DLT_LOOP) or any(map(_is_loopback, local))
     rules = Rules(
         by.make_rotating(),
+        by.make_signed(),
         local,
         None if at_loopback else local,
         options.max_attempts,
@@ -113,13 +122,13 @@ def _hold(frames: Iterator[Frame]) -> list[Frame]:
 
 def _choose(held: Iterable[Frame], linktype: int, by: Basis) -> tuple[Watched, ...]:
     """The addresses that these frames knock at most."""
-    rotating = by.make_rotating()
+    rotating, signed = by.make_rotating(), signed_ports_of(by.config.doors)
 
     def knocks() -> Iterator[tuple[Shown, KnockPorts]]:
-        ports = KnockPorts(rotating.watches)
+        ports = KnockPorts(rotating.watches, signed)
         for stamp, data, _ in held:
             if rotating.move_to(stamp):
-                ports = KnockPorts(rotating.watches)
+                ports = KnockPorts(rotating.watches, signed)
             shown = show_frame(linktype, data)
             if by.vlan is None:
                 yield shown, ports

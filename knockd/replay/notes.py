@@ -35,6 +35,15 @@ def find_notes(outcome: Outcome) -> Iterator[str]:
         yield f"{count_packets(counts.wrong_flags)} to knock ports with flags that no door there asks for"
     if counts.kept_out:
         yield f"{count_packets(counts.kept_out)} to knock ports of addresses that Allow or Deny keeps out"
+    if counts.unsigned:
+        yield (
+            f"{count_packets(counts.unsigned)} to ports of signed knocks dropped: none of then for this host"
+        )
+    if counts.discarded:
+        yield (
+            f"{count_packets(counts.discarded)} begin like signed knocks, and no signature was looked at:"
+            " of no known key, or copies, or too many"
+        )
     if counts.vlans:
         named = ", ".join(f"{vlan} ({count})" for vlan, count in counts.vlans.most_common(_MOST_NAMED))
         yield (

@@ -10,12 +10,16 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from knockd.knocks.events import Opened, Stale
+from knockd.leases.opened_by import show_comment
 from knockd.log.stamps import local_day
 from knockd.replay.clock import CaptureClock
 from knockd.replay.counts import Counts
 from knockd.replay.openings import Action, Openings
 from knockd.replay.sources import Sources
+from knockd.signed.values import Arrival, Granted, Reason, Refused, Verdict
+from knockd_conf.authorized_keys import AuthorizedKey
 from knockd_conf.model import Door
+from knockd_conf.signed_packet import Verb
 from knockd_conf.text import address_text
 
 MOST_LINES = 10_000
@@ -26,7 +30,8 @@ class Line(NamedTuple):
     """One thing that would have happened at a stamp (microseconds since the epoch).
 
     ``kind`` is ``open`` or ``stale`` with the number of the ``packet`` and the name of the ``key``, if the
-    sequence was made of one, or that of an Action.
+    sequence was made of one or the packet was signed; of signed packets also ``renew``, ``close`` or
+    ``refuse``, with the reason; or that of an Action.
     """
 
     stamp: int
@@ -76,6 +81,28 @@ class Timeline:
         door, stamp = self.doors[event.door], self.clock.stamp_at(steady)
         self._add(Line(stamp, "stale", door.name, address_text(event.source), why, packet, key))
 
+    def hear_signed(self, arrival: Arrival, verdict: Verdict, packet: int, steady: int) -> Verdict:
+        """Takes a signed knock; returns the verdict, which is another one where it finds nothing to do."""
+        self.pass_time(steady)
+        actions: Iterable[Action] = ()
+        if isinstance(verdict, Granted):
+            done = self.openings.do_signed(arrival, verdict, steady)
+            if done is None:
+                verdict = Refused(Reason.NOTHING_OPEN, verdict.door, verdict.key)
+            actions = done or ()
+        text = address_text(arrival.destination)
+        if isinstance(verdict, Granted):
+            self.opened += verdict.verb is Verb.OPEN
+            kind = verdict.verb.name.lower()
+        else:
+            kind, text = "refuse", verdict.reason.value
+        door = "" if verdict.door is None else verdict.door.name
+        key = "" if verdict.key is None else show_key(verdict.key)
+        stamp, source = self.clock.stamp_at(steady), address_text(arrival.source)
+        self._add(Line(stamp, kind, door, source, text, packet, key))
+        self._add_actions(actions)
+        return verdict
+
     def pass_time(self, steady: int | None) -> None:
         """Closes what is due by then; None: everything."""
         self._add_actions(self.openings.close_due(steady))
@@ -89,6 +116,11 @@ class Timeline:
             self.lines.append(line)
         else:
             self.left_out += 1
+
+
+def show_key(key: AuthorizedKey) -> str:
+    """A key as people know it: its comment and its fingerprint."""
+    return f"{show_comment(key.comment)} ({key.fingerprint})"
 
 
 class Outcome(NamedTuple):

@@ -21,6 +21,8 @@ from knockd.replay.clock import CaptureClock
 from knockd.replay.counts import Counts, is_cut
 from knockd.replay.kinds import Kind, find_payload_ports, kind_of
 from knockd.replay.rotating import RotatingWatches
+from knockd.replay.signed_hearing import SignedHearer, SignedHearing
+from knockd.replay.signed_times import SignedTimes
 from knockd.replay.sources import Source, Sources
 from knockd.replay.targets import KnockPorts, fits_flags, is_kept_out
 from knockd.sequences.live_periods import Fate
@@ -40,10 +42,11 @@ class Rules(NamedTuple):
 
     ``local`` are the packed addresses that count, ``own`` those that are no packet's source (None: at a
     loopback interface). ``slack`` is in seconds. ``vlan``: the interface is that of this VLAN. ``rotating``
-    has the watches of the time that was moved to last.
+    has the watches of the time that was moved to last, ``signed`` its minutes of signed knocks.
     """
 
     rotating: RotatingWatches
+    signed: SignedTimes
     local: frozenset[bytes]
     own: frozenset[bytes] | None
     max_attempts: int
@@ -55,6 +58,11 @@ class Rules(NamedTuple):
     def watches(self) -> Sequence[Watch]:
         """Those of the time that was moved to last."""
         return self.rotating.watches
+
+    def move_to(self, stamp: int) -> bool:
+        """Whether something else is watched at a stamp than at the last one."""
+        moved = self.rotating.move_to(stamp)
+        return self.signed.move_to(stamp) or moved
 
 
 class Seen(NamedTuple):
@@ -75,7 +83,7 @@ class Seen(NamedTuple):
     here: bool
 
 
-class Hearer(Protocol):
+class Hearer(SignedHearer, Protocol):
     """Is told of whole knocks, with the number of the last frame and the steady time in microseconds.
 
     ``key`` is the name of the key that the sequence was made of; empty: of none.
@@ -112,6 +120,7 @@ class Player:
         self._idle: set[Kind | None] = set()
         """Kinds of frames that the filter drops and that are for no knock port."""
         self._make_filter()
+        self._signed = SignedHearing(rules.signed, self.counts, sources, hearer, rules.local)
         self._origin = Origin(0, rules.local, rules.own)
         self._session = Session(
             rules.watches,
@@ -121,6 +130,8 @@ class Player:
             interfaces=MOST_INTERFACES if linktype == DLT_LINUX_SLL2 else 1,
             limited=False,
         )
+        if rules.signed.watch.ports:
+            self._session.set_signed(rules.signed.watch)
 
     def play(self, frames: Iterable[Frame]) -> None:
         """Judges frames."""
@@ -130,7 +141,7 @@ class Player:
             counts.first = stamp if counts.first is None else counts.first
             counts.last = stamp
             steady = self.clock.advance(counts.frames, stamp)
-            if self._rules.rotating.move_to(stamp):
+            if self._rules.move_to(stamp):
                 self._take_watches(steady)
             self._play(data[: SNAPLEN + 4], stamp, steady)  # libpcap puts a tag back into what was cut
 
@@ -140,8 +151,8 @@ class Player:
 
     def _make_filter(self) -> None:
         rules = self._rules
-        self._ports = KnockPorts(rules.watches)
-        made = prefilter(rules.watches, rules.local, DLT_EN10MB, ipv6=rules.ipv6)
+        self._ports = KnockPorts(rules.watches, rules.signed.watch.ports)
+        made = prefilter(rules.watches, rules.local, DLT_EN10MB, ipv6=rules.ipv6, signed=rules.signed.watch)
         self._program = made.fitted.program.instructions
         self._payload_ports = find_payload_ports(made.fitted.term)
         self._idle.clear()
@@ -150,6 +161,8 @@ class Player:
         """Judges by other watches from now on."""
         self._expire(steady)
         self._session.set_watches(self._rules.watches, steady / 1e6)
+        if self._rules.signed.watch.ports:
+            self._session.set_signed(self._rules.signed.watch)
         self._make_filter()
 
     def _play(self, data: bytes, stamp: int, steady: int) -> None:
@@ -173,7 +186,7 @@ class Player:
             self.counts.passed += 1
             self._judge(shown, stamp, steady)
         elif here and not idle:
-            self._count_dropped(shown, kind)
+            self._count_dropped(shown, kind, stamp)
         if shown.vlan:
             self.counts.count_tagged(shown, self._ports)
 
@@ -199,7 +212,9 @@ class Player:
         )
         before = self._rules.watches
         for event, _ in judged:
-            if not isinstance(event, SignedPacket | Discarded):  # of signed knocks it watches none
+            if isinstance(event, SignedPacket | Discarded):
+                self._signed.take(event, stamp, self.counts.frames, steady)
+            else:
                 self._take_event(event, stamp, steady)
         if self._rules.watches is not before:
             self._take_watches(steady)
@@ -228,7 +243,7 @@ class Player:
         row = self._sources.find(packet[0])
         row.packets += 1
         self._current = row
-        if is_kept_out(self._ports.watches_at(packet), packet):
+        if is_kept_out([*self._ports.watches_at(packet), *self._ports.signed_at(packet)], packet):
             self._count_kept_out(row)
 
     def _count_kept_out(self, row: Source) -> None:
@@ -242,15 +257,15 @@ class Player:
             self.counts.impossible += 1
             self._current.impossible += 1
 
-    def _count_dropped(self, shown: Shown, kind: Kind | None) -> None:
+    def _count_dropped(self, shown: Shown, kind: Kind | None, stamp: int) -> None:
         """Says of a packet to a knock port why the filter drops it."""
         decoder = decoder_for(shown.linktype)
         packet = decoder(shown.frame, 0, len(shown.frame)) if decoder else None
         if packet is None:
             self.counts.cut += is_cut(shown)
             return
-        watches = self._ports.watches_at(packet)
-        if not watches:
+        watches, signed = self._ports.watches_at(packet), self._ports.signed_at(packet)
+        if not watches and not signed:
             if kind is not None and len(self._idle) < MOST_IDLE:
                 self._idle.add(kind)
             return
@@ -258,8 +273,10 @@ class Player:
             return
         row = self._sources.find(packet[0])
         row.dropped += 1
-        if is_kept_out(watches, packet):
+        if is_kept_out([*watches, *signed], packet):
             self._count_kept_out(row)
+        elif signed:
+            row.reason = self._signed.explain_drop(shown, packet, signed, stamp)
         elif any(packet[1] in (watch.target or self._rules.local) for watch in watches):
             self.counts.wrong_flags += 1
             row.reason = "its flags are none that the door asks for"

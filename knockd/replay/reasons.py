@@ -34,6 +34,8 @@ def explain_source(row: Source, doors: Sequence[Door], steps: Sequence[int]) -> 
 
 
 def _explain_quiet(row: Source, steps: Sequence[int]) -> str:
+    if row.refused:
+        return f"a signed knock does nothing: {row.refused}"
     if row.stale:
         return f"knocked a whole sequence of a key: {row.stale}"
     if row.openings:

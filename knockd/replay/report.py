@@ -76,6 +76,14 @@ def _format_line(line: Line) -> Iterator[str]:
     elif line.kind == "stale":
         text = f"{who} knocks at {door} with key {line.key}, which opens nothing: {line.text}"
         yield from _wrap(f"{when} packet {line.packet}: {text}", "    ")
+    elif line.kind in ("renew", "close"):
+        does = "renews" if line.kind == "renew" else "closes"
+        yield from _wrap(f"{when} packet {line.packet}: {who} {does} {door} with key {line.key}", "    ")
+    elif line.kind == "refuse":
+        at = f" at {door}" if door else ""
+        key = f" with key {printable(line.key)}" if line.key else ""
+        text = f"a signed knock of {who}{at}{key} does nothing: {line.text}"
+        yield from _wrap(f"{when} packet {line.packet}: {text}", "    ")
     elif line.kind in ("start", "stop"):
         if line.kind == "stop":
             yield from _wrap(f"{when} {door} closes for {who}", "    ")

@@ -36,6 +36,8 @@ class Source:
     """Why the latest of ``dropped`` was."""
     stale: str = ""
     """Why its latest whole knock with a key opened nothing."""
+    refused: str = ""
+    """Why its latest signed knock did nothing."""
 
     @property
     def rank(self) -> tuple[int, float, int, int]:
@@ -85,6 +87,16 @@ class Sources:
         row = self.find(event.source)
         row.door, row.stage, row.share = event.door, self._steps[event.door], 1.0
         row.failure, row.stale = None, why
+
+    def note_refused(self, address: bytes, why: str) -> None:
+        """Notes that a signed knock of a source did nothing."""
+        self.find(address).refused = why
+
+    def note_granted(self, address: bytes, *, opened: bool) -> None:
+        """Notes that a signed knock of a source counted."""
+        row = self.find(address)
+        row.openings += opened
+        row.refused, row.failure = "", None
 
     def ranked(self) -> list[tuple[bytes, Source]]:
         """All rows, those that did most first."""

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Sequence
 
 from knockd.knocks.decode import decoder_for
 from knockd.knocks.kernel_view import Shown
+from knockd.knocks.signed_watch import SignedPort
 from knockd.knocks.watch import Watch
-from knockd_bpf.wire import TCP, PacketFields
+from knockd_bpf.wire import TCP, UDP, PacketFields
 
 MOST = 8
 """Addresses that are watched at most."""
@@ -21,13 +22,24 @@ TENTH = 10
 
 
 class KnockPorts:
-    """The steps of all doors: whether a packet could be a knock, whatever its address."""
+    """The steps of all doors, and ports of signed knocks: whether a packet could be a knock.
 
-    def __init__(self, watches: Iterable[Watch]) -> None:
+    Its address does not matter.
+    """
+
+    def __init__(self, watches: Iterable[Watch], signed: Iterable[SignedPort] = ()) -> None:
         self._watches: dict[int, list[Watch]] = {}
         for watch in watches:
             for step in dict.fromkeys(watch.steps):
                 self._watches.setdefault(step.protocol << 16 | step.port, []).append(watch)
+
+        self._signed: dict[int, list[SignedPort]] = {}
+        for one in signed:
+            self._signed.setdefault(one.port, []).append(one)
+
+    def signed_at(self, packet: PacketFields) -> Sequence[SignedPort]:
+        """The ports of signed knocks that a packet is for."""
+        return self._signed.get(packet[3], ()) if packet[2] == UDP else ()
 
     def watches_at(self, packet: PacketFields) -> Sequence[Watch]:
         """The watches that have a step at the port of a packet."""
@@ -49,7 +61,9 @@ def count_destinations(knocks: Iterable[tuple[Shown, KnockPorts]]) -> Counter[by
         if packet is None or is_group(packet[1]):
             continue
         asking = [watch for watch in ports.watches_at(packet) if not watch.target]
-        if asking:
+        if any(not one.target for one in ports.signed_at(packet)):
+            found[packet[1]] += 1
+        elif asking:
             fits = any(fits_flags(watch, packet) for watch in asking)
             (found if fits else unfit)[packet[1]] += 1
     return found or unfit
@@ -60,11 +74,9 @@ def fits_flags(watch: Watch, packet: PacketFields) -> bool:
     return packet[2] != TCP or watch.flags is None or watch.flags.accepts(packet[4])
 
 
-def is_kept_out(watches: Sequence[Watch], packet: PacketFields) -> bool:
-    """Whether the source of a packet may knock at none of the watches, of which there are some."""
-    return bool(watches) and all(
-        one.access is not None and not one.access.admits(packet[0]) for one in watches
-    )
+def is_kept_out(asking: Sequence[Watch | SignedPort], packet: PacketFields) -> bool:
+    """Whether the source of a packet may knock at none of those that ask for it, of which there are some."""
+    return bool(asking) and all(one.access is not None and not one.access.admits(packet[0]) for one in asking)
 
 
 def choose_most_knocked(counts: Counter[bytes]) -> list[tuple[bytes, int]]:

@@ -11,6 +11,7 @@ from impacket import ImpactDecoder, ImpactPacket
 
 from knockd.knocks.decode import decode
 from knockd.knocks.payloads import find_payload, find_payloads
+from knockd.knocks.signed_forms import find_misshape
 from knockd_bpf.wire import UDP
 from knockd_conf.signed_sizes import SIZE
 from tests.property.test_decode import hosts4, hosts6, packets4, packets6, ports
@@ -78,3 +79,24 @@ def test_damaged_batches(linktype: int, data: st.DataObject, packets: list[bytes
         if payload is not None and (decoded := decode(linktype, one)) is not None:
             assert (decoded.protocol, len(payload)) == (UDP, SIZE)
             assert payload in one
+
+
+@every_link
+@BUDGET
+@given(
+    packet=st.one_of(datagrams(), packets4(), packets6()),
+    cut=st.integers(0, 60),
+    total=st.sampled_from([None, None, 60, 151, 152]),
+)
+def test_a_reason_for_each_that_is_none(linktype: int, packet: bytes, cut: int, total: int | None) -> None:
+    """A UDP packet has a payload of that length exactly when nobody finds a reason why not."""
+    if total is not None and packet[0] >> 4 == 4:
+        packet = packet[:2] + total.to_bytes(2, "big") + packet[4:]
+    frame = framed(linktype, packet)
+    frame = frame[: len(frame) - cut]
+    found = decode(linktype, frame)
+    if found is None or found.protocol != UDP:
+        return
+    assert (find_payload(linktype, frame, 0, len(frame)) is None) == (
+        find_misshape(linktype, frame) is not None
+    )

@@ -12,6 +12,7 @@ from knockd.replay.judge import Basis, judge_capture
 from knockd.replay.outcome import Outcome
 from knockd.replay.player import Seen
 from knockd.replay.rotating import Ask, Base
+from knockd.replay.signed_times import Means
 from knockd.sequences.live_periods import find_recognised
 from knockd.sequences.rotating_watches import KeySequences
 from knockd.worker.capture_file import Frame
@@ -101,14 +102,17 @@ def replayed(
     options: Options | None = None,
     observe: Callable[[Seen], None] | None = None,
     keys: Mapping[str, bytes] | None = None,
+    signed: Means | None = None,
 ) -> Outcome:
     """What comes of frames; ``local`` None: the addresses are chosen by them.
 
-    ``keys`` are the named ones of all doors that have a Sequence_Key.
+    ``keys`` are the named ones of all doors that have a Sequence_Key, ``signed`` is what signed knocks are
+    judged by.
     """
     config = Config("/etc/knockd.conf", options or Options(), doors, "host", ("/etc/knockd.conf",))
     addresses = None if local is None else tuple(ip_address(one).packed for one in local)
-    basis = Basis(config, base_of(*doors, guards=guards), asked(keys or {}, *doors), addresses, vlan, ipv6)
+    base, ask = base_of(*doors, guards=guards), asked(keys or {}, *doors)
+    basis = Basis(config, base, ask, addresses, vlan, ipv6, signed)
     return judge_capture(basis, linktype, iter(frames), None if observe is None else lambda *_: observe)
 
 

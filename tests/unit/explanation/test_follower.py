@@ -11,6 +11,7 @@ from knockd.explanation.as_json import account_json
 from knockd.explanation.follower import Follower
 from knockd.explanation.words import describe, format_account
 from knockd.replay.rotating import RotatingWatches
+from knockd.replay.signed_times import SignedTimes
 from knockd.worker.capture_file import Frame
 from knockd_bpf.wire import DLT_EN10MB
 from knockd_conf.model import Config, Options
@@ -31,7 +32,8 @@ class Followed:
         config = Config("/etc/knockd.conf", Options(), (SSH, HOME), "host", ("/etc/knockd.conf",))
         self.rotating = RotatingWatches(base_of(*config.doors), config.doors, asked(KEYS, *config.doors))
         self.rotating.move_to(STAMP)
-        self.follower = Follower(ALICE, config, self.rotating, slack=0.0, ipv6=True)
+        signed = SignedTimes(config.doors, None)
+        self.follower = Follower(ALICE, config, self.rotating, signed, slack=0.0, ipv6=True)
         self.accounts: list[Account] = []
 
     def hear(self, *frames: Frame) -> list[str]:

@@ -7,6 +7,8 @@ import json
 from knockd.replay.as_json import format_json
 from tests.support.doubles.played import door
 from tests.support.doubles.replays import BOB, HOME, KEYS, STAMP, frame, keyed_knock, replayed
+from tests.support.doubles.signed_replays import SSH as SIGNED
+from tests.support.doubles.signed_replays import means_of, signed_frame, signed_packet
 
 SSH = door("1 2", "ssh", start_command="open %IP%")
 
@@ -76,3 +78,25 @@ def test_refused() -> None:
     """What is not run has its reason in place of a command."""
     made = json.loads(format_json(replayed([frame(0, 1)], door("1", start_command="a" * 5_000))))
     assert "its start command is longer than 4096 bytes" == made["events"][1]["reason"]
+
+
+def test_signed_knocks() -> None:
+    """Signed knocks are events with the key; one that does nothing has the reason, and perhaps no door."""
+    frames = [
+        signed_frame(0, signed_packet()),
+        signed_frame(1, signed_packet(name="cellar", nonce=2)),
+        signed_frame(2, signed_packet(verb="close", nonce=3)),
+        signed_frame(3, bytes(124)),
+        signed_frame(4, signed_packet()),
+    ]
+    made = json.loads(format_json(replayed(frames, SIGNED, signed=means_of())))
+    events = [one for one in made["events"] if "packet" in one]
+    key = "alice@laptop (SHA256:ICWTIMFqIa1seHwfScxOpzmnnS/35sGRnuqEN5d9eOM)"
+    assert [(one["event"], one["door"], one["packet"], one["key"]) for one in events] == [
+        ("open", "ssh", 1, key),
+        ("refuse", None, 2, key),
+        ("close", "ssh", 3, key),
+    ]
+    assert events[1]["reason"] == "no such door at this port"
+    assert events[2]["destination"] == "10.0.0.1"
+    assert (made["packets"]["no_signed_knock"], made["packets"]["signed_discarded"]) == (1, 1)

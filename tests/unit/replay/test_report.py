@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -10,6 +11,8 @@ from knockd.replay import report
 from knockd.replay.report import COLUMNS, format_report
 from tests.support.doubles.played import door
 from tests.support.doubles.replays import ALICE6, BOB, HOME, KEYS, STAMP, frame, keyed_knock, replayed
+from tests.support.doubles.signed_replays import SSH as SIGNED
+from tests.support.doubles.signed_replays import means_of, signed_frame, signed_packet
 
 SSH = door("1 2", "ssh", start_command="open %IP%", stop_command="close %IP%", cmd_timeout=10.0)
 KNOCK = [frame(0, 1), frame(1, 2), frame(2, 1, BOB)]
@@ -127,3 +130,27 @@ def test_hostile_names() -> None:
 def test_no_frames() -> None:
     """A capture without frames is told without times."""
     assert "-: 0 packets, Ethernet" == next(format_report(replayed([], SSH)))
+
+
+def test_signed_knocks() -> None:
+    """Openings, renewals and closes have the key; what does nothing has the reason, and the door if known."""
+    one = replace(SIGNED, cmd_timeout=30.0, stop_command="close %IP%")
+    frames = [
+        signed_frame(0, signed_packet()),
+        signed_frame(1, signed_packet(verb="renew", nonce=2)),
+        signed_frame(2, signed_packet(name="cellar", nonce=3)),
+        signed_frame(3, signed_packet(wrong=True, nonce=4)),
+        signed_frame(4, signed_packet(verb="close", nonce=5)),
+    ]
+    lines = list(format_report(replayed(frames, one, signed=means_of())))
+    key = "alice@laptop (SHA256:ICWTIMFqIa1seHwfScxOpzmnnS/35sGRnuqEN5d9eOM)"
+    told = " ".join(line.strip() for line in lines)
+    assert f"packet 1: 192.0.2.1 opens ssh at 10.0.0.1 with key {key}" in told
+    assert f"packet 2: 192.0.2.1 renews ssh with key {key}" in told
+    refused = f"a signed knock of 192.0.2.1 with key {key} does nothing: no such door at this port"
+    assert f"packet 3: {refused}" in told
+    refused = f"a signed knock of 192.0.2.1 at ssh with key {key} does nothing: wrong signature"
+    assert f"packet 4: {refused}" in told
+    assert f"packet 5: 192.0.2.1 closes ssh with key {key}" in told
+    assert "ssh closes for 192.0.2.1 would run: close 192.0.2.1" in told
+    assert all(len(line) <= COLUMNS for line in lines)
