@@ -383,8 +383,8 @@ EVENTS: Mapping[str, Event] = {
     ),
     "periods-unnoted": Event(
         "error",
-        "used knocks of keys can be noted nowhere ({reason}): what may have been used before the next"
-        " start opens nothing then",
+        "used knocks of keys can be noted nowhere ({reason}): mend that before this daemon ends, or what it"
+        " has used may open once more after the next start",
     ),
     "one-time-line": Event(
         "warning",

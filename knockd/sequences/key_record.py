@@ -122,10 +122,12 @@ class KeyRecord:
     def note(self, note: list[Any], *, lasting: bool) -> None:
         """Writes a note; ``lasting``: to StateDir, too, and when this returns it survives a power cut.
 
-        Where it does not the log says so.
+        Where it does not the log says so. A place that takes notes again gets those that it has missed.
         """
         for place in (self._lasting, self._passing) if lasting else (self._passing,):
-            if place.append(note) > place.compacted + COMPACT:
+            missed = bool(place.problem)
+            size = place.append(note)
+            if size > place.compacted + COMPACT or (missed and size):
                 self._absorb(place)  # another daemon may note there, too
                 place.rewrite(self._notes())
         self._say()

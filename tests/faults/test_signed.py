@@ -204,6 +204,30 @@ def test_disk_that_takes_no_more(scene: Scene, tmp_path: Path) -> None:
         again.stop()
 
 
+def test_nothing_takes_notes_for_a_while(scene: Scene, tmp_path: Path) -> None:
+    """A packet that could be noted nowhere is noted with the next one: a kill does not make it good again."""
+    scene.state.mkdir()
+    daemon = scene.begin()
+    scene.signed.wait_for_minute(left=15)
+    places = scene.state, tmp_path / "runtime"
+    for place in places:
+        place.rename(place.with_suffix(".away"))
+        place.write_text("in the way")
+    packet = scene.knock()
+    daemon.wait_for(BY_ALICE)
+    daemon.wait_for("used knocks of keys can be noted nowhere (")
+    for place in places:
+        place.unlink()
+        place.with_suffix(".away").rename(place)
+    scene.knock("bob")
+    daemon.wait_for(BY_BOB)
+    kill(daemon)
+    again = scene.begin()
+    scene.send(packet)
+    again.wait_for("signed knock refused: came before")
+    assert not again.count(OPENED)
+
+
 @pytest.mark.parametrize("restarted", [False, True], ids=["meanwhile", "by a boot"])
 def test_clock_that_is_set_back(scene: Scene, *, restarted: bool) -> None:
     """A clock that is set back makes no old packet good again: the door waits until it is right."""

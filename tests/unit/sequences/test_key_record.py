@@ -108,6 +108,44 @@ def test_nowhere(host: RecordHost) -> None:
     assert host.begin().record.needs_floor
 
 
+@pytest.mark.parametrize("boots", [False, True], ids=["restart", "boot"])
+def test_nowhere_for_a_while(host: RecordHost, *, boots: bool) -> None:
+    """What was used meanwhile is noted with what is used next."""
+    made = host.start()
+    _take_away(host)
+    made.burnt.burn(ANNE, NOW + 30, NOW, FILE)
+    _give_back(host)
+    made.burnt.burn(BOB, NOW + 60, NOW, FILE)
+    if boots:
+        host.boot()
+    again = host.begin()
+    assert not again.record.needs_floor
+    assert [again.burnt.find_used_until(user, 30) for user in (ANNE, BOB)] == [NOW + 30, NOW + 60]
+
+
+def test_nowhere_and_nothing_is_used_since(host: RecordHost) -> None:
+    """The next note of the time has what was used meanwhile follow."""
+    made = host.start()
+    _take_away(host)
+    made.burnt.burn(ANNE, NOW + 30, NOW, FILE)
+    _give_back(host)
+    made.record.note_time(NOW + 60, lasting=False)
+    again = host.begin()
+    assert (again.record.newest, again.burnt.find_used_until(ANNE, 30)) == (NOW + 60, NOW + 30)
+
+
+def _take_away(host: RecordHost) -> None:
+    for directory in (host.state, host.run):
+        directory.rename(directory.with_suffix(".away"))
+        directory.write_text("")
+
+
+def _give_back(host: RecordHost) -> None:
+    for directory in (host.state, host.run):
+        directory.unlink()
+        directory.with_suffix(".away").rename(directory)
+
+
 def test_disk_that_is_full_for_a_while(host: RecordHost, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is said once, a restart knows all the same, and once more when it fails again later."""
     made = host.start()
