@@ -61,5 +61,6 @@ class Room:
 
 
 def _is_for_anybody(door: Door) -> bool:
-    """Whether a single packet opens the door; of one that an earlier run opened nobody knows."""
-    return len(door.steps) <= 1 and door.one_time_file is None
+    """Whether a single packet of anybody opens the door; of one that an earlier run opened nobody knows."""
+    secret = door.one_time_file is not None or door.sequence_key is not None or door.is_signed_alone
+    return len(door.steps) <= 1 and not secret

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import Pair, Start
-from tests.support.daemons.daemon import Daemon
-from tests.support.daemons.doors import CLIENT
+from tests.support.daemons.daemon import OURS, Daemon
+from tests.support.daemons.doors import CLIENT, SERVER, door
 from tests.support.daemons.faked_clock import FakedClock
 from tests.support.daemons.keyed import ask_status, find_waiting, kill_children, wait_live, with_runtime
 from tests.support.daemons.signed import SignedHost
@@ -255,6 +255,21 @@ def test_clock_that_is_set_back(scene: Scene, *, restarted: bool) -> None:
     scene.knock("bob", now)
     daemon.wait_for(BY_BOB)
     assert daemon.count(OPENED) == (1 if restarted else 2)
+
+
+def test_flood_at_a_door_that_anybody_opens(scene: Scene) -> None:
+    """What a flood may take of Max_Leases leaves room for whoever has a key."""
+    fields = {"Stop_Command": "true", "Cmd_Timeout": 60}
+    doors = door("plain", "700:udp", **fields), scene.signed.section("ssh", **fields)
+    text = scene.signed.config(*doors, Max_Leases=4)
+    daemon = scene.start(scene.pair.server, text, "--state-dir", str(scene.state), program=OURS)
+    wait_live(daemon)
+    for to, source in ((SERVER[4], EVE), (SERVER[4], CLIENT[4]), (SERVER[6], CLIENT[6])):
+        scene.signed.send(scene.pair.client, b"x", to=to, source=source, port=700)
+    daemon.wait_for(f"plain: {OPENED}", times=3)
+    scene.knock()
+    daemon.wait_for(BY_ALICE)
+    wait_until(lambda: len(ask_status(daemon)["leases"]) == 4, 10, "the door is open")
 
 
 def test_children_that_are_killed(scene: Scene) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
+
+import pytest
 
 from knockd.leases.journal import State
 from knockd.leases.room import Room
@@ -43,6 +46,20 @@ def test_a_flood_leaves_room_for_those_who_know() -> None:
 def test_a_one_time_file_is_a_secret() -> None:
     """A door whose steps are in a one-time file is not one that a single packet opens."""
     assert room(6, ANYBODY).find_reason(replace(ANYBODY, one_time_file="/codes"), 8) is None
+
+
+@pytest.mark.parametrize("fields", [{"sequence_key": "/keys"}, {"signed_port": 47_811}])
+def test_a_key_is_a_secret(fields: dict[str, Any]) -> None:
+    """Neither is one that opens by keys alone: no flood at a door with one step keeps its owners out."""
+    keyed = replace(DOOR, steps=(), **fields)
+    assert room(6, ANYBODY).find_reason(keyed, 8) is None
+    assert room(6, keyed).find_reason(ANYBODY, 8) is None
+
+
+def test_a_step_beside_a_key() -> None:
+    """Where a step opens the door as well, anybody can."""
+    both = replace(ANYBODY, signed_port=47_811)
+    assert room(6, ANYBODY).find_reason(both, 8) == "6 leases of doors with one step are open"
 
 
 def test_a_door_with_one_step_has_room_beside_others() -> None:
