@@ -41,8 +41,8 @@ def find_notes(outcome: Outcome) -> Iterator[str]:
         )
     if counts.discarded:
         yield (
-            f"{count_packets(counts.discarded)} begin like signed knocks, and no signature was looked at:"
-            " of no known key, or copies, or too many"
+            f"{count_packets(counts.discarded)} with the tag of signed knocks, of no known key, or copies, or"
+            " too many: no signature was looked at"
         )
     if counts.vlans:
         named = ", ".join(f"{vlan} ({count})" for vlan, count in counts.vlans.most_common(_MOST_NAMED))

@@ -19,14 +19,17 @@ from knockd.worker.capture_file import CaptureFile, CaptureFileError, CutCapture
 from knockd_conf.model import Config, FlagRule, Options
 from tests.support.doubles.played import door
 from tests.support.doubles.replays import asked, base_of
+from tests.support.doubles.signed_replays import means_of, signed_door
 
 DOORS = (
     door("7000 8000 9000", "ssh", start_command="open %IP%", stop_command="close %IP%"),
     door("", "keyed", start_command="open %IP%", sequence_key="/etc/knockd.key", flags=FlagRule(2, 16)),
     door("1 2u", "mixed", start_command="open %IP% %IFACE%", flags=FlagRule(2, 16), seq_cooldown=1.0),
+    signed_door("signed", cmd_timeout=5.0),
 )
 CONFIG = Config("/etc/knockd.conf", Options(max_leases=2), DOORS, "host", ("/etc/knockd.conf",))
 BASE = base_of(*DOORS, guards=["6999 7001", "", "3"])
+MEANS = means_of()
 ASK = asked({"ann": bytes(range(32))}, *DOORS)
 
 
@@ -39,7 +42,8 @@ def replay(path: str, vlan: int | None) -> Outcome | None:
     if shown_linktype(capture.linktype) is None:
         return None
 
-    return judge_capture(Basis(CONFIG, BASE, ASK, None, vlan), capture.linktype, _whole(capture))
+    basis = Basis(CONFIG, BASE, ASK, None, vlan, signed=MEANS)
+    return judge_capture(basis, capture.linktype, _whole(capture))
 
 
 def _whole(capture: CaptureFile) -> Iterator[Frame]:

@@ -7,8 +7,11 @@ from ipaddress import ip_address
 
 from knockd.knocks.events import Opened
 from knockd.replay.openings import Action, Openings
+from knockd.signed.values import Arrival, Granted
+from knockd_conf.authorized_keys import AuthorizedKey
 from knockd_conf.model import Door, Reknock
 from knockd_conf.services import parse_services
+from knockd_conf.signed_packet import Verb
 from tests.support.doubles.played import door
 
 ALICE, OURS = ip_address("192.0.2.1").packed, ip_address("10.0.0.1").packed
@@ -115,3 +118,45 @@ def test_expired() -> None:
     assert "start" == made.open(KNOCK, 0, "2026-12-31")[0].kind
     refused = Action(5, "refused", "ssh", "192.0.2.1", "it has expired: its last day was 2026-12-31")
     assert [refused] == made.open(KNOCK, 5, "2027-01-01")
+
+
+SIGNED = replace(PLAIN, signed_port=4711, authorized_keys="/keys")
+KEY = AuthorizedKey(bytes(32), "laptop", "SHA256:" + "x" * 43)
+OTHER = KEY._replace(public=bytes([1]) * 32, fingerprint="SHA256:" + "y" * 43)
+
+
+def sign(
+    made: Openings, verb: Verb, steady: int, *, key: AuthorizedKey = KEY, source: bytes = ALICE
+) -> object:
+    """What a signed knock leads to: kinds of actions, or None."""
+    done = made.do_signed(Arrival(source, OURS, 4711, b""), Granted(SIGNED, verb, key), steady)
+    return None if done is None else [action.kind for action in done]
+
+
+def test_signed_knocks() -> None:
+    """To open is as any knock; to renew and to close does something as long as there is something."""
+    made = openings(SIGNED)
+    assert sign(made, Verb.RENEW, 0) is None
+    assert sign(made, Verb.CLOSE, 0) is None
+    assert sign(made, Verb.OPEN, 0) == ["start"]
+    assert sign(made, Verb.RENEW, SECOND, source=OURS) is None
+    assert sign(made, Verb.RENEW, SECOND, key=OTHER) == ["stop", "start"]
+    assert [action.steady for action in made.close_due(10 * SECOND)] == []
+    assert sign(made, Verb.OPEN, 2 * SECOND, source=OURS) == ["start"]
+    assert sign(made, Verb.CLOSE, 3 * SECOND, source=bytes(4)) == ["stop"]
+    assert sign(made, Verb.CLOSE, 3 * SECOND, key=OTHER) == ["stop"]
+    assert sign(made, Verb.CLOSE, 3 * SECOND) is None
+
+
+def test_signed_knock_that_gives_time() -> None:
+    """Where a knock only gives more time a renewal does, too; Reknock is not the reason."""
+    made = openings(replace(SIGNED, reknock=Reknock.EXTEND))
+    sign(made, Verb.OPEN, 0)
+    texts = []
+    for verb in (Verb.OPEN, Verb.RENEW):
+        granted = Granted(SIGNED, verb, KEY)
+        done = made.do_signed(Arrival(ALICE, OURS, 4711, b""), granted, SECOND)
+        assert done is not None
+        texts += [action.text for action in done]
+    stays = "the door is open already and stays so for 10 s from now"
+    assert texts == [f"{stays} (Reknock = extend)", stays]

@@ -158,7 +158,7 @@ def test_discarded() -> None:
     unknown = GOOD[:4] + bytes(120)
     outcome = play(signed_frame(0, unknown), signed_frame(1, GOOD), signed_frame(2, GOOD, BOB))
     assert outcome.counts.discarded == 2
-    assert any(note.startswith("2 packets begin like signed knocks") for note in find_notes(outcome))
+    assert any(note.startswith("2 packets with the tag of signed knocks") for note in find_notes(outcome))
     assert why(outcome, BOB) == "a signed knock does nothing: came before"
 
 

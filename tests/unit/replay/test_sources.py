@@ -54,3 +54,14 @@ def test_bound() -> None:
     assert MOST_SOURCES // 2 == sources.left_out
     assert len(sources.ranked()) <= MOST_SOURCES
     assert 1 == sources.find(A).openings
+
+
+def test_signed_knocks() -> None:
+    """One that opens counts as an opening and ends what was wrong; the latest that does nothing is told."""
+    sources = Sources((0,))
+    sources.note_refused(A, "wrong signature")
+    assert sources.find(A).refused == "wrong signature"
+    sources.note_granted(A, opened=False)
+    assert (sources.find(A).openings, sources.find(A).refused) == (0, "")
+    sources.note_granted(A, opened=True)
+    assert sources.find(A).openings == 1

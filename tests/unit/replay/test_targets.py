@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 
 import pytest
 
 from knockd.knocks.kernel_view import show_frame
+from knockd.knocks.signed_watch import SignedPort
 from knockd.replay.targets import (
     KnockPorts,
     choose_most_knocked,
     count_destinations,
     fits_flags,
     is_group,
+    is_kept_out,
 )
 from knockd.worker.capture_file import Frame
 from knockd_bpf.wire import DLT_EN10MB, TCP, UDP
+from knockd_conf.access import Access, make_networks
 from knockd_conf.model import Door, FlagRule
 from tests.support.doubles.played import door, watched
 from tests.support.doubles.replays import frame
@@ -87,3 +90,29 @@ def test_flags_of_udp() -> None:
     (watch,) = watched(door("1", flags=SYN_ONLY))
     assert fits_flags(watch, (b"", b"", UDP, 1, 0))
     assert not fits_flags(watch, (b"", b"", TCP, 1, 0))
+
+
+def test_ports_of_signed_knocks() -> None:
+    """A packet to one counts by UDP, unless the port watches other addresses than the interface's own."""
+    here = ip_address("10.0.0.7").packed
+    for one, expected in (
+        (SignedPort(4711), {"10.0.0.7": 1}),
+        (SignedPort(4711, frozenset({here})), {}),
+        (SignedPort(4712), {}),
+    ):
+        ports = KnockPorts(watched(door("1")), [one])
+        frames = [frame(0, 4711, to="10.0.0.7", protocol=UDP), frame(0, 4711, to="10.0.0.8", protocol=TCP)]
+        counts = count_destinations((show_frame(DLT_EN10MB, it.data), ports) for it in frames)
+        assert {str(ip_address(address)): count for address, count in counts.items()} == expected
+
+
+def test_kept_out_everywhere() -> None:
+    """A source is kept out where no watch and no port of signed knocks admits it."""
+    nobody = Access(make_networks([ip_network("203.0.113.0/24")]), ())
+    (open_watch,) = watched(door("1"))
+    packet = (ip_address("192.0.2.1").packed, ip_address("10.0.0.1").packed, UDP, 1, 0)
+    closed = SignedPort(1, access=nobody)
+    assert is_kept_out([closed], packet)
+    assert not is_kept_out([closed, open_watch], packet)
+    assert not is_kept_out([closed, SignedPort(1)], packet)
+    assert not is_kept_out([], packet)
