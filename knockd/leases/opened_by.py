@@ -38,9 +38,14 @@ def show_comment(comment: str) -> str:
     return encoded(text)[:MOST_COMMENT].decode("utf-8", "ignore").strip() or NAMELESS
 
 
+def is_by_key(by: str) -> bool:
+    """Whether a key has opened it."""
+    return by.startswith(_KEY)
+
+
 def find_key(by: str) -> str | None:
     """The fingerprint of the SSH key, or the name of the key, by which it was opened; None: by none."""
-    if not by.startswith(_KEY):  # most are not, and who has no keys needs neither pattern
+    if not is_by_key(by):  # most are not, and who has no keys needs neither pattern
         return None
     found = re.fullmatch(_SIGNED, by) or re.fullmatch(_NAMED, by)
     return None if found is None else found[1]

@@ -168,7 +168,7 @@ class Leases:
         start = door.start_for(knock.version)
         if door.stop_for(knock.version) is None:
             return [Granted(knock) if start is None else Start(start, knock)]
-        if (reason := self._leases.room.find_reason(door, self.bound)) is not None:
+        if (reason := self._leases.room.find_reason(knock, self.bound)) is not None:
             return [Refuse(knock, reason)]
         self._last += 1
         lease = Lease(f"{self.run}.{self._last}", knock, now)

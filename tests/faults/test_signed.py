@@ -272,6 +272,22 @@ def test_flood_at_a_door_that_anybody_opens(scene: Scene) -> None:
     wait_until(lambda: len(ask_status(daemon)["leases"]) == 4, 10, "the door is open")
 
 
+def test_one_key_for_many_addresses(scene: Scene) -> None:
+    """Whoever has a key may forge addresses: what he may take leaves room for other keys."""
+    section = scene.signed.section("ssh", Stop_Command="true", Cmd_Timeout=60)
+    text = scene.signed.config(section, Max_Leases=4)
+    daemon = scene.start(scene.pair.server, text, "--state-dir", str(scene.state), program=OURS)
+    wait_live(daemon)
+    for number in range(60, 64):
+        scene.pair.client.ip(f"addr add 10.7.0.{number}/24 dev eth0")
+        scene.send(scene.signed.packet(), source=f"10.7.0.{number}")
+        daemon.wait_for(BY_ALICE, times=number - 59)
+    daemon.wait_for("10.7.0.63: ssh: not opened: 3 leases of its key are open")
+    scene.knock("bob")
+    daemon.wait_for(BY_BOB)
+    wait_until(lambda: len(ask_status(daemon)["leases"]) == 4, 10, "the door is open")
+
+
 def test_children_that_are_killed(scene: Scene) -> None:
     """While no child lives long enough to read files, what is live stays; minutes move on."""
     daemon = scene.begin()

@@ -32,44 +32,58 @@ def room(count: int, at: Door = DOOR, state: State = State.OPEN) -> Room:
 
 def test_bound() -> None:
     """There is room for as many leases as the bound says."""
-    assert room(7).find_reason(DOOR, 8) is None
-    assert room(8).find_reason(DOOR, 8) == "8 leases are open"
+    assert room(7).find_reason(knock(DOOR).knock, 8) is None
+    assert room(8).find_reason(knock(DOOR).knock, 8) == "8 leases are open"
 
 
 def test_a_flood_leaves_room_for_those_who_know() -> None:
     """Doors that a single packet opens take three quarters; the rest is for doors with a secret."""
-    assert room(5, ANYBODY).find_reason(ANYBODY, 8) is None
-    assert room(6, ANYBODY).find_reason(ANYBODY, 8) == "6 leases of doors with one step are open"
-    assert room(6, ANYBODY).find_reason(DOOR, 8) is None
+    assert room(5, ANYBODY).find_reason(knock(ANYBODY).knock, 8) is None
+    assert room(6, ANYBODY).find_reason(knock(ANYBODY).knock, 8) == "6 leases of doors with one step are open"
+    assert room(6, ANYBODY).find_reason(knock(DOOR).knock, 8) is None
 
 
 def test_a_one_time_file_is_a_secret() -> None:
     """A door whose steps are in a one-time file is not one that a single packet opens."""
-    assert room(6, ANYBODY).find_reason(replace(ANYBODY, one_time_file="/codes"), 8) is None
+    assert room(6, ANYBODY).find_reason(knock(replace(ANYBODY, one_time_file="/codes")).knock, 8) is None
 
 
 @pytest.mark.parametrize("fields", [{"sequence_key": "/keys"}, {"signed_port": 47_811}])
 def test_a_key_is_a_secret(fields: dict[str, Any]) -> None:
     """Neither is one that opens by keys alone: no flood at a door with one step keeps its owners out."""
     keyed = replace(DOOR, steps=(), **fields)
-    assert room(6, ANYBODY).find_reason(keyed, 8) is None
-    assert room(6, keyed).find_reason(ANYBODY, 8) is None
+    assert room(6, ANYBODY).find_reason(knock(keyed).knock, 8) is None
+    assert room(6, keyed).find_reason(knock(ANYBODY).knock, 8) is None
 
 
 def test_a_step_beside_a_key() -> None:
     """Where a step opens the door as well, anybody can."""
     both = replace(ANYBODY, signed_port=47_811)
-    assert room(6, ANYBODY).find_reason(both, 8) == "6 leases of doors with one step are open"
+    assert room(6, ANYBODY).find_reason(knock(both).knock, 8) == "6 leases of doors with one step are open"
+
+
+def test_one_key_leaves_room_for_others() -> None:
+    """Whoever has a key opens for forged addresses, too: he takes three quarters, and keeps nobody out."""
+    anne, bob = (knock(DOOR).knock._replace(by=f"key {name}") for name in ("anne", "bob"))
+    made = Room()
+    leases = [Lease(f"run.{number}", anne, 0.0, State.OPEN) for number in range(6)]
+    for one in leases:
+        made.add(one)
+    assert made.find_reason(anne, 8) == "6 leases of its key are open"
+    assert made.find_reason(bob, 8) is None
+    assert made.find_reason(knock(DOOR).knock, 8) is None
+    made.remove(leases[0])
+    assert made.find_reason(anne, 8) is None
 
 
 def test_a_door_with_one_step_has_room_beside_others() -> None:
     """Leases of other doors are not held against those with one step."""
-    assert room(6).find_reason(ANYBODY, 8) is None
+    assert room(6).find_reason(knock(ANYBODY).knock, 8) is None
 
 
 def test_failed_takes_nobody_s_place() -> None:
     """Leases whose stop command failed for good are not counted."""
-    assert room(9, state=State.FAILED).find_reason(DOOR, 8) is None
+    assert room(9, state=State.FAILED).find_reason(knock(DOOR).knock, 8) is None
 
 
 def test_what_is_gone_leaves_room() -> None:
@@ -77,7 +91,7 @@ def test_what_is_gone_leaves_room() -> None:
     made = room(8, ANYBODY)
     for _ in range(8):
         made.remove(lease(ANYBODY))
-    assert made.find_reason(ANYBODY, 1) is None
+    assert made.find_reason(knock(ANYBODY).knock, 1) is None
     one = lease()
     made.add(one)
     assert made.count({State.OPEN, State.FAILED}) == 1
