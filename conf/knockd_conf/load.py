@@ -139,6 +139,11 @@ def _with_access(doors: Iterable[Door], options: Options) -> Iterator[Door]:
         yield replace(door, access=settled[key])
 
 
+def _tells_sequence(section: RawSection) -> bool:
+    """Whether who reads a section knows a sequence of knocks: other doors have theirs in files, or none."""
+    return any(key.name.lower() == keys.SEQUENCE.name.lower() for key in section.keys)
+
+
 def _unknown_user(entry: Entry | None, is_user: Callable[[str], bool]) -> Iterator[Problem]:
     if entry is not None and not is_user(entry.value):
         message = f"expected a user of this system other than root, got {seen(entry.value)}"
@@ -198,9 +203,10 @@ class _Reader:
             self.files.append(path)
             return
         self._seen.add(found.identity)
-        if found.note is not None:
+        sections = self.take(path, found.data)
+        if found.note is not None and any(_tells_sequence(section) for section in sections):
             self.notes.append(found.note)
-        for section in self.take(path, found.data):
+        for section in sections:
             for key in section.keys if section.name == keys.OPTIONS else ():
                 if key.name.lower() == keys.INCLUDE.name.lower() and key.value:
                     self._include(path, key, (*chain, found.identity))

@@ -68,7 +68,9 @@ def _find_keys(door: Door, files: SignedFiles | None) -> DoorKeys:
     if isinstance(file, str):
         return DoorKeys(waits="its file of keys cannot be used")
     if not file.keys:
-        return DoorKeys(waits="its file of keys has no good line")
+        return DoorKeys(
+            waits=f"its file of keys has no {'key' if file.problems == (EMPTY,) else 'good line'}"
+        )
     names = tuple(name_key(key) for key in file.keys if opens(key, door, files.now))
     return DoorKeys(names, "" if names else "no key of its file may open it")
 

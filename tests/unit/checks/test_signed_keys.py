@@ -140,7 +140,8 @@ def test_keys_of_doors() -> None:
     waiting = {
         "the knock secret cannot be used": holding(*keys)._replace(secret="gone"),
         "its file of keys cannot be used": SignedFiles("", {PATH: "gone"}, NOW),
-        "its file of keys has no good line": holding(),
+        "its file of keys has no key": holding(problems=(EMPTY,)),
+        "its file of keys has no good line": holding(problems=("line 1: bad",)),
         "no key of its file may open it": holding(a_key("ann", -1)),
     }
     for reason, files in waiting.items():

@@ -243,6 +243,29 @@ def test_warning_is_a_note(tmp_path: Path) -> None:
     assert f"{path}: everybody on this machine can read the sequences: run 'chmod o-r {path}'" == str(note)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[options]\nSigned_Port = 9\nKnock_Secret = /s\nAuthorized_Keys = /k\n[a]\nStart_Command = true\n",
+        "[a]\nSequence_Key = /k\nStart_Command = true\n",
+        "[a]\nOne_Time_Sequences = /o\nStart_Command = true\n",
+    ],
+)
+def test_no_sequence_to_read(tmp_path: Path, text: str) -> None:
+    """No note warns of a configuration that has no sequence in it: everybody may read it."""
+    tmp_path.chmod(0o755)
+    assert () == load(str(write(tmp_path / "k.conf", text, 0o644)), trust=own()).notes
+
+
+def test_included_sequences(tmp_path: Path) -> None:
+    """The note names the file that has the sequences, and no other."""
+    tmp_path.chmod(0o755)
+    write(tmp_path / "door", "[a]\nsequence=1\n", 0o644)
+    path = write(tmp_path / "k.conf", "[options]\nInclude = door\n", 0o644)
+    (note,) = load(str(path), trust=own()).notes
+    assert str(tmp_path / "door") == note.path
+
+
 def test_directory_further_up(tmp_path: Path) -> None:
     """Each directory from the root on is judged: whoever owns one of them chooses what lies below."""
     path = write(tmp_path / "open/ours/k.conf", "")
