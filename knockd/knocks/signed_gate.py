@@ -11,8 +11,9 @@
     any other                                          goes on, and is remembered
 
 A copy is known by all of its bytes, before anything is computed of it: copies cost neither their key nor
-anybody else a token. What has gone on is remembered as long as its minute is live. A packet whose tag is that
-of two live minutes belongs to the first one that knows its hint.
+anybody else a token. What has gone on is remembered as long as its minute is live, by this packet process: of
+what one before it let through the keeper knows. A packet whose tag is that of two live minutes belongs to the
+first one that knows its hint.
 
 Whoever hears a packet that is bound to an address, and is quick, cannot keep it out by a copy from elsewhere.
 
