@@ -128,7 +128,7 @@ class Gate:
             for minute in by_tag[tag]:
                 hints = minute.keys.unmask_hints([packets[place] for place in places])
                 for place, key in zip(places, map(minute.places.get, hints), strict=True):
-                    if key is not None and verdicts[place] is Why.UNKNOWN_KEY:
+                    if key is not None:
                         verdicts[place] = self._let_through(minute, key, sources[place], packets[place], now)
         return verdicts
 

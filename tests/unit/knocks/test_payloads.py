@@ -85,6 +85,8 @@ WRONG = {
     "fragment header": ipv6(KNOCK, UDP, extensions=(extension(FRAGMENT),)),
     "header of four words": ipv4(KNOCK, UDP, header_words=4),
     "IPv5": ipv4(KNOCK, UDP, version=5),
+    "IPv6 of version 5": ipv6(KNOCK, UDP, version=5),
+    "IPv6 of version 7": ipv6(KNOCK, UDP, version=7),
     "cut short": WHOLE4[:-1],
     "cut short over IPv6": WHOLE6[:-1],
     "IPv6 as long as IPv4": WHOLE6[: len(WHOLE4)],

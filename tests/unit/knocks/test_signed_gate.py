@@ -157,6 +157,7 @@ def test_next_minute() -> None:
     made.set_minutes(watching(1, now=MINUTE + 1).minutes)
     verdicts = [made.judge(ANNA, sealed(1, minute=MINUTE + minute), 160.0) for minute in (-1, 0, 1, 2)]
     assert verdicts == [None, Why.REPEATED, Why.REPEATED, Passed(0)]
+    assert len(made._minutes) == 3
 
 
 def test_next_minute_takes_nothing_from_limits() -> None:

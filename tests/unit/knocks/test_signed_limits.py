@@ -62,15 +62,26 @@ def test_flood_from_one_source() -> None:
 
 
 def test_flood_in_the_names_of_many_keys() -> None:
-    """A key that comes seldom passes beside a hundred that come without end from random sources."""
+    """A key that comes seldom passes beside a hundred that come without end, just when one of them has."""
     made = limits(keys=101)
-    passed = 0
-    for second in range(100):
-        for n in range(1_000):
-            made.take(source(1_000 * second + n), 1 + n % 100, 100.0 + second + n / 1_000)
-        if second >= 10 and not second % 10:
-            passed += made.take(ANNA, 0, 101.0 + second)
-    assert passed == 9
+    passed, last = 0, 10.0  # until then each of them may have come seldom
+    for n in range(100_000):
+        at = n / 1_000
+        if made.take(source(n), 1 + n % 100, 100.0 + at) and at - last >= 10.0:
+            passed += made.take(ANNA, 0, 100.0 + at)
+            last = at
+    assert passed == 8
+
+
+def test_seldom_is_a_minute_ago() -> None:
+    """What a key has had half a minute ago still counts against it, beside keys that have had nothing."""
+    made = limits(keys=60)
+    for n in range(20):
+        assert made.take(source(n), 0, 100.0 + n)
+    for later, passes in ((30.0, False), (30.0 + 8 * LATELY, True)):
+        for key in range(1, 36):
+            assert made.take(source(key), key, 100.0 + later)
+        assert passes is made.take(ANNA, 0, 100.0 + later)
 
 
 def test_what_a_key_has_had_is_forgotten() -> None:
