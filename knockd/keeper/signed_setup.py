@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from knockd.knocks.signed_watch import SignedWatch
 from knockd.log.logger import Log
 from knockd.log.rate_limit import RateLimit
 from knockd.process.loop import Loop
@@ -19,6 +18,7 @@ from knockd_conf.model import Config, Door
 
 if TYPE_CHECKING:
     from knockd.keeper.signed_knocks import SignedKnocks
+    from knockd.knocks.signed_watch import SignedWatch
     from knockd.leases.manager import LeaseManager
     from knockd.signed.signed_doors import SignedDoors
     from knockd.signed.values import KnownKey
@@ -95,6 +95,7 @@ def share_code() -> None:
     What either imports for itself afterwards costs both the pages that it changes, 2 MB of them.
     """
     from knockd.knocks import signed_packets  # noqa: F401
+    from knockd.process import signed_view  # noqa: F401
     from knockd.signed.signature import explain_missing
 
     explain_missing()

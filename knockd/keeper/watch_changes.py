@@ -6,6 +6,7 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from knockd.keeper import worker_events as on
 from knockd.keeper.key_setup import KeySetup
@@ -15,7 +16,6 @@ from knockd.keeper.signed_setup import SignedSetup
 from knockd.keeper.taken_ports import TakenPorts
 from knockd.keeper.worker_process import WorkerProcess
 from knockd.knocks.events import Expired, Guarded, Ignored, Spoiled, Stage
-from knockd.knocks.signed_watch import SignedWatch
 from knockd.knocks.watch import Watch
 from knockd.log.logger import Log
 from knockd.net.selection import Scene
@@ -23,6 +23,9 @@ from knockd.process.verbs import HeldBack, Message
 from knockd.process.view import View
 from knockd.worker.setup import Setup
 from knockd_conf.model import Config
+
+if TYPE_CHECKING:
+    from knockd.knocks.signed_watch import SignedWatch
 
 
 class WatchChanges:

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from knockd.knocks.signed_watch import SignedWatch
 from knockd.knocks.watch import Watch
 from knockd.net.selection import Scene
 from knockd.process.figures import Figure
 from knockd.process.verbs import Message
 from knockd.process.view import View
+
+if TYPE_CHECKING:
+    from knockd.knocks.signed_watch import SignedWatch
 
 
 class State(Enum):

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import chain
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from knockd.knocks.signed_watch import SignedWatch
 from knockd.knocks.watch import Watch
 from knockd_bpf.build import build_term
 from knockd_bpf.fit import Fitted, fit_term
@@ -14,6 +13,9 @@ from knockd_bpf.instruction import MAX_INSTRUCTIONS
 from knockd_bpf.layout import Layout, layout_for
 from knockd_bpf.render import render_term
 from knockd_bpf.terms import Term
+
+if TYPE_CHECKING:
+    from knockd.knocks.signed_watch import SignedWatch
 
 SNAPLEN = 256
 """Bytes of a frame that decode may look at: Ethernet, IPv6, eight extension headers, TCP."""

@@ -19,7 +19,6 @@ from knockd.knocks.matcher import Matcher
 from knockd.knocks.memory import MAX_ATTEMPTS
 from knockd.knocks.reports import UNLIMITED
 from knockd.knocks.sightings import Sightings
-from knockd.knocks.signed_watch import SignedWatch
 from knockd.knocks.stamps import Passed, stamp, times
 from knockd.knocks.tally import Tally
 from knockd.knocks.watch import Watch
@@ -27,6 +26,7 @@ from knockd.token_bucket import TokenBucket
 
 if TYPE_CHECKING:
     from knockd.knocks.signed_packets import SignedPackets
+    from knockd.knocks.signed_watch import SignedWatch
 
 MAX_LAG = 10.0
 """Seconds for which a packet's own time stamp is believed to lie in the past."""

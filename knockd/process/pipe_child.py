@@ -11,12 +11,9 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import Final
 
 from knockd.process.fork import Fork, collect_child, kill_child
 from knockd.process.privileges import end_with, leave_no_core
-
-_PIECE: Final = 65_536
 
 Write = Callable[[bytes], None]
 """Writes to the parent; what a parent that is gone does not read is lost."""
@@ -60,35 +57,6 @@ class PipeChild:
     def collect(self) -> bool:
         """Collects it if it has ended; returns whether it had."""
         return collect_child(self.pid)
-
-
-class AnswerChild(PipeChild):
-    """A child that gives one answer, of ``most`` bytes at most."""
-
-    def __init__(self, fork: Fork, work: Callable[[], bytes], most: int) -> None:
-        """Starts the child; ``work`` returns the answer. Raises OSError."""
-
-        def answer(write: Write) -> int:
-            write(work())
-            return os.EX_OK
-
-        super().__init__(fork, answer)
-        self._most = most
-        self._data = bytearray()
-
-    def read_some(self) -> bool:
-        """Reads once; returns False when there is no more to come."""
-        part = os.read(self.fileno(), _PIECE)
-        self._data += part
-        return bool(part) and len(self._data) <= self._most
-
-    def take_answer(self) -> bytes:
-        """The answer, once everything is read. Raises ValueError: there is none."""
-        if len(self._data) > self._most:
-            raise ValueError("an answer that is too long")
-        if not self._data:
-            raise ValueError("no answer: the process that reads them ended early")
-        return bytes(self._data)
 
 
 def _write(writer: int, data: bytes) -> None:

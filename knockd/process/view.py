@@ -9,14 +9,15 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from knockd.knocks.signed_watch import SignedMinute, SignedPort, SignedWatch
 from knockd.knocks.watch import Watch
 from knockd_conf.access import Access, Network
 from knockd_conf.model import FlagRule, Step
 from knockd_conf.protocol import Protocol
-from knockd_conf.signed_sizes import HINT
+
+if TYPE_CHECKING:
+    from knockd.knocks.signed_watch import SignedWatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +60,9 @@ class View:
             None if self.watches is None else [_pack_watch(watch, ports, access) for watch in self.watches]
         )
         own = None if self.own is None else _pack_addresses(self.own)
-        values = [addresses, watches, own, self.begin, self.figures, [], None]
-        values[6] = None if self.signed is None else _pack_signed(self.signed, access)
-        values[5] = [*map(_pack_access, access)]
+        signed = None if self.signed is None else _pack_signed(self.signed, access)
+        accesses = [*map(_pack_access, access)]
+        values = [addresses, watches, own, self.begin, self.figures, accesses, signed]
         head = json.dumps(values, separators=(",", ":")).encode()
         return head + b"\n" + b"".join([number.to_bytes(_BYTES, "big") for number in ports])
 
@@ -83,37 +84,15 @@ class View:
 
 
 def _pack_signed(signed: SignedWatch, accesses: dict[Access, int]) -> list[Any]:
-    """Ports and minutes; of who may knock the numbers in ``accesses``."""
-    ports = [
-        (
-            one.port,
-            _pack_addresses(one.target),
-            None if one.access is None else accesses.setdefault(one.access, len(accesses)),
-        )
-        for one in signed.ports
-    ]
-    minutes = [
-        (one.minute, one.key.hex(), one.tag.hex(), b"".join(one.hints).hex()) for one in signed.minutes
-    ]
-    return [ports, minutes]
+    from knockd.process.signed_view import pack_signed  # who has no signed knocks has none of its code
+
+    return pack_signed(signed, accesses)
 
 
 def _signed(packed: list[Any], accesses: Sequence[Access]) -> SignedWatch:
-    ports, minutes = packed
-    return SignedWatch(
-        tuple(
-            SignedPort(port, _addresses(target), None if access is None else accesses[access])
-            for port, target, access in ports
-        ),
-        tuple(
-            SignedMinute(minute, bytes.fromhex(key), bytes.fromhex(tag), _hints(bytes.fromhex(hints)))
-            for minute, key, tag, hints in minutes
-        ),
-    )
+    from knockd.process.signed_view import unpack_signed
 
-
-def _hints(packed: bytes) -> tuple[bytes, ...]:
-    return tuple(packed[at : at + HINT] for at in range(0, len(packed), HINT))
+    return unpack_signed(packed, accesses)
 
 
 def _pack_watch(watch: Watch, ports: list[int], accesses: dict[Access, int]) -> list[Any]:

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import Final
 
 from knockd.log.logger import Log
+from knockd.process.answer_child import AnswerChild
 from knockd.process.loop import Loop, Timer
-from knockd.process.pipe_child import AnswerChild
 
 DEADLINE: Final = 10.0
 """Seconds in which a child has answered, or is killed: a file server may hang."""

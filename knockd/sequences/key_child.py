@@ -11,8 +11,8 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 
+from knockd.process.answer_child import AnswerChild
 from knockd.process.fork import Fork
-from knockd.process.pipe_child import AnswerChild
 from knockd.sequences.derived_keys import MOST_BYTES, Answer, Question, derive_keys, write_answers
 from knockd.sequences.key_reader import read_key_file
 from knockd_conf.key_file import KeyFile

@@ -1,6 +1,7 @@
 """The live sequence of each one-time file: read at the start, struck out after an opening.
 
-One that cannot be struck out is noted, and its door disabled until the file can be written again.
+One that cannot be struck out is noted, and its door disabled until the file can be written again. A daemon
+without one-time files has no code in its memory that reads them: it is imported for the first one.
 
 World: one-time files.
 """
@@ -8,13 +9,15 @@ World: one-time files.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from knockd.log.logger import Logger
-from knockd.sequences.one_time_file import read_one_time, strike_one_time, strike_used
 from knockd.sequences.used_sequences import UsedSequences
 from knockd_conf.model import Door, Step
-from knockd_conf.one_time import OneTimeFile
 from knockd_conf.trust import TrustPolicy
+
+if TYPE_CHECKING:
+    from knockd_conf.one_time import OneTimeFile
 
 _NONE: tuple[Step, ...] = ()
 
@@ -61,6 +64,8 @@ class Rotation:
             self._used[path] = self._used.get(path, 0) + 1
 
     def _load(self, door: Door, path: str) -> tuple[Step, ...]:
+        from knockd.sequences.one_time_file import read_one_time, strike_used
+
         try:
             used = self._noted.of(path)
             if used:
@@ -74,6 +79,8 @@ class Rotation:
         return self._find_live(door, file)
 
     def _strike(self, door: Door, path: str) -> tuple[Step, ...]:
+        from knockd.sequences.one_time_file import strike_one_time  # it is there since the file was read
+
         used = self._live[path]
         try:
             return self._find_live(door, strike_one_time(path, used, self._policy))

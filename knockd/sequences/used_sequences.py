@@ -15,7 +15,6 @@ from typing import Final
 from knockd.log.logger import Log
 from knockd.sequences.noted_lines import NotedLines
 from knockd_conf.model import Step
-from knockd_conf.one_time import written
 from knockd_conf.trust import TrustPolicy
 
 NAME: Final = "used-sequences"
@@ -41,6 +40,8 @@ class UsedSequences:
 
     def add(self, path: str, steps: Iterable[Step]) -> None:
         """Notes a sequence; when this returns it survives a power cut, or the log says that it does not."""
+        from knockd_conf.one_time import written  # it is there: the file was read
+
         sequence = written(steps)
         self._used.setdefault(path, set()).add(sequence)
         self._note(path, sequence)

@@ -1,7 +1,8 @@
 """What a child is asked that reads the files of signed knocks, and what it answers: public keys, no secret.
 
-The answer is JSON. ``parse_answer`` takes what ``write_answer`` can write for the same question, and nothing
-else.
+The answer is a line of JSON values with tabs between them: what is derived and how many keys each file has,
+then each key, so that one after the other is read without the memory for all. ``parse_answer`` takes what
+``write_answer`` can write for the same question, and nothing else.
 
 Pure.
 """
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import ip_address
 from math import isfinite
 from typing import Any, Final, NamedTuple
@@ -26,6 +27,9 @@ MOST_TEXT: Final = 2_000
 """Characters of one thing that is wrong with a file."""
 
 _FINGERPRINT: Final = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
+_BETWEEN: Final = b"\t"
+"""Between two values; in none of them."""
+
 _HASH: Final = SECRET_BYTES
 """Bytes of HMAC-SHA-256, and of an Ed25519 key."""
 
@@ -73,28 +77,55 @@ def most_bytes(question: Question) -> int:
 
 def write_answer(answer: Answer) -> bytes:
     """The answer as it goes through a pipe."""
-    secret, files = answer
-    derived: Any = secret.problem[:MOST_TEXT]
-    if not derived:
-        derived = [secret.host.hex(), [secret.minutes[minute].hex() for minute in sorted(secret.minutes)]]
-    rows = [
-        [[_pack_key(key) for key in file.keys], [problem[:MOST_TEXT] for problem in file.problems]]
-        for file in files
-    ]
-    return json.dumps([derived, rows], separators=(",", ":")).encode()
+    keys = (key for file in answer.files for key in file.keys)
+    return _BETWEEN.join([_head(answer), *(_dump(_pack_key(key)) for key in keys)])
 
 
 def parse_answer(data: bytes, question: Question) -> Answer:
     """The answer to this question. Raises ValueError, which shows nothing of the data."""
     try:
-        derived, rows = json.loads(data)
-        files = tuple(FileAnswer(tuple(map(_key, keys)), _texts(problems)) for keys, problems in rows)
+        values = _split(data)
+        head = next(values)
+        derived, rows = json.loads(head)
+        files = tuple(
+            FileAnswer(tuple(_read_key(next(values, b"")) for _ in range(count)), _texts(problems))
+            for count, problems in rows
+        )
         answer = Answer(_secret(derived, question.minutes), files)
-        if len(files) != len(question.files) or write_answer(answer) != data:
+        if len(files) != len(question.files) or _head(answer) != head or next(values, None) is not None:
             raise ValueError("no answer to this question")
     except (ValueError, TypeError, RecursionError, AttributeError, OverflowError) as error:
         raise ValueError(f"an answer that is none ({type(error).__name__})") from None
     return answer
+
+
+def _head(answer: Answer) -> bytes:
+    """The first value."""
+    secret, files = answer
+    derived: Any = secret.problem[:MOST_TEXT]
+    if not derived:
+        derived = [secret.host.hex(), [secret.minutes[minute].hex() for minute in sorted(secret.minutes)]]
+    rows = [[len(file.keys), [problem[:MOST_TEXT] for problem in file.problems]] for file in files]
+    return _dump([derived, rows])
+
+
+def _dump(value: object) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()
+
+
+def _split(data: bytes) -> Iterator[bytes]:
+    at = 0
+    while (end := data.find(_BETWEEN, at)) >= 0:
+        yield data[at:end]
+        at = end + 1
+    yield data[at:]
+
+
+def _read_key(value: bytes) -> AuthorizedKey:
+    key = _key(json.loads(value))
+    if _dump(_pack_key(key)) != value:
+        raise ValueError("a key in other words")
+    return key
 
 
 def _secret(derived: Any, minutes: range) -> SecretAnswer:

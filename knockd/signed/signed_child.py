@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from knockd.process.answer_child import AnswerChild
 from knockd.process.fork import Fork
-from knockd.process.pipe_child import AnswerChild
 from knockd.signed.key_files import read_authorized_keys, read_knock_secret
 from knockd.signed.signed_answers import (
     Answer,

@@ -19,7 +19,6 @@ from functools import partial
 from knockd.knocks.batch import RECORD
 from knockd.knocks.events import Opened, SignedPacket
 from knockd.knocks.session import Frames, Origin, Session
-from knockd.knocks.signed_watch import SignedWatch
 from knockd.knocks.stamps import passed_over, stamp
 from knockd.process.figures import MOST_UNDERWAY, Figure, Totals
 from knockd.process.link import MAX_MESSAGE
@@ -80,7 +79,9 @@ class Worker:
             interfaces=len(interfaces),
         )
         if setup.signed:  # once it captures it imports nothing
-            self._session.set_signed(view.signed or SignedWatch((), ()))
+            from knockd.process.signed_view import NONE_LIVE
+
+            self._session.set_signed(view.signed or NONE_LIVE)
         self._captures = Captures(setup, loopbacks)
         self._outbox = Outbox(ends.link)
         self._next_drops: float | None = None

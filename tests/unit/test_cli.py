@@ -522,7 +522,7 @@ def test_last_good(path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str
 def test_a_daemon_holds_no_parser(path: Path) -> None:
     """What only reads the command line and the configuration is not in the daemon's memory."""
     parsers = {"argparse", "gettext", "configparser", "difflib", "pathlib", "shutil", "unicodedata", "ssl"}
-    parsers |= {"knockd.arguments", "knockd_conf.load", "knockd_conf.ini"}
+    parsers |= {"knockd.arguments", "knockd_conf.load", "knockd_conf.ini", "knockd_conf.fields"}
     code = (  # the start of Python itself may have imported some, as it does for an editable install
         f"parsers = {sorted(parsers)}\n"
         "[sys.modules.pop(name) for name in list(sys.modules)"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from knockd.keeper.key_setup import KeySetup
-from knockd.process.pipe_child import AnswerChild
+from knockd.process.answer_child import AnswerChild
 from knockd.sequences.burnt_periods import BurntPeriods
 from knockd.sequences.derived_keys import Answer, Question, derive_keys, write_answers
 from knockd.sequences.key_child import end_of_day

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from nacl.signing import SigningKey
 
-from knockd.process.pipe_child import AnswerChild
+from knockd.process.answer_child import AnswerChild
 from knockd.sequences.burnt_periods import BurntPeriods
 from knockd.sequences.key_record import KeyRecord
 from knockd.sequences.recorded_clock import RecordedClock

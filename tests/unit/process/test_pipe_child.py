@@ -1,64 +1,15 @@
-"""Children that answer through a pipe: what is read of them, what they leave behind, and how they end."""
+"""Children that say through a pipe what came of something: what they leave behind, and how they end."""
 
 from __future__ import annotations
 
 import os
-import select
-import signal
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from knockd.process.fork import fork_child
-from knockd.process.pipe_child import AnswerChild, PipeChild
-from tests.support.lab.waiting import wait_until
-
-
-@contextmanager
-def child(work: Callable[[], bytes], most: int = 1_000_000) -> Iterator[AnswerChild]:
-    """A child, which is gone at the end."""
-    made = AnswerChild(fork_child, work, most)
-    try:
-        yield made
-    finally:
-        made.kill()
-        wait_until(made.collect, 10, "the child has ended")
-
-
-def read(made: AnswerChild) -> bytes:
-    """Its answer, when all has come."""
-    while made.read_some():
-        pass
-    return made.take_answer()
-
-
-@pytest.mark.parametrize("size", [1, 65_536, 1_000_000])
-def test_answer(size: int) -> None:
-    """It comes whole, however often the pipe is full."""
-    with child(lambda: b"x" * size) as made:
-        assert read(made) == b"x" * size
-
-
-def test_child_that_is_killed() -> None:
-    """There is no answer, and that is said."""
-
-    def hang() -> bytes:
-        time.sleep(60)
-        return b"late"
-
-    with child(hang) as made:
-        os.kill(made.pid, signal.SIGKILL)
-        with pytest.raises(ValueError, match="the process that reads them ended early"):
-            read(made)
-
-
-def test_child_that_says_too_much() -> None:
-    """No more is read than an answer can have."""
-    with child(lambda: b"x" * 1_000_001) as made, pytest.raises(ValueError, match="too long"):
-        read(made)
+from knockd.process.pipe_child import PipeChild
 
 
 def test_no_process_left() -> None:
@@ -69,21 +20,24 @@ def test_no_process_left() -> None:
 
     before = os.listdir("/proc/self/fd")
     with pytest.raises(OSError, match="temporarily unavailable"):
-        AnswerChild(fork, bytes, 1)
+        PipeChild(fork, lambda _: 0)
     assert before == os.listdir("/proc/self/fd")
-
-
-def test_descriptor() -> None:
-    """It can be read as soon as something has come."""
-    with child(lambda: b"x") as made:
-        assert select.select([made], [], [], 10)[0] == [made]
 
 
 def test_no_core() -> None:
     """A child that crashes leaves no core, whatever the limits of its parent."""
-    with child(Path("/proc/self/limits").read_bytes) as made:
-        limits = read(made).decode()
-    (core,) = (line.split() for line in limits.splitlines() if line.startswith("Max core file size"))
+
+    def tell(write: Callable[[bytes], None]) -> int:
+        write(Path("/proc/self/limits").read_bytes())
+        return 0
+
+    made = PipeChild(fork_child, tell)
+    limits = b""
+    while part := os.read(made.fileno(), 65_536):
+        limits += part
+    made.close()
+    assert os.waitstatus_to_exitcode(os.waitpid(made.pid, 0)[1]) == 0
+    (core,) = (line.split() for line in limits.decode().splitlines() if line.startswith("Max core file size"))
     assert core[4:6] == ["0", "0"]
 
 

@@ -7,7 +7,7 @@ from typing import cast
 
 import pytest
 
-from knockd.process.pipe_child import AnswerChild
+from knockd.process.answer_child import AnswerChild
 from knockd.sequences.child_asker import DEADLINE, RETRY, ChildAsker
 from tests.support.doubles.keyed import AnsweringChild
 from tests.support.doubles.manual_loop import ManualLoop

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from knockd.process.answer_child import AnswerChild
 from knockd.process.fork import fork_child
-from knockd.process.pipe_child import AnswerChild
 from knockd.sequences.derived_keys import MOST_BYTES, Answer, Question, parse_answers
 from knockd.sequences.key_child import end_of_day, start_key_child
 from knockd_conf.timed import Rule, derive_ports

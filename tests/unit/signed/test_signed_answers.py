@@ -41,8 +41,16 @@ def test_there_and_back(answer: Answer) -> None:
 
 def test_no_secret_is_told() -> None:
     """The answer has what is derived of it, and public keys."""
-    found = json.loads(write_answer(ANSWER))
+    found = json.loads(write_answer(ANSWER).split(b"\t")[0])
     assert found[0] == [GOOD.host.hex(), [GOOD.minutes[minute].hex() for minute in range(7, 11)]]
+
+
+def test_one_line() -> None:
+    """A line holds it, whatever a comment has in it."""
+    key = ANNE.line(line=3)._replace(comment="a\tb\nc")
+    answer = ANSWER._replace(files=(FileAnswer((key,)), FileAnswer()))
+    assert b"\n" not in write_answer(answer)
+    assert parse_answer(write_answer(answer), QUESTION) == answer
 
 
 def test_long_problem() -> None:
@@ -55,17 +63,17 @@ def test_long_problem() -> None:
 
 
 def changed(*path: Any, to: Any) -> bytes:
-    """The answer with another value somewhere in it."""
-    found = json.loads(write_answer(ANSWER))
+    """The answer with another value somewhere in it: in the one with the first number."""
+    found = [*map(json.loads, write_answer(ANSWER).split(b"\t"))]
     *way, last = path
     at = found
     for step in way:
         at = at[step]
     at[last] = to
-    return json.dumps(found, separators=(",", ":")).encode()
+    return b"\t".join(json.dumps(value, separators=(",", ":")).encode() for value in found)
 
 
-KEY = (1, 0, 0, 1)
+KEY = 2
 """Where the second key is."""
 
 
@@ -78,35 +86,43 @@ KEY = (1, 0, 0, 1)
         b"[" * 100_000,
         b"\xff",
         write_answer(ANSWER) + b" ",
+        write_answer(ANSWER) + b"\t",
+        write_answer(ANSWER) + b"\t" + write_answer(ANSWER).split(b"\t")[-1],
+        write_answer(ANSWER).replace(b"\t", b"\t "),
         write_answer(ANSWER)[:-1],
         write_answer(ANSWER._replace(files=ANSWER.files[:1])),
         write_answer(ANSWER._replace(files=ANSWER.files * 2)),
         write_answer(ANSWER._replace(secret=GOOD._replace(minutes={7: bytes(32)}))),
-        changed(0, to=""),
-        changed(0, to=7),
-        changed(0, 0, to="00"),
-        changed(0, 1, 0, to="zz" * 32),
-        changed(0, 1, 0, to=("00 " * 32).strip()),
-        changed(1, 1, 1, to="text"),
-        changed(1, 1, 1, to=[""]),
-        changed(*KEY, to=[]),
-        changed(*KEY, 0, to="00" * 31),
-        changed(*KEY, 0, to=("AB" * 32)),
-        changed(*KEY, 1, to=None),
-        changed(*KEY, 2, to="SHA256:short"),
-        changed(*KEY, 3, to=7),
-        changed(*KEY, 4, to=["192.0.2.1/24"]),
-        changed(*KEY, 4, to=["192.0.2.0/33"]),
-        changed(*KEY, 4, to=["192.0.2.0/-1"]),
-        changed(*KEY, 4, to=["example.org"]),
-        changed(*KEY, 5, to=[7]),
-        changed(*KEY, 6, to="never"),
-        changed(*KEY, 6, to=True),
-        changed(*KEY, 6, to=float("inf")),
-        changed(*KEY, 7, to="ssh"),
-        changed(*KEY, 7, to=[7]),
-        changed(*KEY, 8, to=1.5),
-        changed(*KEY, 8, to=True),
+        changed(0, 0, to=""),
+        changed(0, 0, to=7),
+        changed(0, 0, 0, to="00"),
+        changed(0, 0, 1, 0, to="zz" * 32),
+        changed(0, 0, 1, 0, to=("00 " * 32).strip()),
+        changed(0, 1, 1, 1, to="text"),
+        changed(0, 1, 1, 1, to=[""]),
+        changed(0, 1, 0, 0, to=2),
+        changed(0, 1, 0, 0, to=4),
+        changed(0, 1, 0, 0, to=10**9),
+        changed(0, 1, 0, 0, to=True),
+        changed(0, 1, 0, 0, to=3.0),
+        changed(KEY, slice(None), to=[]),
+        changed(KEY, 0, to="00" * 31),
+        changed(KEY, 0, to=("AB" * 32)),
+        changed(KEY, 1, to=None),
+        changed(KEY, 2, to="SHA256:short"),
+        changed(KEY, 3, to=7),
+        changed(KEY, 4, to=["192.0.2.1/24"]),
+        changed(KEY, 4, to=["192.0.2.0/33"]),
+        changed(KEY, 4, to=["192.0.2.0/-1"]),
+        changed(KEY, 4, to=["example.org"]),
+        changed(KEY, 5, to=[7]),
+        changed(KEY, 6, to="never"),
+        changed(KEY, 6, to=True),
+        changed(KEY, 6, to=float("inf")),
+        changed(KEY, 7, to="ssh"),
+        changed(KEY, 7, to=[7]),
+        changed(KEY, 8, to=1.5),
+        changed(KEY, 8, to=True),
     ],
 )
 def test_no_answer(data: bytes) -> None:
