@@ -19,6 +19,7 @@ from knockd.keeper.worker_process import WorkerProcess
 from knockd.knocks.events import Discarded, Expired, Guarded, Ignored, Spoiled, Stage
 from knockd.leases.journal_file import find_runtime_directory
 from knockd.leases.manager import LeaseManager
+from knockd.leases.opened_by import find_key
 from knockd.leases.values import Knock
 from knockd.log.catalogue import EVENTS
 from knockd.log.logger import Logger
@@ -148,7 +149,9 @@ class Messages:
                 return False
             knock = by_key
         self._logger.log("stage", ip=knock.source, door=door.name, stage=message.stage, steps=message.stage)
-        self._logger.log("open", ip=knock.source, door=door.name)
+        by = find_key(knock.by)
+        named = {} if by is None else {"key": by}
+        self._logger.log("open", ip=knock.source, door=door.name, **named)
         if knock.by:
             self._keyed.log_opened(knock)
         if door.one_time_file is not None:

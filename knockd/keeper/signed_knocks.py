@@ -77,7 +77,7 @@ class SignedKnocks:
         }
         knock = _knock_of(granted, arrival, interface)
         if verb is Verb.OPEN:
-            self._log("open", ip=knock.source, door=door.name)
+            self._log("open", ip=knock.source, door=door.name, key=fields["key"])
             self._log("signed-opened", **fields)
             self._leases.open(knock)
             return None

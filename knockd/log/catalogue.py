@@ -27,6 +27,7 @@ class Event:
     ``extra`` are fields that only JSON shows. ``limited``: strangers cause it, so only some are logged.
     ``opening``: openings cause it, so only some are logged for doors that strangers can open. ``failure``:
     ``Log_Failures = no`` leaves it out. ``note`` explains it on the page.
+    ``optional`` are fields that only JSON shows, and that are not always there.
     """
 
     level: Level
@@ -36,6 +37,7 @@ class Event:
     opening: bool = False
     failure: bool = False
     note: str = ""
+    optional: tuple[str, ...] = ()
 
     @cached_property
     def fields(self) -> frozenset[str]:
@@ -47,7 +49,8 @@ class Event:
 def check(event: str, fields: Mapping[str, object]) -> Event:
     """The event's entry. Raises KeyError for an unknown event, TypeError when the fields are not its own."""
     entry = EVENTS[event]
-    if entry.fields != fields.keys() - {"host"}:
+    given = fields.keys() - {"host"}
+    if given != entry.fields and given - set(entry.optional) != entry.fields:
         raise TypeError(f"{event}: expected fields {sorted(entry.fields)}, got {sorted(fields)}")
     return entry
 
@@ -95,7 +98,13 @@ EVENTS: Mapping[str, Event] = {
         "info", "starting up, listening on {interface}", note="once in a daemon's life, as 0.8"
     ),
     "stage": Event("info", "{who}: {door}: Stage {stage}", ("steps",), limited=True, opening=True),
-    "open": Event("info", "{who}: {door}: OPEN SESAME", opening=True),
+    "open": Event(
+        "info",
+        "{who}: {door}: OPEN SESAME",
+        optional=("key",),
+        opening=True,
+        note="JSON has `key` where one has opened the door",
+    ),
     "command": Event("info", "{door}: running command: {command}", ("ip", "verb"), opening=True),
     "command-failed": Event(
         "warning", "{door}: command returned non-zero status code ({status})", ("ip", "verb"), opening=True

@@ -81,7 +81,7 @@ def scene() -> Scene:
 
 def test_open(scene: Scene) -> None:
     """The door opens; the log has the line of 0.8, and then whose key it was."""
-    assert scene.ask_for(Verb.OPEN) == ["open 192.0.2.1 ssh", f"signed-opened {WHO}"]
+    assert scene.ask_for(Verb.OPEN) == ["open 192.0.2.1 ssh laptop", f"signed-opened {WHO}"]
     assert scene.fields[1]["fingerprint"] == FINGERPRINT
     assert scene.lines == [OPEN]
     (lease,) = scene.played.manager.ask.all()

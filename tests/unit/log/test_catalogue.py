@@ -102,6 +102,7 @@ def test_host_is_no_field_of_its_own() -> None:
     fields = {"ip": "192.0.2.1", "door": "ssh"}
     assert EVENTS["open"] is check("open", fields)
     assert EVENTS["open"] is check("open", {**fields, "host": "alice.example"})
+    assert EVENTS["open"] is check("open", {**fields, "key": "anne"})
 
 
 @pytest.mark.parametrize("fields", [{"door": "ssh"}, {"door": "ssh", "ip": "192.0.2.1", "status": 1}])
