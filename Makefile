@@ -9,7 +9,8 @@
 # make golden  write the golden cases of the filter anew, to read their diff
 # make log-events  print the tables of docs/log-events.md anew from the catalogue of events
 # make control-protocol  print what docs/control-protocol.md takes from the interface anew
-# make rotating-vectors  print the test vectors of docs/spec anew, to add some
+# make rotating-vectors  print the test vectors of docs/spec anew, to add some;
+#                        make signed-vectors those of signed knocks
 # make picture draw docs/architecture.svg anew from docs/architecture.dot (needs graphviz)
 # make clean   back to a clean checkout
 #

@@ -38,7 +38,7 @@ def read_string(data):
 
 def sign(message, key_file):
     """The public key, the signature, and flags and counter of a hardware key, by ssh-keygen."""
-    command = ["ssh-keygen", "-q", "-Y", "sign", "-n", NAMESPACE, "-O", "hashalg=sha512", "-f", key_file]
+    command = ["ssh-keygen", "-q", "-Y", "sign", "-n", NAMESPACE, "-f", key_file]
     done = subprocess.run(command, input=message, stdout=subprocess.PIPE, check=False)
     if done.returncode:
         sys.exit(f"{key_file}: ssh-keygen did not sign")

@@ -31,6 +31,7 @@ from knockd_conf.signed_packet import (
     select_door,
 )
 from knockd_conf.signed_packet import message_of as message_of_ours
+from tests.support.lab.ssh_agent import SshAgent
 from tests.support.lab.tools import need
 from tests.support.oracles import signed_model as model
 from tests.support.oracles.make_signed_vectors import make_page
@@ -302,6 +303,45 @@ def minutes_around_now() -> range:
 
     now = int(time.time() // MINUTE)
     return range(now - 2, now + 1)
+
+
+def test_the_client_has_an_agent_sign(
+    client: dict[str, Any], key_file: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the public key's file a real ssh-agent that has the private one makes the same packet."""
+    private, vector = key_file("alice"), named("bound-ipv4")
+    public = tmp_path / "alone.pub"
+    public.write_text(KEYS["alice"].line + "\n")
+    with SshAgent(tmp_path) as agent:
+        agent.add(private)
+        private.unlink()
+        monkeypatch.setenv("SSH_AUTH_SOCK", str(agent.path))
+        made = client["make_packet"](
+            vector.secret,
+            vector.minute,
+            vector.nonce,
+            vector.verb,
+            vector.door,
+            vector.address,
+            lambda message: client["sign"](message, str(public)),
+        )
+    assert made == vector.packet
+
+
+def test_an_agent_with_a_key_for_some_hosts(
+    client: dict[str, Any], key_file: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such a key signs no knock, as section 5 says."""
+    host = " ".join(KEYS["bob"].line.split()[:2])
+    known, public = tmp_path / "known_hosts", tmp_path / "alone.pub"
+    known.write_text(f"example.org {host}\n")
+    public.write_text(KEYS["alice"].line + "\n")
+    with SshAgent(tmp_path) as agent:
+        agent.add("-H", known, "-h", "example.org", key_file("alice"))
+        monkeypatch.setenv("SSH_AUTH_SOCK", str(agent.path))
+        with pytest.raises(SystemExit, match="ssh-keygen did not sign"):
+            client["sign"](b"message", str(public))
+    assert "for some hosts only (`ssh-add -h`)" in TEXT
 
 
 def test_the_client_refuses_other_keys(secret_file: Path, tmp_path: Path, receiver: socket.socket) -> None:
