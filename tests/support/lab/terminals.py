@@ -16,6 +16,9 @@ from tests.support.lab.waiting import wait_until
 
 KEYS = {"^C": b"\x03", "^Z": b"\x1a"}
 
+HEED = ("env", "--default-signal=INT")
+"""A test runner in the background of a shell ignores interrupts, and its children would."""
+
 
 class Terminal:
     """A program whose standard streams are a terminal, until it ends or the context is left.
@@ -32,7 +35,7 @@ class Terminal:
         self._ours, theirs = pty.openpty()
         self.resize(self._lines, 80)
         self.process = subprocess.Popen(
-            ("/bin/sh", "-c", 'exec "$@" <>"$0" >&0 2>&0', os.ttyname(theirs), *self._argv),
+            (*HEED, "/bin/sh", "-c", 'exec "$@" <>"$0" >&0 2>&0', os.ttyname(theirs), *self._argv),
             env=self._environment,
             start_new_session=True,  # whose leader gets the terminal that it opens first
         )
