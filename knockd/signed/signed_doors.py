@@ -249,7 +249,7 @@ class SignedDoors:
         self._asker.ask(lambda: self._start(question), take)
 
     def _load_verifier(self) -> None:
-        """Loads PyNaCl, once: not before a packet process runs, which has it in its memory else."""
+        """Finds out, once, whether PyNaCl is there; the packet process shares its code without running it."""
         if self._can_judge or self._missing:
             return
         missing = self._explain()
