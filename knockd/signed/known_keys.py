@@ -39,6 +39,7 @@ class KnownKeys:
         self._files: dict[str, dict[bytes, KnownKey]] = {
             path: {} if before is None else before._files.get(path, {}) for path in paths
         }
+        self._read = set() if before is None else {path for path in paths if before.has_read(path)}
         self._troubles: dict[str, tuple[Trouble, ...]] = {}
         self.publics: tuple[bytes, ...] = self._list_publics()
         """The public key of each, once, in the order of files and lines."""
@@ -53,9 +54,14 @@ class KnownKeys:
         """All that is wrong."""
         return tuple(trouble for path in self._files for trouble in self._troubles.get(path, ()))
 
+    def has_read(self, path: str) -> bool:
+        """Whether it is known what a file holds, or why it cannot be used."""
+        return path in self._read
+
     def take(self, answers: Sequence[FileAnswer]) -> tuple[Trouble, ...]:
         """Takes what the files hold; returns what is newly wrong with them."""
         before, left = self.troubles, MAX_KEYS
+        self._read = set(self._files)
         for path, answer in zip(self._files, answers, strict=True):
             keys, problems = answer.keys, answer.problems
             if len(keys) > left:

@@ -132,14 +132,15 @@ class SignedDoors:
             return "" if self._clock.distrust is None else self._clock.distrust.text
         if self._missing:
             return self._missing
-        if self._asked is None:
-            return f"its keys: {self._asker.failure or 'they are being read'}"
         if self._secret.problem:
             return f"knock secret {self._secret_path}: {self._secret.problem}"
+        unread = f"its keys: {self._asker.failure or 'they are being read'}"
+        if not self._keys.has_read(str(door.authorized_keys)):
+            return unread
         if (reason := self._keys.explain_none(door, self._clock.now)) is not None:
             return reason
         if not self._list_live():
-            return f"its keys: {self._asker.failure or 'they are being read'}"
+            return unread
         left = self._nonces.find_first() * MINUTE - self._clock.now
         return UNKNOWN.format(ceil(left)) if left > 0 else None
 

@@ -6,7 +6,7 @@ import pytest
 
 from knockd.signed.known_keys import CROWDED, KnownKeys, Trouble, has_expired, may_use
 from knockd.signed.signed_answers import FileAnswer
-from knockd_conf.access import network_of
+from knockd_conf.access import Networks, network_of
 from knockd_conf.authorized_keys import MAX_KEYS, AuthorizedKey
 from tests.support.doubles.live_signed import ALICE, ANNE, BERT, BOB
 from tests.support.doubles.signed import signed_door
@@ -66,6 +66,21 @@ def test_from() -> None:
     assert changed.access is None
 
 
+@pytest.mark.parametrize(
+    ("fields", "admitted"),
+    [
+        ({"allow": (network_of(ALICE, 32),)}, [True, False]),
+        ({"deny": (network_of(ALICE, 32),)}, [False, True]),
+    ],
+)
+def test_half_of_from(fields: dict[str, Networks], admitted: list[bool]) -> None:
+    """Networks that are named alone, or excluded alone, count, too."""
+    found = known(FileAnswer((ANNE.line(**fields),))).find(ANNE.public, ONE)
+    assert found is not None
+    assert found.access is not None
+    assert [found.access.admits(one) for one in (ALICE, BOB)] == admitted
+
+
 def test_troubles_are_told_once() -> None:
     """What is wrong is new once, and again after it was right."""
     keys = KnownKeys((ONE,))
@@ -95,6 +110,9 @@ def test_files_of_a_reload() -> None:
     before = known(FileAnswer((ANNE.line(),)), FileAnswer((BERT.line(),)))
     after = KnownKeys((TWO, "/three"), before)
     assert after.publics == (BERT.public,)
+    assert [after.has_read(path) for path in (ONE, TWO, "/three")] == [False, True, False]
+    after.take([FileAnswer(), FileAnswer()])
+    assert [after.has_read(path) for path in (ONE, TWO, "/three")] == [False, True, True]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,11 @@ from knockd.signed.limits import OF_A_SOURCE, OF_ALL, Limits
 ALICE, BOB = b"\x01" * 4, b"\x02" * 16
 
 
+def test_as_the_page_says() -> None:
+    """Five a second of a source, and fifty in all (docs/spec/signed-knock.md, section 9)."""
+    assert (OF_A_SOURCE, OF_ALL) == (5, 50)
+
+
 def test_of_a_source() -> None:
     """After a burst so many a second of one source, whatever the others do."""
     limits = Limits()

@@ -285,16 +285,20 @@ def test_reload(scene: SignedScene) -> None:
     scene.reload(web)
     assert scene.reason(ANNE.knock()) is Reason.DOOR
     assert scene.reason(ANNE.knock(door="web")) is None
+    assert scene.doors.why_waiting(web) is None
     assert scene.doors.why_waiting(SSH) is None
 
 
 def test_reload_with_other_files(scene: SignedScene) -> None:
     """Nothing counts until they were read."""
     scene.fault = lambda: AnsweringChild(None)
-    scene.reload(signed_door(authorized_keys="/etc/other"))
+    other = signed_door(authorized_keys="/etc/other")
+    scene.reload(other)
     assert minutes(scene) == []
+    assert scene.doors.why_waiting(other) == "its keys: they are being read"
     scene.reload(SSH, knock_secret="/etc/other-secret")
     assert minutes(scene) == []
+    assert scene.doors.why_waiting(SSH) == "its keys: they are being read"
     scene.fault = None
     scene.begin()
     assert minutes(scene) == [NOW - 1, NOW, NOW + 1]
