@@ -97,7 +97,7 @@ def test_code_of_a_daemon_without_keys() -> None:
     )
     sequences = {one for one in out.stdout.decode().split() if one.startswith("knockd.sequences.")}
     assert not {one for one in out.stdout.decode().split() if one.partition(".")[0] == "nacl"}
-    plain = ("live_periods", "noted_lines", "one_time_file", "rotating_watches", "rotation", "used_sequences")
+    plain = ("live_periods", "noted_lines", "rotating_watches", "rotation", "used_sequences")
     assert sequences == {f"knockd.sequences.{name}" for name in plain}
 
 
