@@ -7,6 +7,7 @@ from ipaddress import ip_address
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from knockd.knocks.signed_watch import SignedMinute, SignedPort, SignedWatch
 from knockd.knocks.watch import Watch
 from knockd.process.verbs import FIELDS, MAX_TEXT, VERBS, MalformedError, Message, Verb, decode, encode
 from knockd.process.view import View
@@ -27,6 +28,8 @@ def value(name: str, size: int) -> st.SearchStrategy[object]:
         return st.text(st.characters(exclude_categories=["Cs"]), max_size=MAX_TEXT // 4)
     if field.code == "?":
         return st.booleans()
+    if field.code.endswith("s"):  # so many bytes
+        return st.binary(min_size=int(field.code[:-1]), max_size=int(field.code[:-1]))
     bounds = {"door": DOORS - 1, "interface": INTERFACES - 1}
     most = bounds.get(name, min(field.most, 2 ** BITS[field.code] - 1))
     return st.integers(field.least, most)
@@ -54,11 +57,29 @@ watches = st.builds(
     serial=st.integers(0, 2**32),
     guards=st.lists(steps, max_size=8).map(tuple),
 )
+bytes_of = {size: st.binary(min_size=size, max_size=size) for size in (4, 8, 32)}
+signed = st.builds(
+    SignedWatch,
+    st.lists(
+        st.builds(SignedPort, st.integers(1, 65_535), st.frozensets(addresses, max_size=4)), max_size=3
+    ).map(tuple),
+    st.lists(
+        st.builds(
+            SignedMinute,
+            st.integers(0, 2**53 - 1),
+            bytes_of[32],
+            bytes_of[4],
+            st.lists(bytes_of[8], max_size=4).map(tuple),
+        ),
+        max_size=3,
+    ).map(tuple),
+)
 views = st.builds(
     View,
     st.dictionaries(st.text(max_size=15), st.frozensets(addresses, max_size=4), max_size=4),
     st.none() | st.lists(watches, max_size=4).map(tuple),
     figures=st.booleans(),
+    signed=st.none() | signed,
 )
 
 

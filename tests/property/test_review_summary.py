@@ -81,7 +81,8 @@ def test_any_entries(log: list[Entry], selection: Selection | None, crowded: boo
         summary = review.finish()
     assert len(summary.doors) <= few + 1
     totals, line = summary.totals, summary.timeline
-    assert sum(door.failed for door in summary.doors) == totals["failed"]
+    failed = sum(door.failed for door in summary.doors)
+    assert failed == totals["failed"] or (failed < totals["failed"] and not all(one.door for one in log))
     assert sum(line.attempts) + sum(line.scans) == totals["failed"]
     assert sum(map(sum, summary.scan_hours)) == totals["failed"]
     assert sum(door.openings for door in summary.doors) == totals["openings"]
