@@ -61,7 +61,8 @@ bytes_of = {size: st.binary(min_size=size, max_size=size) for size in (4, 8, 32)
 signed = st.builds(
     SignedWatch,
     st.lists(
-        st.builds(SignedPort, st.integers(1, 65_535), st.frozensets(addresses, max_size=4)), max_size=3
+        st.builds(SignedPort, st.integers(1, 65_535), st.frozensets(addresses, max_size=4), st.none()),
+        max_size=3,
     ).map(tuple),
     st.lists(
         st.builds(

@@ -113,7 +113,7 @@ def _check_options(options: Options) -> None:
     assert all(
         1 <= len(name.encode()) <= MAX_INTERFACE_NAME and name.isprintable() for name in options.interface
     )
-    assert not any(c in "/:" or c.isspace() for name in options.interface for c in name)
+    assert not any(c == "/" or c.isspace() for name in options.interface for c in name)
     assert 1 <= options.latency <= 1_000
     assert 64 <= options.buffer <= 1_048_576
     assert 1_024 <= options.max_attempts <= 1_048_576
@@ -126,7 +126,9 @@ def _check_options(options: Options) -> None:
 def _check_door(door: Door) -> None:
     assert len(door.name.splitlines()) == 1
     assert 1 <= len(door.name.encode()) <= 128
-    assert [True] == [True for kind in (door.steps, door.one_time_file, door.sequence_key) if kind]
+    ways = sum(bool(kind) for kind in (door.steps, door.one_time_file, door.sequence_key))
+    assert ways == 1 or (ways == 0 and door.is_signed_alone)
+    assert not door.is_signed or (door.authorized_keys and 1 <= (door.signed_port or 0) <= 65_535)
     if door.sequence_key:
         check_rule(rule_of(door))
         assert door.sequence_period >= door.seq_timeout

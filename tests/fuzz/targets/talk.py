@@ -70,6 +70,7 @@ def _message(turn: bytes) -> Message:
     verb = VERBS[what % len(VERBS)]
     chosen = {"door": door % 4, "stage": stage % 40, "interface": interface % 4}
     forms = {"address": bytes(rest).ljust(4, b"\0"), "text": "x" * stage, "?": bool(stage % 2), "B": speaker}
+    forms[FIELDS["packet"].code] = bytes(rest)  # the rest is zeros
     values = [chosen.get(name, forms.get(FIELDS[name].code, speaker)) for name in verb.message._fields]
     message: Message = verb.message._make(values)
     return message
