@@ -162,8 +162,12 @@ def test_a_recorded_knock_opens_nothing(
     wait_live(daemon)
     replayer.replay(daemon)  # the same, and nobody knows what was used
     assert daemon.count("nobody knows what was used before the start")
-    next_period = keyed.rule.period_at(time.time() - behind) + 1
-    keyed.knock(pair.client, BOB, next_period, source=OWNER)
+    unused = (
+        keyed.rule.period_at(time.time() - behind) + 2
+    )  # that of no clock ahead was live before the start
+    live = keyed.rule.begin_of(unused - 1) + 1
+    wait_until(lambda: time.time() - behind >= live, 25, "it is live")
+    keyed.knock(pair.client, BOB, unused, source=OWNER)
     wait_until(lambda: opened.read_text().split()[1:] == [OWNER] * 2, 10, "the other key opens")
     daemon.stop()
 
