@@ -137,16 +137,21 @@ def wait_live(daemon: Daemon, names: Iterable[str] = ()) -> None:
     ask_status(daemon)
 
 
+LOOKS = 100
+"""For children, between two looks at a log: they live for some milliseconds."""
+
+
 def kill_children(daemon: Daemon, worker: int, until: Callable[[], bool]) -> None:
     """Kills each child but the packet process as soon as it is there, until something is true."""
 
     def kill_all() -> bool:
-        for pid in children(daemon.pid):
-            if pid != worker:
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+        for _ in range(LOOKS):
+            for pid in children(daemon.pid):
+                if pid != worker:
+                    with suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
         return until()
 
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 150  # one that was missed has read the files for a whole minute
     while not kill_all():
         assert time.monotonic() < deadline, "no child was killed in time"
