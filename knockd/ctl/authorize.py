@@ -10,20 +10,18 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 
-from knockd.ctl.complaints import NOT_DONE
 from knockd.ctl.confirming import insist_on_yes
-from knockd.ctl.door_config import DEFAULT_CONFIG, RefusedError, insist_on_config
+from knockd.ctl.door_config import RefusedError, add_config, insist_on_config
 from knockd.ctl.export_command import show_export
 from knockd.ctl.key_argument import read_key_argument, refuse_private
-from knockd.ctl.key_lines import NotChangedError, add_line, describe_key, name_key
-from knockd.ctl.keygen import explain
+from knockd.ctl.key_change import change_keys
+from knockd.ctl.key_lines import add_line, describe_key, name_key
 from knockd.ctl.loading import load_keys
 from knockd.ctl.new_signer import Entry, choose_doors, make_entries
 from knockd.ctl.options import add_socket, read_socket
 from knockd.ctl.parser import Parser, UsageError
 from knockd.ctl.signers import read_signers
 from knockd.ctl.terminal import complain, prepare_output
-from knockd.files.secret_file import change_public, make_folder
 from knockd.review.clock import Clock
 from knockd.signed.local_time import local_seconds
 from knockd_conf.authorized_keys import EXPIRY, FROM
@@ -86,15 +84,7 @@ def _show(entry: Entry) -> None:
 
 
 def _write(entry: Entry) -> None:
-    path = entry.file.path
-    try:
-        if os.path.isdir(os.path.dirname(os.path.dirname(path))):
-            make_folder(os.path.dirname(path))
-        change_public(path, lambda old: add_line(old, entry.line, local_seconds))
-    except NotChangedError as error:
-        raise RefusedError(f"{printable(path)}: {error}", NOT_DONE) from None
-    except OSError as error:
-        raise RefusedError(f"{printable(path)}: {explain(error, path)}", os.EX_CANTCREAT) from None
+    change_keys(entry.file.path, lambda old: add_line(old, entry.line, local_seconds), makes_folder=True)
 
 
 def _rename(key: KeyLine, comment: str | None) -> KeyLine:
@@ -154,12 +144,6 @@ def _parser() -> Parser:
     )
     add("--comment", metavar="TEXT", help="whose it is, for the log; default: the comment in its line")
     add("-y", "--yes", action="store_true", help="ask nothing")
-    add(
-        "-c",
-        "--config",
-        metavar="FILE",
-        default=DEFAULT_CONFIG,
-        help="the configuration; default: %(default)s",
-    )
+    add_config(parser)
     add_socket(parser)
     return parser

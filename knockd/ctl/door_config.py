@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Final
 
 from knockd.ctl.complaints import EX_CONFIG, EX_NOPERM, NOT_DONE, explain_refusal
+from knockd.ctl.parser import Parser
 from knockd_conf.errors import ConfigError
 from knockd_conf.load import load
 from knockd_conf.model import Config, Door
@@ -58,6 +59,17 @@ def read_config(path: str) -> Config:
 def read_doors(path: str) -> tuple[Door, ...]:
     """The doors of a configuration, with the whole paths of files with keys. Raises ConfigError."""
     return read_config(path).doors
+
+
+def add_config(parser: Parser) -> None:
+    """Adds -c, the configuration."""
+    parser.add_argument(
+        "-c",
+        "--config",
+        metavar="FILE",
+        default=DEFAULT_CONFIG,
+        help="the configuration; default: %(default)s",
+    )
 
 
 def insist_on_config(path: str) -> Config:

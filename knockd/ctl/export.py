@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from knockd.ctl.complaints import EX_CONFIG, EX_NOPERM, NOT_DONE
-from knockd.ctl.door_config import DEFAULT_CONFIG, RefusedError, insist_on_config, insist_on_door
+from knockd.ctl.door_config import RefusedError, add_config, insist_on_config, insist_on_door
 from knockd.ctl.parser import Parser, UsageError
 from knockd.ctl.profile_lines import format_files
 from knockd.ctl.qr import NoCodeError, draw_code
@@ -200,11 +200,5 @@ def _parser() -> Parser:
     add("--profile", action="store_true", help="print what goes into the files of a client's knock")
     add("--qr", action="store_true", help="draw it as QR code; needs the Python package segno")
     add("--force", action="store_true", help="with --qr: draw also where standard output is no terminal")
-    add(
-        "-c",
-        "--config",
-        metavar="FILE",
-        default=DEFAULT_CONFIG,
-        help="the configuration; default: %(default)s",
-    )
+    add_config(parser)
     return parser

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from knockd.control.client import CallError, Control, ControlError
 from knockd.ctl.asking import print_json
 from knockd.ctl.complaints import NOT_DONE
-from knockd.ctl.door_config import DEFAULT_CONFIG, RefusedError, insist_on_config
+from knockd.ctl.door_config import RefusedError, add_config, insist_on_config
 from knockd.ctl.export_command import show_export
 from knockd.ctl.fields import Fields, UnknownReply
 from knockd.ctl.key_table import KeyRow, KnownKey, format_keys, join_keys, read_known, row_as_json
@@ -158,12 +158,6 @@ def _parser() -> Parser:
     )
     add = parser.add_argument
     add("--json", action="store_true", help="print it as JSON")
-    add(
-        "-c",
-        "--config",
-        metavar="FILE",
-        default=DEFAULT_CONFIG,
-        help="the configuration; default: %(default)s",
-    )
+    add_config(parser)
     add_socket(parser)
     return parser

@@ -12,15 +12,14 @@ from difflib import get_close_matches
 
 from knockd.ctl.complaints import NOT_DONE
 from knockd.ctl.confirming import insist_on_yes
-from knockd.ctl.door_config import DEFAULT_CONFIG, RefusedError, insist_on_config
-from knockd.ctl.key_lines import NotChangedError, describe_key, name_key, remove_key
-from knockd.ctl.keygen import explain
+from knockd.ctl.door_config import RefusedError, add_config, insist_on_config
+from knockd.ctl.key_change import change_keys
+from knockd.ctl.key_lines import describe_key, name_key, remove_key
 from knockd.ctl.loading import Keys, load_keys
 from knockd.ctl.options import add_socket, read_socket
 from knockd.ctl.parser import Parser, UsageError
 from knockd.ctl.signers import Holding, SignerFile, find_holdings, list_holdings, read_signers
 from knockd.ctl.terminal import complain, prepare_output
-from knockd.files.secret_file import change_public
 from knockd.review.clock import Clock
 from knockd.signed.local_time import local_seconds
 from knockd_conf.text import printable
@@ -96,13 +95,7 @@ def _show(holding: Holding) -> None:
 
 
 def _remove(holding: Holding) -> None:
-    path = holding.file.path
-    try:
-        change_public(path, lambda old: remove_key(old, holding.key.public, local_seconds))
-    except NotChangedError as error:
-        raise RefusedError(f"{path}: {error}", NOT_DONE) from None
-    except OSError as error:
-        raise RefusedError(f"{path}: {explain(error, path)}", os.EX_CANTCREAT) from None
+    change_keys(holding.file.path, lambda old: remove_key(old, holding.key.public, local_seconds))
 
 
 def _parser() -> Parser:
@@ -116,12 +109,6 @@ def _parser() -> Parser:
     add = parser.add_argument
     add("who", metavar="FINGERPRINT|COMMENT", help="the key, as knockctl keys shows it")
     add("-y", "--yes", action="store_true", help="ask nothing")
-    add(
-        "-c",
-        "--config",
-        metavar="FILE",
-        default=DEFAULT_CONFIG,
-        help="the configuration; default: %(default)s",
-    )
+    add_config(parser)
     add_socket(parser)
     return parser

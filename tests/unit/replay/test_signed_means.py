@@ -11,6 +11,7 @@ import pytest
 from knockd.replay import signed_means as module
 from knockd.replay.signed_means import SignedMeans
 from knockd.signed.secret_teller import SecretTeller
+from knockd.signed.signature import advise_install
 from knockd_conf.model import Config, Options
 from knockd_conf.signed_packet import MinuteKeys, derive_host, derive_minute
 from tests.support.doubles.played import door
@@ -82,8 +83,7 @@ def test_no_pynacl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with SignedMeans(configured(tmp_path, KEYS["alice"].line), said.append) as made:
         assert made.means is None
     assert said == [
-        "signed knocks are left out: PyNaCl is not to be had (No module named 'nacl'):"
-        " pip install 'knockd[signed]'"
+        f"signed knocks are left out: PyNaCl is not to be had (No module named 'nacl'): {advise_install()}"
     ]
 
 
