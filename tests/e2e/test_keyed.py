@@ -65,7 +65,8 @@ def test_opens_by_key(pair: Pair, start: Start, tmp_path: Path, keyed: KeyedDoor
     assert sum(OPENED in line for line in lines) == 1
     keyed.knock(pair.client, BOB, period)
     daemon.wait_for(f"{CLIENT[4]}: ssh: opened with key bob")
-    assert {"key anne", "key bob"} == {lease["by"] for lease in ask_status(daemon)["leases"]}
+    both = {"key anne", "key bob"}
+    wait_until(lambda: {lease["by"] for lease in ask_status(daemon)["leases"]} == both, 5, "both are in")
 
 
 def test_next_period(pair: Pair, start: Start, tmp_path: Path, keyed: KeyedDoor) -> None:

@@ -53,6 +53,7 @@ def test_who_is_in(pair: Pair, start: Start) -> None:
     daemon = start(pair.server, config(SSH))
     send_knock(pair.client, SERVER[4], "700", "800", "900", "700", "800")
     daemon.wait_for("Stage 2", times=2)
+    wait_until(lambda: [one["state"] for one in ask(daemon)["leases"]] == ["open"], 5, "its command is done")
     told = ask(daemon)
     (lease,) = told["leases"]
     assert [lease["door"], lease["address"], lease["state"]] == ["ssh", CLIENT[4], "open"]
