@@ -11,6 +11,11 @@
 # make control-protocol  print what docs/control-protocol.md takes from the interface anew
 # make rotating-vectors  print the test vectors of docs/spec anew, to add some;
 #                        make signed-vectors those of signed knocks
+# make deb     build/deb: the Debian package; make ipk: build/ipk, OpenWrt's; make site: build/site, the pages
+# make release build/release: wheel, sdist, both packages, checksums and SBOM
+# make packages  build every package and look at what is in it
+# make deb-systems  install, upgrade and remove the package on Debian 12 and 13 from their boot (root, minutes)
+# make arm64, armhf, mips, musl, openwrt, container   the same for other processors, C libraries and hosts
 # make picture draw docs/architecture.svg anew from docs/architecture.dot (needs graphviz)
 # make clean   back to a clean checkout
 #
@@ -35,9 +40,12 @@ SHARED := -n $(CORES)
 SIDE_BY_SIDE := -n $(shell expr 2 '*' $(CORES)) --dist loadgroup --no-loadscope-reorder
 LAB := $(BIN)/python -m tests.support.lab.enter
 
+SYSTEMS := deb-systems arm64 armhf mips musl openwrt container
+BUILD := PYTHONPATH=.:conf $(BIN)/python -m knockd_packages
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test check bench golden log-events control-protocol rotating-vectors signed-vectors picture lint types unit property parsers fuzz coverage mutants wheel e2e faults \
-	differential clean packages-demo packages-test packages-bench
+	differential clean deb ipk site release packages $(SYSTEMS) packages-demo packages-test packages-bench packages-build
 
 help:
 	@sed -n '/^$$/q; s/^# \{0,1\}//p' Makefile
@@ -53,6 +61,7 @@ test: packages-test $(STAMP)
 	@$(MAKE) --no-print-directory property
 	@$(MAKE) --no-print-directory parsers
 	@$(MAKE) --no-print-directory wheel
+	@$(MAKE) --no-print-directory packages
 	@$(MAKE) --no-print-directory e2e
 	@$(MAKE) --no-print-directory faults
 	@$(MAKE) --no-print-directory differential
@@ -107,6 +116,16 @@ mutants: $(STAMP)
 wheel: $(STAMP)
 	$(BIN)/python -m tests.support.lab.wheel build/wheel
 
+packages: packages-build $(STAMP)
+	$(PYTEST) $(SHARED) --dist loadgroup tests/packages
+
+deb ipk site release: packages-build $(STAMP)
+	@$(BUILD).$@
+
+# Apart: each boots or builds a whole system; tests/systems has a module for each.
+$(SYSTEMS): packages-build $(STAMP)
+	@$(BIN)/python -m tests.systems.$(subst -,_,$@)
+
 e2e: packages-test $(STAMP)
 	$(LAB) $(PYTEST) $(SIDE_BY_SIDE) tests/e2e
 
@@ -119,7 +138,7 @@ differential: packages-test $(STAMP)
 bench: packages-bench $(STAMP)
 	$(LAB) $(BIN)/python -m tests.bench $(NAME)
 
-packages-demo packages-test packages-bench:
+packages-demo packages-test packages-bench packages-build:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is missing. As root: apt-get install python3" >&2; exit 1; }
 	@PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m tests.support.lab.packages $(@:packages-%=%)
 

@@ -1,6 +1,6 @@
 """Which Debian package each program comes from, and which of them the demo and the tests use.
 
-``python -m tests.support.lab.packages demo`` (or ``test``, ``bench``) sees to it that they are there: root
+``python -m tests.support.lab.packages demo`` (or ``test``, ``bench``, ``build``) sees to it that they are there: root
 gets them installed, everyone else gets the command to type.
 """
 
@@ -62,7 +62,17 @@ BENCH = DEMO | {
     "cc": "gcc",
     "gencat": "libc6-dev",  # comes with the headers that a compiler needs
 }
-TARGETS = {"demo": DEMO, "test": TEST, "bench": BENCH}
+BUILD = {
+    "dpkg-buildpackage": "dpkg-dev",
+    "dh": "debhelper",
+    "dh_python3": "dh-python",
+    "lintian": "lintian",
+    "mandoc": "mandoc",
+    "mmdebstrap": "mmdebstrap",
+}
+"""What packages and pages are built with, and what they are checked with."""
+
+TARGETS = {"demo": DEMO, "test": TEST, "bench": BENCH, "build": BUILD}
 PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 """Where programs are looked for: Debian leaves the sbin folders out of a user's PATH."""
 
@@ -76,7 +86,7 @@ def find(tool: str) -> str | None:
 
 
 def missing(target: str) -> list[str]:
-    """Debian packages that a make target (``demo``, ``test`` or ``bench``) needs and that are not there."""
+    """Debian packages that a make target (``demo``, ``test``, ``bench`` or ``build``) needs and that are not there."""
     packages = {package for tool, package in TARGETS[target].items() if find(tool) is None}
     if importlib.util.find_spec("ensurepip") is None or importlib.util.find_spec("venv") is None:
         packages.add("python3-venv")

@@ -1,0 +1,1 @@
+"""How packages, pages and a release are built. Nothing here is installed."""
