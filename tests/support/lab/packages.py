@@ -1,7 +1,7 @@
 """Which Debian package each program comes from, and which of them the demo and the tests use.
 
-``python -m tests.support.lab.packages demo`` (or ``test``, ``bench``, ``build``) sees to it that they are there: root
-gets them installed, everyone else gets the command to type.
+``python -m tests.support.lab.packages demo`` (or ``test``, ``bench``, ``build``) sees to it that they are
+there: root gets them installed, everyone else gets the command to type.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def find(tool: str) -> str | None:
 
 
 def missing(target: str) -> list[str]:
-    """Debian packages that a make target (``demo``, ``test``, ``bench`` or ``build``) needs and that are not there."""
+    """Debian packages that a make target (one of TARGETS) needs and that are not there."""
     packages = {package for tool, package in TARGETS[target].items() if find(tool) is None}
     if importlib.util.find_spec("ensurepip") is None or importlib.util.find_spec("venv") is None:
         packages.add("python3-venv")
