@@ -48,41 +48,70 @@ class Without(NamedTuple):
 
 Check = OneOf | Without
 
-_CALLS: Final[Mapping[str, tuple[int | None, int | None]]] = {
-    # name: (asm/unistd_64.h, asm-generic/unistd.h)
-    "poll": (7, None),
-    "ppoll": (271, 73),
-    "recvfrom": (45, 207),
-    "sendto": (44, 206),
-    "clock_gettime": (228, 113),
-    "gettimeofday": (96, 169),
-    "futex": (202, 98),
-    "brk": (12, 214),
-    "mmap": (9, 222),
-    "munmap": (11, 215),
-    "mremap": (25, 216),
-    "mprotect": (10, 226),
-    "madvise": (28, 233),
-    "getsockopt": (55, 209),
-    "setsockopt": (54, 208),
-    "ioctl": (16, 29),
-    "write": (1, 64),
-    "close": (3, 57),
-    "getrandom": (318, 278),
-    "rt_sigaction": (13, 134),
-    "rt_sigprocmask": (14, 135),
-    "rt_sigreturn": (15, 139),
-    "restart_syscall": (219, 128),
-    "exit": (60, 93),
-    "exit_group": (231, 94),
+_CALLS: Final[Mapping[str, tuple[int | None, int | None, int | None]]] = {
+    # name: (asm/unistd_64.h, asm-generic/unistd.h, arm: asm/unistd-eabi.h)
+    "poll": (7, None, 168),
+    "ppoll": (271, 73, 336),
+    "ppoll_time64": (None, None, 414),
+    "recvfrom": (45, 207, 292),
+    "recv": (None, None, 291),
+    "sendto": (44, 206, 290),
+    "send": (None, None, 289),
+    "clock_gettime": (228, 113, 263),
+    "clock_gettime64": (None, None, 403),
+    "gettimeofday": (96, 169, 78),
+    "futex": (202, 98, 240),
+    "futex_time64": (None, None, 422),
+    "brk": (12, 214, 45),
+    "mmap": (9, 222, None),
+    "mmap2": (None, None, 192),
+    "munmap": (11, 215, 91),
+    "mremap": (25, 216, 163),
+    "mprotect": (10, 226, 125),
+    "madvise": (28, 233, 220),
+    "getsockopt": (55, 209, 295),
+    "setsockopt": (54, 208, 294),
+    "ioctl": (16, 29, 54),
+    "write": (1, 64, 4),
+    "close": (3, 57, 6),
+    "getrandom": (318, 278, 384),
+    "rt_sigaction": (13, 134, 174),
+    "rt_sigprocmask": (14, 135, 175),
+    "rt_sigreturn": (15, 139, 173),
+    "sigreturn": (None, None, 119),
+    "restart_syscall": (219, 128, 0),
+    "exit": (60, 93, 1),
+    "exit_group": (231, 94, 248),
 }
-"""Every call that is allowed, the frequent ones first."""
+"""Every call that is allowed, the frequent ones first.
+
+The C library of arm has calls of its own for times of 64 bits (linux 5.1), and signals return by two.
+"""
+
+
+def _machine(arch: int, column: int) -> Machine:
+    numbers = ((name, row[column]) for name, row in _CALLS.items())
+    return Machine(arch, {name: number for name, number in numbers if number is not None})
+
 
 MACHINES: Final[Mapping[str, Machine]] = {
-    "x86_64": Machine(0xC000_003E, {name: one for name, (one, _) in _CALLS.items() if one is not None}),
-    "aarch64": Machine(0xC000_00B7, {name: one for name, (_, one) in _CALLS.items() if one is not None}),
+    "x86_64": _machine(0xC000_003E, 0),
+    "aarch64": _machine(0xC000_00B7, 1),
+    "arm": _machine(0x4000_0028, 2),
 }
-"""By the machine's name in uname(2); both are little-endian, and programs on them have 64-bit pointers."""
+"""All little-endian, the last one the EABI with 32-bit pointers. AUDIT_ARCH: linux/audit.h."""
+
+
+def find_machine(name: str, pointer: int) -> Machine | None:
+    """The machine of a program with pointers of so many bytes where uname(2) says ``name``; None: not known.
+
+    A 32-bit program on a 64-bit kernel makes the 32-bit machine's calls. ARM's last letter is its byte order.
+    """
+    if pointer == 8:
+        return MACHINES.get(name)
+    is_arm = name == "aarch64" or (name.startswith("armv") and name.endswith("l"))
+    return MACHINES["arm"] if pointer == 4 and is_arm else None
+
 
 _PROT_EXEC: Final = 0x4
 _NO_DESCRIPTOR: Final = 0xFFFF_FFFF
@@ -117,10 +146,13 @@ def seccomp_program(
 
 def _checks(link: OneOf, capture: OneOf) -> Mapping[str, tuple[Check, ...]]:
     """What is asked of the arguments of calls that not every use is allowed of."""
+    mapping = (Without(2, _PROT_EXEC), OneOf(4, _NO_DESCRIPTOR, _NO_DESCRIPTOR))
     return {
         "sendto": (link,),
+        "send": (link,),
         # No new machine code: neither written and made executable nor mapped from a descriptor.
-        "mmap": (Without(2, _PROT_EXEC), OneOf(4, _NO_DESCRIPTOR, _NO_DESCRIPTOR)),
+        "mmap": mapping,
+        "mmap2": mapping,
         "mprotect": (Without(2, _PROT_EXEC),),
         # libpcap counts drops and asks for the reason of an error; a view changes the filter, and
         # nothing may take it off (SO_DETACH_FILTER).

@@ -12,13 +12,17 @@ import struct
 from collections.abc import Collection
 
 from knockd_bpf.instruction import pack
-from knockd_bpf.seccomp import MACHINES, seccomp_program
+from knockd_bpf.seccomp import Machine, find_machine, seccomp_program
 
 _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER = 22, 2  # linux/prctl.h, linux/seccomp.h
-_64_BIT = 8
 
 _prctl = ctypes.CDLL(None, use_errno=True).prctl
 _prctl.argtypes = (ctypes.c_int, ctypes.c_ulong, ctypes.c_char_p)
+
+
+def find_own_machine() -> Machine | None:
+    """The machine whose calls this process makes; None: we have no numbers of them."""
+    return find_machine(os.uname().machine, struct.calcsize("P"))
 
 
 def restrict(links: Collection[int], captures: Collection[int]) -> bool:
@@ -27,8 +31,8 @@ def restrict(links: Collection[int], captures: Collection[int]) -> bool:
     Returns False on machines whose calls we have no numbers of, and where the kernel has no
     seccomp. Raises OSError where it has and does not take the program.
     """
-    machine = MACHINES.get(os.uname().machine)
-    if machine is None or struct.calcsize("P") != _64_BIT:
+    machine = find_own_machine()
+    if machine is None:
         return False
     if _set(None) == errno.EINVAL:  # a kernel with seccomp finds no program at address 0: EFAULT
         return False
