@@ -36,7 +36,11 @@ before=$(pgrep -P $!)
 killall -HUP knockd
 until grep -q 're-reading config file' $LOG; do sleep 0.05; done
 sleep 0.5
-after=$(pgrep -P $!)
+for _ in $(seq 200); do  # the child that reads the file may take a while
+    after=$(pgrep -P $!)
+    [ "$before" = "$after" ] && break
+    sleep 0.05
+done
 [ "$before" = "$after" ] || echo "packet process: $before, $after"
 ps -o comm= --ppid $!
 echo $! > $LOG.pid
