@@ -15,6 +15,7 @@ from typing import NamedTuple, NoReturn
 
 import knockd
 from knockd.keeper.settings import Settings
+from knockd.option_parser import OptionParser
 from knockd_conf.fields import interfaces
 from knockd_conf.model import Service
 from knockd_conf.services import parse_services
@@ -63,7 +64,7 @@ class Arguments(NamedTuple):
     init: Init | None = None
 
 
-class _Parser(argparse.ArgumentParser):
+class _Parser(OptionParser):
     def error(self, message: str) -> NoReturn:
         self.print_usage(sys.stderr)
         self.exit(os.EX_USAGE, f"{self.prog}: {message}; try {self.prog} --help\n")
@@ -198,9 +199,11 @@ def _vlan(text: str) -> int:
     return int(text)
 
 
-def _parser() -> argparse.ArgumentParser:
-    """The options of knockd 0.8 and ours."""
-    made = _Parser(prog="knockd", description="Listens for secret sequences of packets and runs commands.")
+def _parser() -> _Parser:
+    """The options of knockd 0.8 and ours: those that most people need, then the others."""
+    made = _Parser(
+        "knockd", "knockd [OPTION...]", "Listens for secret sequences of packets and runs commands."
+    )
     add = made.add_argument
     add(
         "-i",
@@ -208,52 +211,51 @@ def _parser() -> argparse.ArgumentParser:
         metavar="IF",
         type=_interfaces,
         default=(),
-        help="listen on IF, a comma list, auto or any (default: the file's)",
+        help="listen on IF, a comma list, auto or any",
     )
-    add("-d", "--daemon", action="store_true", help="go into the background")
     add("-c", "--config", metavar="FILE", default=DEFAULT_CONFIG, help="config file (default: %(default)s)")
+    add("-d", "--daemon", action="store_true", help="go into the background")
+    add("-v", "--verbose", action="store_true", help="print log lines on standard output too")
     add("-D", "--debug", action="store_true", help="print a line for every packet")
     add("-l", "--lookup", action="store_true", help="log host names too")
-    add("-p", "--pidfile", metavar="FILE", help="pid file of -d (default: /var/run/knockd.pid)")
-    add("-g", "--logfile", metavar="FILE", help="log file (default: the file's)")
-    add("--state-dir", metavar="DIR", help="where open doors are noted (default: the file's)")
-    add("--control-socket", metavar="PATH", help="where knockctl asks, none: nowhere (default: the file's)")
-    add("-v", "--verbose", action="store_true", help="print log lines on standard output too")
-    add("-4", "--only-ip-v4", action="store_true", help="do not listen to IPv6")
-    add(
-        "-t", "--check", action="store_true", help="check the config, say what is good and what will surprise"
-    )
-    add("--dry-run", action="store_true", help="print the filter that the kernel will run, and exit")
-    add("--show-secrets", action="store_true", help="with --dry-run: the ports too that keys make now")
-    add("--replay", metavar="FILE", help="say what would open for a capture (pcap, pcapng, -), and exit")
-    add(
-        "--explain",
-        metavar="IP",
-        type=_source,
-        help="say why packets of IP open a door or do not: of a capture with --replay, else as they come",
-    )
-    add("--local", metavar="ADDR,...", type=_addresses, help="with --replay: this host's addresses")
-    add("--vlan", metavar="ID", type=_vlan, help="with --replay: judge the packets of a VLAN")
-    add(
-        "--format",
-        choices=("text", "json"),
-        default="text",
-        help="how -t, --dry-run, --replay and --explain print (default: text)",
-    )
     add(
         "--init",
         nargs="?",
         choices=(_RANDOM, _KEY, _SIGNED),
         const=_RANDOM,
         metavar=f"{_RANDOM}|{_KEY}|{_SIGNED}",
-        help="write a first config, never over one that is there, and say what to do next; with --dry-run or"
-        f" -c - print it (default: {_RANDOM})",
+        help="write a first config, and say what to do next",
     )
-    add("--port", metavar="PORT", type=_service, help="with --init: the port to open (default: that of SSH)")
+    add("--port", metavar="PORT", type=_service, help="with --init: the port to open (default: SSH's)")
+    add("-t", "--check", action="store_true", help="check the config, say what will surprise")
+    add("--dry-run", action="store_true", help="print the filter that the kernel will run")
+    add("--replay", metavar="FILE", help="say what would open for a capture (pcap, pcapng)")
+    add("--explain", metavar="IP", type=_source, help="say why packets of IP open a door or do not")
+    add("-V", "--version", action="version", version=f"knockd {knockd.__version__}")
+    _add_rare(made)
+    return made
+
+
+def _add_rare(made: _Parser) -> None:
+    """Options that few people need; --help has their names alone."""
+    add = made.add_argument_group("More, see knockd(8)").add_argument
+    add("-p", "--pidfile", metavar="FILE", help="pid file of -d (default: /var/run/knockd.pid)")
+    add("-g", "--logfile", metavar="FILE", help="log file (default: the file's)")
+    add("-4", "--only-ip-v4", action="store_true", help="do not listen to IPv6")
+    add("--state-dir", metavar="DIR", help="where open doors are noted (default: the file's)")
+    add("--control-socket", metavar="PATH", help="where knockctl asks, none: nowhere (default: the file's)")
+    add("--show-secrets", action="store_true", help="with --dry-run: the ports too that keys make now")
+    add("--local", metavar="ADDR,...", type=_addresses, help="with --replay: this host's addresses")
+    add("--vlan", metavar="ID", type=_vlan, help="with --replay: judge the packets of a VLAN")
+    add(
+        "--format",
+        choices=("text", "json"),
+        default="text",
+        metavar="text|json",
+        help="how -t, --dry-run, --replay and --explain print (default: text)",
+    )
     add("--host", metavar="NAME", help="choose key[NAME] = value variants (default: this host's name)")
     add(
         "--allow-insecure-config", action="store_true", help="accept a config that others than root can write"
     )
     add("--also", action="store_true", help="run beside another knockd of the same config or state directory")
-    add("-V", "--version", action="version", version=f"knockd {knockd.__version__}")
-    return made

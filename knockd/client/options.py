@@ -25,40 +25,20 @@ options:
   -4, --ipv4             Force usage of IPv4
   -6, --ipv6             Force usage of IPv6
       --both             knock at the host's IPv4 and its IPv6 address
-      --flags <list>     send TCP hits with these flags: fin,!ack (needs root)
       --verify <port>    wait until this TCP port answers, else knock again
       --tries <n>        knock at most <n> times (default is 3)
       --if-needed        do not knock when that port answers already
+      --list             list the profiles
+      --import <uri>     make a profile of a knock:// URI (-: of standard input)
   -v, --verbose          be verbose
   -V, --version          display version
   -h, --help             this help
-
-profiles:
-      --list             list the profiles
-      --import <uri>     make a profile of a knock:// URI (-: of standard input)
-
-rotating sequences:
-      --key <file>       the key that they are made of
-      --door <name>      the door's name
-      --name <name>      the key of this name, where the file has several
-      --steps <n>, --period <s>, --ports <low>-<high>, --protocol <p>
-                         as the door has them (default 4, 30, 20000-60000, tcp)
-      --wait             wait for the next period first
-
-signed knocks:
-      --signed <port>    send a packet signed with an SSH key to this UDP port
-      --secret <file>    the server's knock secret (and --door, as above)
-  -k, --identity <key>   a key's file, or its fingerprint in the ssh-agent
-                         (default is the agent's only Ed25519 key)
-      --bind <address>   from where alone it counts: auto, or one (default none)
-      --renew            give what is open its time anew, and open nothing
-      --close            close what this key has opened
-
-one-time sequences:
-      --sequence-file <file>
-                         knock the first sequence that is not struck out
-      --mark             strike it out; without a host do nothing else
-
+rotating sequences: --key <file>, --door <name>, --name <name>, --steps <n>,
+  --period <s>, --ports <low>-<high>, --protocol <p>, --wait
+signed knocks: --signed <port>, --secret <file>, -k, --identity <key>,
+  --bind <address>, --renew, --close
+one-time sequences: --sequence-file <file>, --mark
+TCP packets with other flags: --flags <list>. See knock(1) for all of these.
 example:  knock myserver.example.com 123:tcp 456:udp 789:tcp
 """
 

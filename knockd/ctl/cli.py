@@ -25,9 +25,9 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "revoke": ("knockd.ctl.revoke", "lets an SSH key knock no more"),
     "keygen": (
         "knockd.ctl.keygen",
-        "makes a key of a door whose sequences rotate, or this host's knock secret",
+        "makes a key for rotating sequences, or this host's knock secret",
     ),
-    "export": ("knockd.ctl.export", "what a client needs to know of a door, as knock:// address or QR code"),
+    "export": ("knockd.ctl.export", "what a client needs to know of a door, as knock:// address or QR"),
     "gen-sequences": ("knockd.ctl.gen_sequences", "makes random sequences for a one-time door"),
     "log": ("knockd.ctl.log", "what happened: openings, failed knocks, scans, failed commands"),
 }
@@ -102,7 +102,7 @@ def _usage() -> str:
             "",
             *lines,
             "",
-            "knockctl SUBCOMMAND --help lists its options; knockctl --version shows the version.",
+            "knockctl SUBCOMMAND --help lists its options, knockctl --version the version.",
         ]
     )
 

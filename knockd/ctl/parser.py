@@ -5,28 +5,21 @@ World: the process.
 
 from __future__ import annotations
 
-import argparse
 from typing import NoReturn
 
 from knockd.ctl.terminal import find_columns
+from knockd.option_parser import OptionParser
 
 
 class UsageError(Exception):
     """What is wrong with the command line; its text says so."""
 
 
-class _Formatter(argparse.HelpFormatter):
-    """argparse's own would import shutil, and that zlib, bz2 and lzma, to know the width."""
-
-    def __init__(self, prog: str) -> None:
-        super().__init__(prog, width=find_columns() - 2)
-
-
-class Parser(argparse.ArgumentParser):
-    """A parser whose mistakes are raised."""
+class Parser(OptionParser):
+    """A parser whose mistakes are raised. Its help is as wide as the terminal."""
 
     def __init__(self, prog: str, usage: str, description: str, epilog: str) -> None:
-        super().__init__(prog, usage, description, epilog, formatter_class=_Formatter, allow_abbrev=True)
+        super().__init__(prog, usage, description, epilog, find_columns())
 
     def error(self, message: str) -> NoReturn:
         """Raises UsageError."""

@@ -204,7 +204,7 @@ def test_help(capsys: pytest.CaptureFixture[str], option: str) -> None:
     """Help names every option of 0.8."""
     status, text = run(option), capsys.readouterr().out
     options = ["-i", "-d", "-c", "-D", "-l", "-p", "-g", "-v", "-4", "-V", "-h"]
-    assert (status, [one for one in options if f"  {one}" not in text]) == (0, [])
+    assert (status, [one for one in options if f" {one}" not in text]) == (0, [])
 
 
 def test_long_options() -> None:

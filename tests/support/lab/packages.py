@@ -50,6 +50,7 @@ TEST = DEMO | {
     "chromium": "chromium",
     "pdftotext": "poppler-utils",
     "mkfs.ext4": "e2fsprogs",
+    "mandoc": "mandoc",
 }
 BENCH = DEMO | {
     "tcpreplay": "tcpreplay",

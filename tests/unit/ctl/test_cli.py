@@ -97,6 +97,7 @@ def test_what_a_question_needs() -> None:
         "knockd.control.client",
         "knockd.control.interface",
         "knockd.control.protocol",
+        "knockd.option_parser",
         "knockd.review",
         "knockd.review.cells",
         "knockd.review.clock",

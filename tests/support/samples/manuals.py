@@ -1,0 +1,46 @@
+"""What the manual pages say: options by section, and the examples. mdoc and man macros are both read."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+DOCS = Path(__file__).resolve().parents[3] / "docs"
+PAGES = sorted(path for suffix in "158" for path in DOCS.glob(f"*.{suffix}"))
+
+
+def read_sections(page: Path) -> dict[str, str]:
+    """The source of each section and subsection of a page, by its heading as it is shown."""
+    parts = re.split(r"^\.S[HhSs] +(.+)\n", page.read_text(), flags=re.MULTILINE)
+    return {shown(title): text for title, text in zip(parts[1::2], parts[2::2], strict=True)}
+
+
+def shown(text: str) -> str:
+    """Source without escapes, as a reader sees it."""
+    text = re.sub(r"\\f.|\\&|\\c", "", text)
+    return text.replace("\\-", "-").replace("\\(dq", '"').replace("\\e", "\\")
+
+
+def read_tags(text: str) -> set[str]:
+    """Each option that has an entry in the source of a section: ``-c``, ``--config``."""
+    tags = re.findall(r"^\.It (Fl .*)", text, re.MULTILINE) + re.findall(r"^\.TP\n(.*)", text, re.MULTILINE)
+    return {name for tag in tags for name in re.findall(r"(?<![\w-])--?[\w][\w-]*", flags(tag))}
+
+
+def flags(tag: str) -> str:
+    """The head of an entry with its options as they are typed."""
+    tag = tag.replace("Fl Fl ", "--").replace("Fl ", "-")
+    return shown(tag).replace('"', " ")
+
+
+def read_blocks(text: str) -> list[str]:
+    """The literal blocks of a section, with continued lines joined."""
+    found = re.findall(r"^\.(?:EX|Bd [^\n]*)\n(.*?)^\.(?:EE|Ed)$", text, re.MULTILINE | re.DOTALL)
+    return [shown(block).replace("\\\n", " ") for block in found]
+
+
+def read_commands(text: str) -> list[str]:
+    """The command lines of our programs in a section's examples, without prompt, redirection and pipe."""
+    lines = [line for block in read_blocks(text) for line in block.splitlines()]
+    calls = [re.search(r"(?<!u )\b(?:knock|knockd|knockctl) [^|>)&]+", f"  {line}") for line in lines]
+    return [call[0].strip() for call in calls if call]
