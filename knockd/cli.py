@@ -95,6 +95,7 @@ def read_command_line(argv: Sequence[str] | None, send: Send) -> int:
     Runs in the child and returns its exit status.
     """
     from knockd.arguments import read_arguments
+    from knockd_conf.extras import find_missing
 
     try:
         given = read_arguments(argv)
@@ -119,6 +120,9 @@ def read_command_line(argv: Sequence[str] | None, send: Send) -> int:
         from knockd.replay.command import replay
 
         return _print(send, settings, partial(replay, settings, given.replay, as_json=given.as_json))
+    if settings.debug and (missing := find_missing("impacket")):
+        print(f"knockd: -D: {missing}", file=sys.stderr)
+        return os.EX_UNAVAILABLE
     send(settings)
 
     def load() -> Loaded:

@@ -16,7 +16,7 @@ from knockd.checks.signed_keys import SignedFiles
 from knockd.sequences.kernel_clock import read_clock
 from knockd.signed.key_files import read_authorized_keys, read_knock_secret
 from knockd.signed.known_keys import CROWDED
-from knockd.signed.signature import advise_install, explain_missing
+from knockd.signed.signature import explain_missing
 from knockd_conf.authorized_keys import MAX_KEYS, AuthorizedFile
 from knockd_conf.errors import Problem
 from knockd_conf.model import Config
@@ -72,5 +72,4 @@ def find_missing_package(config: Config) -> Problem | None:
     door = next((door for door in config.doors if door.is_signed), None)
     if door is None or (missing := explain_missing()) is None:
         return None
-    message = f"expected PyNaCl, which checks signatures, got none ({missing}): {advise_install()}"
-    return Problem(*door.place("signed_port"), message)
+    return Problem(*door.place("signed_port"), missing)

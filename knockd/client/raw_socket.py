@@ -15,15 +15,12 @@ from contextlib import contextmanager
 from knockd.client.hits import Hit
 from knockd.client.network import Destination, Unavailable, own_address
 from knockd.client.raw import Segment, builder
+from knockd_conf.extras import explain_missing
 
 NO_RIGHT = (
     "--flags expected the right to open a raw socket (CAP_NET_RAW), which this process lacks; "
     "run it as root (sudo knock ...), in a container add the capability (--cap-add NET_RAW), "
     "in a systemd unit set AmbientCapabilities=CAP_NET_RAW"
-)
-NO_IMPACKET = (
-    "--flags expected the Python package impacket, which cannot be imported; "
-    "install it (pip install impacket) or knock without --flags"
 )
 
 FIRST_SOURCE_PORT = 32_768
@@ -41,7 +38,8 @@ def raw_sender(destination: Destination, flags: int) -> Iterator[Callable[[Hit],
     try:
         build = builder()
     except ImportError as error:
-        raise Unavailable(f"{NO_IMPACKET} ({error})", permission=False) from None
+        text = f"--flags {explain_missing('impacket', error)}, or knock without --flags"
+        raise Unavailable(text, permission=False) from None
     try:
         # IPPROTO_RAW means that the IP header is ours too, for IPv4 and IPv6 alike (raw(7)).
         sock = socket.socket(destination.family, socket.SOCK_RAW, socket.IPPROTO_RAW)

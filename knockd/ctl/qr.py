@@ -6,9 +6,9 @@ World: standard output.
 from __future__ import annotations
 
 import sys
-from shlex import quote
 
 from knockd.ctl.terminal import find_columns, shows_blocks
+from knockd_conf.extras import explain_missing
 
 BORDER = 4
 """Modules of white around a code (ISO/IEC 18004)."""
@@ -26,12 +26,9 @@ def draw_code(text: str) -> None:
     """Draws a text on standard output. Raises NoCodeError."""
     try:
         import segno
-    except ImportError:
-        raise NoCodeError(
-            f"this needs the Python package segno: {quote(sys.executable)} -m pip install segno"
-            " (for Debian's own Python: apt-get install python3-segno); without --qr the address is printed",
-            missing=True,
-        ) from None
+    except ImportError as error:
+        text = f"{explain_missing('segno', error)}; without --qr the address is printed"
+        raise NoCodeError(text, missing=True) from None
     code = segno.make_qr(text, error="l")
     compact = shows_blocks()
     columns = (code.symbol_size(border=BORDER)[0]) * (1 if compact else 2)

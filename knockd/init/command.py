@@ -41,7 +41,7 @@ from knockd.net.interfaces import read_default_routes, read_interfaces
 from knockd.net.ports_in_use import ports_in_use
 from knockd.net.selection import choose_interfaces
 from knockd.sequences.kernel_clock import read_clock
-from knockd.signed.signature import advise_install, explain_missing
+from knockd.signed.signature import explain_missing
 from knockd_conf.model import Door, Service, Step
 from knockd_conf.text import encoded, printable
 
@@ -217,7 +217,7 @@ def _find_trouble(
             " Clock = trust under [options] where a battery keeps it"
         )
     if wanted.signed and (missing := explain_missing()):
-        yield (f"PyNaCl is missing, without which knockd does not start ({missing}): {advise_install()}")
+        yield f"{missing}; without it knockd does not start"
     ruleset = survey.walls.ruleset
     if ruleset is not None:
         yield from map(describe_finding, find_trouble(door, ways, survey.service, ruleset, survey.here))

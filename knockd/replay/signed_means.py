@@ -16,7 +16,7 @@ from knockd.process.fork import fork_child
 from knockd.replay.signed_times import Means
 from knockd.signed.known_keys import KnownKeys
 from knockd.signed.secret_teller import SecretTeller
-from knockd.signed.signature import advise_install, explain_missing, is_right
+from knockd.signed.signature import explain_missing, is_right
 from knockd.signed.signed_answers import Answer
 from knockd_conf.model import Config, Door
 from knockd_conf.text import printable
@@ -76,7 +76,7 @@ class SignedMeans:
         secret = str(config.options.knock_secret)
         files = tuple(dict.fromkeys(str(door.authorized_keys) for door in self._doors))
         if missing := explain_missing():
-            self._say(f"{LEFT_OUT}PyNaCl is not to be had ({missing}): {advise_install()}")
+            self._say(f"{LEFT_OUT}{missing}")
             return
         try:
             policy = TrustPolicy.current(allow_insecure=config.insecure)

@@ -7,7 +7,6 @@ World: Jinja2 and the templates of this package.
 
 from __future__ import annotations
 
-import sys
 from base64 import b64encode
 from collections.abc import Mapping
 from functools import cache
@@ -19,6 +18,7 @@ from knockd.review import charts, dates
 from knockd.review.clock import show_rough_span
 from knockd.review.sections import show_key
 from knockd.review.summary import End, Opening, Summary
+from knockd_conf.extras import explain_missing
 from knockd_conf.text import printable, show_span
 
 if TYPE_CHECKING:
@@ -46,22 +46,12 @@ class NoTemplateEngine(Exception):
     """Jinja2 is not installed. The text says how to get it."""
 
 
-def _find_remedy() -> str:
-    """How Jinja2 comes to this Python; Debian lets pip into virtual environments only."""
-    if sys.prefix != sys.base_prefix:
-        return f"{printable(sys.executable)} -m pip install jinja2"
-    return "pip install jinja2, or on Debian apt install python3-jinja2"
-
-
 def render_page(summary: Summary) -> str:
     """The page as text, to be written in UTF-8. Raises NoTemplateEngine where Jinja2 is missing."""
     try:
         import jinja2  # noqa: F401 - looked for each time, so that it is missed whatever was cached
     except ImportError as error:
-        raise NoTemplateEngine(
-            f"a page is made with the Python package Jinja2, which cannot be imported ({error}):"
-            f" {_find_remedy()}"
-        ) from error
+        raise NoTemplateEngine(f"--html: {explain_missing('jinja2', error)}") from error
     environment = _environment()
     style = environment.get_template("page.css").render()
     page = environment.get_template("page.html").render(

@@ -5,25 +5,16 @@ World: PyNaCl.
 
 from __future__ import annotations
 
-import shlex
-import sys
+from knockd_conf import extras
 
 
 def explain_missing() -> str | None:
-    """Why PyNaCl cannot be used on this host; None: it can."""
+    """Why PyNaCl cannot be used on this host, and what to do; None: it can."""
     try:
         from nacl import bindings  # noqa: F401
     except ImportError as error:
-        return str(error)
+        return extras.explain_missing("nacl", error)
     return None
-
-
-def advise_install() -> str:
-    """How PyNaCl gets onto this host, as the end of a sentence."""
-    return (
-        "install the package python3-nacl (Debian, Ubuntu) or python3-pynacl (OpenWrt), or run"
-        f" {shlex.quote(sys.executable)} -m pip install pynacl"
-    )
 
 
 def is_right(public: bytes, signed: bytes, signature: bytes) -> bool:

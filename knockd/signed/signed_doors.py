@@ -23,7 +23,7 @@ from knockd.signed.judge import Ask, Ground, LiveMinute, judge_packet
 from knockd.signed.known_keys import KnownKeys
 from knockd.signed.limits import Limits
 from knockd.signed.live_minutes import find_derived, find_left, find_live, minute_of
-from knockd.signed.signature import advise_install, explain_missing, is_right
+from knockd.signed.signature import explain_missing, is_right
 from knockd.signed.signed_answers import Question, SecretAnswer, parse_answer
 from knockd.signed.signed_child import StartSignedChild
 from knockd.signed.used_nonces import UsedNonces
@@ -256,7 +256,7 @@ class SignedDoors:
         missing = self._explain()
         self._can_judge = missing is None
         if missing is not None:
-            self._missing = f"PyNaCl is not to be had ({missing}): {advise_install()}, and reload"
+            self._missing = f"{missing}, and reload"
             self._log("signed-waiting", reason=self._missing)
 
 

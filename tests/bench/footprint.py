@@ -16,7 +16,7 @@ from tests.support.lab.hosts import execute
 
 STARTS = 10
 HOW = (
-    "Ours is the wheel in a virtual environment of its own, as the README installs it where space is short."
+    "Ours is the wheel in a virtual environment of its own, as the README installs it."
     " PSS is the sum over the daemon's processes (smaps_rollup), one second after its start; pages that"
     " other programs use too (the C library; here also this benchmark's own Python) count in part. Counted"
     " once: all pages that are mapped by the daemon, whoever else uses them. Start-up: from exec to the"

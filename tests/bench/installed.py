@@ -1,4 +1,4 @@
-"""knockd as the README installs it where space is short: the wheel and the four packages that it needs."""
+"""knockd as the README installs it: the wheel and the packages that it needs."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pathlib import Path
 
 from tests.support.lab.wheel import unpack_wheel
 
-PACKAGES = ("pcapy-ng", "impacket", "structlog", "six")
-"""What ``pip install --no-deps`` has to bring along (README); copied from this environment."""
+PACKAGES = ("pcapy-ng", "structlog")
+"""What the default install brings; copied from this environment."""
 
 
 class Installed:

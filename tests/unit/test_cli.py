@@ -477,6 +477,18 @@ def test_settings_and_configuration_are_sent(path: Path) -> None:
     assert (str(path), ("lo",)) == (settings.config_path, loaded.config.options.interface)
 
 
+def test_packets_cannot_be_shown(
+    path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without impacket -D serves nothing and says what to install; without -D it is not missed."""
+    monkeypatch.setitem(sys.modules, "impacket", None)
+    sent: list[object] = []
+    assert cli.read_command_line(["-D", "-c", str(path), "-i", "lo"], sent.append) == os.EX_UNAVAILABLE
+    assert sent == []
+    assert capsys.readouterr().err.startswith("knockd: -D: expected the Python package impacket, got none: ")
+    assert cli.read_command_line(["-c", str(path), "-i", "lo"], sent.append) == os.EX_OK
+
+
 SERVED = "from knockd.keeper import keeper; keeper.serve = lambda *_: 0; " + MAIN
 """The start of a daemon that ends at once."""
 
@@ -581,6 +593,6 @@ def test_check_of_signed_knocks(
     said = capsys.readouterr().out
     assert "door ssh (line 9): signed knocks to 47811:udp, 1 key (ann)" in said
     assert f"warning: {keys}: line 2: expected a key of type" in said
-    monkeypatch.setattr(signed_host, "explain_missing", lambda: "No module named 'nacl'")
+    monkeypatch.setattr(signed_host, "explain_missing", lambda: "expected PyNaCl, got none")
     assert 69 == run("-t", "-c", path)
-    assert "pip install pynacl" in capsys.readouterr().err
+    assert "expected PyNaCl, got none" in capsys.readouterr().err

@@ -130,7 +130,7 @@ class SignedScene:
 
     def explain(self) -> str | None:
         """Why signatures cannot be judged."""
-        return "No module named 'nacl'" if self.missing else explain_missing()
+        return "expected PyNaCl, got none" if self.missing else explain_missing()
 
     def log(self, event: str, **fields: Any) -> None:
         """A line of the log."""

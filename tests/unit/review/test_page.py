@@ -256,23 +256,11 @@ def test_every_end_has_words(end: End) -> None:
     assert render_page(replace(WEEK, openings=(one,)))
 
 
-@pytest.mark.parametrize(
-    ("prefix", "remedy"),
-    [
-        ("/usr", r"\): pip install jinja2, or on Debian apt install python3-jinja2$"),
-        ("/opt/knockd", r"\): /opt/knockd/bin/python -m pip install jinja2$"),
-    ],
-)
-def test_without_jinja2_the_message_names_the_package(
-    prefix: str, remedy: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_jinja2_the_message_names_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the package is missing, the message says how this Python gets it."""
     render_page(EMPTY)
     monkeypatch.setitem(sys.modules, "jinja2", None)
-    monkeypatch.setattr(sys, "base_prefix", "/usr")
-    monkeypatch.setattr(sys, "prefix", prefix)
-    monkeypatch.setattr(sys, "executable", f"{prefix}/bin/python")
-    with pytest.raises(NoTemplateEngine, match=remedy):
+    with pytest.raises(NoTemplateEngine, match=r"^--html: expected .*'knockd\[html\]'"):
         render_page(EMPTY)
 
 

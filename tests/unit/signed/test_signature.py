@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from nacl.signing import SigningKey
 
-from knockd.signed.signature import advise_install, explain_missing, is_right
+from knockd.signed.signature import explain_missing, is_right
 from knockd_conf.hashes import hash_sha256
 from knockd_conf.signed_packet import NAMESPACE, blob_of
 from tests.support.lab.tools import need
@@ -175,10 +175,11 @@ def _sshsig(blob: bytes, signature: bytes, flags_and_counter: bytes) -> str:
 
 
 def test_without_pynacl(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where it is missing the reason says what could not be imported."""
+    """Where it is missing the reason says what could not be imported, and the extra that brings it."""
     assert explain_missing() is None
     monkeypatch.setitem(sys.modules, "nacl", None)
-    assert "nacl" in str(explain_missing())
+    assert "import of nacl halted" in str(explain_missing())
+    assert "pip install 'knockd[signed]'" in str(explain_missing())
 
 
 def test_nothing_is_loaded_before() -> None:
@@ -187,11 +188,3 @@ def test_nothing_is_loaded_before() -> None:
     path = {"PYTHONPATH": ":".join(sys.path)}
     done = subprocess.run([sys.executable, "-c", code], env=path, capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
-
-
-def test_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Packages of the system, and for a Python of its own the line that can be copied."""
-    monkeypatch.setattr(sys, "executable", "/opt/my knockd/bin/python3")
-    said = advise_install()
-    assert "python3-nacl (Debian, Ubuntu)" in said
-    assert said.endswith("run '/opt/my knockd/bin/python3' -m pip install pynacl")
