@@ -50,7 +50,12 @@ def _each(systems: System, destination: str, *sources: str) -> tuple[Shipped, ..
 
 
 FILES = (
-    Shipped("conf/knockd.conf", "etc/knockd.conf", _DEBIAN | _OPENWRT, 0o600),
+    # Not for Debian: dpkg would ask whoever comes from knockd 0.8 about it, and knockd --init writes it.
+    Shipped("conf/knockd.conf", "etc/knockd.conf", _OPENWRT, 0o600),
+    Shipped("conf/debian/knockd.default", "etc/default/knockd", _DEBIAN),
+    Shipped("conf/apparmor/usr.sbin.knockd", "etc/apparmor.d/usr.sbin.knockd", _DEBIAN),
+    Shipped("conf/fail2ban/filter.conf", "etc/fail2ban/filter.d/knockd.conf", _DEBIAN),
+    Shipped("conf/fail2ban/jail.conf", "etc/fail2ban/jail.d/knockd.conf", _DEBIAN),
     Shipped("conf/logrotate/knockd", "etc/logrotate.d/knockd", _DEBIAN),
     Shipped("conf/sysvinit/knockd", "etc/init.d/knockd", _DEBIAN, 0o755),
     Shipped("conf/openwrt/knockd.init", "etc/init.d/knockd", _OPENWRT, 0o755),

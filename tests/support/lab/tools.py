@@ -8,7 +8,7 @@ from typing import NoReturn
 import pytest
 
 from tests.support.lab import enter
-from tests.support.lab.packages import TEST, find
+from tests.support.lab.packages import BUILD, TEST, find
 
 
 def lacking(reason: str) -> NoReturn:
@@ -25,7 +25,7 @@ def need(tool: str, package: str | None = None) -> str:
     """
     path = find(tool)
     if path is None:
-        lacking(f"{tool} is missing: apt-get install {package or TEST.get(tool, tool)}")
+        lacking(f"{tool} is missing: apt-get install {package or (TEST | BUILD).get(tool, tool)}")
     return path
 
 

@@ -1,0 +1,123 @@
+"""``python -m knockd_packages.deb`` (``make deb``): the Debian packages, in build/deb.
+
+knockd is for every architecture. python3-pcapy-ng, which Debian has not, is built of its source distribution
+for the Python of the machine that builds; ``--without-pcapy`` leaves it out.
+
+World: files in build/, dpkg-buildpackage, pip.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+from email.utils import formatdate
+from pathlib import Path
+
+from knockd_packages.file_list import ROOT
+from knockd_packages.tree import copy_tree, find_time, read_version, set_times
+
+MAINTAINER = "knockd maintainers <maintainers@knockd.invalid>"
+PCAPY = "2.1.0"
+PCAPY_HASH = "732f2ef22f7f16726c49d35516df93f2a4120a4cb207a1d0140818aa30f57d8c"
+"""SHA-256 of PyPI's source distribution of that version."""
+
+_CHANGELOG = """{source} ({version}) unstable; urgency=medium
+
+  * {what}
+
+ -- {maintainer}  {date}
+"""
+_ENVIRONMENT = {
+    "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+    "LC_ALL": "C.UTF-8",
+    "DEB_BUILD_OPTIONS": "nocheck noautodbgsym",
+}
+"""Debian's own Python builds, whatever environment is active here."""
+
+
+def build_knockd(out: Path, later: str = "") -> list[Path]:
+    """Builds knockd into ``out``, ``later`` behind its version; returns .deb, .buildinfo and .changes."""
+    version = read_version() + later
+    epoch = find_time(read_version())
+    tree = out / f"knockd-{version}"
+    shutil.rmtree(tree, ignore_errors=True)
+    copy_tree(tree, epoch)
+    what = f"Version {read_version()}. What has changed is in /usr/share/doc/knockd/changelog.gz."
+    return _build(tree, "conf/debian", "knockd", version, what, epoch)
+
+
+def build_pcapy(out: Path) -> list[Path]:
+    """Builds python3-pcapy-ng into ``out``, for this architecture and its Python; the files as above."""
+    epoch = find_time(read_version())
+    tree = out / f"pcapy-ng-{PCAPY}"
+    shutil.rmtree(tree, ignore_errors=True)
+    with tarfile.open(_download(out)) as archive:
+        archive.extractall(out, filter="data")
+    (out / f"pcapy_ng-{PCAPY}").rename(tree)
+    what = "Built of the source distribution on PyPI, for knockd."
+    return _build(tree, "conf/debian-pcapy", "pcapy-ng", f"{PCAPY}+knockd1", what, epoch)
+
+
+def _download(out: Path) -> Path:
+    """The source distribution; pip compares its hash."""
+    there = out / f"pcapy_ng-{PCAPY}.tar.gz"
+    if there.exists():
+        return there
+    wanted = out / "pcapy.txt"
+    wanted.write_text(f"pcapy-ng=={PCAPY} --hash=sha256:{PCAPY_HASH}\n")
+    options = ("--quiet", "--no-deps", "--no-binary", ":all:", "--require-hashes", "--dest", str(out))
+    done = subprocess.run([sys.executable, "-m", "pip", "download", *options, "-r", str(wanted)], check=False)
+    if done.returncode:
+        raise SystemExit(
+            f"the source distribution of pcapy-ng {PCAPY} could not be downloaded: put it at {there},"
+            " or build without it (--without-pcapy); knockd captures without it, too"
+        )
+    return there
+
+
+def _build(tree: Path, recipe: str, source: str, version: str, what: str, epoch: int) -> list[Path]:
+    debian = tree / "debian"
+    shutil.copytree(ROOT / recipe, debian)
+    text = _CHANGELOG.format(
+        source=source, version=version, what=what, maintainer=MAINTAINER, date=formatdate(epoch)
+    )
+    (debian / "changelog").write_text(text)
+    set_times(tree, epoch)
+    environment = {**_ENVIRONMENT, "SOURCE_DATE_EPOCH": str(epoch), "HOME": str(tree.parent)}
+    command = ["dpkg-buildpackage", "--build=binary", "--no-sign"]
+    log = tree.parent / f"{tree.name}.log"
+    with log.open("wb") as file:
+        done = subprocess.run(command, cwd=tree, env=environment, stdout=file, stderr=file, check=False)
+    if done.returncode:
+        print(log.read_text()[-4000:], file=sys.stderr)
+        raise SystemExit(f"{' '.join(command)} failed with status {done.returncode}; all it said is in {log}")
+    shutil.rmtree(tree)
+    return sorted(one for one in tree.parent.glob(f"*_{version}_*") if one.suffix != ".log")
+
+
+def main() -> int:
+    """Builds both packages and prints their files; the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m knockd_packages.deb", description=main.__doc__)
+    parser.add_argument("--out", type=Path, default=ROOT / "build/deb")
+    parser.add_argument("--later", default="", help="put behind the version, such as +1")
+    parser.add_argument("--without-pcapy", action="store_true")
+    arguments = parser.parse_args()
+    if shutil.which("dpkg-buildpackage", path=os.environ.get("PATH")) is None:
+        print("dpkg-buildpackage is missing: apt-get install dpkg-dev", file=sys.stderr)
+        return 1
+    out = arguments.out.resolve()
+    out.mkdir(parents=True, exist_ok=True)
+    files = build_knockd(out, arguments.later)
+    if not arguments.without_pcapy:
+        files += build_pcapy(out)
+    for one in files:
+        print(f"{one.stat().st_size:9,} {one}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
