@@ -17,6 +17,7 @@
 # make deb-systems  install, upgrade and remove the package on Debian 12 and 13 from their boot (root, minutes)
 # make arm64, armhf, mips, musl, openwrt, container   the same for other processors, C libraries and hosts
 # make picture draw docs/architecture.svg anew from docs/architecture.dot (needs graphviz)
+# make demo-picture  record make demo as docs/demo.cast, and draw docs/demo.svg
 # make clean   back to a clean checkout
 #
 # The first run makes .venv and installs; PYTHON=/path/to/python3.11 chooses another Python.
@@ -44,7 +45,8 @@ SYSTEMS := deb-systems arm64 armhf mips musl openwrt container
 BUILD := PYTHONPATH=.:conf $(BIN)/python -m knockd_packages
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench golden log-events control-protocol rotating-vectors signed-vectors picture lint types unit property parsers fuzz coverage mutants wheel e2e faults \
+.PHONY: help demo test check bench golden log-events control-protocol rotating-vectors signed-vectors picture demo-picture \
+	lint types unit property parsers fuzz coverage mutants wheel e2e faults \
 	differential clean deb ipk site release packages $(SYSTEMS) packages-demo packages-test packages-bench packages-build
 
 help:
@@ -97,6 +99,9 @@ signed-vectors: $(STAMP)
 picture:
 	@command -v dot >/dev/null || { echo "dot is missing: apt-get install graphviz" >&2; exit 1; }
 	dot -Tsvg docs/architecture.dot -o docs/architecture.svg
+
+demo-picture: packages-demo $(STAMP)
+	$(LAB) $(BIN)/python -m tests.support.oracles.make_demo_picture
 
 property: $(STAMP)
 	$(PYTEST) $(SHARED) tests/property

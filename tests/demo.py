@@ -43,7 +43,7 @@ CONFIG = f"""\
 Interface = eth0
 
 [ssh]
-Sequence      = 7000,8000:udp,9000
+Sequence      = 52614,23187:udp,61940,38471
 Seq_Timeout   = 10
 TCPFlags      = syn
 Start_Command = nft add element inet filter knocked {{ %IP% }}
@@ -109,7 +109,7 @@ def knockd(server: Host, config: Path, screen: Screen) -> Iterator[None]:
 
 def knock(client: Host, screen: Screen) -> None:
     """Our knock from the client, through the door's sequence."""
-    hits = ("7000", "8000:udp", "9000")
+    hits = ("52614", "23187:udp", "61940", "38471")
     screen.typed("client", f"knock -d 50 {SERVER} {' '.join(hits)}")
     argv = (sys.executable, "-m", "knockd.client", "-d", "50", SERVER, *hits)
     with client.popen(*argv, env=environment()) as process:

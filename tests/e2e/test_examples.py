@@ -1,4 +1,4 @@
-"""The examples and the README's configuration, as printed, on hosts like those they are written for."""
+"""The examples and what README and guides print, on hosts like those they are written for."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.lab.hosts import Host, Lab
 from tests.support.lab.services import TcpService, can_connect, send_knock, wait_closed, wait_open
 from tests.support.lab.tools import need
 from tests.support.lab.waiting import wait_until
-from tests.support.samples.printed import EXAMPLES, example, readme_configuration, readme_netcat, set_up
+from tests.support.samples.printed import EXAMPLES, example, guide_netcat, readme_configuration, set_up
 
 FIRST, SECOND = "203.0.113.2", "203.0.113.1"
 """The outside world, and the router's address there."""
@@ -51,14 +51,14 @@ def test_readme(pair: Pair, start: Start, version: int) -> None:
 
 
 @pytest.mark.parametrize("version", [4, 6])
-def test_readme_netcat(pair: Pair, start: Start, version: int) -> None:
-    """The README's line for netcat is a knock, for both IP versions."""
+def test_netcat(pair: Pair, start: Start, version: int) -> None:
+    """The line for netcat of the guide to the first door is a knock, for both IP versions."""
     need("iptables", "nc")
     drop_with_iptables(pair.server)
     start(pair.server, readme_configuration(), interface=None)
     with TcpService(pair.server, 22):
         assert not can_connect(pair.client, SERVER[version], 22)
-        pair.client.status("sh", "-c", readme_netcat(SERVER[version]))
+        pair.client.status("sh", "-c", guide_netcat(SERVER[version]))
         wait_open(pair.client, SERVER[version], 22)
 
 

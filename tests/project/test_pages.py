@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.oracles.make_demo_picture import CAST, PICTURE, draw
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(
     [
         *ROOT.glob("*.md"),
         *(ROOT / "docs").glob("*.md"),
-        *(ROOT / "docs/spec").glob("*.md"),
+        *(ROOT / "docs").glob("*/*.md"),
         ROOT / "bpf/README.md",
         ROOT / "tests/support/README.md",
     ]
@@ -54,6 +56,17 @@ def test_the_picture_is_drawn_from_its_source() -> None:
         for text in re.findall(r"<text[^>]*>([^<]*)</text>", (ROOT / "docs/architecture.svg").read_text())
     }
     assert wanted == drawn
+
+
+def test_the_demo_is_drawn_from_its_record() -> None:
+    """docs/demo.svg is what its recording shows: it opens and closes, plays once, and fetches nothing."""
+    drawn = PICTURE.read_text()
+    assert draw(CAST.read_text()) == drawn
+    assert ["no answer", "OPEN SESAME", "The port is open", "command timeout"] == re.findall(
+        r"no answer(?=.*OPEN)|OPEN SESAME|The port is open|command timeout", drawn.replace("\n", " ")
+    )
+    assert len(drawn) < 100_000
+    assert not re.search(r"infinite|href|url\(", drawn)
 
 
 def test_the_readme_leads_to_the_pages_for_contributors() -> None:

@@ -32,9 +32,9 @@ def readme_configuration() -> str:
     return "[options]\n" + "".join(f"{line[4:]}\n" for line in lines)
 
 
-def readme_netcat(address: str) -> str:
-    """The command by which the README knocks with netcat."""
-    shown = (ROOT / "README.md").read_text()
+def guide_netcat(address: str) -> str:
+    """The command by which the guide to the first door knocks with netcat."""
+    shown = (ROOT / "docs/guides/first-door.md").read_text()
     return next(line for line in shown.splitlines() if line.startswith("    nc ")).replace(
         "your.server", address
     )
