@@ -32,6 +32,7 @@ BIN := .venv/bin
 STAMP := .venv/installed
 FUZZ := .venv/fuzz
 COVERAGE := .venv/coverage
+SITE := .venv/site
 FUZZ_SECONDS ?= 60
 MUTANTS_SECONDS ?= 300
 CORES := $(shell nproc)
@@ -121,8 +122,10 @@ mutants: $(STAMP)
 wheel: $(STAMP)
 	$(BIN)/python -m tests.support.lab.wheel build/wheel
 
-packages: packages-build $(STAMP)
+packages: packages-build $(SITE)
 	$(PYTEST) $(SHARED) --dist loadgroup tests/packages
+
+site: $(SITE)
 
 deb ipk site release: packages-build $(STAMP)
 	@$(BUILD).$@
@@ -161,6 +164,11 @@ $(FUZZ): $(STAMP)
 
 $(COVERAGE): $(STAMP)
 	@$(BIN)/pip install -qq --editable '.[coverage]'
+	@touch $@
+
+# Apart: 75 MB of Sphinx and what it needs.
+$(SITE): $(STAMP)
+	@$(BIN)/pip install -qq --editable '.[site]'
 	@touch $@
 
 clean:

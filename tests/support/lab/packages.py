@@ -77,6 +77,7 @@ BUILD = {
     "fail2ban-regex": "fail2ban",
     "logrotate": "logrotate",
     "mandoc": "mandoc",
+    "chromium": "chromium",
     "mmdebstrap": "mmdebstrap",
 }
 """What packages and pages are built with, and what they are checked with."""
