@@ -21,14 +21,17 @@ DENY: Final = 0x0005_0001
 KILL: Final = 0x8000_0000
 """SECCOMP_RET_KILL_PROCESS (kernels before 4.14 end the one thread that there is)."""
 
-_NUMBER, _ARCH, _ARGUMENTS = 0, 4, 16  # offsets in struct seccomp_data, little-endian
+_NUMBER, _ARCH, _ARGUMENTS = 0, 4, 16  # offsets in struct seccomp_data
 
 
 class Machine(NamedTuple):
-    """A machine's system call interface: its AUDIT_ARCH and the numbers of its calls."""
+    """A machine's system call interface: its AUDIT_ARCH, the numbers of its calls, its byte order."""
 
     arch: int
     numbers: Mapping[str, int]
+    big_endian: bool = False
+    sol_socket: int = 1
+    """SOL_SOCKET (asm/socket.h)."""
 
 
 class OneOf(NamedTuple):
@@ -48,75 +51,81 @@ class Without(NamedTuple):
 
 Check = OneOf | Without
 
-_CALLS: Final[Mapping[str, tuple[int | None, int | None, int | None]]] = {
-    # name: (asm/unistd_64.h, asm-generic/unistd.h, arm: asm/unistd-eabi.h)
-    "poll": (7, None, 168),
-    "ppoll": (271, 73, 336),
-    "ppoll_time64": (None, None, 414),
-    "recvfrom": (45, 207, 292),
-    "recv": (None, None, 291),
-    "sendto": (44, 206, 290),
-    "send": (None, None, 289),
-    "clock_gettime": (228, 113, 263),
-    "clock_gettime64": (None, None, 403),
-    "gettimeofday": (96, 169, 78),
-    "futex": (202, 98, 240),
-    "futex_time64": (None, None, 422),
-    "brk": (12, 214, 45),
-    "mmap": (9, 222, None),
-    "mmap2": (None, None, 192),
-    "munmap": (11, 215, 91),
-    "mremap": (25, 216, 163),
-    "mprotect": (10, 226, 125),
-    "madvise": (28, 233, 220),
-    "getsockopt": (55, 209, 295),
-    "setsockopt": (54, 208, 294),
-    "ioctl": (16, 29, 54),
-    "write": (1, 64, 4),
-    "close": (3, 57, 6),
-    "getrandom": (318, 278, 384),
-    "rt_sigaction": (13, 134, 174),
-    "rt_sigprocmask": (14, 135, 175),
-    "rt_sigreturn": (15, 139, 173),
-    "sigreturn": (None, None, 119),
-    "restart_syscall": (219, 128, 0),
-    "exit": (60, 93, 1),
-    "exit_group": (231, 94, 248),
+_CALLS: Final[Mapping[str, tuple[int | None, int | None, int | None, int | None]]] = {
+    # name: (asm/unistd_64.h, asm-generic/unistd.h, arm: asm/unistd-eabi.h, mips: asm/unistd_o32.h)
+    "poll": (7, None, 168, 4188),
+    "ppoll": (271, 73, 336, 4302),
+    "ppoll_time64": (None, None, 414, 4414),
+    "recvfrom": (45, 207, 292, 4176),
+    "recv": (None, None, 291, 4175),
+    "sendto": (44, 206, 290, 4180),
+    "send": (None, None, 289, 4178),
+    "clock_gettime": (228, 113, 263, 4263),
+    "clock_gettime64": (None, None, 403, 4403),
+    "gettimeofday": (96, 169, 78, 4078),
+    "futex": (202, 98, 240, 4238),
+    "futex_time64": (None, None, 422, 4422),
+    "brk": (12, 214, 45, 4045),
+    "mmap": (9, 222, None, None),
+    "mmap2": (None, None, 192, 4210),
+    "munmap": (11, 215, 91, 4091),
+    "mremap": (25, 216, 163, 4167),
+    "mprotect": (10, 226, 125, 4125),
+    "madvise": (28, 233, 220, 4218),
+    "getsockopt": (55, 209, 295, 4173),
+    "setsockopt": (54, 208, 294, 4181),
+    "ioctl": (16, 29, 54, 4054),
+    "write": (1, 64, 4, 4004),
+    "close": (3, 57, 6, 4006),
+    "getrandom": (318, 278, 384, 4353),
+    "rt_sigaction": (13, 134, 174, 4194),
+    "rt_sigprocmask": (14, 135, 175, 4195),
+    "rt_sigreturn": (15, 139, 173, 4193),
+    "sigreturn": (None, None, 119, 4119),
+    "restart_syscall": (219, 128, 0, 4253),
+    "exit": (60, 93, 1, 4001),
+    "exit_group": (231, 94, 248, 4246),
 }
 """Every call that is allowed, the frequent ones first.
 
-The C library of arm has calls of its own for times of 64 bits (linux 5.1), and signals return by two.
+C libraries of 32 bits have calls of their own for times of 64 bits (linux 5.1), and signals return by two.
 """
 
 
-def _machine(arch: int, column: int) -> Machine:
+def _number_calls(column: int) -> Mapping[str, int]:
     numbers = ((name, row[column]) for name, row in _CALLS.items())
-    return Machine(arch, {name: number for name, number in numbers if number is not None})
+    return {name: number for name, number in numbers if number is not None}
 
 
 MACHINES: Final[Mapping[str, Machine]] = {
-    "x86_64": _machine(0xC000_003E, 0),
-    "aarch64": _machine(0xC000_00B7, 1),
-    "arm": _machine(0x4000_0028, 2),
+    "x86_64": Machine(0xC000_003E, _number_calls(0)),
+    "aarch64": Machine(0xC000_00B7, _number_calls(1)),
+    "arm": Machine(0x4000_0028, _number_calls(2)),
+    "mips": Machine(0x0000_0008, _number_calls(3), big_endian=True, sol_socket=0xFFFF),
+    "mipsel": Machine(0x4000_0008, _number_calls(3), sol_socket=0xFFFF),
 }
-"""All little-endian, the last one the EABI with 32-bit pointers. AUDIT_ARCH: linux/audit.h."""
+"""The last three have 32-bit pointers: arm's EABI, and o32 in both byte orders. AUDIT_ARCH: linux/audit.h."""
 
 
-def find_machine(name: str, pointer: int) -> Machine | None:
-    """The machine of a program with pointers of so many bytes where uname(2) says ``name``; None: not known.
+def find_machine(name: str, pointer: int, order: str) -> Machine | None:
+    """The machine of a program where uname(2) says ``name``; None: not known.
 
-    A 32-bit program on a 64-bit kernel makes the 32-bit machine's calls. ARM's last letter is its byte order.
+    ``pointer`` is the size of its pointers in bytes, ``order`` its byte order (as sys.byteorder). A 32-bit
+    program on a 64-bit kernel makes the 32-bit machine's calls; of mips there are two kinds, and which one
+    nobody says.
     """
     if pointer == 8:
         return MACHINES.get(name)
-    is_arm = name == "aarch64" or (name.startswith("armv") and name.endswith("l"))
-    return MACHINES["arm"] if pointer == 4 and is_arm else None
+    if name == "mips":
+        return MACHINES["mips" if order == "big" else "mipsel"]
+    is_arm = name == "aarch64" or name.startswith("armv")
+    return MACHINES["arm"] if order == "little" and is_arm else None
 
 
 _PROT_EXEC: Final = 0x4
 _NO_DESCRIPTOR: Final = 0xFFFF_FFFF
 _STANDARD_ERROR: Final = 2
-_SOL_SOCKET, _SO_ATTACH_FILTER, _SIOCGIFNAME = 1, 26, 0x8910
+_SO_ATTACH_FILTER, _SIOCGIFNAME = 26, 0x8910
 
 
 def seccomp_program(
@@ -130,7 +139,8 @@ def seccomp_program(
     low, high = min(captures, default=_NO_DESCRIPTOR), max(captures, default=_NO_DESCRIPTOR)
     if min(links) <= high and low <= max(links):
         raise ValueError(f"links: expected descriptors below or above {low} to {high}, got {sorted(links)}")
-    checks = _checks(OneOf(0, min(links), max(links)), OneOf(0, low, high))
+    lower = _ARGUMENTS + (4 if machine.big_endian else 0)
+    checks = _checks(OneOf(0, min(links), max(links)), OneOf(0, low, high), machine.sol_socket)
     made = [
         Instruction(LD_W_ABS, 0, 0, _ARCH),
         Instruction(JEQ_K, 1, 0, machine.arch),
@@ -138,13 +148,13 @@ def seccomp_program(
         Instruction(LD_W_ABS, 0, 0, _NUMBER),
     ]
     for name, number in machine.numbers.items():
-        body = _body(checks.get(name, ()))
+        body = _body(checks.get(name, ()), lower)
         made += [Instruction(JEQ_K, 0, len(body), number), *body]
     # Here ends what is not listed, the x32 calls of x86-64 too: their numbers have bit 30.
     return (*made, Instruction(RET_K, 0, 0, DENY))
 
 
-def _checks(link: OneOf, capture: OneOf) -> Mapping[str, tuple[Check, ...]]:
+def _checks(link: OneOf, capture: OneOf, level: int) -> Mapping[str, tuple[Check, ...]]:
     """What is asked of the arguments of calls that not every use is allowed of."""
     mapping = (Without(2, _PROT_EXEC), OneOf(4, _NO_DESCRIPTOR, _NO_DESCRIPTOR))
     return {
@@ -159,7 +169,7 @@ def _checks(link: OneOf, capture: OneOf) -> Mapping[str, tuple[Check, ...]]:
         "getsockopt": (capture,),
         "setsockopt": (
             capture,
-            OneOf(1, _SOL_SOCKET, _SOL_SOCKET),
+            OneOf(1, level, level),
             OneOf(2, _SO_ATTACH_FILTER, _SO_ATTACH_FILTER),
         ),
         # After an error libpcap 1.10 looks whether its interface is still there.
@@ -168,12 +178,12 @@ def _checks(link: OneOf, capture: OneOf) -> Mapping[str, tuple[Check, ...]]:
     }
 
 
-def _body(checks: Collection[Check]) -> list[Instruction]:
+def _body(checks: Collection[Check], lower: int) -> list[Instruction]:
     """What runs for a call once its number has been found: the checks, then ALLOW or DENY."""
     allow = Instruction(RET_K, 0, 0, ALLOW)
     if not checks:
         return [allow]
-    tests = [test for check in checks for test in _tests(check)]
+    tests = [test for check in checks for test in _tests(check, lower)]
     deny = len(tests) + 1
     body = [
         one
@@ -184,9 +194,9 @@ def _body(checks: Collection[Check]) -> list[Instruction]:
     return [*body, allow, Instruction(RET_K, 0, 0, DENY)]
 
 
-def _tests(check: Check) -> list[Instruction]:
-    """One check; an offset of 1 stands for a jump to DENY."""
-    load = Instruction(LD_W_ABS, 0, 0, _ARGUMENTS + 8 * check.argument)
+def _tests(check: Check, lower: int) -> list[Instruction]:
+    """One check; an offset of 1 stands for a jump to DENY. ``lower``: where the first lower half lies."""
+    load = Instruction(LD_W_ABS, 0, 0, lower + 8 * check.argument)
     if isinstance(check, Without):
         return [load, Instruction(JSET_K, 1, 0, check.bits)]
     if check.low == check.high:

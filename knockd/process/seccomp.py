@@ -9,6 +9,7 @@ import ctypes
 import errno
 import os
 import struct
+import sys
 from collections.abc import Collection
 
 from knockd_bpf.instruction import pack
@@ -22,7 +23,7 @@ _prctl.argtypes = (ctypes.c_int, ctypes.c_ulong, ctypes.c_char_p)
 
 def find_own_machine() -> Machine | None:
     """The machine whose calls this process makes; None: we have no numbers of them."""
-    return find_machine(os.uname().machine, struct.calcsize("P"))
+    return find_machine(os.uname().machine, struct.calcsize("P"), sys.byteorder)
 
 
 def restrict(links: Collection[int], captures: Collection[int]) -> bool:

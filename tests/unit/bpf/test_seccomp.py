@@ -15,14 +15,15 @@ from knockd_bpf.vm import run_program
 LINKS, CAPTURES = (2, 3), (4, 5, 6)
 LINK = 3
 MOST = 1_024
-"""More numbers than either machine has calls."""
+"""More numbers than any machine has calls; those of mips are counted from 4,000."""
 
 X32 = 1 << 30
-EVERYWHERE = range(0, MOST)
+EVERYWHERE = (*range(MOST), *range(4_000, 4_000 + MOST))
 ANY_UPPER = 0xDEAD_BEEF << 32
 """What a C library may leave above a 32-bit argument."""
 
-ARM = MACHINES["arm"]
+SMALL = [MACHINES[name] for name in ("arm", "mips", "mipsel")]
+"""Machines with pointers of 32 bits."""
 
 HEADERS = {
     "x86_64": ("/usr/include/x86_64-linux-gnu/asm/unistd_64.h",),
@@ -31,6 +32,8 @@ HEADERS = {
         "/usr/arm-linux-gnueabihf/include/asm/unistd-eabi.h",  # linux-libc-dev-armhf-cross
         "/usr/include/arm-linux-gnueabihf/asm/unistd-eabi.h",
     ),
+    "mips": ("/usr/mips-linux-gnu/include/asm/unistd_o32.h",),  # linux-libc-dev-mips-cross
+    "mipsel": ("/usr/mips-linux-gnu/include/asm/unistd_o32.h",),
 }
 
 
@@ -43,7 +46,8 @@ def machine(request: pytest.FixtureRequest) -> Machine:
 def answer(machine: Machine, number: int, *arguments: int, arch: int | None = None) -> int:
     """What the kernel would answer a call with: ALLOW, DENY or KILL."""
     values = [*arguments, *[0] * (6 - len(arguments))]
-    halves = [half for value in values for half in (value & 0xFFFF_FFFF, value >> 32 & 0xFFFF_FFFF)]
+    pairs = [(value & 0xFFFF_FFFF, value >> 32 & 0xFFFF_FFFF) for value in values]
+    halves = [half for pair in pairs for half in (reversed(pair) if machine.big_endian else pair)]
     # Loads from a struct seccomp_data are in the machine's own byte order, those of our machine in
     # the network's: so the words are laid out for that one.
     data = struct.pack(">16I", number, machine.arch if arch is None else arch, 0, 0, *halves)
@@ -57,7 +61,7 @@ def call(machine: Machine, name: str, *arguments: int) -> int:
 
 def mapping(machine: Machine) -> str:
     """The call that maps memory: on 32-bit machines one that counts in pages."""
-    return "mmap2" if machine is ARM else "mmap"
+    return "mmap2" if machine in SMALL else "mmap"
 
 
 def allowed(machine: Machine, name: str, samples: Sequence[tuple[int, ...]]) -> list[tuple[int, ...]]:
@@ -95,33 +99,37 @@ def test_sending_is_for_the_link(machine: Machine) -> None:
     assert [(link, 0, 10) for link in LINKS] == allowed(machine, "sendto", samples)
 
 
-def test_arm_has_more_ways_to_do_the_same() -> None:
+@pytest.mark.parametrize("machine", SMALL, ids=lambda one: hex(one.arch))
+def test_small_machines_have_more_ways_to_do_the_same(machine: Machine) -> None:
     """Times of 64 bits, calls without an address, the older end of a signal: with the same checks."""
     names = {"ppoll_time64", "clock_gettime64", "futex_time64", "recv", "sigreturn"}
-    assert {ALLOW} == {call(ARM, name) for name in names}
+    assert {ALLOW} == {call(machine, name) for name in names}
     samples = [(descriptor, 0, 10) for descriptor in range(10)]
-    assert [(link, 0, 10) for link in LINKS] == allowed(ARM, "send", samples)
+    assert [(link, 0, 10) for link in LINKS] == allowed(machine, "send", samples)
 
 
 @pytest.mark.parametrize(
-    ("name", "pointer", "machine"),
+    ("name", "pointer", "order", "machine"),
     [
-        ("x86_64", 8, "x86_64"),
-        ("aarch64", 8, "aarch64"),
-        ("armv7l", 4, "arm"),
-        ("armv5tel", 4, "arm"),
-        ("armv8l", 4, "arm"),
-        ("aarch64", 4, "arm"),  # a 32-bit program on a 64-bit kernel
-        ("x86_64", 4, None),
-        ("armv7b", 4, None),
-        ("aarch64_be", 8, None),
-        ("mips", 4, None),
-        ("riscv64", 8, None),
+        ("x86_64", 8, "little", "x86_64"),
+        ("aarch64", 8, "little", "aarch64"),
+        ("armv7l", 4, "little", "arm"),
+        ("armv5tel", 4, "little", "arm"),
+        ("armv8l", 4, "little", "arm"),
+        ("aarch64", 4, "little", "arm"),  # a 32-bit program on a 64-bit kernel
+        ("x86_64", 4, "little", None),
+        ("armv7b", 4, "big", None),
+        ("aarch64_be", 8, "big", None),
+        ("mips", 4, "big", "mips"),
+        ("mips", 4, "little", "mipsel"),
+        ("mips64", 4, "big", None),  # n32 or o32
+        ("mips64", 8, "big", None),
+        ("riscv64", 8, "little", None),
     ],
 )
-def test_the_machine_of_a_program(name: str, pointer: int, machine: str | None) -> None:
-    """What uname(2) says and the size of a pointer tell whose calls a program makes; others are not known."""
-    assert find_machine(name, pointer) is (None if machine is None else MACHINES[machine])
+def test_the_machine_of_a_program(name: str, pointer: int, order: str, machine: str | None) -> None:
+    """uname(2), the size of a pointer and the byte order tell whose calls a program makes."""
+    assert find_machine(name, pointer, order) is (None if machine is None else MACHINES[machine])
 
 
 def test_writing_is_for_standard_error(machine: Machine) -> None:
@@ -131,8 +139,10 @@ def test_writing_is_for_standard_error(machine: Machine) -> None:
 
 def test_filters_are_changed_and_not_taken_off(machine: Machine) -> None:
     """Of all socket options only SO_ATTACH_FILTER, on a capture."""
-    samples = [(fd, level, option) for fd in range(9) for level in (0, 1, 6, 263) for option in range(80)]
-    assert [(fd, 1, 26) for fd in CAPTURES] == allowed(machine, "setsockopt", samples)
+    samples = [
+        (fd, level, option) for fd in range(9) for level in (0, 1, 6, 263, 0xFFFF) for option in range(80)
+    ]
+    assert [(fd, machine.sol_socket, 26) for fd in CAPTURES] == allowed(machine, "setsockopt", samples)
 
 
 def test_questions_are_for_captures(machine: Machine) -> None:
@@ -159,8 +169,12 @@ def test_the_upper_half_of_an_argument_means_nothing(machine: Machine) -> None:
     """As to the kernel: it neither opens a way around nor stops what is allowed."""
     assert ALLOW == call(machine, "sendto", LINK | ANY_UPPER)
     assert DENY == call(machine, "sendto", CAPTURES[0] | ANY_UPPER)
-    assert ALLOW == call(machine, "setsockopt", *(one | ANY_UPPER for one in (CAPTURES[0], 1, 26)))
-    assert DENY == call(machine, "setsockopt", *(one | ANY_UPPER for one in (CAPTURES[0], 1, 27)))
+    assert ALLOW == call(
+        machine, "setsockopt", *(one | ANY_UPPER for one in (CAPTURES[0], machine.sol_socket, 26))
+    )
+    assert DENY == call(
+        machine, "setsockopt", *(one | ANY_UPPER for one in (CAPTURES[0], machine.sol_socket, 27))
+    )
     assert ALLOW == call(machine, mapping(machine), 0, 4096, 3 | ANY_UPPER, 0x22, (1 << 64) - 1)
     assert DENY == call(machine, mapping(machine), 0, 4096, 7 | ANY_UPPER, 0x22, (1 << 64) - 1)
 
@@ -185,14 +199,14 @@ def test_numbers_are_those_of_the_kernel(name: str) -> None:
     """Where the kernel's headers are installed they have the same numbers."""
     header = next(filter(Path.exists, map(Path, HEADERS[name])), None)
     if header is None:
-        pytest.skip("the kernel's headers are not installed (linux-libc-dev, linux-libc-dev-armhf-cross)")
-    known = dict(_numbers(header.read_text()))
+        pytest.skip("the kernel's headers are not installed (linux-libc-dev, linux-libc-dev-*-cross)")
+    known = {call: base + number for call, number, base in _numbers(header.read_text())}
     ours = MACHINES[name].numbers
     assert ours == {call: known[call] for call in ours}
 
 
-def _numbers(header: str) -> Iterator[tuple[str, int]]:
-    for name, number in re.findall(
-        r"#define __NR(?:3264)?_(\w+)\s+(?:\(__NR_SYSCALL_BASE \+ )?(\d+)\b", header
-    ):
-        yield name, int(number)
+def _numbers(header: str) -> Iterator[tuple[str, int, int]]:
+    """Yields name, number, and what all numbers are counted from."""
+    bases = {"": 0, "(__NR_SYSCALL_BASE + ": 0, "(__NR_Linux + ": 4_000}  # the EABI's, o32's
+    for name, base, number in re.findall(r"#define __NR(?:3264)?_(\w+)\s+(\(__NR_\w+ \+ )?(\d+)\b", header):
+        yield name, int(number), bases[base]
