@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import fcntl
 import os
-import ssl  # noqa: F401 - before the daemon's event loop, which keeps it away from libraries that need it
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,9 @@ from hypothesis import settings
 
 from tests.support.lab.packages import PATH
 from tests.support.lab.tools import need_lab
+
+with suppress(ImportError):  # a Python without it
+    import ssl  # noqa: F401 - before the daemon's event loop, which keeps it away from libraries that need it
 
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")  # a busy machine makes no test fail by its time

@@ -1,0 +1,100 @@
+"""Unit, property and end-to-end tests with musl as the C library, by CPython built for it.
+
+``make musl``, or with tests: ``python -m tests.systems.musl tests/unit/knocks``. As root, for the lab.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+
+from tests.support.lab.packages import find
+from tests.systems.archive import fetch_package
+from tests.systems.cpython import FOLDER, Target, build_python
+from tests.systems.other_python import install_packages, run_tests
+
+COMPILER = FOLDER / "musl" / "musl-cc"
+LOADER = FOLDER / "musl" / "ld-musl-x86_64.so.1"
+RELEASE = "trixie"
+"""Debian 13 has musl 1.2.5. Packages for musllinux have relocations that it knows since 1.2.4 (RELR)."""
+
+MUSL = Target(
+    name="musl",
+    triplet="x86_64-linux-musl",
+    here="x86_64-pc-linux-musl",  # not the same, or configure would not call it a cross build
+    compiler=str(COMPILER),
+    archiver="ar",
+    readelf=shutil.which("readelf") or "readelf",
+    packages=("musl-tools", "binutils", "linux-libc-dev"),
+    linker=f"-Wl,--dynamic-linker={LOADER}",
+)
+
+WRAPPER = """#!/bin/sh
+# musl's compiler with the kernel's headers, which it has not, and without the name of Debian's C library.
+case " $* " in *-print-multiarch*) exit 0 ;; esac
+exec musl-gcc -L/usr/lib/x86_64-linux-musl "$@" -idirafter {headers}
+"""
+HEADERS = {
+    "linux": "/usr/include/linux",
+    "asm-generic": "/usr/include/asm-generic",
+    "asm": "/usr/include/x86_64-linux-gnu/asm",
+}
+
+TAGS = ("musllinux_1_1_x86_64", "musllinux_1_2_x86_64")
+PACKAGES = (
+    *("pytest", "pluggy", "iniconfig", "packaging", "pygments", "pytest-xdist", "execnet"),
+    *("hypothesis", "sortedcontainers", "structlog", "typing-extensions", "pcapy-ng", "pynacl", "cffi"),
+    *(
+        "pycparser",
+        "segno",
+        "jinja2",
+        "markupsafe",
+        "impacket",
+        "six",
+        "pyasn1",
+        "prometheus-client",
+        "varlink",
+    ),
+)
+
+
+def prepare_loader() -> None:
+    """Fetches the C library that the programs will run with, as Debian's next release has it."""
+    if not LOADER.exists():
+        LOADER.parent.mkdir(parents=True, exist_ok=True)
+        unpacked = fetch_package(LOADER.parent, "musl", RELEASE)
+        shutil.copy(unpacked / "usr/lib/x86_64-linux-musl/libc.so", LOADER)
+
+
+def prepare_compiler() -> None:
+    """Makes the compiler's wrapper. Raises SystemExit where there is nothing to be wrapped."""
+    if find("musl-gcc") is None:
+        raise SystemExit(f"musl-gcc is missing: apt-get install {' '.join(MUSL.packages)}")
+    headers = COMPILER.parent / "headers"
+    headers.mkdir(parents=True, exist_ok=True)
+    for name, target in HEADERS.items():
+        link = headers / name
+        link.unlink(missing_ok=True)
+        link.symlink_to(target)
+    COMPILER.write_text(WRAPPER.format(headers=headers))
+    COMPILER.chmod(0o755)
+
+
+def main(*tests: str) -> int:
+    """Builds, runs and counts; pytest's exit status."""
+    prepare_compiler()
+    prepare_loader()
+    python = build_python(MUSL)
+    libraries = install_packages(MUSL.folder / "packages", TAGS, PACKAGES)
+    print(subprocess.run((python, "-VV"), check=True, capture_output=True, text=True).stdout.strip())
+    return run_tests(
+        ("nice", python),
+        (libraries,),
+        tests or ("tests/unit", "tests/property", "tests/e2e"),
+        report=MUSL.folder / "report.xml",
+    )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(*sys.argv[1:]))

@@ -1,0 +1,89 @@
+"""Runs the tests with another Python, and says what it skipped and why.
+
+It is a plugin of pytest there: fewer examples a property, and a skip for what the system cannot do.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import settings
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES, IMPOSSIBLE = "KNOCKD_EXAMPLES", "KNOCKD_IMPOSSIBLE"
+"""Variables for the plugin: the most examples of a property; why to skip, by a part of a test's id (JSON)."""
+
+_SETTINGS = "_hypothesis_internal_use_settings"
+
+
+def install_packages(folder: Path, tags: Sequence[str], names: Sequence[str]) -> Path:
+    """Puts packages of the index into a folder: of each the newest release with a wheel for a platform's tag.
+
+    The tag ``any`` is of wheels of Python alone. No tags: wheels for this machine. Raises CalledProcessError.
+    """
+    if not folder.exists():
+        chosen = [word for tag in tags for word in ("--platform", tag)]
+        if tags:
+            chosen += ("--python-version", f"{sys.version_info.major}.{sys.version_info.minor}")
+            chosen += (
+                ("--implementation", "py", "--abi", "none") if "any" in tags else ("--implementation", "cp")
+            )
+        pip = (sys.executable, "-m", "pip", "install", "-qq", "--no-deps", "--only-binary=:all:")
+        subprocess.run((*pip, *chosen, "--target", folder, *names), check=True)
+    return folder
+
+
+def run_tests(
+    command: Sequence[str | Path],
+    libraries: Sequence[Path],
+    tests: Sequence[str],
+    *,
+    report: Path,
+    examples: int | None = None,
+    impossible: Mapping[str, str] | None = None,
+) -> int:
+    """Runs tests with the Python of ``command``, and prints how many there were; pytest's exit status."""
+    path = os.pathsep.join(str(part) for part in (ROOT, ROOT / "bpf", ROOT / "conf", *libraries))
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("VIRTUAL_ENV")},
+        "PYTHONPATH": path,
+        "PYTHONDONTWRITEBYTECODE": "1",
+        EXAMPLES: str(examples or ""),
+        IMPOSSIBLE: json.dumps(dict(impossible or {})),
+    }
+    options = ("-q", "-n", "2", "-p", "no:cacheprovider", "-p", __name__, f"--junitxml={report}")
+    ran = subprocess.run((*command, "-m", "pytest", *options, *tests), cwd=ROOT, env=environment, check=False)
+    print(sum_up(report.read_text()))
+    return ran.returncode
+
+
+def sum_up(report: str) -> str:
+    """How many tests passed, failed and were skipped, and why, of a report as JUnit has it."""
+    cases = list(ElementTree.fromstring(report).iter("testcase"))
+    skipped = Counter(one.get("message", "") for case in cases for one in case.iter("skipped"))
+    failed = [case for case in cases if case.find("failure") is not None or case.find("error") is not None]
+    passed = len(cases) - len(failed) - sum(skipped.values())
+    lines = [f"{passed} passed, {len(failed)} failed, {sum(skipped.values())} skipped"]
+    lines += [f"  failed: {case.get('classname')}::{case.get('name')}" for case in failed]
+    return "\n".join(lines + [f"  {count} skipped: {reason}" for reason, count in sorted(skipped.items())])
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Bounds the examples of each property, and marks what this system cannot do."""
+    most, impossible = os.environ.get(EXAMPLES), json.loads(os.environ.get(IMPOSSIBLE, "{}"))
+    for item in items:
+        for part, reason in impossible.items():
+            if part in item.nodeid:
+                item.add_marker(pytest.mark.skip(reason=reason))
+        chosen = getattr(getattr(item, "function", None), _SETTINGS, None)
+        if most and chosen is not None:
+            fewer = settings(chosen, max_examples=min(chosen.max_examples, int(most)))
+            setattr(item.function, _SETTINGS, fewer)  # type: ignore[attr-defined]
