@@ -33,6 +33,7 @@ STAMP := .venv/installed
 FUZZ := .venv/fuzz
 COVERAGE := .venv/coverage
 SITE := .venv/site
+BUILDERS := .venv/builders
 FUZZ_SECONDS ?= 60
 MUTANTS_SECONDS ?= 300
 CORES := $(shell nproc)
@@ -122,12 +123,12 @@ mutants: $(STAMP)
 wheel: $(STAMP)
 	$(BIN)/python -m tests.support.lab.wheel build/wheel
 
-packages: packages-build $(SITE)
+packages: packages-build $(SITE) $(BUILDERS)
 	$(PYTEST) $(SHARED) --dist loadgroup tests/packages
 
 site: $(SITE)
 
-deb ipk site release: packages-build $(STAMP)
+deb ipk site release: packages-build $(BUILDERS)
 	@$(BUILD).$@
 
 # Apart: each boots or builds a whole system; tests/systems has a module for each.
@@ -169,6 +170,11 @@ $(COVERAGE): $(STAMP)
 # Apart: 75 MB of Sphinx and what it needs.
 $(SITE): $(STAMP)
 	@$(BIN)/pip install -qq --editable '.[site]'
+	@touch $@
+
+# Apart: what builds a release, and judges it.
+$(BUILDERS): $(STAMP)
+	@$(BIN)/pip install -qq --editable '.[build]'
 	@touch $@
 
 clean:

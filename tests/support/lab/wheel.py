@@ -12,13 +12,14 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Literal
 
 ROOT = Path(__file__).resolve().parents[3]
 SOURCES = ("knockd", "bpf/knockd_bpf", "conf/knockd_conf")
 SHIPPED = (".py", ".html", ".css")
 """Files that a wheel must have."""
 
-KEPT = ("tests", "conf", "bpf", "docs", "setup.cfg", "README.md", "CHANGELOG.md")
+KEPT = ("tests", "conf", "bpf", "docs", "setup.cfg", "pyproject.toml", "README.md", "CHANGELOG.md")
 """What tests read beside the packages: themselves, examples, golden cases, pages."""
 
 NOT_FOR_WHEELS = tuple(f"tests/project/test_{name}.py" for name in ("walls", "mirror", "pages", "clocks"))
@@ -33,14 +34,22 @@ for module, source in zip((knockd, knockd_bpf, knockd_conf), sys.argv[1:], stric
 """Ends with an error when the packages that get imported are those of the source tree."""
 
 
+def build(kind: Literal["wheel", "sdist"], folder: Path, source: Path = ROOT) -> Path:
+    """The wheel or sdist of a checkout, built into ``folder`` as releases are."""
+    folder.mkdir(parents=True, exist_ok=True)
+    code = f"import sys; from knockd_packages.backend import build_{kind} as build; build(sys.argv[1])"
+    environment = {**os.environ, "PYTHONPATH": str(source / "conf"), "PYTHONDONTWRITEBYTECODE": "1"}
+    command = (sys.executable, "-c", code, folder)
+    subprocess.run(command, cwd=source, env=environment, check=True, stdout=subprocess.DEVNULL)
+    (built,) = folder.glob({"wheel": "*.whl", "sdist": "*.tar.gz"}[kind])
+    return built
+
+
 def unpack_wheel(site: Path) -> None:
-    """Build the wheel from a copy of the tree (so that nothing stale gets in) and unpack it into ``site``."""
-    copy = site.with_name("source")
-    ignored = shutil.ignore_patterns(".*", "build", "tests", "__pycache__", "*.egg-info")
-    shutil.copytree(ROOT, copy, ignore=ignored)
+    """Build the wheel as pip does, and unpack it into ``site``."""
     wheels = site.with_name("wheels")
     pip = (sys.executable, "-m", "pip", "-qq")
-    subprocess.run([*pip, "wheel", "--no-deps", "--wheel-dir", wheels, copy], check=True)
+    subprocess.run([*pip, "wheel", "--no-deps", "--wheel-dir", wheels, ROOT], check=True)
     (wheel,) = wheels.glob("*.whl")
     subprocess.run([*pip, "install", "--no-deps", "--target", site, wheel], check=True)
     # An editable install would be asked for what is not in the wheel, and have it.
