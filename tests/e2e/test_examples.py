@@ -11,7 +11,7 @@ import pytest
 from knockd_conf.key_file import NamedKey, format_key
 from tests.e2e.conftest import Pair, Start
 from tests.support.daemons.daemon import Daemon
-from tests.support.daemons.doors import SERVER, drop_with_iptables
+from tests.support.daemons.doors import CLIENT, SERVER, drop_with_iptables
 from tests.support.daemons.signed import SignedHost, wait_signed
 from tests.support.lab.hosts import Host, Lab
 from tests.support.lab.services import TcpService, can_connect, send_knock, wait_closed, wait_open
@@ -72,9 +72,9 @@ def test_iptables(pair: Pair, start: Start, version: int) -> None:
         opens_and_closes(daemon, pair.client, SERVER[version], steps(example("iptables")), 22)
 
 
-def expires(host: Host, family: str, name: str) -> int:
+def expires(host: Host, table: str, name: str) -> int:
     """Milliseconds until the only element of a set expires; 0: there is none."""
-    shown = host.run("nft", "list", "set", family, "nat" if family == "ip" else "filter", name)
+    shown = host.run("nft", "list", "set", *table.split(), name)
     found = re.search(r"expires (?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?", shown)
     if found is None:
         return 0
@@ -101,7 +101,24 @@ def test_nftables(pair: Pair, start: Start, version: int) -> None:
         assert not can_connect(pair.client, SERVER[version], 22)
         send_knock(pair.client, SERVER[version], *sequence)
         wait_open(pair.client, SERVER[version], 22)
-        renewed(pair.server, pair.client, SERVER[version], sequence, ("inet", f"knocked{version}"))
+        renewed(pair.server, pair.client, SERVER[version], sequence, ("inet filter", f"knocked{version}"))
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_openwrt(pair: Pair, start: Start, version: int) -> None:
+    """openwrt.conf opens SSH in fw4's rules, for both IP versions; a reload of fw4 keeps who is in."""
+    need("nft")
+    set_up(pair.server, "openwrt")
+    pair.server.route("default", CLIENT[4])  # Interface = auto
+    sequence = steps(example("openwrt"))
+    with TcpService(pair.server, 22):
+        start(pair.server, example("openwrt"), interface=None)
+        assert not can_connect(pair.client, SERVER[version], 22)
+        send_knock(pair.client, SERVER[version], *sequence)
+        wait_open(pair.client, SERVER[version], 22)
+        set_up(pair.server, "openwrt")
+        assert can_connect(pair.client, SERVER[version], 22)
+        renewed(pair.server, pair.client, SERVER[version], sequence, ("inet fw4", f"knocked{version}"))
 
 
 @pytest.mark.parametrize("version", [4, 6])
@@ -186,7 +203,7 @@ def test_router(lab: Lab, start: Start) -> None:
         assert not can_connect(outside, "192.0.2.10", 22)
         send_knock(outside, "192.0.2.10", *sequence)
         wait_open(outside, "192.0.2.10", 22)
-        renewed(router, outside, "192.0.2.10", sequence, ("inet", "knocked"))
+        renewed(router, outside, "192.0.2.10", sequence, ("inet filter", "knocked"))
 
 
 def test_router_nat(lab: Lab, start: Start) -> None:
@@ -201,7 +218,7 @@ def test_router_nat(lab: Lab, start: Start) -> None:
         assert not can_connect(outside, SECOND, 2222)
         send_knock(outside, SECOND, *sequence)
         wait_open(outside, SECOND, 2222)
-        renewed(router, outside, SECOND, sequence, ("ip", "knocked"))
+        renewed(router, outside, SECOND, sequence, ("ip nat", "knocked"))
 
 
 @pytest.mark.parametrize("version", [4, 6])

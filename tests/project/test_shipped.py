@@ -61,6 +61,7 @@ def test_examples_are_there() -> None:
         "iptables",
         "mobile",
         "nftables",
+        "openwrt",
         "rotating",
         "router-nat",
         "router",

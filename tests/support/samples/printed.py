@@ -6,6 +6,7 @@ from itertools import takewhile
 from pathlib import Path
 
 from tests.support.lab.hosts import Host
+from tests.support.samples.fw4 import print_fw4
 
 ROOT = Path(__file__).resolve().parents[3]
 EXAMPLES = ROOT / "conf/examples"
@@ -17,9 +18,14 @@ def example(name: str) -> str:
 
 
 def set_up(host: Host, name: str) -> None:
-    """Set up the firewall of an example: the lines behind ``#`` and a tab are a file of nft, or commands."""
+    """Set up the firewall of an example: the lines behind ``#`` and a tab.
+
+    They are a file of nft, sections of OpenWrt's firewall (with eth0 as its wan), or commands.
+    """
     lines = [line[2:] for line in example(name).splitlines() if line.startswith("#\t")]
-    if lines[0].startswith("table"):
+    if lines[0].startswith("config"):
+        host.run("nft", "-f", "-", stdin=print_fw4("\n".join(lines), "eth0"))
+    elif lines[0].startswith("table"):
         host.run("nft", "-f", "-", stdin="\n".join(lines) + "\n")
     else:
         host.run("sh", "-e", stdin="\n".join(lines) + "\n")
