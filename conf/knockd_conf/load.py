@@ -10,7 +10,6 @@ import os
 import socket
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Final
 
 from knockd_conf import ini, keys, source, templates, values
@@ -64,7 +63,7 @@ def load(
     reader = _Reader(host or socket.gethostname(), trust or TrustPolicy.current())
     try:
         if given is None:
-            reader.read(str(Path(path).absolute()), ())
+            reader.read(_tidy(path if os.path.isabs(path) else os.path.join(os.getcwd(), path)), ())
         for name, data in given or ():
             reader.take(name, data)
     except OSError as error:
@@ -225,10 +224,10 @@ class _Reader:
             return
         asked = Problem(path, key.line, key.written, "")
         value = os.fsdecode(key.value.encode())  # the file is UTF-8, whatever the locale is
-        pattern = str(Path(path).parent / value)
+        pattern = _tidy(os.path.join(os.path.dirname(path), value))
         wild = any(c in value for c in "*?[")
-        folder = str(Path(pattern).parent)
-        if wild and not any(c in str(Path(value).parent) for c in "*?["):
+        folder = os.path.dirname(pattern) or "."
+        if wild and not any(c in os.path.dirname(_tidy(value)) for c in "*?["):
             self.problems += source.judge_folder(folder, self.policy)
         try:
             found = sorted(glob.glob(_escaped(path, value))) if wild else [pattern]
@@ -263,4 +262,10 @@ class _Reader:
 
 def _escaped(path: str, pattern: str) -> str:
     """``pattern`` below the directory of ``path``, whose own name holds no wildcards."""
-    return str(Path(glob.escape(str(Path(path).parent))) / pattern)
+    return _tidy(os.path.join(glob.escape(os.path.dirname(path)), pattern))
+
+
+def _tidy(path: str) -> str:
+    """``path`` without what names nothing: double slashes and dots. (pathlib is 1 MB: it imports urllib.)"""
+    parts = (part for part in path.split("/") if part not in ("", "."))
+    return f"{'/' * os.path.isabs(path)}{'/'.join(parts)}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import socket
+import stat
 import time
 from collections.abc import Iterator, Mapping
 from types import TracebackType
@@ -164,9 +165,7 @@ class Control:
             text = f"no right to {path}: ask as root, or to look as a member of the group knockd"
             return ControlError(os.EX_NOPERM, text)
         if isinstance(error, ConnectionRefusedError):
-            from pathlib import Path
-
-            if not Path(self._path).is_socket():
+            if not _is_socket(self._path):
                 text = f"{path} is no socket: name the control socket (ControlSocket) of a knockd that runs"
                 return ControlError(os.EX_UNAVAILABLE, text)
             text = f"nobody answers at {path}: the knockd that made it has ended, start it again"
@@ -212,3 +211,10 @@ def _connect_once(end: socket.socket, path: str) -> None:
         end.connect(f"/proc/self/fd/{directory}/{os.path.basename(path)}")
     finally:
         os.close(directory)
+
+
+def _is_socket(path: str) -> bool:
+    try:
+        return stat.S_ISSOCK(os.stat(path).st_mode)
+    except OSError:
+        return False
