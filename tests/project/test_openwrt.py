@@ -16,6 +16,9 @@ PLAYED = """
 for call in open_instance set_param close_instance send_signal add_reload_trigger; do
     eval "procd_$call() { echo procd_$call \\"\\$@\\"; }"
 done
+start() { echo start; }
+procd_running() { [ ! -e "$host/given-up" ]; }
+host=$2
 . "$1"
 PROG=$2/knockd
 DEFAULTS=$2/default
@@ -109,6 +112,12 @@ def test_what_is_checked(host: Path) -> None:
 def test_reload(host: Path) -> None:
     """A reload is a HUP, not a restart."""
     assert call(host, "reload_service") == (0, ["procd_send_signal knockd * HUP"])
+
+
+def test_reload_of_what_does_not_run(host: Path) -> None:
+    """What procd has given up is started: so it is after the first door was written."""
+    (host / "given-up").touch()
+    assert call(host, "reload_service") == (0, ["start"])
 
 
 def test_reload_of_a_bad_configuration(host: Path) -> None:
