@@ -80,7 +80,10 @@ FILES = (
         f"{_DOC}/examples",
         "conf/knockd.conf",
         *(f"conf/examples/{name}.conf" for name in ("fleet", "idle", "iptables", "mobile", "nftables")),
-        *(f"conf/examples/{name}.conf" for name in ("rotating", "router-nat", "router", "signed", "ufw")),
+        *(
+            f"conf/examples/{name}.conf"
+            for name in ("openwrt", "rotating", "router-nat", "router", "signed", "ufw")
+        ),
         "conf/examples/wake-on-lan.conf",
     ),
     *_each(_DEBIAN | _WHEEL, f"{_DOC}/examples/fleet.d", "conf/examples/fleet.d/doors.conf"),
