@@ -1,6 +1,6 @@
 """OpenWrt's firewall as fw4 prints it: the ruleset of its default configuration, and what sets and rules add.
 
-Taken from what firewall4 expects in its own tests (01_ruleset, 01_declaration, 02_usage), for one device a zone.
+Taken from what firewall4 expects in its own tests (01_ruleset, 01_declaration, 02_usage).
 """
 
 from __future__ import annotations
