@@ -133,7 +133,7 @@ deb ipk site release: packages-build $(BUILDERS)
 
 # Apart: each boots or builds a whole system; tests/systems has a module for each.
 $(SYSTEMS): packages-build $(STAMP)
-	@$(BIN)/python -m tests.systems.$(subst -,_,$@)
+	@PYTHONPATH=.:conf $(BIN)/python -m tests.systems.$(subst -,_,$@)
 
 e2e: packages-test $(STAMP)
 	$(LAB) $(PYTEST) $(SIDE_BY_SIDE) tests/e2e

@@ -42,7 +42,10 @@ def read_source(path: str, policy: TrustPolicy) -> Source:
     except UnicodeError:
         return _refused(path, "expected a path in UTF-8, got one that is not")
     except FileNotFoundError:
-        return _refused(path, "expected a configuration file, got none: name another one with -c")
+        return _refused(
+            path,
+            "expected a configuration file, got none: write one (knockd --init), or name another with -c",
+        )
     except OSError as error:
         hint = ": start knockd as root" if error.errno == errno.EACCES and os.geteuid() else ""
         return _refused(path, f"expected a readable file, got '{error.strerror}'{hint}")

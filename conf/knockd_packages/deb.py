@@ -55,15 +55,15 @@ def build_pcapy(out: Path) -> list[Path]:
     epoch = find_time(read_version())
     tree = out / f"pcapy-ng-{PCAPY}"
     shutil.rmtree(tree, ignore_errors=True)
-    with tarfile.open(_download(out)) as archive:
+    with tarfile.open(download_pcapy(out)) as archive:
         archive.extractall(out, filter="data")
     (out / f"pcapy_ng-{PCAPY}").rename(tree)
     what = "Built of the source distribution on PyPI, for knockd."
     return _build(tree, "conf/debian-pcapy", "pcapy-ng", f"{PCAPY}+knockd1", what, epoch)
 
 
-def _download(out: Path) -> Path:
-    """The source distribution; pip compares its hash."""
+def download_pcapy(out: Path) -> Path:
+    """The source distribution of pcapy-ng in ``out``; pip compares its hash. Raises SystemExit."""
     there = out / f"pcapy_ng-{PCAPY}.tar.gz"
     if there.exists():
         return there

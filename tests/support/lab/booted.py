@@ -84,7 +84,7 @@ def need_systemd() -> None:
         lacking(f"{SYSTEMD} is missing: apt-get install systemd")
     if Path("/proc/self/uid_map").read_text().split() != ["0", "0", "4294967295"]:
         pytest.skip("systemd needs root, outside of user namespaces")
-    if _control_groups() is None:
+    if control_groups() is None:
         pytest.skip("no control groups that can be written, as in most containers")
 
 
@@ -94,7 +94,7 @@ class Booted:
     def __init__(self, host: Host) -> None:
         self._host = host
         self._base = Path(tempfile.mkdtemp(prefix="knockd-booted-"))
-        groups = _control_groups()
+        groups = control_groups()
         assert groups is not None, "need_systemd() was not asked"
         self._group = groups / f"knockd-booted-{os.getpid()}"
         self._log = self._base.with_suffix(".log")
@@ -130,7 +130,7 @@ class Booted:
     ) -> None:
         self._process.kill()  # --kill-child: init dies with unshare, and everything with init
         self._process.wait()
-        wait_until(lambda: _removed(self._group), 10, f"{self._group} is empty")
+        wait_until(lambda: removed(self._group), 10, f"{self._group} is empty")
         self._log.unlink()
         self._base.rmdir()
 
@@ -181,7 +181,7 @@ class Booted:
             return False
 
 
-def _control_groups() -> Path | None:
+def control_groups() -> Path | None:
     """Where control groups of the second version can be made."""
     for place in (Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/unified")):
         if (place / "cgroup.procs").exists() and (place / "cgroup.subtree_control").exists():
@@ -189,7 +189,7 @@ def _control_groups() -> Path | None:
     return None
 
 
-def _removed(group: Path) -> bool:
+def removed(group: Path) -> bool:
     """Remove a control group and those in it; False as long as a process is dying there."""
     try:
         for folder in sorted((folder for folder in group.rglob("*") if folder.is_dir()), reverse=True):

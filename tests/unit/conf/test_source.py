@@ -24,13 +24,17 @@ def refused(path: str | Path) -> str:
 
 def test_missing(tmp_path: Path) -> None:
     """A file that is not there."""
-    assert refused(tmp_path / "k.conf") == "expected a configuration file, got none: name another one with -c"
+    assert (
+        refused(tmp_path / "k.conf")
+        == "expected a configuration file, got none: write one (knockd --init), or name another with -c"
+    )
 
 
 def test_missing_directory(tmp_path: Path) -> None:
     """A directory that is not there."""
     assert (
-        refused(tmp_path / "d/k.conf") == "expected a configuration file, got none: name another one with -c"
+        refused(tmp_path / "d/k.conf")
+        == "expected a configuration file, got none: write one (knockd --init), or name another with -c"
     )
 
 
@@ -64,7 +68,10 @@ def test_device() -> None:
 def test_link_that_leads_nowhere(tmp_path: Path) -> None:
     """A link to nothing is a missing file."""
     (tmp_path / "l").symlink_to("nothing")
-    assert refused(tmp_path / "l") == "expected a configuration file, got none: name another one with -c"
+    assert (
+        refused(tmp_path / "l")
+        == "expected a configuration file, got none: write one (knockd --init), or name another with -c"
+    )
 
 
 def test_links_in_a_circle(tmp_path: Path) -> None:

@@ -1,0 +1,241 @@
+"""``make deb-systems``: the Debian packages on booted Debian 12 and 13, from knockd 0.8 and back.
+
+Each release is booted twice in a network of its own, where a second host knocks. On the first boot 0.8 has a
+door open when ours takes its place, ours when the next version and at last 0.8 take its place; then all is
+purged. On the second ours is installed where nothing was. Prints what was seen, and the figures of
+docs/platforms.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.support.lab.debian import DebianSystem, make_root
+from tests.support.lab.hosts import Lab
+from tests.support.lab.services import send_knock
+from tests.support.lab.waiting import wait_until
+from tests.systems.debian_builder import build_packages
+from tests.systems.debian_trial import APT, CLIENT, CONFIGURATION, SERVER, Trial, say
+
+
+class Release(NamedTuple):
+    """A release of Debian."""
+
+    suite: str
+    pcap: str
+
+
+RELEASES = (Release("bookworm", "libpcap0.8"), Release("trixie", "libpcap0.8t64"))
+SYSTEM = (
+    "systemd-sysv",
+    "dbus",
+    "python3",
+    "python3-structlog",
+    "nftables",
+    "iproute2",
+    "logrotate",
+    "procps",
+)
+FETCHED = "knockd fail2ban python3-systemd"
+FETCH = f'mkdir "$1/srv/repo"; chroot "$1" sh -c "cd /srv/repo && apt-get download {FETCHED}"'
+QUIET = 'chroot "$1" systemctl mask fail2ban'
+
+
+def from_0_8_and_back(trial: Trial, ours: str, later: str) -> None:
+    """0.8, ours, ours again, 0.8, nothing: with a door open each time."""
+    system = trial.system
+    old = system.run("apt-cache madison knockd | grep -o '0[.]8-[^ ]*' | head -1").strip()
+    before, users = trial.files(), system.run("cut -d: -f1 /etc/passwd /etc/group").split()
+    system.run(f"{APT} knockd={old}")
+    configuration = CONFIGURATION.format(door="ssh", seconds=90)
+    system.write("/etc/knockd.conf", configuration)
+    system.run("systemctl enable --now knockd")
+    pid = system.show("knockd", "MainPID")
+    wait_until(lambda: "listening" in system.run("cat /var/log/knockd.log"), 10, "0.8 listens")
+    since = trial.open_door()
+    say(f"  {old} has a door open")
+
+    said = system.run(f"{APT} knockd={ours} python3-pcapy-ng")
+    assert "knockd did not start" not in said, said
+    assert system.run("systemctl is-enabled knockd").strip() == "enabled"
+    assert system.show("knockd", "ActiveState") == "active", system.run("systemctl status knockd || true")
+    assert system.show("knockd", "MainPID") != pid
+    assert system.path("/etc/knockd.conf").read_text() == configuration
+    assert "1 door on eth0" in trial.status(), trial.status()
+    assert system.run("systemctl --failed --no-legend").strip() == ""
+    say(f"  apt put {ours} in its place after {time.monotonic() - since:.0f} s; status: {trial.status()}")
+    trial.closes(since, 90, "0.8's own process")
+
+    configuration = CONFIGURATION.format(door="ssh", seconds=30)
+    system.write("/etc/knockd.conf", configuration, 0o600)
+    system.run("systemctl reload knockd")
+    trial.closes(trial.open_door(), 30, "ours")
+    system.write("/etc/knockd.conf", "[ssh]\nsequence = 1\nnonsense = 2\n", 0o600)
+    assert system.attempt("systemctl reload knockd").returncode != 0
+    assert "config bad" in trial.status()
+    system.write("/etc/knockd.conf", CONFIGURATION.format(door="ssh", seconds=60), 0o600)
+    system.run("systemctl reload knockd")
+    say(f"  reload: a bad file is refused, a good one in effect; status: {trial.status()}")
+    see_options(trial)
+    see_log_tools(trial)
+
+    since = trial.open_door()
+    pid = system.show("knockd", "MainPID")
+    system.run(f"{APT} knockd={later}")
+    assert system.show("knockd", "MainPID") != pid
+    say(f"  apt put {later} in its place; status: {trial.status()}")
+    trial.closes(since, 60, "ours, across an upgrade")
+    say(f"  memory: {trial.memory()}")
+    say(f"  start: {trial.start_times()}")
+    say(f"  installed: {system.run('dpkg-query -W -f ${Installed-Size} knockd')} KiB")
+    see_own_reader(trial)
+
+    trial.open_door()
+    system.run(f"{APT} knockd={old}")
+    assert not trial.opened(), "ours left a door open for 0.8"
+    assert system.run("systemctl is-enabled knockd").strip() == "enabled"
+    assert system.path("/etc/knockd.conf").read_text() == CONFIGURATION.format(door="ssh", seconds=60)
+    state = system.show("knockd", "ActiveState")
+    system.run("systemctl start knockd")
+    since = trial.open_door()
+    say(f"  back to {old}: ours closed its door, the service was {state}; started, 0.8 opens again")
+    system.run("systemctl stop knockd; nft flush set inet filter knocked")
+
+    system.run(f"{APT} knockd={later}; systemctl start knockd")
+    trial.open_door()
+    system.run("apt-get purge -y -q knockd python3-pcapy-ng")
+    assert not trial.opened(), "purge left a door open"
+    left = sorted(trial.files() - before)
+    new = sorted(set(system.run("cut -d: -f1 /etc/passwd /etc/group").split()) - set(users))
+    say(f"  purged; the door was closed; files left: {left or 'none'}; users left: {', '.join(new)}")
+    assert [one for one in left if not one.startswith(("/etc/passwd-", "/etc/group-", "/etc/shadow-"))] == []
+
+
+def see_options(trial: Trial) -> None:
+    """/etc/default/knockd is honoured by the unit, and stays across upgrades."""
+    system = trial.system
+    default = system.path("/etc/default/knockd").read_text()
+    system.write("/etc/other.conf", CONFIGURATION.format(door="other", seconds=5), 0o600)
+    system.write("/etc/default/knockd", default + 'KNOCKD_OPTS="-c /etc/other.conf"\n')
+    system.run("systemctl restart knockd")
+    assert "Door other" in system.run("knockctl status")
+    system.write("/etc/default/knockd", default)
+    system.run("rm /etc/other.conf; systemctl restart knockd")
+    say("  KNOCKD_OPTS of /etc/default/knockd is honoured")
+
+
+def see_log_tools(trial: Trial) -> None:
+    """logrotate rotates, and fail2ban's filter finds a guard hit, in log and journal, classic and JSON."""
+    system = trial.system
+    system.run("logrotate -f /etc/logrotate.d/knockd")
+    assert system.path("/var/log/knockd.log.1").exists()
+    assert system.run("stat -c %a:%U:%G /var/log/knockd.log").strip() == "640:root:adm"
+    system.run(
+        "dpkg --unpack --force-depends /srv/repo/fail2ban_*.deb /srv/repo/python3-systemd_*.deb >/dev/null"
+    )
+    found = []
+    for log_format in ("classic", "json"):
+        text = CONFIGURATION.format(door="ssh", seconds=60)
+        text = text.replace("[options]\n", f"[options]\n\tLogFormat = {log_format}\n")
+        system.write("/etc/knockd.conf", text, 0o600)
+        system.run("systemctl restart knockd")
+        for _ in range(2):
+            send_knock(trial.client, SERVER, "31953")
+            time.sleep(0.5)
+        wait_until(lambda: "guard" in system.run("tail -3 /var/log/knockd.log"), 10, "a guard hit is logged")
+        for source in ("/var/log/knockd.log", "systemd-journal"):
+            command = f"fail2ban-regex -o ip {source} /etc/fail2ban/filter.d/knockd.conf"
+            done = system.attempt(command)
+            found.append(
+                f"{log_format} {source}: {done.stdout.split() if done.returncode == 0 else done.stdout}"
+            )
+    assert all(CLIENT in one for one in found), "\n".join(found)
+    system.run("fail2ban-client -t || fail2ban-client --test")
+    system.run("dpkg --purge --force-depends fail2ban python3-systemd >/dev/null 2>&1")
+    system.write("/etc/knockd.conf", CONFIGURATION.format(door="ssh", seconds=60), 0o600)
+    system.run("systemctl restart knockd")
+    say("  logrotate rotates; fail2ban finds guard hits in log and journal, classic and JSON; its jail loads")
+
+
+def see_own_reader(trial: Trial) -> None:
+    """Without python3-pcapy-ng knockd captures by itself."""
+    system = trial.system
+    system.run("apt-get remove -y -q python3-pcapy-ng; systemctl restart knockd")
+    since = trial.open_door()
+    say(f"  without python3-pcapy-ng a knock opens, too; memory: {trial.memory()}")
+    trial.closes(since, 60, "without python3-pcapy-ng")
+    system.run(f"{APT} python3-pcapy-ng; systemctl restart knockd")
+
+
+def from_nothing(trial: Trial, ours: str) -> None:
+    """A fresh install: nothing is enabled and nothing has failed; with a configuration it is at once."""
+    system = trial.system
+    said = system.run(f"{APT} knockd={ours} python3-pcapy-ng")
+    assert system.attempt("systemctl is-enabled knockd").stdout.strip() == "disabled", said
+    assert system.show("knockd", "ActiveState") == "inactive"
+    assert system.run("systemctl --failed --no-legend").strip() == ""
+    assert system.attempt("systemctl is-enabled knockd-metrics.timer").stdout.strip() == "disabled"
+    said = system.run("knockd --init")
+    assert "systemctl enable --now knockd" in said, said
+    assert system.run("stat -c %a /etc/knockd.conf").strip() == "600"
+    say("  installed where nothing was: not enabled, nothing failed; knockd --init writes the first file")
+    system.run("apt-get purge -y -q knockd")
+    assert not system.path("/etc/knockd.conf").exists()
+    system.write("/etc/knockd.conf", CONFIGURATION.format(door="ssh", seconds=5), 0o600)
+    system.run(f"{APT} knockd={ours}")
+    assert system.run("systemctl is-enabled knockd").strip() == "enabled"
+    trial.closes(trial.open_door(), 5, "installed where a configuration was")
+    system.run("apt-get remove -y -q knockd")
+    assert system.path("/etc/knockd.conf").exists()
+    assert system.attempt("pgrep -f knock").returncode != 0
+    say("  removed: the configuration stays, no process does")
+
+
+def on_release(release: Release, act: Callable[[Trial], None], debs: list[Path]) -> None:
+    """Boots a release beside a client and does ``act``."""
+    root = make_root(release.suite, "minbase", (*SYSTEM, release.pcap), (FETCH, QUIET))
+    with Lab() as lab:
+        server, client = lab.host("server"), lab.host("client")
+        lab.link(server, "eth0", client, "eth0", (f"{SERVER}/24",), (f"{CLIENT}/24",))
+        with DebianSystem(server, root) as system:
+            trial = Trial(system, client)
+            trial.prepare(debs)
+            act(trial)
+
+
+def find_version(debs: list[Path]) -> str:
+    """The version of knockd among packages."""
+    (found,) = (one[1] for one in (re.fullmatch(r"knockd_(.+)_all.deb", deb.name) for deb in debs) if one)
+    return found
+
+
+def main() -> int:
+    """Tries every release; exit status 0 when all went as it should."""
+    parser = argparse.ArgumentParser(prog="python -m tests.systems.deb_systems", description=main.__doc__)
+    parser.add_argument("suites", nargs="*", default=[one.suite for one in RELEASES])
+    wanted = parser.parse_args().suites
+    for release in RELEASES:
+        if release.suite not in wanted:
+            continue
+        say(f"{release.suite}: building its packages")
+        debs, later = build_packages(release.suite)
+        for one in debs:
+            say(f"  {one.name}: {one.stat().st_size / 1024:.0f} KiB")
+        ours, following = (find_version(one) for one in (debs, later))
+        say(f"{release.suite}: from 0.8 and back")
+        whole = partial(from_0_8_and_back, ours=ours, later=following)
+        on_release(release, whole, [*debs, *later])
+        say(f"{release.suite}: from nothing")
+        on_release(release, partial(from_nothing, ours=ours), debs)
+    say("all is well")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

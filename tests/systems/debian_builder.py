@@ -1,0 +1,70 @@
+"""Builds the Debian packages for a release: in a root of it with its own tools, or here where it runs."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import subprocess
+from pathlib import Path
+
+from knockd_packages.deb import build_knockd, build_pcapy, download_pcapy
+from knockd_packages.tree import find_time, read_version
+from tests.support.lab.debian import make_root
+
+ROOT = Path(__file__).resolve().parents[2]
+
+TOOLS = (
+    *("debhelper", "dh-python", "dh-apparmor", "libpcap-dev", "pybuild-plugin-pyproject"),
+    *("python3-all", "python3-dev", "python3-setuptools", "python3-wheel"),
+)
+
+SCRIPT = """
+set -e
+root=$1 source=$2 out=$3 epoch=$4
+mount --make-rprivate /
+mount -t tmpfs tmpfs /mnt
+mkdir /mnt/written /mnt/work /mnt/root
+mount -t overlay overlay -o "lowerdir=$root,upperdir=/mnt/written,workdir=/mnt/work" /mnt/root
+mkdir /mnt/root/source /mnt/root/out
+mount --bind "$source" /mnt/root/source
+mount --bind "$out" /mnt/root/out
+mount -t proc proc /mnt/root/proc
+cd /mnt/root
+run() {
+    chroot . env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root SOURCE_DATE_EPOCH="$epoch" \\
+        PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=/source:/source/conf python3 -m knockd_packages.deb "$@"
+}
+run --out /out
+run --out /out/later --without-pcapy --later +1
+"""
+
+
+def build_packages(suite: str) -> tuple[list[Path], list[Path]]:
+    """Builds the packages for a release, and knockd once more as the next version."""
+    out = Path("/var/tmp") / f"knockd-deb-{suite}"
+    shutil.rmtree(out, ignore_errors=True)
+    (out / "later").mkdir(parents=True)
+    download_pcapy(out)
+    if platform.freedesktop_os_release().get("VERSION_CODENAME") == suite:
+        build_knockd(out)
+        build_pcapy(out)
+        build_knockd(out / "later", "+1")
+    else:
+        _build_in_root(make_root(suite, "buildd", TOOLS), out)
+    return sorted(out.glob("*.deb")), sorted((out / "later").glob("*.deb"))
+
+
+def _build_in_root(root: Path, out: Path) -> None:
+    spaces = ("unshare", "--mount", "--fork", "--pid", "--kill-child")
+    command = [
+        *spaces,
+        "sh",
+        "-c",
+        SCRIPT,
+        "sh",
+        str(root),
+        str(ROOT),
+        str(out),
+        str(find_time(read_version())),
+    ]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
