@@ -270,6 +270,7 @@ def _make_report(settings: Settings) -> Report:
         find_notes,
         find_weak_one_time,
     )
+    from knockd.checks.reader import find_missing_reader
     from knockd.checks.signed_host import current_signed, find_missing_package
     from knockd.checks.signed_keys import find_signed_keys
     from knockd.dryrun import assume_signed, build_filters
@@ -303,6 +304,6 @@ def _make_report(settings: Settings) -> Report:
     )
     absent = explain_absent(names)
     problems = [Problem(*config.note("interface", absent)[:4])] if absent is not None else []
-    missing = find_missing_package(config)
-    problems += [missing] if missing is not None else []
+    missing = find_missing_package(config), find_missing_reader(config)
+    problems += [one for one in missing if one is not None]
     return Report(config, live, guards, keys, signed, filters, found, problems)

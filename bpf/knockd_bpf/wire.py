@@ -33,6 +33,19 @@ LINKTYPE_RAW: Final = 101
 DLT_LINUX_SLL: Final = 113
 DLT_LINUX_SLL2: Final = 276
 
+_ETHERNET: Final = frozenset({1, 772})
+"""ARPHRD numbers of Ethernet and loopback (linux/if_arp.h)."""
+
+_RAW_IP: Final = frozenset({519, 768, 769, 776, 778, 823, 65534})
+"""Raw IP, IPIP, IPv6 and SIT tunnels, GRE over IPv4 and IPv6, and devices without link header (tun)."""
+
+
+def find_linktype(arphrd: int) -> int:
+    """The DLT of frames of an interface of that ARPHRD (linux/if_arp.h); what is unknown is cooked."""
+    if arphrd in _ETHERNET:
+        return DLT_EN10MB
+    return DLT_RAW if arphrd in _RAW_IP else DLT_LINUX_SLL
+
 
 def flag_names(rule: FlagRule) -> str:
     """A flag rule as TCPFlags writes it: ``syn,!ack``."""

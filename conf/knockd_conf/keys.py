@@ -14,7 +14,7 @@ from typing import Any, Final
 from knockd_conf import fields, networks, open_prefix, services, timed
 from knockd_conf.errors import seen
 from knockd_conf.mistakes import is_quoted
-from knockd_conf.model import ClockTrust, CommandOutput, LogFormat, OnExit, Reknock
+from knockd_conf.model import ClockTrust, CommandOutput, LogFormat, OnExit, Reader, Reknock
 
 OPTIONS: Final = "options"
 """The name of the global section, in exactly this case."""
@@ -58,6 +58,7 @@ _OPTION_KEYS: Final = (
     Key("Interface", "interface", fields.interfaces),
     Key("Latency", "latency", fields.whole(1, 1_000, " of milliseconds")),
     Key("Buffer", "buffer", fields.whole(64, 1_048_576, " of KiB")),
+    Key("Capture", "capture", fields.word(Reader)),
     Key("LogFormat", "log_format", fields.word(LogFormat)),
     Key("Log_Failures", "log_failures", fields.yes_no),
     Key("Max_Attempts", "max_attempts", fields.whole(1_024, 1_048_576)),

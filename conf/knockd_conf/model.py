@@ -96,6 +96,14 @@ class ClockTrust(Enum):
     TRUST = "trust"
 
 
+class Reader(Enum):
+    """Who reads packets: libpcap through pcapy-ng, knockd itself, or libpcap where pcapy-ng is installed."""
+
+    AUTO = "auto"
+    PCAPY = "pcapy"
+    SOCKET = "socket"
+
+
 class LogFormat(Enum):
     """How log lines are written."""
 
@@ -254,6 +262,7 @@ class Options:
     interface: tuple[str, ...] = ()
     latency: int = 10
     buffer: int = 2_048
+    capture: Reader = Reader.AUTO
     log_format: LogFormat = LogFormat.CLASSIC
     log_failures: bool = True
     max_attempts: int = 65_536

@@ -28,7 +28,7 @@ from knockd.knocks.prefilter import prefilter
 from knockd.knocks.watch import Watch
 from knockd.net.interfaces import read_interfaces
 from knockd.net.selection import make_scene
-from knockd.worker.capture import Capture
+from knockd.worker.capture import attach_source, open_capture
 from knockd_conf.model import Config
 
 ARRIVES_WITHIN = 5.0
@@ -68,12 +68,13 @@ class Ears:
         latency, buffer = at.config.options.latency, at.config.options.buffer * 1024
         scene = make_scene((SERVER,), read_interfaces())
         local = spread_addresses(scene.addresses).get(SERVER, frozenset())
-        self._filtered = Capture(SERVER, latency=latency, buffer=buffer)
-        self._all = Capture(SERVER, latency=latency, buffer=buffer)
+        reader = at.config.options.capture
+        self._filtered = open_capture(SERVER, latency=latency, buffer=buffer, reader=reader)
+        self._all = open_capture(SERVER, latency=latency, buffer=buffer, reader=reader)
         made = prefilter(at.watches, local, self._filtered.linktype, ipv6=at.ipv6)
         program = made.fitted.program
         self._filtered.attach(program.pack(), made.text)
-        self._all.attach_source(client)
+        attach_source(self._all, self._client)
         self.ear = Ear(0, self._all, Place("", local, scene.own), program.instructions)
         self.filtered = self._filtered.fileno()
         """The descriptor of the capture with the filter."""

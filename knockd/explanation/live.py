@@ -36,7 +36,13 @@ from knockd.replay.keys import Keys, start_rotating
 from knockd.replay.rotating import RotatingWatches
 from knockd.replay.signed_means import SignedMeans
 from knockd.replay.signed_times import SignedTimes
-from knockd.worker.capture import Capture, CaptureError, NoPermissionError
+from knockd.worker.capture import (
+    Capture,
+    CaptureError,
+    NoPermissionError,
+    attach_source,
+    open_capture,
+)
 from knockd_bpf.instruction import Instruction
 from knockd_bpf.vm import run_program
 from knockd_bpf.wire import DLT_EN10MB
@@ -155,12 +161,14 @@ def _open_captures(
     ipv6: bool,
 ) -> Mapping[int, Ear]:
     """The captures of a scene by their descriptors; says which cannot be opened. Raises NoPermissionError."""
-    local = spread_addresses(scene.addresses)
+    local, options = spread_addresses(scene.addresses), config.options
     ears: dict[int, Ear] = {}
     for number, (name, (_, kind)) in enumerate(scene.captures.items()):
         try:
-            capture = Capture(name, latency=config.options.latency, buffer=config.options.buffer * 1024)
-            capture.attach_source(address_text(source))
+            capture = open_capture(
+                name, latency=options.latency, buffer=options.buffer * 1024, reader=options.capture
+            )
+            attach_source(capture, source)
         except NoPermissionError:
             raise
         except CaptureError as error:

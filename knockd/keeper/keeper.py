@@ -26,6 +26,7 @@ from knockd.keeper.service import Service
 from knockd.keeper.settings import Loaded, Settings
 from knockd.keeper.status_line import StatusLine
 from knockd.keeper.supervisor import Callbacks, Supervisor
+from knockd.keeper.worker_setup import explain_own_reader
 from knockd.leases.manager import LeaseManager
 from knockd.log.door_limits import DoorLimits
 from knockd.log.names import Names
@@ -153,6 +154,8 @@ class _Daemon:
         if settings.daemon and path is not None and (reason := self._pid_file.hold(path)):
             self._wrong = f"could not create pid file {path}: {reason}"
         self._log_notes()
+        if (why := explain_own_reader(self._config.options)) is not None:
+            self.log("own-reader", reason=why)
         self._control.serve(self._loaded)
         self._workers.begin()  # before the journal is read: the fork inherits none of its commands
         self._leases.recover()

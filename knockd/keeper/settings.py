@@ -84,12 +84,13 @@ class Settings:
         """
         # Here, for the daemon itself needs neither.
         from knockd.checks.notes import current_notes, current_taken
+        from knockd.checks.reader import find_missing_reader
         from knockd.checks.signed_host import find_missing_package
         from knockd_conf.command_facts import find_facts
 
         config = self.load_config(given)
-        if (missing := find_missing_package(config)) is not None:
-            raise ConfigError([missing])
+        if missing := [one for find in (find_missing_package, find_missing_reader) if (one := find(config))]:
+            raise ConfigError(missing)
         taken, unsure = current_taken(config)
         notes = (*current_notes(config, taken, self.find_circumstances(config, starting=True)), *unsure)
         doors = tuple(replace(door, places=(), facts=find_facts(door)) for door in config.doors)

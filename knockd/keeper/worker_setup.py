@@ -1,12 +1,15 @@
 """What a packet process is started with under a configuration.
 
-Pure.
+World: whether pcapy-ng can be imported.
 """
 
 from __future__ import annotations
 
 from knockd.keeper.settings import Loaded, Settings
+from knockd.worker.capture import find_reader
+from knockd.worker.libpcap import explain_missing
 from knockd.worker.setup import Setup
+from knockd_conf.model import Options, Reader
 
 
 def setup_of(loaded: Loaded, settings: Settings) -> Setup:
@@ -21,4 +24,14 @@ def setup_of(loaded: Loaded, settings: Settings) -> Setup:
         ipv6=settings.ipv6,
         debug=settings.debug,
         signed=any(door.is_signed for door in loaded.config.doors),
+        reader=find_reader(options.capture),
     )
+
+
+def explain_own_reader(options: Options) -> str | None:
+    """Why packets are not read through libpcap; None: they are."""
+    if find_reader(options.capture) is Reader.PCAPY:
+        return None
+    if options.capture is Reader.SOCKET:
+        return "Capture = socket"
+    return f"pcapy-ng cannot be imported ({explain_missing()})"

@@ -97,6 +97,11 @@ EVENTS: Mapping[str, Event] = {
     "starting": Event(
         "info", "starting up, listening on {interface}", note="once in a daemon's life, as 0.8"
     ),
+    "own-reader": Event(
+        "info",
+        "reading packets without libpcap: {reason}",
+        note="once in a daemon's life, where pcapy-ng is not installed or `Capture = socket`",
+    ),
     "stage": Event("info", "{who}: {door}: Stage {stage}", ("steps",), limited=True, opening=True),
     "open": Event(
         "info",

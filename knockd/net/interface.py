@@ -9,16 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from knockd.net.rtnetlink import Link
-from knockd_bpf.wire import DLT_EN10MB, DLT_LINUX_SLL, DLT_RAW
+from knockd_bpf.wire import find_linktype
 from knockd_conf.text import is_link_local, printable
 
 LOOPBACK = 772
 """ARPHRD number of a loopback interface (linux/if_arp.h)."""
-
-_ETHERNET = frozenset({1, LOOPBACK})
-
-_RAW_IP = frozenset({519, 768, 769, 776, 778, 823, 65534})
-"""Raw IP, IPIP, IPv6 and SIT tunnels, GRE over IPv4 and IPv6, and devices without link header (tun)."""
 
 _SEEN_ON_MASTER = frozenset({"bridge", "bond", "team", "openvswitch"})
 """Kinds of interfaces on which every packet of their parts is seen once more."""
@@ -41,9 +36,7 @@ class Interface:
     @property
     def linktype(self) -> int:
         """The DLT that libpcap will give frames of this interface; what it does not know it cooks."""
-        if self.link.kind in _ETHERNET:
-            return DLT_EN10MB
-        return DLT_RAW if self.link.kind in _RAW_IP else DLT_LINUX_SLL
+        return find_linktype(self.link.kind)
 
 
 def find_interface(name: str, there: Mapping[str, Interface]) -> Interface | None:

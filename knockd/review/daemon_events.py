@@ -14,7 +14,9 @@ from knockd.review.summary import DaemonEvent
 MOST_EVENTS = 256
 
 RESTARTS = frozenset({"worker-lost", "worker-silent", "worker-malformed"})
-QUIET = frozenset({"worker-state", "listening", "reopening", "keeping", "state-restored", "guards-in-use"})
+QUIET = frozenset(
+    {"worker-state", "listening", "own-reader", "reopening", "keeping", "state-restored", "guards-in-use"}
+)
 """What is not worth a line in a review."""
 
 

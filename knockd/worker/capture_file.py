@@ -11,8 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-import pcapy
-
 _UNSIGNED = 0xFFFFFFFF
 _EMPTY, _NOTHING = "only got 0", "an empty file"
 """What libpcap says of a file without a byte, and what we do."""
@@ -40,6 +38,8 @@ class CaptureFile:
 
     def __init__(self, path: str = "-") -> None:
         """Reads the head of the file (``-``: standard input, once in a process). Raises CaptureFileError."""
+        import pcapy  # where it is asked for: --explain of live packets needs none
+
         try:
             self._reader = pcapy.open_offline(path)
         except pcapy.PcapError as error:
@@ -48,6 +48,8 @@ class CaptureFile:
 
     def read_frames(self) -> Iterator[Frame]:
         """Yields every frame. Raises CutCaptureError where the file breaks off."""
+        import pcapy
+
         # One by one: a batch that runs into the break would be lost whole.
         read = self._reader.next
         while True:

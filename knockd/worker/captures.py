@@ -27,6 +27,7 @@ from knockd.worker.capture import (
     NoPermissionError,
     NoSuchInterfaceError,
     UnusableNameError,
+    open_capture,
 )
 from knockd.worker.setup import Setup
 from knockd_bpf.fit import SMALLEST_LIMIT, Addresses
@@ -41,7 +42,7 @@ LATEST = 16
 """Batches of an interface whose stamps are remembered."""
 
 _COUNTS = 1 << 32
-"""libpcap's counts begin again at 0 then (struct pcap_stat, pcap/pcap.h)."""
+"""The counts of a capture begin again at 0 then (libpcap: struct pcap_stat, pcap/pcap.h)."""
 
 
 class UnknownLinkTypeError(CaptureError):
@@ -72,7 +73,7 @@ class WatchedInterface:
         self._cost = (0, 0)
         self._told = 0
         self._counts = (0, 0)
-        """As libpcap has them."""
+        """As the capture has them."""
         self._received = self._missed = 0
 
     def stamps(self) -> list[int]:
@@ -116,7 +117,7 @@ class WatchedInterface:
         return Counted(self.number, self.capture.linktype, self._received, self._missed, *self._cost)
 
     def _count(self) -> None:
-        """Adds what libpcap has counted since the last call."""
+        """Adds what the capture has counted since the last call."""
         before, self._counts = self._counts, self.capture.counts()
         received, missed = ((now - then) % _COUNTS for now, then in zip(self._counts, before, strict=True))
         self._received += received
@@ -159,7 +160,8 @@ class Captures:
             raise refused
 
     def _open(self, number: int, name: str, local: frozenset[bytes], make: Make) -> WatchedInterface:
-        capture = Capture(name, latency=self._setup.latency, buffer=self._setup.buffer * 1024)
+        setup = self._setup
+        capture = open_capture(name, latency=setup.latency, buffer=setup.buffer * 1024, reader=setup.reader)
         try:
             watched = WatchedInterface(number, capture, local, loopback=name in self._loopbacks)
             watched.attach(make)

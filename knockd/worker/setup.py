@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from knockd.process.privileges import User
+from knockd_conf.model import Reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class Setup:
     ipv6: bool = True
     debug: bool = False
     signed: bool = False
+    reader: Reader = Reader.AUTO
 
     @property
     def slack(self) -> float:

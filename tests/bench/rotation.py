@@ -11,7 +11,8 @@ from pathlib import Path
 
 from knockd.knocks.prefilter import Prefilter, prefilter
 from knockd.knocks.watch import watches_of
-from knockd.worker.capture import Capture
+from knockd.worker.capture import Capture, open_capture
+from knockd.worker.capture_pcap import PcapCapture
 from knockd_conf.model import Door, FlagRule, Options, Step
 from tests.bench.figures import Figure, Outcome, Say, at_most
 from tests.bench.packets import LOCAL
@@ -42,7 +43,7 @@ class Lost:
 def play(on: Stage, pcap: Path, swap: Callable[[Capture, Prefilter], None]) -> Lost:
     """One run over the file."""
     with on.server.entered():
-        capture = Capture("eth0", latency=Options().latency, buffer=Options().buffer * 1024)
+        capture = open_capture("eth0", latency=Options().latency, buffer=Options().buffer * 1024)
     try:
         filters = [_filter(capture.linktype, port) for port in (9000, 9100)]
         swap(capture, filters[0])
@@ -85,6 +86,7 @@ def _attach(capture: Capture, made: Prefilter) -> None:
 
 
 def _setfilter(capture: Capture, made: Prefilter) -> None:
+    assert isinstance(capture, PcapCapture)
     capture._reader.setfilter(made.text())
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from knockd.knocks.prefilter import prefilter
 from knockd.knocks.signed_watch import SignedMinute, SignedPort, SignedWatch
-from knockd.worker.capture import Capture
+from knockd.worker.capture import Capture, open_capture
 from knockd_conf.signed_sizes import SIZE
 from tests.e2e.conftest import Pair
 from tests.support.lab.hosts import Host, Lab
@@ -114,10 +114,10 @@ def read_until(capture: Capture, last: bytes) -> bytes:
     return bytes(found)
 
 
-def open_capture(host: Host, interface: str) -> Capture:
+def listen_at(host: Host, interface: str) -> Capture:
     """A capture on a host."""
     with host.entered():
-        return Capture(interface, latency=10, buffer=1 << 20)
+        return open_capture(interface, latency=10, buffer=1 << 20)
 
 
 def test_what_the_kernel_lets_pass(link: tuple[str, Pair, str]) -> None:
@@ -125,7 +125,7 @@ def test_what_the_kernel_lets_pass(link: tuple[str, Pair, str]) -> None:
     kind, pair, interface = link
     count = iter(range(1_000))
     sent = [*everything(count), Sent("end", FOUR(udp(PORT, numbered(count, TAGS[2]))), True)]
-    capture = open_capture(pair.server, interface)
+    capture = listen_at(pair.server, interface)
     try:
         attach(capture, SIGNED)
         pair.client.send_frames(interface, [framed(pair, kind, one.packet) for one in sent])
@@ -139,7 +139,7 @@ def test_a_minute_later(link: tuple[str, Pair, str]) -> None:
     """Another minute's filter takes the place of the one before: what both want passes before and after."""
     kind, pair, interface = link
     count = iter(range(1_000))
-    capture = open_capture(pair.server, interface)
+    capture = listen_at(pair.server, interface)
     tags = (TAGS[0], NEXT.minutes[2].tag, TAGS[1])
     read = []
     try:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from knockd.process.seccomp import find_own_machine
-from knockd.worker.capture import Capture
+from knockd.worker.capture import open_capture
 from knockd_bpf.instruction import RET_K, Instruction, pack
 from tests.e2e.conftest import Pair, Start
 from tests.support.daemons.daemon import OURS, ROOT, Daemon, environment
@@ -128,13 +128,13 @@ def test_as_the_kernel_shows_it(pair: Pair, start: Start) -> None:
 def test_no_filter_shows_what_the_host_sends(pair: Pair) -> None:
     """Not even one that accepts everything: the kernel gives a capture only what comes in."""
     with pair.server.entered():
-        capture = Capture("eth0", latency=1, buffer=1 << 20)
+        capture = open_capture("eth0", latency=1, buffer=1 << 20)
     try:
         capture.attach(pack([Instruction(RET_K, 0, 0, 0xFFFF)]), lambda: "")
         pair.server.send_frames("eth0", [framed(DLT_EN10MB, ipv4(udp(700)))] * 100)
         pair.client.send_frames("eth0", [framed(DLT_EN10MB, ipv4(udp(700)))] * 3)
         wait_until(lambda: len(capture.read(10)[1]) > 0, 5, "what comes in is seen")
-        seen, _, _ = capture._reader.stats()
+        seen, _ = capture.counts()
         assert 3 <= seen < 100
     finally:
         capture.close()

@@ -31,7 +31,6 @@ class FakeCapture:
         self.ring_size = 1 << 30
         self.stamp = 0.0
         self.filters: list[bytes] = []
-        self.source = ""
         self._ends = os.pipe()
         os.write(self._ends[1], b"x")
 
@@ -50,10 +49,6 @@ class FakeCapture:
             raise FilterTooLongError(f"{self.interface}: no room")
         self.filters.append(program)
         return self.takes_programs
-
-    def attach_source(self, address: str) -> None:
-        """Takes the filter of one source."""
-        self.source = address
 
     def read(self, _: int) -> tuple[bytes, bytes]:
         """The next batch, all of its frames stamped with ``stamp`` (seconds since the epoch)."""

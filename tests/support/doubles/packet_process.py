@@ -132,7 +132,7 @@ def new_world() -> Iterator[World]:
     """A world without interfaces, which packet processes are in until it ends."""
     made = World()
     with (
-        patch.object(captures, "Capture", made.capture),
+        patch.object(captures, "open_capture", made.capture),
         patch.object(poll, "lock_down", made.lock_down),
         patch.object(poll, "time", made.clock),
     ):

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 import os
-from typing import NoReturn
+import platform
+from typing import Any, NoReturn
 
 import pytest
 
 from tests.support.lab import enter
 from tests.support.lab.packages import BUILD, TEST, find
+
+WHEELS_OF_PCAPY = frozenset({"x86_64", "aarch64"})
+"""Machines, as uname(1) names them."""
 
 
 def lacking(reason: str) -> NoReturn:
@@ -27,6 +32,20 @@ def need(tool: str, package: str | None = None) -> str:
     if path is None:
         lacking(f"{tool} is missing: apt-get install {package or (TEST | BUILD).get(tool, tool)}")
     return path
+
+
+def need_pcapy() -> Any:
+    """The module pcapy; without it the test is left, or the file that calls this when it is imported.
+
+    It is missing by right only on machines that PyPI has no wheel of pcapy-ng for.
+    """
+    try:
+        return importlib.import_module("pcapy")
+    except ImportError as error:
+        reason = f"pcapy-ng is missing ({error}): pip install pcapy-ng"
+        if os.environ.get("CI") == "true" and platform.machine() in WHEELS_OF_PCAPY:
+            pytest.fail(reason)
+        pytest.skip(reason, allow_module_level=True)
 
 
 def need_lab() -> None:

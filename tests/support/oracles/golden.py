@@ -12,8 +12,6 @@ from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from pathlib import Path
 
-import pcapy
-
 from knockd.knocks.signed_watch import SignedMinute, SignedWatch, signed_ports_of
 from knockd.knocks.taken import Taken
 from knockd.knocks.watch import watches_of
@@ -31,6 +29,7 @@ from knockd_conf.rotating import rule_of
 from knockd_conf.signed_packet import MinuteKeys, derive_minute
 from knockd_conf.timed import derive_ports
 from knockd_conf.trust import TrustPolicy
+from tests.support.lab.tools import need_pcapy
 from tests.support.samples.headers import LINKTYPES
 
 FOLDER = Path(__file__).parents[3] / "bpf" / "golden"
@@ -93,14 +92,14 @@ class Referee:
     """A filter text as libpcap compiles it, judging whole frames as they are captured."""
 
     def __init__(self, text: str, linktype: int, *, optimise: bool = True) -> None:
-        self._compiled = pcapy.compile(linktype, SNAPLEN, text, int(optimise), 0)
+        self._compiled = need_pcapy().compile(linktype, SNAPLEN, text, int(optimise), 0)
 
     @classmethod
     def of(cls, text: str, linktype: int, *, optimise: bool) -> Referee | None:
         """The same, or None for a text that libpcap refuses ("expression rejects all packets")."""
         try:
             return cls(text, linktype, optimise=optimise)
-        except pcapy.PcapError:
+        except need_pcapy().PcapError:
             return None
 
     @property

@@ -8,13 +8,13 @@ import os
 import shutil
 import subprocess
 
-import pcapy
 import pytest
 
 from knockd_bpf.instruction import SOCK_FILTER_SIZE, Instruction, image, pack
 from knockd_bpf.program import Program
 from knockd_bpf.wire import DLT_EN10MB
 from tests.support.lab.packages import PATH
+from tests.support.lab.tools import need_pcapy
 
 FILTERS = [
     "tcp dst port 7000",
@@ -59,7 +59,7 @@ def test_listing_is_that_of_tcpdump(text: str) -> None:
         [tcpdump, "-y", "EN10MB", "-d", text], capture_output=True, text=True, check=True, timeout=10
     )
     snaplen = 262_144
-    compiled = pcapy.compile(DLT_EN10MB, snaplen, text, 1, 0xFFFFFFFF)
+    compiled = need_pcapy().compile(DLT_EN10MB, snaplen, text, 1, 0xFFFFFFFF)
     program = Program(tuple(Instruction(*row) for row in compiled.get_bpf()), ())
     assert done.stdout == program.listing()
 

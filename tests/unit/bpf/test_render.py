@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from ipaddress import ip_network
 
-import pcapy
 import pytest
 
 from knockd_bpf.payload import PayloadRule
@@ -14,6 +13,7 @@ from knockd_bpf.terms import Destinations, Group, Term
 from knockd_bpf.wire import DLT_EN10MB, DLT_LINUX_SLL, DLT_RAW, TCP, UDP
 from knockd_conf.access import make_networks
 from knockd_conf.model import FlagRule
+from tests.support.lab.tools import need_pcapy
 
 OURS4, OURS6 = b"\x0a\0\0\1", b"\xfd" + bytes(14) + b"\1"
 HEADERS = (
@@ -97,7 +97,7 @@ def test_lines() -> None:
 )
 def test_libpcap_takes_it(linktype: int, term: Term) -> None:
     """The text compiles for every link type, and its program is not empty."""
-    compiled = pcapy.compile(linktype, 65_535, render_term(term), 1, 0)
+    compiled = need_pcapy().compile(linktype, 65_535, render_term(term), 1, 0)
     assert compiled.get_bpf()
 
 
@@ -129,7 +129,7 @@ def test_whose_packets_pass(four: Sources, six: Sources, expected: str) -> None:
     said = " ".join(render_term(Term((group,), ipv6=True, four=four, six=six)).split())
     assert f"{expected}(ip and tcp dst port 7000 and ip dst host 10.0.0.1)" == said
     for linktype in (DLT_EN10MB, DLT_RAW, DLT_LINUX_SLL):
-        pcapy.compile(linktype, 262_144, said, 1, 0)
+        need_pcapy().compile(linktype, 262_144, said, 1, 0)
 
 
 def test_groups_behind_sources_are_in_parentheses() -> None:
@@ -173,4 +173,4 @@ def test_payload(words: tuple[int, ...], four: str, six: str) -> None:
         " and ip6 dst host fd00::1)"
     ) == said
     for linktype in (DLT_EN10MB, DLT_RAW, DLT_LINUX_SLL):
-        pcapy.compile(linktype, 262_144, said, 1, 0)
+        need_pcapy().compile(linktype, 262_144, said, 1, 0)

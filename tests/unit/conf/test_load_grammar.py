@@ -16,6 +16,7 @@ from knockd_conf.model import (
     LogFormat,
     OnExit,
     Options,
+    Reader,
     Reknock,
     Service,
     Step,
@@ -85,7 +86,8 @@ def test_every_option(load_text: Load) -> None:
     """Every key of [options] fills its field."""
     config = load_text(
         "[options]\nUseSyslog = yes\nLogFile = /l\nPidFile = /p\nInterface = eth0 ,ppp0,eth0\nLatency = 1\n"
-        "Buffer = 64\nLogFormat = JSON\nLog_Failures = no\nMax_Attempts = 1024\nMax_Leases = 1\n"
+        "Buffer = 64\nCapture = socket\nLogFormat = JSON\nLog_Failures = no\nMax_Attempts = 1024\n"
+        "Max_Leases = 1\n"
         "StateDir = /s\nState_Required = yes\nOn_Exit = keep\nExit_Patience = 60\nUser = kno_ck-d2\n"
         "Command_Output = Inherit\nControlSocket = /c\nAllow = 10.0.0.0/8\nDeny = fd00::/8, 10.1.1.1\n"
     )
@@ -96,6 +98,7 @@ def test_every_option(load_text: Load) -> None:
         interface=("eth0", "ppp0"),
         latency=1,
         buffer=64,
+        capture=Reader.SOCKET,
         log_format=LogFormat.JSON,
         command_output=CommandOutput.INHERIT,
         log_failures=False,

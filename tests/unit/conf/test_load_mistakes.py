@@ -127,6 +127,7 @@ OPTION_VALUES = [
     ("PidFile =", "expected a path, got ''"),
     ("Latency = 0", "expected a whole number of milliseconds from 1 to 1000, got '0'"),
     ("Latency = 1001", "expected a whole number of milliseconds from 1 to 1000, got '1001'"),
+    ("Capture = libpcap", "expected auto, pcapy or socket, got 'libpcap'"),
     ("LogFormat = xml", "expected classic or json, got 'xml'"),
     ("Log_Failures = 1", "expected yes or no, got '1'"),
     ("Max_Attempts = 1023", "expected a whole number from 1024 to 1048576, got '1023'"),

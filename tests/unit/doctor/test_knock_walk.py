@@ -13,8 +13,12 @@ from knockd.doctor.knock_plan import Link, Way
 from knockd.doctor.knock_walk import Knocked, Outcome, walk
 from knockd.doctor.lab import SERVER, LabError
 from knockd.knocks.events import Opened
+from knockd.knocks.prefilter import SNAPLEN
 from knockd.net.interface import Interface
 from knockd.net.rtnetlink import Link as NetLink
+from knockd_bpf.instruction import pack
+from knockd_bpf.layout import ETHERNET
+from knockd_bpf.source import source_program
 from knockd_conf.model import Config, Options
 from tests.support.doubles.captures import FakeCapture
 from tests.support.doubles.lab_ends import LabEnds
@@ -49,7 +53,7 @@ class World:
         one = Interface(NetLink(2, SERVER, 1, up=True), frozenset({OURS}))
         monkeypatch.setattr(knock_walk, "read_interfaces", lambda: {SERVER: one})
         monkeypatch.setattr(knock_walk, "join", lambda *given: self.joined.append(given))
-        monkeypatch.setattr(knock_walk, "Capture", self._open)
+        monkeypatch.setattr(knock_walk, "open_capture", self._open)
         monkeypatch.setattr(knock_walk, "ARRIVES_WITHIN", 0.2)
 
     def _open(self, name: str, **_: object) -> FakeCapture:
@@ -90,7 +94,7 @@ def test_opens(world: World, ends: LabEnds) -> None:
         f"   1  {PASSED}step 1 of 2",
         f"   2  {PASSED}step 2 of 2: the door would open",
     ]
-    assert heard.source == LINK.client
+    assert heard.filters == [pack(source_program(ALICE, ETHERNET, SNAPLEN))]
     assert filtered.closed
     assert heard.closed
 

@@ -27,7 +27,7 @@ PROGRAM = prefilter(LISTENED.doors.watches, LOCAL, DLT_EN10MB).fitted.program.in
 
 def ear(name: str, *batches: list[bytes] | CaptureError, number: int = 0) -> Ear:
     """An interface whose capture gives these batches, all frames at one time."""
-    return Ear(number, FakeCapture(name, *batches), Place(name, LOCAL, LOCAL), PROGRAM)  # type: ignore[arg-type]
+    return Ear(number, FakeCapture(name, *batches), Place(name, LOCAL, LOCAL), PROGRAM)
 
 
 def hearing() -> Hearing:

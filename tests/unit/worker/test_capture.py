@@ -1,311 +1,71 @@
-"""One capture through libpcap: what it asks for, and what each error means."""
+"""Which reader captures, and what one asks of either."""
 
 from __future__ import annotations
 
-import errno
-import socket
-from collections.abc import Callable, Iterator
-from typing import Any
+import sys
+from ipaddress import ip_address
 
-import pcapy
 import pytest
 
-from knockd.worker.capture import (
-    SMALLEST_BUFFER,
-    Capture,
-    CaptureError,
-    FilterTooLongError,
-    InterfaceDownError,
-    NoPermissionError,
-    NoSuchInterfaceError,
-)
-from knockd_bpf.instruction import RET_K, Instruction, pack
-
-PROGRAM = pack([Instruction(RET_K, 0, 0, 1)]) * 3
-NO_MEMORY, NO_SUCH_OPTION = errno.ENOMEM, errno.ENOPROTOOPT
-
-
-class Reader:
-    """A libpcap handle that does as a test says."""
-
-    def __init__(self) -> None:
-        self.calls: list[tuple[str, int]] = []
-        self.filter = ""
-        self.statuses = [0]
-        self.broken = ""
-        self.closed = False
-        self.end, self._other = socket.socketpair()
-
-    def __getattr__(self, name: str) -> Any:
-        if not name.startswith("set_") and name not in {"setdirection", "setnonblock"}:
-            raise AttributeError(name)
-        return lambda value: self.calls.append((name, value))
-
-    def activate(self) -> int:
-        """The next status."""
-        return self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
-
-    def datalink(self) -> int:
-        """Ethernet."""
-        self._break()
-        return 1
-
-    def getfd(self) -> int:
-        """Its socket."""
-        return self.end.fileno()
-
-    def setfilter(self, text: str) -> None:
-        """Takes a filter as text."""
-        self._break()
-        self.filter = text
-
-    def next_batch(self, most: int) -> tuple[bytes, bytes]:
-        """Frames."""
-        self._break()
-        return b"frames", b"%d" % most
-
-    def stats(self) -> tuple[int, int, int]:
-        """Seen, dropped, dropped by the interface."""
-        return 100, 7, 3
-
-    def close(self) -> None:
-        """Closes it."""
-        self.closed = True
-
-    def _break(self) -> None:
-        if self.broken:
-            raise pcapy.PcapError(self.broken)
-
-    def end_of_test(self) -> None:
-        """Closes its sockets."""
-        self.end.close()
-        self._other.close()
+from knockd.knocks.prefilter import SNAPLEN
+from knockd.worker import capture_packet
+from knockd.worker.capture import CaptureError, attach_source, find_reader, open_capture
+from knockd_bpf.instruction import pack
+from knockd_bpf.layout import RAW
+from knockd_bpf.source import source_program
+from knockd_bpf.wire import DLT_RAW
+from knockd_conf.model import Reader
+from tests.support.doubles.captures import FakeCapture
+from tests.support.lab.tools import need_pcapy
 
 
 @pytest.fixture
-def reader(monkeypatch: pytest.MonkeyPatch) -> Iterator[Reader]:
-    """The handle that libpcap gives."""
-    made = Reader()
-    monkeypatch.setattr(pcapy, "create", lambda _: made)
-    yield made
-    made.end_of_test()
+def no_pcapy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """pcapy-ng is not installed."""
+    monkeypatch.setitem(sys.modules, "pcapy", None)
 
 
-@pytest.fixture
-def attached(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
-    """The programs that the kernel took."""
-    taken: list[bytes] = []
-    monkeypatch.setattr(Capture, "_set_filter", lambda _, program: taken.append(program))
-    return taken
+def test_libpcap_is_the_default() -> None:
+    """Where pcapy-ng can be imported it reads."""
+    need_pcapy()
+    assert find_reader(Reader.AUTO) is Reader.PCAPY
 
 
-Open = Callable[..., Capture]
+@pytest.mark.usefixtures("no_pcapy")
+def test_own_reader() -> None:
+    """Where it cannot be imported knockd reads by itself."""
+    assert find_reader(Reader.AUTO) is Reader.SOCKET
 
 
-@pytest.fixture
-def opened(reader: Reader) -> Iterator[Open]:
-    """Opens a capture on eth0."""
-    made: list[Capture] = []
-
-    def open_capture(buffer: int = 1 << 20) -> Capture:
-        made.append(Capture("eth0", latency=10, buffer=buffer))
-        return made[-1]
-
-    yield open_capture
-    for one in made:
-        one.close()
-    assert reader.closed == bool(made)
+@pytest.mark.parametrize("reader", [Reader.PCAPY, Reader.SOCKET])
+def test_chosen_reader(reader: Reader) -> None:
+    """Who is named reads."""
+    assert find_reader(reader) is reader
 
 
-@pytest.mark.usefixtures("attached")
-def test_open(reader: Reader, opened: Open) -> None:
-    """It asks for inbound frames only, not promiscuous, and never waits for one."""
-    capture = opened()
-    assert dict(reader.calls) == {
-        "set_snaplen": 256,
-        "set_promisc": 0,
-        "set_timeout": 10,
-        "set_buffer_size": 1 << 20,
-        "setdirection": 1,
-        "setnonblock": 1,
-    }
-    assert capture.linktype == 1
-    assert capture.fileno() == reader.end.fileno()
+def test_open_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The own reader gets the name, the timer and the size."""
+    asked: list[tuple[str, dict[str, int]]] = []
+    monkeypatch.setattr(
+        capture_packet, "PacketCapture", lambda interface, **rest: asked.append((interface, rest))
+    )
+    open_capture("eth0", latency=10, buffer=1 << 20, reader=Reader.SOCKET)
+    assert asked == [("eth0", {"latency": 10, "buffer": 1 << 20})]
 
 
-@pytest.mark.usefixtures("attached")
-def test_memory_is_short(reader: Reader, opened: Open) -> None:
-    """Where a ring has no room half of it is tried, and so on."""
-    reader.statuses = [-1, -1, 0]
-    opened()
-    sizes = [value for name, value in reader.calls if name == "set_buffer_size"]
-    assert sizes == [1 << 20, 1 << 19, 1 << 18]
+def test_source() -> None:
+    """A capture of one source has the program for it, as its link type asks for it."""
+    capture, address = FakeCapture("tun0"), ip_address("192.0.2.7").packed
+    capture.linktype = DLT_RAW
+    attach_source(capture, address)
+    assert capture.filters == [pack(source_program(address, RAW, SNAPLEN))]
+    capture.close()
 
 
-def test_no_memory(reader: Reader, opened: Open) -> None:
-    """Where the smallest ring has no room either, that is the end."""
-    reader.statuses = [-1]
-    with pytest.raises(CaptureError, match=r"eth0: libpcap could not open it \(error -1\)"):
-        opened(2 * SMALLEST_BUFFER)
-    sizes = [value for name, value in reader.calls if name == "set_buffer_size"]
-    assert sizes == [2 * SMALLEST_BUFFER, SMALLEST_BUFFER]
-
-
-ERRORS = {
-    -5: (NoSuchInterfaceError, "eth0"),
-    -8: (NoPermissionError, "eth0: no right to capture: CAP_NET_RAW is missing"),
-    -9: (InterfaceDownError, "bring it up: ip link set eth0 up"),
-    -11: (CaptureError, "error -11"),
-}
-
-
-@pytest.mark.parametrize("status", ERRORS)
-def test_activation_errors(reader: Reader, status: int, opened: Open) -> None:
-    """Each status of libpcap that a user can do something about has its own error and advice."""
-    kind, text = ERRORS[status]
-    reader.statuses = [status]
-    with pytest.raises(CaptureError, match=text) as raised:
-        opened()
-    assert type(raised.value) is kind
-
-
-def test_no_handle(monkeypatch: pytest.MonkeyPatch, opened: Open) -> None:
-    """A name that libpcap cannot take is an error of the interface."""
-
-    def create(_: str) -> None:
-        raise pcapy.PcapError("name too long")
-
-    monkeypatch.setattr(pcapy, "create", create)
-    with pytest.raises(CaptureError, match="eth0: name too long"):
-        opened()
-
-
-def test_unknown_state_after_activation(reader: Reader, opened: Open) -> None:
-    """What goes wrong behind the activation is an error of the interface too."""
-    reader.broken = "went away"
-    with pytest.raises(CaptureError, match="eth0: went away"):
-        opened()
-
-
-def test_a_kernel_without_filters_at_first(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A kernel that refuses the filter that accepts everything says so again at the first real one."""
-    Kernel(monkeypatch, at_first=NO_SUCH_OPTION)
-    assert opened().linktype == 1
-
-
-def test_attach(reader: Reader, attached: list[bytes], opened: Open) -> None:
-    """The kernel gets the program, libpcap no text."""
-    capture = opened()
-    assert capture.attach(PROGRAM, lambda: "tcp")
-    assert attached[1:] == [PROGRAM]
-    assert reader.filter == ""
-
-
-class Kernel:
-    """A kernel that refuses filters, one after the other, with these errors (0: it takes one)."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, *errors: int, at_first: int = 0) -> None:
-        self.taken: list[bytes] = []
-        self._errors = [at_first, *errors]
-        monkeypatch.setattr(Capture, "_set_filter", lambda _, program: self.set_filter(program))
-
-    def set_filter(self, program: bytes) -> None:
-        """Takes or refuses one."""
-        error = self._errors.pop(0)
-        if error:
-            raise OSError(error, "refused")
-        self.taken.append(program)
-
-
-def test_no_room_beside_the_old_filter(monkeypatch: pytest.MonkeyPatch, opened: Open) -> None:
-    """Where the new filter has no room beside the old one, everything passes for a moment."""
-    kernel = Kernel(monkeypatch, NO_MEMORY, 0, 0)
-    opened().attach(PROGRAM, lambda: "tcp")
-    everything = kernel.taken[0]
-    assert kernel.taken == [everything, everything, PROGRAM]
-
-
-def test_no_room_at_all(monkeypatch: pytest.MonkeyPatch, opened: Open) -> None:
-    """A filter too long for the kernel is named by its length; everything passes until then."""
-    kernel = Kernel(monkeypatch, NO_MEMORY, 0, NO_MEMORY)
-    with pytest.raises(
-        FilterTooLongError, match="eth0: the kernel has no room for a filter of 3 instructions"
-    ):
-        opened().attach(PROGRAM, lambda: "tcp")
-    assert len(kernel.taken) == 2
-
-
-def test_a_kernel_without_filters(reader: Reader, monkeypatch: pytest.MonkeyPatch, opened: Open) -> None:
-    """Where the kernel knows no filters libpcap gets the same one as text."""
-    Kernel(monkeypatch, NO_SUCH_OPTION)
-    assert not opened().attach(PROGRAM, lambda: "tcp port 7")
-    assert reader.filter == "tcp port 7"
-
-
-def test_nobody_takes_the_filter(reader: Reader, monkeypatch: pytest.MonkeyPatch, opened: Open) -> None:
-    """Where libpcap refuses the text too, both reasons are given."""
-    Kernel(monkeypatch, NO_SUCH_OPTION)
-    capture = opened()
-    reader.broken = "syntax error"
-    with pytest.raises(CaptureError, match=r"refused the filter \(.*refused\), libpcap too \(syntax error\)"):
-        capture.attach(PROGRAM, lambda: "tcp port 7")
-
-
-@pytest.mark.usefixtures("attached")
-def test_read(opened: Open) -> None:
-    """Frames and records are libpcap's own."""
-    assert opened().read(5) == (b"frames", b"5")
-
-
-@pytest.mark.usefixtures("attached")
-def test_read_when_it_went_down(reader: Reader, opened: Open) -> None:
-    """An interface that went down is an error with its name."""
-    capture = opened()
-    reader.broken = "The interface disappeared"
-    with pytest.raises(CaptureError, match="eth0: The interface disappeared"):
-        capture.read(5)
-
-
-@pytest.mark.usefixtures("attached")
-def test_counts(opened: Open) -> None:
-    """Frames that passed the filter are counted, and those of them that found no room in the ring."""
-    assert opened().counts() == (100, 7)
-
-
-@pytest.mark.usefixtures("attached")
-def test_no_ring(opened: Open) -> None:
-    """A socket without a ring has one of 0 bytes."""
-    assert opened().ring() == 0
-
-
-@pytest.mark.usefixtures("attached")
-def test_close(reader: Reader, opened: Open) -> None:
-    """Closing it leaves the descriptor to libpcap."""
-    opened().close()
-    assert reader.closed
-    assert reader.end.send(b"x") == 1
-
-
-@pytest.mark.usefixtures("attached")
-def test_source(reader: Reader, opened: Open) -> None:
-    """What comes from one address passes, in a VLAN too."""
-    opened().attach_source("192.0.2.7")
-    assert reader.filter == "src host 192.0.2.7 or (vlan and src host 192.0.2.7)"
-
-
-@pytest.mark.usefixtures("attached")
-def test_source_without_vlans(reader: Reader, opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the link type has no VLANs it is without them; what libpcap refuses is an error."""
-
-    def refuse(text: str) -> None:
-        if "vlan" in text or reader.broken:
-            raise pcapy.PcapError("no VLAN support for Raw IP")
-        reader.filter = text
-
-    capture = opened()
-    monkeypatch.setattr(reader, "setfilter", refuse)
-    capture.attach_source("2001:db8::7")
-    assert reader.filter == "src host 2001:db8::7"
-    reader.broken = "gone"
-    with pytest.raises(CaptureError, match="eth0: "):
-        capture.attach_source("2001:db8::7")
+def test_source_on_an_unknown_link() -> None:
+    """What cannot be read cannot be filtered."""
+    capture = FakeCapture("wlan0mon")
+    capture.linktype = 105
+    with pytest.raises(CaptureError, match="wlan0mon: link type: expected one of"):
+        attach_source(capture, bytes(4))
+    capture.close()

@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from knockd.worker.capture_file import CaptureFile, CaptureFileError, CutCaptureError, Frame
+from tests.support.lab.tools import need_pcapy
 from tests.support.samples.captures import BEGIN, pcap, pcapng
+
+need_pcapy()
 
 US = round(BEGIN * 1e6)
 A, B = bytes(60), bytes(range(64))

@@ -22,6 +22,7 @@ from knockd.worker.captures import Captures
 from knockd.worker.setup import Setup
 from knockd_bpf.longest import find_longest
 from knockd_bpf.wire import DLT_EN10MB
+from knockd_conf.model import Reader
 from tests.support.doubles.captures import FakeCapture
 from tests.support.doubles.played import LOCAL, door, watched
 from tests.support.samples.signed_packets import MINUTE, watching
@@ -38,18 +39,18 @@ System = dict[str, FakeCapture | CaptureError]
 def system(monkeypatch: pytest.MonkeyPatch) -> Iterator[System]:
     """The captures of a system by the interface's name, or why one cannot be opened."""
     there: System = {}
-    asked: list[dict[str, int]] = []
+    asked: list[dict[str, object]] = []
 
-    def capture(name: str, **given: int) -> FakeCapture:
+    def capture(name: str, **given: object) -> FakeCapture:
         asked.append(given)
         found = there.get(name, NoSuchInterfaceError(name))
         if isinstance(found, CaptureError):
             raise found
         return found
 
-    monkeypatch.setattr(module, "Capture", capture)
+    monkeypatch.setattr(module, "open_capture", capture)
     yield there
-    assert asked == [{"latency": 10, "buffer": 64 * 1024}] * len(asked)
+    assert asked == [{"latency": 10, "buffer": 64 * 1024, "reader": Reader.AUTO}] * len(asked)
     for one in there.values():
         if isinstance(one, FakeCapture) and not one.closed:
             one.close()

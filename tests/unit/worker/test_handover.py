@@ -105,7 +105,7 @@ def test_held_frames(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     """Frames are held in order, up to a bound; empty batches are not."""
     monkeypatch.setattr(handover, "MAX_HELD", 100)
     inheritance, capture = Inheritance(pair[0], {"eth0"}), FakeCapture("eth0")
-    watched = WatchedInterface(0, capture, frozenset())  # type: ignore[arg-type]
+    watched = WatchedInterface(0, capture, frozenset())
     batches = [Frames(bytes(34), bytes(16), 1), Frames(b"", b"", 1), Frames(bytes(35), bytes(16), 1)]
     full = []
     for frames in batches:
