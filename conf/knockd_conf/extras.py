@@ -1,6 +1,7 @@
 """Python packages that only some of knockd needs, and how each gets onto this host.
 
-The one place for what a person is told when one of them is missing. The extras are those of setup.cfg.
+The one place for what a person is told when one of them is missing. The extras are those of setup.cfg;
+pcapy-ng is none, but comes with every install where PyPI has it compiled.
 
 World: the running Python.
 """
@@ -24,6 +25,7 @@ class Package(NamedTuple):
 
 
 PACKAGES = {
+    "pcapy": Package("pcapy-ng", "pcapy-ng", "Debian: python3-pcapy-ng"),
     "impacket": Package("impacket", "knockd[packets]", "Debian: python3-impacket"),
     "jinja2": Package("Jinja2", "knockd[html]", "Debian: python3-jinja2"),
     "segno": Package("segno", "knockd[qr]", "Debian: python3-segno"),

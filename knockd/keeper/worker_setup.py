@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from knockd.keeper.settings import Loaded, Settings
 from knockd.worker.capture import find_reader
-from knockd.worker.libpcap import explain_missing
+from knockd.worker.libpcap import find_import_error
 from knockd.worker.setup import Setup
 from knockd_conf.model import Options, Reader
 
@@ -34,4 +34,4 @@ def explain_own_reader(options: Options) -> str | None:
         return None
     if options.capture is Reader.SOCKET:
         return "Capture = socket"
-    return f"pcapy-ng cannot be imported ({explain_missing()})"
+    return f"pcapy-ng cannot be imported ({find_import_error()})"

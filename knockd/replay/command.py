@@ -27,6 +27,8 @@ from knockd.replay.report import format_report
 from knockd.replay.rotating import Base, make_base
 from knockd.replay.signed_means import SignedMeans
 from knockd.worker.capture_file import CaptureFile, CaptureFileError, CutCaptureError, Frame
+from knockd.worker.libpcap import find_import_error
+from knockd_conf.extras import explain_missing
 from knockd_conf.model import Config
 from knockd_conf.text import printable
 
@@ -74,6 +76,9 @@ def play_file(
 def _play(
     by: Basis, asked: Replay, report: Callable[[Outcome], None], make_observer: MakeObserver | None
 ) -> int:
+    if (missing := find_import_error()) is not None:  # now, for later it opens no file
+        say(f"to read a capture file: {explain_missing('pcapy', missing)}")
+        return os.EX_UNAVAILABLE
     try:
         _open_as_input(asked.path)
         _give_up_rights(by.config)

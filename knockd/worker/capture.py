@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from knockd.knocks.prefilter import SNAPLEN
-from knockd.worker.libpcap import explain_missing
+from knockd.worker.libpcap import find_import_error
 from knockd_bpf.instruction import pack
 from knockd_bpf.layout import layout_for
 from knockd_bpf.source import source_program
@@ -117,7 +117,7 @@ def attach_source(capture: Capture, address: bytes) -> None:
 def find_reader(wanted: Reader) -> Reader:
     """The reader that will be used, PCAPY or SOCKET."""
     if wanted is Reader.AUTO:
-        return Reader.PCAPY if explain_missing() is None else Reader.SOCKET
+        return Reader.PCAPY if find_import_error() is None else Reader.SOCKET
     return wanted
 
 

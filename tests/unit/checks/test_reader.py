@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from knockd.checks.reader import find_missing_reader
-from knockd.worker.libpcap import advise_install
+from knockd_conf.extras import explain_missing
 from knockd_conf.model import Config, Options, Reader
 from tests.support.lab.tools import need_pcapy
 
@@ -33,7 +33,5 @@ def test_there() -> None:
 def test_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is asked for and not there."""
     monkeypatch.setitem(sys.modules, "pcapy", None)
-    assert str(find_missing_reader(config(Reader.PCAPY))) == (
-        "/etc/knockd.conf: expected pcapy-ng, got none (import of pcapy halted; None in sys.modules):"
-        f" {advise_install()}, or leave Capture out"
-    )
+    said = explain_missing("pcapy", "import of pcapy halted; None in sys.modules")
+    assert str(find_missing_reader(config(Reader.PCAPY))) == f"/etc/knockd.conf: {said}, or leave Capture out"

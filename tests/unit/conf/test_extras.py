@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from knockd_conf.extras import PACKAGES, explain_missing, find_missing
+from tests.support.lab.tools import need_pcapy
 
 
 def test_message(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -22,6 +23,8 @@ def test_message(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("module", PACKAGES)
 def test_find(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is installed is found without being imported, and what is not is named."""
+    if module == "pcapy":
+        need_pcapy()
     assert find_missing(module) is None
     monkeypatch.setitem(sys.modules, module, None)
     assert find_missing(module) == explain_missing(module)

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from knockd_conf.timed import Rule, derive_ports
+from tests.support.lab.tools import need_pcapy
 from tests.support.samples.captures import BEGIN, pcap, pcapng
 from tests.support.samples.frames import ethernet, packet
 
@@ -37,6 +38,7 @@ def run(
     config: Path, *arguments: str | Path, given: bytes | None = None
 ) -> subprocess.CompletedProcess[bytes]:
     """What knockd --replay says of a file."""
+    need_pcapy()
     command = [sys.executable, "-m", "knockd", "-c", str(config), "--replay", *map(str, arguments)]
     return subprocess.run(command, env=ENVIRONMENT, input=given or b"", capture_output=True, check=False)
 
@@ -75,6 +77,7 @@ def test_standard_input(config: Path) -> None:
 @contextmanager
 def reading(config: Path) -> Iterator[subprocess.Popen[bytes]]:
     """knockd --replay -, which has read the first step of a knock out of a pipe that others do not fill."""
+    need_pcapy()
     command = [sys.executable, "-m", "knockd", "-c", str(config), "--replay", "-"]
     process = subprocess.Popen(
         command,
@@ -112,6 +115,7 @@ def test_interrupted_again(config: Path) -> None:
 
 def test_written_to_a_file(config: Path, tmp_path: Path) -> None:
     """The report can be written to a file, also when rights were given up."""
+    need_pcapy()
     with (tmp_path / "report").open("wb") as report:
         command = [sys.executable, "-m", "knockd", "-c", str(config), "--replay", "-"]
         done = subprocess.run(command, env=ENVIRONMENT, input=KNOCK, stdout=report, check=False)
@@ -197,6 +201,7 @@ def test_shells_pipe(config: Path) -> None:
 
 def test_rights(config: Path, tmp_path: Path) -> None:
     """A file that nobody else may read is opened, and parsed by who is not root and has no right."""
+    need_pcapy()
     (tmp_path / "a.pcap").write_bytes(KNOCK)
     (tmp_path / "a.pcap").chmod(0o400)
     tmp_path.chmod(0o700)
@@ -223,3 +228,19 @@ def test_bad_config(config: Path) -> None:
     """A bad configuration ends with 78, before the capture is looked at."""
     config.write_text("[ssh]\nSequence = x\n")
     assert 78 == run(config, "/nonexistent").returncode
+
+
+def test_without_pcapy_ng(config: Path, tmp_path: Path) -> None:
+    """Without libpcap no file is opened; the message says how to get it."""
+    (tmp_path / "pcapy.py").write_text(
+        "raise ImportError('libpcap.so.0.8: cannot open shared object file')\n"
+    )
+    command = [sys.executable, "-m", "knockd", "-c", str(config), "--replay", "-"]
+    path = os.pathsep.join((str(tmp_path), ENVIRONMENT["PYTHONPATH"]))
+    done = subprocess.run(
+        command, env={**ENVIRONMENT, "PYTHONPATH": path}, input=KNOCK, capture_output=True, check=False
+    )
+    assert os.EX_UNAVAILABLE == done.returncode
+    assert b"expected the Python package pcapy-ng, got none (libpcap.so.0.8: cannot open" in done.stderr
+    assert b"pip install pcapy-ng (Debian: python3-pcapy-ng)" in done.stderr
+    assert b"" == done.stdout
