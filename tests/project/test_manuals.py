@@ -1,4 +1,4 @@
-"""Manual pages, --help and parsers say the same; examples of the pages are good."""
+"""Manual pages, --help and parsers say the same; examples of pages and guides are good."""
 
 from __future__ import annotations
 
@@ -19,7 +19,16 @@ from knockd_conf.keys import ALL_KEYS
 from knockd_conf.load import load
 from knockd_conf.trust import TrustPolicy
 from tests.support.lab.tools import need
-from tests.support.samples.manuals import DOCS, PAGES, read_blocks, read_commands, read_sections, read_tags
+from tests.support.samples.manuals import (
+    DOCS,
+    GUIDES,
+    PAGES,
+    read_blocks,
+    read_commands,
+    read_sections,
+    read_tags,
+    read_typed,
+)
 
 COLUMNS, LINES = 80, 24
 SECTIONS = {
@@ -153,11 +162,12 @@ def test_help_fits_a_terminal(
 
 
 COMMANDS = [command for page in PAGES for command in read_commands(read_sections(page)["EXAMPLES"])]
+TYPED = [command for page in GUIDES for command in read_typed(page)]
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", dict.fromkeys([*COMMANDS, *TYPED]))
 def test_an_example_is_a_command(monkeypatch: pytest.MonkeyPatch, command: str) -> None:
-    """A command line of the examples is one that the program takes."""
+    """A command line of the examples, or one that a guide has typed, is one that the program takes."""
     program, *words = shlex.split(command)
     if program == "knock":
         parse_arguments(words)
@@ -172,6 +182,7 @@ def test_examples_are_many() -> None:
     """The examples that are tried are of all three programs, so none was missed by its form."""
     assert {"knock", "knockd", "knockctl"} == {command.split()[0] for command in COMMANDS}
     assert len(COMMANDS) > 30
+    assert len(TYPED) > 30
 
 
 @pytest.mark.parametrize("number", range(4))

@@ -69,6 +69,17 @@ def test_the_demo_is_drawn_from_its_record() -> None:
     assert not re.search(r"infinite|href|url\(", drawn)
 
 
+def test_every_page_is_listed() -> None:
+    """docs/README.md, of which the web site makes its menu, lists each page and manual of docs, once."""
+    docs = ROOT / "docs"
+    listed = re.findall(r"^- \[[^]]*\]\(([^)]+)\)", (docs / "README.md").read_text(), re.MULTILINE)
+    pages = {
+        str(path.relative_to(docs)) for path in docs.rglob("*") if path.suffix in (".md", ".1", ".5", ".8")
+    }
+    assert len(listed) == len(set(listed))
+    assert pages - {"README.md"} == {link for link in listed if not link.startswith("../")}
+
+
 def test_the_readme_leads_to_the_pages_for_contributors() -> None:
     """README links architecture, contributing and the security policy."""
     text = (ROOT / "README.md").read_text()

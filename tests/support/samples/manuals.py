@@ -1,4 +1,4 @@
-"""What the manual pages say: options by section, and the examples. mdoc and man macros are both read."""
+"""What manual pages say, of mdoc or man macros: options by section, and examples; what guides have typed."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ import re
 from pathlib import Path
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
+_BEFORE = r'^\s*|&& |\| |\$\(|exec "|[*\d]  |sudo |gateway |[#$] '
+"""What stands in front of a call: a prompt, another command, a line of crontab, a word that runs it."""
+
+GUIDES = [DOCS.parent / "README.md", *sorted(DOCS.glob("guides/*.md")), DOCS / "service.md"]
 PAGES = sorted(path for suffix in "158" for path in DOCS.glob(f"*.{suffix}"))
 
 
@@ -41,6 +45,15 @@ def read_blocks(text: str) -> list[str]:
 
 def read_commands(text: str) -> list[str]:
     """The command lines of our programs in a section's examples, without prompt, redirection and pipe."""
-    lines = [line for block in read_blocks(text) for line in block.splitlines()]
-    calls = [re.search(r"(?<!u )\b(?:knock|knockd|knockctl) [^|>)&]+", f"  {line}") for line in lines]
-    return [call[0].strip() for call in calls if call]
+    return find_commands([line for block in read_blocks(text) for line in block.splitlines()])
+
+
+def read_typed(page: Path) -> list[str]:
+    """The same of a page of Markdown: of its indented lines."""
+    return find_commands([line for line in page.read_text().splitlines() if line.startswith("    ")])
+
+
+def find_commands(lines: list[str]) -> list[str]:
+    """The calls of our programs in lines of a shell."""
+    calls = [re.search(rf"(?:{_BEFORE})((?:knock|knockd|knockctl) [^|>)&\"]+)", line) for line in lines]
+    return [call[1].strip() for call in calls if call]
