@@ -24,6 +24,7 @@ _KEPT = (
     "README.md",
     "CHANGELOG.md",
     "LICENSE",
+    ".gitignore",
 )
 _IGNORED = shutil.ignore_patterns("__pycache__", "*.egg-info", ".*", "golden")
 _RELEASE = r"^## \[?{}\]? - (\d{{4}}-\d\d-\d\d)$"
