@@ -28,7 +28,12 @@ STANDARD = (
     *("--disable-shared", "--disable-test-modules", "--without-doc-strings", "--without-ensurepip"),
     "--with-system-ffi",
 )
-CACHED = ("ac_cv_file__dev_ptmx=no", "ac_cv_file__dev_ptc=no", "ac_cv_buggy_getaddrinfo=no")
+CACHED = (
+    "ac_cv_file__dev_ptmx=no",
+    "ac_cv_file__dev_ptc=no",
+    "ac_cv_buggy_getaddrinfo=no",
+    "ac_cv_working_tzset=yes",
+)
 """What configure would find out by running a program, or by looking at the host."""
 
 

@@ -43,6 +43,12 @@ HALVES = ("markupsafe",)
 IMPOSSIBLE = {"tests/unit/process/test_seccomp.py": "QEMU's user emulation has no seccomp(2)"}
 """What QEMU's user emulation cannot do, by a part of a test's id."""
 
+LACKING = {
+    "pcapy": "pcapy-ng has no wheel for mips",
+    "nacl": "PyNaCl has no wheel for mips",
+}
+"""Why packages that some tests import are not there."""
+
 MAGIC = "7f454c4601020100000000000000000000020008"
 MASK = "ffffffffffffff00fefffffffffffffffffeffff"
 """The head of a program for mips, and which of its bits count: as QEMU's qemu-mips.conf for binfmt.d(5)."""
@@ -70,17 +76,17 @@ def emulator() -> Iterator[None]:
 def main(*tests: str) -> int:
     """Builds, runs and counts; pytest's exit status."""
     python = build_python(MIPS)
-    packages = install_packages(MIPS.folder / "packages", ("any",), PACKAGES)
-    halves = install_packages(MIPS.folder / "halves", (), HALVES)
+    install_packages(MIPS, ("any",), PACKAGES)
+    install_packages(MIPS, (), HALVES)
     with emulator():
         print(subprocess.run((python, "-VV"), check=True, capture_output=True, text=True).stdout.strip())
         return run_tests(
             ("nice", python),
-            (packages, halves),
             tests or ("tests/unit", "tests/property"),
             report=MIPS.folder / "report.xml",
             examples=EXAMPLES,
             impossible=IMPOSSIBLE,
+            lacking=LACKING,
         )
 
 

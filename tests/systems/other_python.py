@@ -10,54 +10,59 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 from hypothesis import settings
 
+from tests.systems.cpython import SERIES, Target
+
 ROOT = Path(__file__).resolve().parents[2]
-EXAMPLES, IMPOSSIBLE = "KNOCKD_EXAMPLES", "KNOCKD_IMPOSSIBLE"
-"""Variables for the plugin: the most examples of a property; why to skip, by a part of a test's id (JSON)."""
+EXAMPLES, IMPOSSIBLE, LACKING = "KNOCKD_EXAMPLES", "KNOCKD_IMPOSSIBLE", "KNOCKD_LACKING"
+"""Variables for the plugin: the most examples of a property; why to skip a test, by a part of its id; why a
+package is not there, by its name. The last two are JSON."""
 
 _SETTINGS = "_hypothesis_internal_use_settings"
 
 
-def install_packages(folder: Path, tags: Sequence[str], names: Sequence[str]) -> Path:
-    """Puts packages of the index into a folder: of each the newest release with a wheel for a platform's tag.
+def install_packages(target: Target, tags: Sequence[str], names: Sequence[str]) -> None:
+    """Gives packages of the index to a Python: of each the newest release with a wheel for a platform's tag.
 
     The tag ``any`` is of wheels of Python alone. No tags: wheels for this machine. Raises CalledProcessError.
     """
-    if not folder.exists():
-        chosen = [word for tag in tags for word in ("--platform", tag)]
-        if tags:
-            chosen += ("--python-version", f"{sys.version_info.major}.{sys.version_info.minor}")
-            chosen += (
-                ("--implementation", "py", "--abi", "none") if "any" in tags else ("--implementation", "cp")
-            )
-        pip = (sys.executable, "-m", "pip", "install", "-qq", "--no-deps", "--only-binary=:all:")
-        subprocess.run((*pip, *chosen, "--target", folder, *names), check=True)
-    return folder
+    done = target.folder / f"installed-{'-'.join(tags) or 'here'}"
+    if done.exists():
+        return
+    chosen = [word for tag in tags for word in ("--platform", tag)]
+    if tags:
+        chosen += ("--python-version", f"{sys.version_info.major}.{sys.version_info.minor}")
+        chosen += ("--implementation", *(("py", "--abi", "none") if "any" in tags else ("cp",)))
+    pip = (sys.executable, "-m", "pip", "install", "-qq", "--no-deps", "--only-binary=:all:")
+    site = target.folder / "root" / "lib" / SERIES / "site-packages"
+    subprocess.run((*pip, *chosen, "--target", site, *names), check=True)
+    done.touch()
 
 
 def run_tests(
     command: Sequence[str | Path],
-    libraries: Sequence[Path],
     tests: Sequence[str],
     *,
     report: Path,
     examples: int | None = None,
     impossible: Mapping[str, str] | None = None,
+    lacking: Mapping[str, str] | None = None,
 ) -> int:
     """Runs tests with the Python of ``command``, and prints how many there were; pytest's exit status."""
-    path = os.pathsep.join(str(part) for part in (ROOT, ROOT / "bpf", ROOT / "conf", *libraries))
+    path = os.pathsep.join(str(part) for part in (ROOT, ROOT / "bpf", ROOT / "conf"))
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("VIRTUAL_ENV")},
         "PYTHONPATH": path,
         "PYTHONDONTWRITEBYTECODE": "1",
         EXAMPLES: str(examples or ""),
         IMPOSSIBLE: json.dumps(dict(impossible or {})),
+        LACKING: json.dumps(dict(lacking or {})),
     }
     options = ("-q", "-n", "2", "-p", "no:cacheprovider", "-p", __name__, f"--junitxml={report}")
     ran = subprocess.run((*command, "-m", "pytest", *options, *tests), cwd=ROOT, env=environment, check=False)
@@ -74,6 +79,30 @@ def sum_up(report: str) -> str:
     lines = [f"{passed} passed, {len(failed)} failed, {sum(skipped.values())} skipped"]
     lines += [f"  failed: {case.get('classname')}::{case.get('name')}" for case in failed]
     return "\n".join(lines + [f"  {count} skipped: {reason}" for reason, count in sorted(skipped.items())])
+
+
+class Absent(pytest.Item):
+    """Stands for the tests of a file that cannot be imported."""
+
+    reason = ""
+
+    def runtest(self) -> None:
+        """Says why."""
+        pytest.skip(self.reason)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Skips a file that imports a package that is not there."""
+    report = yield
+    for name, reason in json.loads(os.environ.get(LACKING, "{}")).items():
+        if report.failed and f"No module named '{name}" in str(report.longrepr):
+            absent: Absent = Absent.from_parent(collector, name="import")
+            absent.reason = reason
+            report.outcome, report.longrepr, report.result = "passed", None, [absent]
+    return report
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Mapping
 
@@ -33,7 +34,7 @@ class FakeKernel(Kernel):
     def read_interfaces(self) -> dict[str, Interface]:
         """Every interface. Raises OSError when it is broken."""
         if self.broken:
-            raise OSError(105, os.strerror(105))
+            raise OSError(errno.ENOBUFS, os.strerror(errno.ENOBUFS))
         return {one.link.name: one for one in self.there}
 
     def read_default_routes(self, _there: Mapping[str, Interface]) -> tuple[str, ...]:

@@ -170,7 +170,8 @@ def test_hits_that_cannot_be_sent(
 
     monkeypatch.setattr(network, "send_hit", fail)
     assert status == cli.main(["192.0.2.1", "7000", "53:udp"])
-    reason = "not sent: Network is unreachable; there is no route to it, see: ip route get 192.0.2.1"
+    why = os.strerror(errno.ENETUNREACH)  # each C library has words of its own
+    reason = f"not sent: {why}; there is no route to it, see: ip route get 192.0.2.1"
     lines = [(7000, f"hitting tcp 192.0.2.1:7000: {reason}"), (53, f"hitting udp 192.0.2.1:53: {reason}")]
     told = [line for port, line in lines if port in lost]
     if status:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
@@ -46,7 +47,7 @@ class Net:
 
     def _send(self, where: Destination, hit: Hit) -> None:
         if self.fails:
-            raise OSError(101, "Network is unreachable")
+            raise OSError(errno.ENETUNREACH, "Network is unreachable")
         self.sent.append((where.text, hit.port))
 
     def _try(self, where: list[Destination], port: int, span: float) -> Answer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import secrets
 import socket
 from collections.abc import Callable
@@ -123,7 +124,7 @@ def test_no_route(raw: Raw, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a route the hit raises and the raw socket is not used."""
 
     def refuse(_: object) -> None:
-        raise OSError(101, "Network is unreachable")
+        raise OSError(errno.ENETUNREACH, "Network is unreachable")
 
     monkeypatch.setattr(raw, "connect", refuse)
     with raw_sender(FOUR, 0x02) as send, pytest.raises(OSError, match="unreachable"):

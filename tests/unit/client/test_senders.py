@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -17,6 +18,9 @@ from knockd_conf.protocol import Protocol
 
 FOUR = Destination(4, "192.0.2.1", 0, "192.0.2.1")
 TCP, UDP = Hit("1", 1, Protocol.TCP), Hit("2", 2, Protocol.UDP)
+
+UNREACHABLE = os.strerror(errno.ENETUNREACH)
+"""Each C library has words of its own."""
 
 
 @pytest.fixture
@@ -54,7 +58,7 @@ def test_with_flags(sent: list[str]) -> None:
     [
         (
             OSError(errno.ENETUNREACH, "any"),
-            "hit 1: not sent: Network is unreachable; there is no route to it, see: ip route get 192.0.2.1",
+            f"hit 1: not sent: {UNREACHABLE}; there is no route to it, see: ip route get 192.0.2.1",
         ),
         (OSError(errno.EINVAL, "any"), "hit 1: not sent: Invalid argument"),
         (OSError("no number"), "hit 1: not sent: no number"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import socket
 from collections.abc import Iterator
 
@@ -126,8 +128,8 @@ def test_a_failure_that_is_known_later(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_no_route(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the system says of an address that cannot be reached is what was seen."""
-    monkeypatch.setattr(socket.socket, "connect_ex", lambda *_: 101)
-    assert Answer(None, "Network is unreachable") == try_once([FOUR], 1, 60.0)
+    monkeypatch.setattr(socket.socket, "connect_ex", lambda *_: errno.ENETUNREACH)
+    assert Answer(None, os.strerror(errno.ENETUNREACH)) == try_once([FOUR], 1, 60.0)
 
 
 def test_a_system_without_ipv6(listening: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,7 +138,7 @@ def test_a_system_without_ipv6(listening: int, monkeypatch: pytest.MonkeyPatch) 
 
     def lacking(family: int, kind: int) -> socket.socket:
         if family == socket.AF_INET6:
-            raise OSError(97, "Address family not supported by protocol")
+            raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
         return real(family, kind)
 
     monkeypatch.setattr(socket, "socket", lacking)

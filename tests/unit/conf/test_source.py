@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -78,7 +79,7 @@ def test_links_in_a_circle(tmp_path: Path) -> None:
     """Links that lead to each other end."""
     (tmp_path / "l").symlink_to("m")
     (tmp_path / "m").symlink_to("l")
-    assert refused(tmp_path / "l") == "expected a readable file, got 'Too many levels of symbolic links'"
+    assert refused(tmp_path / "l") == f"expected a readable file, got '{os.strerror(errno.ELOOP)}'"
 
 
 def test_links_are_followed(tmp_path: Path) -> None:

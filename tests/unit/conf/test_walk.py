@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -105,7 +106,7 @@ def test_many_links(tmp_path: Path, links: int) -> None:
 
 def test_too_many_links(tmp_path: Path) -> None:
     """One more ends the walk."""
-    with pytest.raises(OSError, match="Too many levels of symbolic links"), walk(str(chain(tmp_path, 41))):
+    with pytest.raises(OSError, match=os.strerror(errno.ELOOP)), walk(str(chain(tmp_path, 41))):
         pass
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import subprocess
@@ -144,7 +145,7 @@ def _link(path: Path) -> None:
 REFUSED: dict[Callable[[Path], None], str] = {
     _readable: "daemon.lock in it can be locked by others, remove it",
     _pipe: "daemon.lock in it is not a regular file",
-    _link: "Too many levels of symbolic links",
+    _link: os.strerror(errno.ELOOP),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -287,7 +288,7 @@ def test_journal_is_a_link(taken: StateDir, tmp_path: Path) -> None:
     (Path(taken.path) / "leases").unlink()
     (Path(taken.path) / "leases").symlink_to(tmp_path / "victim")
     taken.release()
-    assert problem(taken, take) == "Too many levels of symbolic links"
+    assert problem(taken, take) == os.strerror(errno.ELOOP)
 
 
 def test_new_file_is_a_link(taken: StateDir, tmp_path: Path) -> None:

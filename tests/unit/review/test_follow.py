@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -139,5 +140,6 @@ def test_what_cannot_be_followed(tmp_path: Path) -> None:
     with pytest.raises(Unreadable, match="it is no regular file, and cannot be followed"):
         Followed(str(tmp_path)).read_lines()
     os.symlink("loop", tmp_path / "loop")
-    with pytest.raises(Unreadable, match="too many levels of symbolic links"):
+    said = os.strerror(errno.ELOOP)
+    with pytest.raises(Unreadable, match=said[0].lower() + said[1:]):
         Followed(str(tmp_path / "loop")).read_lines()
