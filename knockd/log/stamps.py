@@ -6,6 +6,7 @@ World: the time of day.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from functools import lru_cache
 
 
@@ -33,7 +34,7 @@ def json_time() -> str:
 def local_time(microseconds: int) -> str:
     """A time since the epoch for people: ``2026-11-02 20:13:05.123456``."""
     seconds, rest = divmod(microseconds, 1_000_000)
-    return f"{time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(seconds))}.{rest:06d}"
+    return f"{time.strftime('%Y-%m-%d %H:%M:%S', _split_time(time.localtime, seconds))}.{rest:06d}"
 
 
 def local_day(microseconds: int | None = None, *, later: int = 0) -> str:
@@ -41,16 +42,27 @@ def local_day(microseconds: int | None = None, *, later: int = 0) -> str:
     seconds = time.time() if microseconds is None else microseconds // 1_000_000
     if microseconds is None:
         _follow_zone(int(seconds))
-    year, month, day = time.localtime(seconds)[:3]
-    return time.strftime(
-        "%Y-%m-%d", time.localtime(time.mktime((year, month, day + later, 12, 0, 0, 0, 0, -1)))
-    )
+    local = _split_time(time.localtime, seconds)
+    if later:
+        year, month, day = local[:3]
+        local = time.localtime(time.mktime((year, month, day + later, 12, 0, 0, 0, 0, -1)))
+    return time.strftime("%Y-%m-%d", local)
 
 
 def utc_time(microseconds: int) -> str:
     """A time since the epoch for programs (RFC 3339): ``2026-11-02T19:13:05.123456Z``."""
     seconds, rest = divmod(microseconds, 1_000_000)
-    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{rest:06d}Z"
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', _split_time(time.gmtime, seconds))}.{rest:06d}Z"
+
+
+def _split_time(split: Callable[[float], time.struct_time], seconds: float) -> time.struct_time:
+    """What a clock shows then; in UTC where this C library does not count so far (2038, with 32 bits)."""
+    try:
+        return split(seconds)
+    except OverflowError:  # a capture file counts to 2106
+        from datetime import datetime, timedelta
+
+        return (datetime(1970, 1, 1) + timedelta(seconds=seconds)).timetuple()
 
 
 @lru_cache(maxsize=1)

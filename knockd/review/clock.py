@@ -27,7 +27,7 @@ class Clock:
         try:
             return datetime.fromtimestamp(time, UTC).astimezone(self._zone)
         except (OverflowError, ValueError, OSError):
-            return datetime(9999, 12, 30, tzinfo=UTC) if time > 0 else datetime(1, 1, 2, tzinfo=UTC)
+            return _count_from_epoch(time)
 
     def show_time(self, time: float, seconds: bool = False) -> str:
         """``2026-11-02 20:13``, with ``seconds`` ``2026-11-02 20:13:05``."""
@@ -53,6 +53,14 @@ class Clock:
         ahead = self.moment_of(time).utcoffset() or timedelta()
         minutes = round(ahead.total_seconds() / 60)
         return f"UTC{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
+
+
+def _count_from_epoch(time: float) -> datetime:
+    """A time that this C library does not count (2038 is the last year with 32 bits), in UTC."""
+    try:
+        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=time)
+    except OverflowError:
+        return datetime(9999, 12, 30, tzinfo=UTC) if time > 0 else datetime(1, 1, 2, tzinfo=UTC)
 
 
 def show_rough_span(seconds: float) -> str:

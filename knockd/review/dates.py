@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from knockd.review.clock import MONTHS
 
@@ -39,7 +39,7 @@ def format_time(time: float, precision: float = 1, *, year: bool = False) -> str
 
 def machine_time(time: float) -> str:
     """The time for programs: ``2026-11-24T21:07:05+01:00``."""
-    return _local(time).astimezone().isoformat(timespec="seconds")
+    return _with_zone(_local(time)).isoformat(timespec="seconds")
 
 
 def year_of(time: float) -> int:
@@ -51,7 +51,7 @@ def zone_text(first: float, last: float) -> str:
     """The time zone, or both where the clocks were changed: ``CEST (UTC+02:00) and CET (UTC+01:00)``."""
     zones: dict[str, None] = {}
     for time in (first, last):
-        local = _local(time).astimezone()
+        local = _with_zone(_local(time))
         offset = f"{local:%z}"
         zones[f"{local.tzname()} (UTC{offset[:3]}:{offset[3:5]})"] = None
     return " and ".join(zones)
@@ -74,7 +74,25 @@ def find_ticks(start: float, end: float, most: int = 9, major: int = 4) -> tuple
 
 
 def _local(time: float) -> datetime:
-    return datetime.fromtimestamp(min(max(time, 0.0), LATEST))
+    bounded = min(max(time, 0.0), LATEST)
+    try:
+        return datetime.fromtimestamp(bounded)
+    except OverflowError:  # this C library counts with 32 bits, to 2038: UTC
+        return datetime(1970, 1, 1) + timedelta(seconds=bounded)
+
+
+def _with_zone(local: datetime) -> datetime:
+    try:
+        return local.astimezone()
+    except OverflowError:
+        return local.replace(tzinfo=UTC)
+
+
+def _seconds(local: datetime) -> float:
+    try:
+        return local.timestamp()
+    except OverflowError:
+        return local.replace(tzinfo=UTC).timestamp()
 
 
 def _date(local: datetime) -> str:
@@ -87,7 +105,7 @@ def _midnight(time: float) -> datetime:
 
 def _clock_times(start: float, end: float, minutes: int) -> Iterator[tuple[float, str]]:
     local = _midnight(start)
-    while (time := local.timestamp()) <= end:
+    while (time := _seconds(local)) <= end:
         if time >= start:
             yield time, f"{local:%H:%M}" if local.hour or local.minute else _date(local)
         local += timedelta(minutes=minutes)
@@ -95,7 +113,7 @@ def _clock_times(start: float, end: float, minutes: int) -> Iterator[tuple[float
 
 def _midnights(start: float, end: float, days: int) -> Iterator[tuple[float, str]]:
     local = _midnight(start)
-    while (time := local.timestamp()) <= end:
+    while (time := _seconds(local)) <= end:
         if time >= start:
             yield time, _date(local)
             local += timedelta(days=days)
@@ -105,7 +123,7 @@ def _midnights(start: float, end: float, days: int) -> Iterator[tuple[float, str
 
 def _months(start: float, end: float, months: int) -> Iterator[tuple[float, str]]:
     local = _midnight(start).replace(month=1, day=1)
-    while (time := local.timestamp()) <= end:
+    while (time := _seconds(local)) <= end:
         if time >= start:
             yield time, f"{MONTHS[local.month - 1]} {local.year}"
         after = local.year * 12 + local.month - 1 + months

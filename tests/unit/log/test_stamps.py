@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from knockd.log.stamps import file_stamp, json_time, local_day, local_time, syslog_stamp, utc_time
+from tests.support.doubles.small_times import count_with_32_bits
 
 NOW = 1793646785.1239
 """2026-11-02 20:13:05 in Berlin."""
@@ -105,3 +106,13 @@ def test_day(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "JST-9")
     monkeypatch.setattr(time, "time", lambda: NOW + 1)
     assert "2026-11-03" == local_day()
+
+
+def test_times_beyond_32_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A capture file counts to 2106; where the C library does so to 2038, what is later is told in UTC."""
+    count_with_32_bits(monkeypatch)
+    last = (1 << 32) * 1_000_000 - 1
+    assert "2038-01-19 04:14:07.000000" == local_time(((1 << 31) - 1) * 1_000_000)
+    assert "2106-02-07 06:28:15.999999" == local_time(last)
+    assert "2106-02-07T06:28:15.999999Z" == utc_time(last)
+    assert "2106-02-07" == local_day(last)

@@ -6,7 +6,9 @@ from datetime import timedelta, timezone
 
 import pytest
 
+from knockd.review import clock
 from knockd.review.clock import Clock, show_rough_span
+from tests.support.doubles.small_times import SmallDatetime
 
 CET = Clock(timezone(timedelta(hours=1)))
 
@@ -26,6 +28,14 @@ def test_times_of_no_calendar() -> None:
     """A stamp may be any number."""
     assert CET.moment_of(1e30).year == 9999
     assert CET.moment_of(-1e30).year == 1
+
+
+def test_times_beyond_32_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A time that the C library does not count is shown in UTC."""
+    monkeypatch.setattr(clock, "datetime", SmallDatetime)
+    assert CET.show_time(4_102_444_800) == "2100-01-01 00:00"
+    assert CET.show_time(2_000_000_000) == "2033-05-18 04:33"
+    assert CET.moment_of(1e30).year == 9999
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from knockd.review import dates
+from tests.support.doubles.small_times import SmallDatetime
 
 SUMMER_ENDS = 1_792_890_000.0
 """Sunday 25 October 2026, 03:00 in Berlin: then it is 02:00 again."""
@@ -79,3 +80,11 @@ def test_any_number_is_a_time(number: float) -> None:
     """A stamp that no calendar has is shown as the nearest that is shown."""
     assert dates.format_time(number, year=True)
     assert dates.machine_time(number)
+
+
+def test_times_beyond_32_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Times that the C library does not count are shown in UTC, also on an axis that begins before."""
+    monkeypatch.setattr(dates, "datetime", SmallDatetime)
+    assert dates.machine_time(4_102_444_800) == "2100-01-01T00:00:00+00:00"
+    labels = [tick.label for tick in dates.find_ticks(2_100_000_000, 2_300_000_000)]
+    assert labels == ["Jan 2037", "Jan 2038", "Jan 2039", "Jan 2040", "Jan 2041", "Jan 2042"]

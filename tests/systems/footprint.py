@@ -1,0 +1,53 @@
+"""What the daemon takes of memory, and how soon it listens, with another Python."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+
+from tests.bench.stage import doors, stage
+from tests.bench.subject import Subject, Who
+from tests.support.lab.wheel import unpack_wheel
+
+STARTS = 10
+
+
+def install_knockd(python: Path, folder: Path, packages: Sequence[str]) -> tuple[str, ...]:
+    """The command of a knockd in a virtual environment: the wheel, with packages that the Python has."""
+    subprocess.run((python, "-m", "venv", "--without-pip", folder / "venv"), check=True)
+    [site] = folder.glob("venv/lib/python*/site-packages")
+    unpack_wheel(folder / "wheel")
+    shutil.copytree(folder / "wheel", site, dirs_exist_ok=True)
+    [theirs] = python.parent.parent.glob("lib/python*/site-packages")
+    for package in packages:
+        for path in theirs.glob(f"{package}*"):
+            copy = shutil.copytree if path.is_dir() else shutil.copy
+            copy(path, site / path.name)
+    own = folder / "venv" / "bin" / python.name
+    subprocess.run((own, "-m", "compileall", "-q", site), check=True)
+    return (str(own), "-I", "-m", "knockd")
+
+
+def measure(python: Path, packages: Sequence[str]) -> str:
+    """PSS of both processes in MB, and milliseconds from exec until it listens, in a sentence (medians)."""
+    took, pss = [], []
+    with tempfile.TemporaryDirectory(prefix="knockd-footprint-") as name, stage() as on:
+        program = install_knockd(python, Path(name), packages)
+        for number in range(STARTS):
+            begun = time.monotonic()
+            folder = Path(name, str(number))
+            with Subject(Who.OURS, on.server, doors("/bin/true"), folder, program=program) as subject:
+                took.append((time.monotonic() - begun) * 1000)
+                time.sleep(1)
+                pss.append(subject.usage().pss / 1024)
+    return f"PSS {median(pss):.1f} MB, listens after {median(took):.0f} ms (medians of {STARTS} starts)"
+
+
+def count_megabytes(folder: Path) -> float:
+    """What the files of a folder take, in 10^6 bytes."""
+    return sum(path.lstat().st_size for path in folder.rglob("*") if not path.is_dir()) / 1e6
