@@ -11,6 +11,7 @@
 # make control-protocol  print what docs/control-protocol.md takes from the interface anew
 # make rotating-vectors  print the test vectors of docs/spec anew, to add some;
 #                        make signed-vectors those of signed knocks
+# make completions  write what shells complete by anew, from the parsers
 # make deb     build/deb: the Debian package; make ipk: build/ipk, OpenWrt's; make site: build/site, the pages
 # make release build/release: wheel, sdist, both packages, checksums and SBOM
 # make packages  build every package and look at what is in it
@@ -47,7 +48,7 @@ SYSTEMS := deb-systems arm64 armhf mips musl openwrt container
 BUILD := PYTHONPATH=.:conf $(BIN)/python -m knockd_packages
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench golden log-events control-protocol rotating-vectors signed-vectors picture demo-picture \
+.PHONY: completions help demo test check bench golden log-events control-protocol rotating-vectors signed-vectors picture demo-picture \
 	lint types unit property parsers fuzz coverage mutants wheel e2e faults \
 	differential clean deb ipk site release packages $(SYSTEMS) packages-demo packages-test packages-bench packages-build
 
@@ -97,6 +98,9 @@ rotating-vectors: $(STAMP)
 
 signed-vectors: $(STAMP)
 	$(BIN)/python -m tests.support.oracles.make_signed_vectors
+
+completions: $(STAMP)
+	PYTHONPATH=.:conf $(BIN)/python -m knockd_packages.completions
 
 picture:
 	@command -v dot >/dev/null || { echo "dot is missing: apt-get install graphviz" >&2; exit 1; }

@@ -42,6 +42,7 @@ class Shipped(NamedTuple):
 _DEBIAN, _OPENWRT, _WHEEL = System.DEBIAN, System.OPENWRT, System.WHEEL
 _DOC = "usr/share/doc/knockd"
 _UNITS = "usr/lib/systemd/system"
+_PROGRAMS = ("knockd", "knock", "knockctl")
 
 
 def _each(systems: System, destination: str, *sources: str) -> tuple[Shipped, ...]:
@@ -75,6 +76,26 @@ FILES = (
     *_each(_DEBIAN | _WHEEL, "usr/share/man/man1", "docs/knock.1", "docs/knockctl.1"),
     *_each(_DEBIAN | _WHEEL, "usr/share/man/man5", "docs/knockd.conf.5"),
     *_each(_DEBIAN | _WHEEL, "usr/share/man/man8", "docs/knockd.8"),
+    *_each(
+        _DEBIAN | _WHEEL,
+        "usr/share/bash-completion/completions",
+        *(f"conf/completions/bash/{name}" for name in _PROGRAMS),
+    ),
+    *_each(
+        _DEBIAN | _WHEEL,
+        "usr/share/fish/vendor_completions.d",
+        *(f"conf/completions/fish/{name}.fish" for name in _PROGRAMS),
+    ),
+    *_each(
+        _DEBIAN,
+        "usr/share/zsh/vendor-completions",
+        *(f"conf/completions/zsh/_{name}" for name in _PROGRAMS),
+    ),
+    *_each(
+        _WHEEL,
+        "usr/share/zsh/site-functions",
+        *(f"conf/completions/zsh/_{name}" for name in _PROGRAMS),
+    ),
     *_each(
         _DEBIAN | _WHEEL,
         f"{_DOC}/examples",

@@ -77,6 +77,8 @@ BUILD = {
     "fail2ban-regex": "fail2ban",
     "logrotate": "logrotate",
     "mandoc": "mandoc",
+    "zsh": "zsh",
+    "fish": "fish",
     "chromium": "chromium",
     "mmdebstrap": "mmdebstrap",
 }

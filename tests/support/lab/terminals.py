@@ -26,14 +26,16 @@ class Terminal:
     ``said`` is all that was written so far, with its escape sequences.
     """
 
-    def __init__(self, argv: Sequence[str], environment: dict[str, str], lines: int = 24) -> None:
-        self._argv, self._environment, self._lines = argv, environment, lines
+    def __init__(
+        self, argv: Sequence[str], environment: dict[str, str], lines: int = 24, columns: int = 80
+    ) -> None:
+        self._argv, self._environment, self._size = argv, environment, (lines, columns)
         self.said = ""
 
     def __enter__(self) -> Terminal:
         """Starts the program, in a session of its own whose terminal this is."""
         self._ours, theirs = pty.openpty()
-        self.resize(self._lines, 80)
+        self.resize(*self._size)
         self.process = subprocess.Popen(
             (*HEED, "/bin/sh", "-c", 'exec "$@" <>"$0" >&0 2>&0', os.ttyname(theirs), *self._argv),
             env=self._environment,
