@@ -14,9 +14,13 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
+
+from knockd.put_off import put_off
+
+with put_off("inspect"):  # for classes without a docstring; 1 MB
+    from dataclasses import replace
 
 from knockd.keeper.config_process import ConfigProcess, Send, read_configuration, unread
 from knockd.keeper.settings import Loaded, Settings, explain_absent, explain_trouble, wanted_interfaces
@@ -51,8 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _end_as(child.wait(), "the command line")
     name_daemon(sys.argv if argv is None else ("knockd", *argv))
     forget_coerced_locale(os.environb)
-    # Imported while the child reads the configuration; the loop first, for structlog imports asyncio too.
-    import knockd.process.loop  # noqa: F401
+    # Imported while the child reads the configuration.
     from knockd.keeper.keeper import serve
     from knockd.keeper.notify import take_manager
     from knockd.log.stream import find_journal

@@ -12,7 +12,7 @@ import importlib
 import os
 import pickle
 import struct
-import traceback
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -144,7 +144,7 @@ def read_configuration(load: Callable[[], Loaded], path: str) -> Outcome:
         return [unread(path, f"{error}; after an upgrade restart knockd")]
     except Exception as error:  # noqa: BLE001 - whatever it is, the configuration before goes on
         with suppress(OSError, ValueError):  # nobody reads standard error
-            traceback.print_exc()
+            sys.__excepthook__(*sys.exc_info())
         return [unread(path, f"{type(error).__name__}: {error}")]
 
 

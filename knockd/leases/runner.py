@@ -86,6 +86,8 @@ class Result(NamedTuple):
 
 @dataclass(slots=True)
 class _Job:
+    """A command on its way, and who is told of it."""
+
     command: CommandLine
     on_start: Callable[[], None]
     on_end: Callable[[Result], None]

@@ -9,14 +9,25 @@ import json
 from collections.abc import Callable, MutableMapping
 from typing import Any
 
-import structlog
-
 from knockd.log.catalogue import check
 from knockd.log.classic import render_classic
 from knockd.log.logger import BoundLogger
 from knockd.log.stamps import json_time
+from knockd.put_off import put_off
 from knockd_conf.model import LogFormat
 from knockd_conf.text import well_formed
+
+_UNUSED = (
+    "asyncio",
+    "datetime",
+    "logging",
+    "uuid",
+    "structlog.stdlib",
+    "structlog.threadlocal",
+    "structlog.twisted",
+)
+with put_off(*_UNUSED, functions=("traceback.walk_tb",)):  # structlog imports them for what we do not use
+    import structlog
 
 Write = Callable[[str], None]
 

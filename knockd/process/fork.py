@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import traceback
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from itertools import pairwise
@@ -34,7 +33,7 @@ def fork_child(
     device. The child exits with what ``main`` returns, EX_SOFTWARE after an exception, EX_IOERR when
     what it printed is lost.
 
-    The child shares the signal wake-up descriptor of a parent that runs asyncio: a SIGTERM
+    The child shares the signal wake-up descriptor of a parent that runs the event loop: a SIGTERM
     meant for the child would stop the parent. So the child forgets it, resets the handlers
     and ignores SIGINT (Ctrl-C reaches the whole terminal; the parent tells the child what to do).
     """
@@ -61,7 +60,7 @@ def fork_child(
         name_process(name)
         status = main()
     except BaseException:  # noqa: BLE001 - nothing of a child may run on into the parent's code
-        traceback.print_exc()
+        sys.__excepthook__(*sys.exc_info())
     finally:
         try:
             _flush()

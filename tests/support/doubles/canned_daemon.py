@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
+import os
 import socket
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from knockd.control.call import Call
 from knockd.control.server import Server
+from tests.support.doubles.driven_loop import DrivenLoop
 
 Answer = Mapping[str, Any] | tuple[str, Mapping[str, Any]]
 """Parameters of the answer, or an error's short name and its parameters."""
@@ -30,7 +33,10 @@ class CannedDaemon:
         self.path = path
         self.answers: dict[str, Answer] = dict(answers)
         self.calls: list[tuple[str, dict[str, Any]]] = []
-        self._loop = asyncio.new_event_loop()
+        self._loop = DrivenLoop()
+        self._orders: deque[Callable[[], None]] = deque()
+        self._ordered, self._order = os.pipe()
+        self._loop.add_reader(self._ordered, self._obey)
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._server = Server(
             self._loop,
@@ -40,7 +46,7 @@ class CannedDaemon:
             refused=lambda _caller, _why: None,
         )
         self._watchers: list[Call] = []
-        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._thread = threading.Thread(target=self._loop.run)
 
     def __enter__(self) -> CannedDaemon:
         """Listens."""
@@ -58,16 +64,26 @@ class CannedDaemon:
 
     def stop(self) -> None:
         """Ends as a daemon that is killed: the socket's file stays, and clients are cut off."""
-        if self._loop.is_closed():
+        if not self._thread.is_alive():
             return
-        self._loop.call_soon_threadsafe(self._end)
+        self._give(self._end)
         self._thread.join()
         self._loop.close()
         self._listener.close()
+        os.close(self._ordered)
+        os.close(self._order)
 
     def tell_watchers(self, reply: Mapping[str, Any]) -> None:
         """Gives everyone who watches another answer."""
-        self._loop.call_soon_threadsafe(self._tell, reply)
+        self._give(partial(self._tell, reply))
+
+    def _give(self, order: Callable[[], None]) -> None:
+        self._orders.append(order)
+        os.write(self._order, b"!")
+
+    def _obey(self) -> None:
+        os.read(self._ordered, 1)
+        self._orders.popleft()()
 
     def _answer(self, method: str) -> Callable[[Call], None]:
         def answer(call: Call) -> None:

@@ -25,7 +25,7 @@ class Timer:
 
 
 class ManualLoop:
-    """The few methods of an asyncio loop that keepers use; ``loop`` is the same for the type checker."""
+    """The few methods of the event loop that keepers use; ``loop`` is the same for the type checker."""
 
     def __init__(self) -> None:
         self.now = 0.0

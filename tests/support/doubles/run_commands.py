@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 from collections.abc import Callable
 
 from knockd.leases.runner import CommandLine, Result, Runner
 from knockd_conf.model import CommandOutput
-
-PATIENCE = 20.0
-"""Seconds after which a test is given up."""
+from tests.support.doubles.driven_loop import DrivenLoop
 
 
 class CommandRuns:
     """Takes commands, and says in ``started``, ``ended`` and ``dropped`` what became of them."""
 
     def __init__(self) -> None:
-        self.loop = asyncio.new_event_loop()
+        self.loop = DrivenLoop()
         self.runner = Runner(self.loop)
         self.loop.add_signal_handler(signal.SIGCHLD, self.runner.reap)
         self.started: list[str] = []
@@ -28,7 +25,6 @@ class CommandRuns:
     def close(self) -> None:
         """The loop is not used any more."""
         self.runner.stop()
-        self.loop.remove_signal_handler(signal.SIGCHLD)
         self.loop.close()
 
     def run(
@@ -72,10 +68,4 @@ class CommandRuns:
 
     def until(self, true: Callable[[], object]) -> None:
         """Lets the loop run until something is true."""
-
-        async def watch() -> None:
-            async with asyncio.timeout(PATIENCE):
-                while not true():
-                    await asyncio.sleep(0.001)
-
-        self.loop.run_until_complete(watch())
+        self.loop.until(true)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import importlib
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -22,6 +21,7 @@ from knockd.process.fork import fork_child
 from knockd.process.privileges import User
 from knockd_conf.errors import ConfigError, Problem
 from knockd_conf.model import Config, Options
+from tests.support.doubles.driven_loop import DrivenLoop
 from tests.support.doubles.played import door
 
 PATH = "/etc/knockd.conf"
@@ -32,10 +32,8 @@ class Reloads:
     """A loop, and the outcome of every reload."""
 
     def __init__(self) -> None:
-        self.loop = asyncio.new_event_loop()
+        self.loop = DrivenLoop()
         self.begun = 0
-        self.faults: list[dict[str, Any]] = []
-        self.loop.set_exception_handler(lambda _, fault: self.faults.append(fault))
         self.outcomes: list[Loaded | Sequence[str]] = []
         self.judge: Callable[[Outcome], Outcome] = lambda outcome: outcome
 
@@ -63,13 +61,7 @@ class Reloads:
 
     def until(self, count: int) -> None:
         """Lets the loop run until ``count`` outcomes are there."""
-
-        async def watch() -> None:
-            async with asyncio.timeout(20):
-                while len(self.outcomes) < count:
-                    await asyncio.sleep(0.001)
-
-        self.loop.run_until_complete(watch())
+        self.loop.until(lambda: len(self.outcomes) >= count)
 
     def _begin(self) -> None:
         self.begun += 1
@@ -86,17 +78,10 @@ def reloads() -> Iterator[Reloads]:
     made = Reloads()
     before = set(children())
     yield made
-    made.loop.run_until_complete(_collected(before))
-    made.loop.remove_signal_handler(signal.SIGCHLD)
+    # Until none is left but those of before: tests of commands collect whatever there is.
+    made.loop.until(lambda: set(children()) <= before)
     made.loop.close()
-    assert made.faults == []
-
-
-async def _collected(before: set[str]) -> None:
-    """Waits until no child is left but those of ``before``: tests of commands collect whatever there is."""
-    async with asyncio.timeout(20):
-        while not set(children()) <= before:
-            await asyncio.sleep(0.001)
+    assert made.loop.faults == []
 
 
 def hang() -> Loaded:
@@ -157,7 +142,7 @@ def test_one_more(reloads: Reloads, tmp_path: Path) -> None:
     for _ in range(5):
         made.request_reload()
     for number, text in enumerate(("old", "new"), 1):
-        reloads.loop.run_in_executor(None, go.write_text, text)
+        threading.Thread(target=go.write_text, args=(text,)).start()
         reloads.until(number)
     assert ["old", "new"] == [one.config.path for one in reloads.outcomes if isinstance(one, Loaded)]
     assert reloads.begun == 2
@@ -177,7 +162,7 @@ def test_answers(reloads: Reloads, tmp_path: Path) -> None:
     for _ in range(3):
         made.request_reload(ask)
     for number, text in enumerate(("old", "new"), 1):
-        reloads.loop.run_in_executor(None, go.write_text, text)
+        threading.Thread(target=go.write_text, args=(text,)).start()
         reloads.until(number)
     assert answers == [("old", 0), ("new", 1), ("new", 1)]
 
@@ -262,7 +247,7 @@ def test_stop(reloads: Reloads) -> None:
     made.request_reload()
     made.request_reload()
     made.stop()
-    reloads.loop.run_until_complete(asyncio.sleep(0.05))
+    reloads.loop.wait(0.05)
     assert [] == reloads.outcomes
     assert reloads.begun == 1
 
@@ -280,5 +265,5 @@ def test_nothing_is_left(reloads: Reloads) -> None:
         reloads.until(number)
     give_up = time.monotonic() + 10
     while before != (left := (len(os.listdir("/proc/self/fd")), children())) and time.monotonic() < give_up:
-        reloads.loop.run_until_complete(asyncio.sleep(0.01))
+        reloads.loop.wait(0.01)
     assert before == left

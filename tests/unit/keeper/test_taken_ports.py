@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -16,6 +15,7 @@ from knockd.knocks.taken import Taken
 from knockd.net.forwarded_ports import Forwarded
 from knockd.process.fork import fork_child
 from knockd_conf.model import Step
+from tests.support.doubles.driven_loop import DrivenLoop
 from tests.support.doubles.manual_loop import ManualLoop
 
 TCP = 6 << 16
@@ -138,7 +138,7 @@ class Asked:
     """Children on a loop of their own, which send what a test says."""
 
     def __init__(self) -> None:
-        self.loop = asyncio.new_event_loop()
+        self.loop = DrivenLoop()
         self.answer: Callable[[], object] = Forwarded
         self.said: list[str] = []
         self.changes = 0
@@ -149,14 +149,16 @@ class Asked:
         """A guard is touched; what is taken when the child has ended."""
         self.ports._asked -= self.ports._pause
         self.ports.touched(guard=True)
-        self.loop.run_until_complete(self._ended())
+        self.wait()
         return self.ports.now
 
-    async def _ended(self) -> None:
-        async with asyncio.timeout(20):
-            while self.ports._child is not None or self.ports._ended:
-                await asyncio.sleep(0.001)
-                self.ports.reap()
+    def wait(self) -> None:
+        """Waits until the child has ended and is collected."""
+        self.loop.until(self._ended)
+
+    def _ended(self) -> bool:
+        self.ports.reap()
+        return self.ports._child is None and not self.ports._ended
 
     def _start(self) -> ConfigProcess:
         def work(send: Send) -> int:
@@ -209,7 +211,7 @@ def test_long_look(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asked.loop, "time", partial(_time_ahead, asked.loop.time, ahead))
     asked.ports.touched(guard=True)
     ahead[0] += 3.0
-    asked.loop.run_until_complete(asked._ended())
+    asked.wait()
     assert 3 * PAUSE_SHARE <= asked.ports._pause < 4 * PAUSE_SHARE
     ahead[0] += 2 * PAUSE_FORWARDED
     asked.ports.touched(guard=True)
@@ -217,7 +219,7 @@ def test_long_look(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
     ahead[0] += 4 * PAUSE_SHARE
     asked.ports.touched(guard=True)
     assert asked.ports._child is not None
-    asked.loop.run_until_complete(asked._ended())
+    asked.wait()
     assert PAUSE_FORWARDED == asked.ports._pause
 
 
@@ -250,7 +252,7 @@ def test_end_while_a_child_reads(asked: Asked) -> None:
     asked.answer = wait
     asked.ports.touched(guard=True)
     asked.ports.stop()
-    asked.loop.run_until_complete(asked._ended())
+    asked.wait()
     assert asked.ports._ended == []
 
 

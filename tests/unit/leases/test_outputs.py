@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 from pathlib import Path
@@ -90,7 +89,7 @@ def test_output_for_ever(
     runs.run(f"(exec yes) & echo $! > {tmp_path}/pid")
     runs.wait()
     reads.clear()
-    runs.loop.run_until_complete(asyncio.sleep(0.55))
+    runs.loop.wait(0.55)
     count = len(reads)
     pid = (tmp_path / "pid").read_text().strip()
     lives = alive(pid)
@@ -122,8 +121,6 @@ def test_open_outputs_are_bounded(runs: CommandRuns, monkeypatch: pytest.MonkeyP
 def test_closed_between_two_reads(runs: CommandRuns, monkeypatch: pytest.MonkeyPatch) -> None:
     """An output that is closed between two reads is not read again."""
     monkeypatch.setattr(outputs, "MAX_OPEN_OUTPUTS", 0)
-    faults: list[object] = []
-    runs.loop.set_exception_handler(lambda _, context: faults.append(context))
     reader, writer = os.pipe()
     os.set_blocking(reader, False)
     made = outputs.Outputs(runs.loop)
@@ -132,7 +129,7 @@ def test_closed_between_two_reads(runs: CommandRuns, monkeypatch: pytest.MonkeyP
     made._read(output)  # as the loop does, but the pause cannot have passed yet
     assert output.pause is not None
     made.read_rest(output)
-    runs.loop.run_until_complete(asyncio.sleep(2 * outputs._PAUSE))
+    runs.loop.wait(2 * outputs._PAUSE)
     os.close(writer)
     assert output.descriptor is None
-    assert faults == []
+    assert runs.loop.faults == []

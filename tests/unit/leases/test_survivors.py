@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import subprocess
 from collections.abc import Collection, Iterator
@@ -12,6 +11,7 @@ import pytest
 
 from knockd.leases.survivors import LEASE, Survivors, mark
 from knockd.leases.values import Verb
+from tests.support.doubles.driven_loop import DrivenLoop
 from tests.support.doubles.manual_loop import ManualLoop
 from tests.support.lab.waiting import wait_until
 
@@ -113,7 +113,7 @@ def test_daemon_of_a_start_command(processes: Processes) -> None:
 def ends(lease: str, pid: int, *, kill: bool = False, before: float = 0.0) -> list[str]:
     """Waits for a process that is killed at once or after ``before`` seconds; returns a word for its end."""
     log: list[str] = []
-    loop = asyncio.new_event_loop()
+    loop = DrivenLoop()
     waiting = Survivors(loop)
 
     def ended() -> None:
@@ -127,8 +127,9 @@ def ends(lease: str, pid: int, *, kill: bool = False, before: float = 0.0) -> li
     if before:
         loop.call_later(before, os.kill, pid, 9)
     loop.call_later(10, loop.stop)
-    loop.run_forever()
+    loop.run()
     loop.close()
+    assert loop.faults == []
     return log
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import socket
@@ -15,6 +14,8 @@ import pytest
 from knockd.log import names as lookup
 from knockd.log.names import BURST, MAX_LOOKUPS, MAX_NAMES, REMEMBER, REMEMBER_SILENCE, Names
 from knockd.process.fork import fork_child
+from knockd.process.loop import Loop
+from tests.support.doubles.driven_loop import DrivenLoop
 
 ALICE, BOB = "192.0.2.1", "2001:db8::2"
 PATIENCE = 60
@@ -25,7 +26,7 @@ class Asked:
     """Look-ups on a loop of their own; ``answers`` has what came, in order."""
 
     def __init__(self) -> None:
-        self.loop = asyncio.new_event_loop()
+        self.loop = DrivenLoop()
         self.pids: list[int] = []
         self.names = Names(self.loop, self._fork)
         self.answers: list[tuple[str, str]] = []
@@ -40,24 +41,12 @@ class Asked:
 
     def wait(self, count: int) -> list[tuple[str, str]]:
         """The answers, as soon as there are ``count``."""
-
-        async def watch() -> None:
-            async with asyncio.timeout(PATIENCE):
-                while len(self.answers) < count:
-                    await asyncio.sleep(0.001)
-
-        self.loop.run_until_complete(watch())
+        self.loop.until(lambda: len(self.answers) >= count, PATIENCE)
         return self.answers
 
     def gone(self) -> None:
         """Waits until no process of a look-up is left."""
-
-        async def watch() -> None:
-            async with asyncio.timeout(PATIENCE):
-                while any(Path("/proc", str(pid)).exists() for pid in self.pids):
-                    await asyncio.sleep(0.001)
-
-        self.loop.run_until_complete(watch())
+        self.loop.until(lambda: not any(Path("/proc", str(pid)).exists() for pid in self.pids), PATIENCE)
 
 
 @pytest.fixture
@@ -74,7 +63,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[Asked]:
 class _Still:
     """A loop on which time stands still, until a test sets ``now``; its timers go by the real one."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, now: float) -> None:
+    def __init__(self, loop: Loop, now: float) -> None:
         self._loop = loop
         self.now = now
 

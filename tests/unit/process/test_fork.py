@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import subprocess
@@ -14,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from knockd.process.fork import collect_child, fork_child, kill_child
+from tests.support.doubles.driven_loop import DrivenLoop
 from tests.support.lab.waiting import wait_until
 
 
@@ -166,7 +166,7 @@ def test_kill_that_fails(monkeypatch: pytest.MonkeyPatch, error: OSError) -> Non
 
 
 def test_term_of_the_child_is_not_ours(pipe: tuple[int, int]) -> None:
-    """A SIGTERM for the child does not reach the asyncio handler of the parent."""
+    """A SIGTERM for the child does not reach the handler of the parent's loop."""
     reader, writer = pipe
     heard: list[str] = []
 
@@ -175,18 +175,16 @@ def test_term_of_the_child_is_not_ours(pipe: tuple[int, int]) -> None:
         signal.pause()
         return 0
 
-    async def parent() -> int:
-        loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGTERM, heard.append, "term")
-        pid = fork_child(main, [writer])
-        os.read(reader, 1)
-        os.kill(pid, signal.SIGTERM)
-        ended = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-        await asyncio.sleep(0)
-        loop.remove_signal_handler(signal.SIGTERM)
-        return ended
-
-    assert (asyncio.run(parent()), heard) == (-signal.SIGTERM, [])
+    loop = DrivenLoop()
+    loop.add_signal_handler(signal.SIGTERM, heard.append, "term")
+    pid = fork_child(main, [writer])
+    os.read(reader, 1)
+    os.kill(pid, signal.SIGTERM)
+    ended = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    loop.wait(0)
+    loop.close()
+    assert ended == -signal.SIGTERM
+    assert heard == []
 
 
 DAEMON = """

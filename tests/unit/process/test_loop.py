@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
+import weakref
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, cast
 
 import pytest
 
-from knockd.process.loop import Loop, run
+from knockd.process.loop import FEW, LONGEST, EventLoop, Loop, run
+from tests.support.doubles.driven_loop import DrivenLoop
 
 
 def fail(reason: str) -> None:
@@ -156,19 +161,18 @@ def test_readers() -> None:
     assert heard == [b"a"]
 
 
-def test_exceptions(caplog: pytest.LogCaptureFixture) -> None:
+def test_exceptions(capfd: pytest.CaptureFixture[str]) -> None:
     """A callback that raises is reported, the same in a row once, and the loop goes on."""
     reasons: list[str] = []
 
     def begin(loop: Loop) -> None:
         for problem in (ValueError("one"), ValueError("one"), KeyError("two"), ValueError("one")):
             loop.call_soon(_raise, problem)
-        loop.call_soon(cast(Any, loop).call_exception_handler, {"message": "a task is left"})
         loop.call_soon(loop.call_soon, loop.stop)
 
     run(begin, reasons.append)
-    assert ["ValueError: one", "KeyError: 'two'", "ValueError: one", "a task is left"] == reasons
-    assert [True, True, True, False] == [bool(record.exc_info) for record in caplog.records]
+    assert ["ValueError: one", "KeyError: 'two'", "ValueError: one"] == reasons
+    assert 3 == capfd.readouterr().err.count("Traceback (most recent call last):")
 
 
 def _raise(problem: Exception) -> None:
@@ -181,10 +185,280 @@ def test_a_start_that_raises() -> None:
         run(lambda _: _raise(OSError("no socket")), fail)
 
 
-def test_without_tls() -> None:
-    """The event loop is had without the library for TLS, which would take 3 MB."""
-    code = "import sys; from knockd.process import loop; sys.exit('_ssl' in sys.modules)"
-    assert 0 == _python(code).returncode
+def test_a_fault_that_cannot_be_reported(capfd: pytest.CaptureFixture[str]) -> None:
+    """The loop goes on when the report of an exception raises one."""
+    ran: list[str] = []
+
+    def begin(loop: Loop) -> None:
+        loop.call_soon(_raise, ValueError("one"))
+        loop.call_soon(ran.append, "next")
+        loop.call_soon(loop.stop)
+
+    run(begin, lambda reason: _raise(OSError(f"no room for {reason}")))
+    assert ran == ["next"]
+    assert "OSError: no room for ValueError: one" in capfd.readouterr().err
+
+
+@pytest.fixture
+def loop() -> Iterator[DrivenLoop]:
+    """A loop whose callbacks let no exception through."""
+    made = DrivenLoop()
+    yield made
+    made.close()
+    assert made.faults == []
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[int, int]]:
+    """The two ends of a pipe."""
+    reader, writer = os.pipe()
+    yield reader, writer
+    for end in (reader, writer):
+        with suppress(OSError):
+            os.close(end)
+
+
+def test_timers_in_order(loop: DrivenLoop) -> None:
+    """Timers run in the order of their times; those that are due at once in the order they were set."""
+    ran: list[int] = []
+    for number, delay in enumerate((0.003, 0.001, 0.002)):
+        loop.call_later(delay, ran.append, number)
+    loop.until(lambda: len(ran) == 3)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "time", lambda: 0.0)
+        for number in range(10, 40):
+            loop.call_later(0, ran.append, number)
+    loop.until(lambda: len(ran) == 33)
+    assert [1, 2, 0, *range(10, 40)] == ran
+
+
+def test_not_before_its_time(loop: DrivenLoop) -> None:
+    """No timer runs early, and none makes the loop spin while it waits."""
+    ran: list[float] = []
+    waits: list[float | None] = []
+    real = loop._poll
+
+    class Poll:
+        def poll(self, wait: float | None) -> list[tuple[int, int]]:
+            waits.append(wait)
+            return real.poll(wait)
+
+    loop._poll = cast(Any, Poll())
+    began = loop.time()
+    for delay in (0.0101, 0.0203, 0.0304):
+        loop.call_later(delay, lambda due: ran.append(loop.time() - due), began + delay)
+    loop.call_later(0.04, loop.stop)
+    loop.run()
+    loop._poll = real
+    assert 3 == len(ran)
+    assert min(ran) >= 0
+    assert len(waits) <= 4
+
+
+def test_cancelled(loop: DrivenLoop, pipe: tuple[int, int]) -> None:
+    """What is cancelled or removed does not run, though it was due in the same turn."""
+    reader, writer = pipe
+    ran: list[str] = []
+    os.write(writer, b"x")
+
+    def first() -> None:
+        for one in timers:
+            one.cancel()
+            one.cancel()
+        loop.remove_reader(reader)
+
+    loop.call_soon(first)
+    loop.add_reader(reader, ran.append, "reader")
+    timers = [loop.call_soon(ran.append, "soon"), loop.call_later(0, ran.append, "later")]
+    loop.wait(0.005)
+    assert ran == []
+
+
+def test_cancelled_timers_do_not_pile_up(loop: DrivenLoop) -> None:
+    """A timer that is renewed for ever leaves a bounded number of cancelled ones."""
+    kept = [loop.call_later(1_000, fail, "its time has not come") for _ in range(10)]
+    for _ in range(10_000):
+        loop.call_later(2_000, fail, "it was cancelled").cancel()
+        assert len(loop._timers) <= FEW + 1 + len(kept)
+    assert len(kept) == sum(call.callback is not None for _, _, call in loop._timers)
+
+
+def test_timers_of_a_crowd(loop: DrivenLoop) -> None:
+    """However timers are set, renewed and cancelled, those that are left run once and in order."""
+    ran: list[int] = []
+    expected = []
+    for number in range(1_000):
+        timer = loop.call_later(number / 100_000, ran.append, number)
+        if number % 7:
+            timer.cancel()
+        else:
+            expected.append(number)
+    loop.until(lambda: len(ran) == len(expected))
+    assert expected == ran
+    assert loop._cancelled == 0
+
+
+def test_cancelled_after_it_ran(loop: DrivenLoop) -> None:
+    """To cancel what has run does nothing."""
+    ran: list[int] = []
+    timer = loop.call_later(0, ran.append, 1)
+    loop.until(lambda: ran)
+    timer.cancel()
+    assert ran == [1]
+    assert loop._cancelled == 0
+
+
+def test_cancelled_timers_hold_nothing(loop: DrivenLoop) -> None:
+    """A cancelled timer keeps neither its callback nor what that was to be given."""
+
+    class Something:
+        """What a timer is given."""
+
+    something = Something()
+    gone = weakref.ref(something)
+    timer = loop.call_later(1_000, fail, something)
+    del something
+    timer.cancel()
+    assert gone() is None
+
+
+def test_soon_waits_for_the_next_turn(loop: DrivenLoop, pipe: tuple[int, int]) -> None:
+    """What runs for ever with call_soon keeps neither readers nor timers from running."""
+    reader, writer = pipe
+    ran: list[str] = []
+
+    def again() -> None:
+        loop.call_soon(again)
+
+    loop.call_soon(again)
+    loop.add_reader(reader, lambda: ran.append(f"reader {os.read(reader, 1)!r}"))
+    os.write(writer, b"x")
+    loop.call_later(0.001, ran.append, "timer")
+    loop.until(lambda: len(ran) == 2)
+    assert ran == ["reader b'x'", "timer"]
+
+
+def test_reader_and_writer_of_one_descriptor(loop: DrivenLoop) -> None:
+    """Both directions of a socket are watched apart."""
+    ours, theirs = socket.socketpair()
+    heard: list[str] = []
+
+    def write() -> None:
+        heard.append("room")
+        loop.remove_writer(ours)
+
+    with ours, theirs:
+        loop.add_reader(ours, lambda: heard.append(ours.recv(1).decode()))
+        loop.add_writer(ours, write)
+        loop.until(lambda: heard)
+        theirs.send(b"a")
+        loop.until(lambda: len(heard) == 2)
+        loop.add_writer(ours, write)
+        assert loop.remove_reader(ours)
+        assert not loop.remove_reader(ours)
+        theirs.send(b"b")
+        loop.until(lambda: len(heard) == 3)
+        loop.wait(0.002)
+        assert not loop.remove_writer(ours)
+    assert heard == ["room", "a", "room"]
+
+
+def test_replaced_reader(loop: DrivenLoop, pipe: tuple[int, int]) -> None:
+    """A descriptor has one reader, the last one that was added."""
+    reader, writer = pipe
+    loop.add_reader(reader, fail, "it has been replaced")
+    heard: list[bytes] = []
+    loop.add_reader(reader, lambda: heard.append(os.read(reader, 1)))
+    os.write(writer, b"a")
+    loop.until(lambda: heard)
+    assert loop.remove_reader(reader)
+    assert not loop.remove_reader(reader)
+
+
+def test_end_of_a_pipe(loop: DrivenLoop, pipe: tuple[int, int]) -> None:
+    """A reader hears the end of a pipe, a writer that nobody reads any more."""
+    reader, writer = pipe
+    heard: list[bytes] = []
+
+    def read() -> None:
+        heard.append(os.read(reader, 1))
+        loop.remove_reader(reader)
+
+    def write() -> None:
+        heard.append(b"broken")
+        loop.remove_writer(writer)
+
+    loop.add_reader(reader, read)
+    os.close(writer)
+    loop.until(lambda: heard)
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    while True:
+        try:
+            os.write(writer, bytes(65_536))
+        except BlockingIOError:
+            break
+    loop.add_writer(writer, write)
+    os.close(reader)
+    loop.until(lambda: len(heard) == 2)
+    os.close(writer)
+    assert heard == [b"", b"broken"]
+
+
+def test_descriptor_that_was_closed(pipe: tuple[int, int]) -> None:
+    """A descriptor that is closed while it is watched is a fault, told of once, and watched no longer."""
+    loop = DrivenLoop()
+    reader, _ = pipe
+    loop.add_reader(reader, fail, "nothing came")
+    os.close(reader)
+    loop.wait(0.002)
+    assert [f"descriptor {reader} was closed while it was watched"] == [str(one) for one in loop.faults]
+    assert not loop.remove_reader(reader)
+    loop.close()
+
+
+def test_no_such_descriptor(loop: DrivenLoop) -> None:
+    """What cannot be watched is refused, and nothing is left of it."""
+    with pytest.raises(ValueError, match="negative"):
+        loop.add_reader(-1, fail, "there is no such descriptor")
+    assert not loop.remove_reader(-1)
+    loop.wait(0)
+
+
+def test_idle(loop: DrivenLoop) -> None:
+    """A loop that waits for something far away is not woken before."""
+    waits: list[float | None] = []
+    real = loop._poll
+
+    class Poll:
+        def poll(self, wait: float | None) -> list[tuple[int, int]]:
+            waits.append(wait)
+            loop.stop()
+            return []
+
+    loop._poll = cast(Any, Poll())
+    loop.run()
+    loop.call_later(30 * 86_400, fail, "a month has not passed")
+    loop.run()
+    loop._poll = real
+    assert waits == [None, LONGEST]
+    assert real.poll(0) == []
+
+
+def test_what_ends_a_process_ends_the_loop(loop: DrivenLoop) -> None:
+    """SystemExit is no fault of a callback."""
+    loop.call_soon(sys.exit, 3)
+    with pytest.raises(SystemExit):
+        loop.run()
+
+
+def test_nothing_is_left_open() -> None:
+    """A closed loop leaves no descriptor, and may be closed again."""
+    before = len(os.listdir("/proc/self/fd"))
+    loop = EventLoop(lambda error: fail(str(error)))
+    loop.close()
+    loop.close()
+    assert before == len(os.listdir("/proc/self/fd"))
 
 
 def _python(code: str) -> subprocess.CompletedProcess[str]:
