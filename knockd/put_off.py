@@ -8,29 +8,24 @@ World: Python's imports.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
 from types import ModuleType
 
 
 @contextmanager
-def put_off(*names: str, functions: Sequence[str] = ()) -> Iterator[None]:
+def put_off(names: Mapping[str, Mapping[str, object]]) -> Iterator[None]:
     """In the block an import of these modules gives a stand-in; those that are there already stay.
 
     A stand-in imports its module when an attribute is read for the first time, so what is found in it is
-    always the module's own. Whoever imports the module after the block gets the module. ``functions``
-    are "module.function": of their modules too, and who takes them by name has the module imported
-    when he calls them.
+    always the module's own, but for attributes that are given with its name: who takes one of them by
+    name does not load the module. Whoever imports the module after the block gets the module.
     """
-    made = {}
-    for module in (*names, *(name.rpartition(".")[0] for name in functions)):
-        if module not in sys.modules:
-            made[module] = sys.modules[module] = _StandIn(module)
-    for name in functions:
-        module, _, function = name.rpartition(".")
-        if module in made:
-            setattr(made[module], function, _call_later(module, function))
+    made = {name: _StandIn(name) for name in names if name not in sys.modules}
+    for name, stand_in in made.items():
+        vars(stand_in).update(names[name])
+    sys.modules.update(made)
     try:
         yield
     finally:
@@ -39,7 +34,7 @@ def put_off(*names: str, functions: Sequence[str] = ()) -> Iterator[None]:
 
 
 class _StandIn(ModuleType):
-    """Has no attribute of its own but the name, and functions that it was given."""
+    """Has its name, and the attributes that it was given."""
 
     def __getattr__(self, attribute: str) -> object:
         """What the module has; a special one, which imports ask for, is not worth the module."""
@@ -49,7 +44,9 @@ class _StandIn(ModuleType):
         return getattr(import_module(self.__name__), attribute)
 
 
-def _call_later(module: str, function: str) -> Callable[..., object]:
+def call_later(module: str, function: str) -> Callable[..., object]:
+    """A function that imports its module when it is called."""
+
     def call(*args: object, **keywords: object) -> object:
         found: object = getattr(import_module(module), function)(*args, **keywords)
         return found

@@ -1,9 +1,9 @@
-"""Runs commands: the only file that starts processes of other programs.
+"""Runs commands of doors: starts them, waits for them, kills them.
 
 At most ``Max_Commands`` of a door open and as many close at once, the rest wait in FIFO order. A command
 has ended when its process has, whoever still holds its output.
 
-World: other programs.
+World: processes.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import errno
 import os
 import signal
-import subprocess
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -22,6 +21,7 @@ from typing import NamedTuple
 from knockd.leases.commands import words
 from knockd.leases.outputs import Output, Outputs
 from knockd.leases.slots import CommandSlots
+from knockd.leases.spawn import SILENT, spawn
 from knockd.process.loop import Loop, Timer
 from knockd_conf.model import CommandOutput
 from knockd_conf.text import decoded, encoded
@@ -92,7 +92,7 @@ class _Job:
     on_start: Callable[[], None]
     on_end: Callable[[Result], None]
     on_drop: Callable[[], object]
-    process: subprocess.Popen[bytes] | None = None
+    pid: int | None = None
     output: Output | None = None
     timer: Timer | None = None
     late: bool = False
@@ -166,8 +166,8 @@ class Runner:
         command = job.command
         job.on_start()
         try:
-            job.process, descriptor = _run(command)
-        except (OSError, ValueError, subprocess.SubprocessError) as error:
+            job.pid, descriptor = _run(command)
+        except (OSError, ValueError) as error:
             # ValueError: a null byte, or what no encoding has. One command must not keep others from running.
             reason = error.strerror if isinstance(error, OSError) else str(error)
             program = _SHELL if command.words is None else command.words[0]
@@ -175,26 +175,26 @@ class Runner:
             status = NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE
             self._loop.call_soon(self._finish, job, status)
             return
-        self._running[job.process.pid] = job
+        self._running[job.pid] = job
         job.output = Output(None) if descriptor is None else self._outputs.read_output(descriptor)
         if command.deadline > 0:
             job.timer = self._loop.call_later(command.deadline, self._too_late, job)
 
     def _too_late(self, job: _Job) -> None:
-        assert job.process is not None
+        assert job.pid is not None
         job.late = True
-        _signal_group(job.process.pid, signal.SIGTERM)
+        _signal_group(job.pid, signal.SIGTERM)
         job.timer = self._loop.call_later(_KILL_AFTER, self._kill, job)
 
     def _kill(self, job: _Job) -> None:
         """Kills what is left of a late command: itself, or children of it that ignore TERM."""
-        assert job.process is not None
+        assert job.pid is not None
         if job.timer is not None:
             job.timer.cancel()
         job.killed = True
-        _signal_group(job.process.pid, signal.SIGKILL)
-        if self._background.pop(job.process.pid, None) is not None:
-            job.process.wait()  # it has ended: this takes no time and lets its pid go
+        _signal_group(job.pid, signal.SIGKILL)
+        if self._background.pop(job.pid, None) is not None:
+            os.waitpid(job.pid, 0)  # it has ended: this takes no time and lets its pid go
 
     def _finish(self, job: _Job, status: int) -> None:
         if job.timer is not None and not job.late:
@@ -232,9 +232,9 @@ def search_path() -> str | None:
     return os.environ.get("PATH")
 
 
-def _run(command: CommandLine) -> tuple[subprocess.Popen[bytes], int | None]:
-    """Starts a command, by a shell when it needs one. Raises what Popen raises."""
-    # Bytes, or Popen would encode it all as the locale has it, and fail where that lacks a character.
+def _run(command: CommandLine) -> tuple[int, int | None]:
+    """Starts a command, by a shell when it needs one. Raises what ``spawn`` raises."""
+    # Bytes, or Python would encode it all as the locale has it, and fail where that lacks a character.
     variables = {encoded(name): encoded(value) for name, value in command.environment().items()}
     if (found := command.words) is not None:
         try:
@@ -247,34 +247,20 @@ def _run(command: CommandLine) -> tuple[subprocess.Popen[bytes], int | None]:
 
 def _spawn(
     argv: Sequence[bytes], environment: Mapping[bytes, bytes], output: CommandOutput
-) -> tuple[subprocess.Popen[bytes], int | None]:
-    """Starts a process; returns it and the descriptor to read its output from. Raises what Popen raises."""
+) -> tuple[int, int | None]:
+    """Starts a process; returns its pid and the descriptor to read its output from."""
     if output is not CommandOutput.LOG:
-        return _popen(argv, environment, subprocess.DEVNULL if output is CommandOutput.NONE else None), None
+        return spawn(argv, environment, SILENT if output is CommandOutput.NONE else None), None
     reader, writer = os.pipe2(os.O_CLOEXEC)
     try:
-        process = _popen(argv, environment, writer)
+        pid = spawn(argv, environment, writer)
     except BaseException:
         os.close(reader)
         raise
     finally:
         os.close(writer)
     os.set_blocking(reader, False)
-    return process, reader
-
-
-def _popen(
-    argv: Sequence[bytes], environment: Mapping[bytes, bytes], output: int | None
-) -> subprocess.Popen[bytes]:
-    """Starts a process that writes to ``output``, None: to where we do. Raises what Popen raises."""
-    return subprocess.Popen(
-        argv,
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=output,
-        env=environment,
-        start_new_session=True,
-    )
+    return pid, reader
 
 
 def _status(job: _Job) -> int | None:
@@ -283,11 +269,12 @@ def _status(job: _Job) -> int | None:
     As long as a late one may have children that live it stays a zombie: its pid is their group's
     number, and nobody else may get it before they are killed.
     """
-    assert job.process is not None
+    assert job.pid is not None
     if not job.late or job.killed:
-        status = job.process.poll()
-        return status if status is None or status >= 0 else 128 - status
-    ended = os.waitid(os.P_PID, job.process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        pid, waited = os.waitpid(job.pid, os.WNOHANG)
+        status = os.waitstatus_to_exitcode(waited)
+        return None if pid == 0 else status if status >= 0 else 128 - status
+    ended = os.waitid(os.P_PID, job.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     if ended is None:
         return None
     return ended.si_status if ended.si_code == os.CLD_EXITED else 128 + ended.si_status

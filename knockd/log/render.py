@@ -6,6 +6,7 @@ World: structlog's configuration.
 from __future__ import annotations
 
 import json
+from _pickle import PicklingError
 from collections.abc import Callable, MutableMapping
 from typing import Any
 
@@ -13,20 +14,24 @@ from knockd.log.catalogue import check
 from knockd.log.classic import render_classic
 from knockd.log.logger import BoundLogger
 from knockd.log.stamps import json_time
-from knockd.put_off import put_off
+from knockd.put_off import call_later, put_off
 from knockd_conf.model import LogFormat
 from knockd_conf.text import well_formed
 
-_UNUSED = (
-    "asyncio",
-    "datetime",
-    "logging",
-    "uuid",
-    "structlog.stdlib",
-    "structlog.threadlocal",
-    "structlog.twisted",
-)
-with put_off(*_UNUSED, functions=("traceback.walk_tb",)):  # structlog imports them for what we do not use
+# What structlog imports for others takes 5 MB: event loops, the standard library's log, pickles.
+_UNUSED: dict[str, dict[str, object]] = {
+    "asyncio": {},
+    "datetime": {},
+    "logging": {},
+    "pickle": {"PicklingError": PicklingError},
+    "structlog.stdlib": {},
+    "structlog.threadlocal": {},
+    "structlog.twisted": {},
+    "threading": {},
+    "traceback": {"walk_tb": call_later("traceback", "walk_tb")},
+    "uuid": {},
+}
+with put_off(_UNUSED):
     import structlog
 
 Write = Callable[[str], None]

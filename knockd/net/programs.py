@@ -8,7 +8,6 @@ World: other programs.
 from __future__ import annotations
 
 import os
-import subprocess
 import time
 
 FOLDERS = ("/usr/sbin", "/sbin", "/usr/bin", "/bin", "/usr/local/sbin")
@@ -52,6 +51,8 @@ def find_loaded_tables(names: str) -> frozenset[str]:
 
 def run_program(patience: Patience, program: str, *words: str) -> str:
     """What a program prints in the time that is left. Raises OSError and UnreadableError."""
+    import subprocess  # the daemon itself, which asks in a child, has no use for it
+
     environment = {"PATH": ":".join(FOLDERS), "LC_ALL": "C"}
     try:
         done = subprocess.run(

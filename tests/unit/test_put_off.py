@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-from knockd.put_off import put_off
+from knockd.put_off import call_later, put_off
 
 
 @pytest.fixture(autouse=True)
@@ -34,14 +34,14 @@ def _load(name: str) -> ModuleType:
 
 def test_not_loaded() -> None:
     """A module that a library imports and does not use is not loaded, nor left behind as another."""
-    with put_off("absent_one"):
+    with put_off({"absent_one": {}}):
         _load("absent_user")
     assert "absent_one" not in sys.modules
 
 
 def test_used() -> None:
     """What uses the module finds it, though it had a stand-in; others get the module itself."""
-    with put_off("absent_one"):
+    with put_off({"absent_one": {}}):
         user = _load("absent_user")
     assert 6 == user.use(3)
     module = sys.modules["absent_one"]
@@ -52,14 +52,14 @@ def test_used() -> None:
 
 def test_used_at_once() -> None:
     """What is taken by name in the block is the module's own, and the module is loaded for good."""
-    with put_off("absent_one"):
+    with put_off({"absent_one": {}}):
         taker = _load("absent_taker")
     assert taker.double is sys.modules["absent_one"].double
 
 
 def test_function_taken_by_name() -> None:
-    """A function that is named does not load its module until it is called."""
-    with put_off(functions=("absent_one.double",)):
+    """A function that is given does not load its module until it is called."""
+    with put_off({"absent_one": {"double": call_later("absent_one", "double")}}):
         taker = _load("absent_taker")
     assert "absent_one" not in sys.modules
     assert 6 == taker.use(3)
@@ -69,7 +69,7 @@ def test_function_taken_by_name() -> None:
 def test_there_already() -> None:
     """A module that is loaded stays what it is, its functions too."""
     module = _load("absent_one")
-    with put_off("absent_one", functions=("absent_one.double",)):
+    with put_off({"absent_one": {"double": call_later("absent_one", "double")}}):
         taker = _load("absent_taker")
         assert sys.modules["absent_one"] is module
     assert taker.double is module.double
@@ -78,7 +78,7 @@ def test_there_already() -> None:
 
 def test_no_such_module() -> None:
     """A module that is not installed is an ImportError as soon as something is used of it."""
-    with put_off("absent_two"):
+    with put_off({"absent_two": {}}):
         stand_in = _load("absent_two")
     assert "absent_two" not in sys.modules
     with pytest.raises(ModuleNotFoundError, match="absent_two"):
@@ -87,6 +87,6 @@ def test_no_such_module() -> None:
 
 def test_exception_in_the_block() -> None:
     """A library that cannot be imported leaves no stand-in."""
-    with pytest.raises(ModuleNotFoundError, match="absent_three"), put_off("absent_one"):
+    with pytest.raises(ModuleNotFoundError, match="absent_three"), put_off({"absent_one": {}}):
         _load("absent_three")
     assert "absent_one" not in sys.modules
