@@ -22,6 +22,7 @@ from knockd_conf.text import well_formed
 _UNUSED: dict[str, dict[str, object]] = {
     "asyncio": {},
     "datetime": {},
+    "inspect": {},
     "logging": {},
     "pickle": {"PicklingError": PicklingError},
     "structlog.stdlib": {},
