@@ -39,7 +39,7 @@ def spawn(argv: Sequence[bytes], environment: Mapping[bytes, bytes], output: int
     for path in _paths(argv[0], environment):
         try:
             return os.posix_spawn(
-                path, argv, environment, file_actions=actions, setsid=True, setsigdef=_RESTORED
+                path, list(argv), environment, file_actions=actions, setsid=True, setsigdef=_RESTORED
             )
         except (FileNotFoundError, NotADirectoryError) as error:
             absent = error
@@ -51,7 +51,8 @@ def spawn(argv: Sequence[bytes], environment: Mapping[bytes, bytes], output: int
 def _paths(program: bytes, environment: Mapping[bytes, bytes]) -> Sequence[bytes]:
     if b"/" in program:
         return (program,)
-    return [os.path.join(os.fsencode(folder), program) for folder in os.get_exec_path(environment)]
+    folders = environment.get(b"PATH", os.defpath.encode()).split(b":")
+    return [os.path.join(folder, program) for folder in folders]
 
 
 def _strays() -> Iterator[int]:
