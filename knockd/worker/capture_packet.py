@@ -45,8 +45,12 @@ _RING = Struct("=7I")
 _COUNTS = Struct("=III")
 """struct tpacket_stats_v3: frames that passed the filter, those without room, times that it was full."""
 
-BLOCK = 128 * 1024
-"""Bytes of a block of the ring: what a flood fills in some milliseconds."""
+BLOCK = 32 * 1024
+"""Bytes of a block of the ring, on machines with smaller pages.
+
+After the timer a block is handed over with what is in it, be it one frame: with many small ones the ring
+lasts longer while the daemon is held up. In smaller ones too few frames lie to be read at once.
+"""
 
 _FEWEST = 4
 """Blocks that even a small ring has, as long as a block is a page: one is read while another is filled."""
@@ -151,7 +155,7 @@ def _make_ring(packets: socket.socket, latency: int, buffer: int) -> tuple[mmap.
     """The ring, and the size of its blocks; half of it where memory is short, and so on. Raises OSError."""
     packets.setsockopt(SOL_PACKET, _VERSION, _TPACKET_V3)
     while True:
-        block = BLOCK
+        block = max(BLOCK, mmap.PAGESIZE)
         while block * _FEWEST > buffer and block > mmap.PAGESIZE:
             block //= 2
         count = -(-buffer // block)

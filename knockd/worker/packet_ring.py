@@ -164,7 +164,8 @@ class PacketRing:
             frame = bytes(memory[at + offset : at + offset + length])
             if cooked:
                 ethertype, link, packet_type, size, address = _ADDRESS.unpack_from(memory, at + _ADDRESS_AT)
-                frame = _COOKED.pack(packet_type, link, size, address, ethertype) + frame
+                # Behind the address is what happened to be in the ring.
+                frame = _COOKED.pack(packet_type, link, size, address[:size], ethertype) + frame
             if status & _TAGGED and tag_at is not None and len(frame) >= tag_at:
                 kind = kind if status & _KIND_KNOWN else ETHERTYPE_VLAN
                 frame = frame[:tag_at] + _TAG.pack(kind, tag & 0xFFFF) + frame[tag_at:]

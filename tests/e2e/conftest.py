@@ -59,8 +59,18 @@ def pair(lab: Lab) -> Pair:
     return Pair(lab, server, client)
 
 
+BOTH_READERS = pytest.mark.parametrize("reader", [None, "socket"], ids=["", "own-reader"])
+"""A test runs with the reader that daemons choose, which is libpcap, and with our own."""
+
+
 @pytest.fixture
-def start(lab: Lab, tmp_path: Path) -> Iterator[Start]:  # noqa: ARG001 - the lab outlives its daemons
+def reader() -> str | None:
+    """What the daemons' ``Capture`` is; None: what their configuration says."""
+    return None
+
+
+@pytest.fixture
+def start(lab: Lab, tmp_path: Path, reader: str | None) -> Iterator[Start]:  # noqa: ARG001 - the lab outlives its daemons
     """Starts daemons: ``start(host, config, *options, program=OURS, interface="eth0", ready=...)``.
 
     Each has a directory of its own and is stopped before the lab goes.
@@ -80,7 +90,16 @@ def start(lab: Lab, tmp_path: Path) -> Iterator[Start]:  # noqa: ARG001 - the la
                 need(PEER[0])
             folder = directory or tmp_path / f"knockd-{len(list(tmp_path.iterdir()))}"
             folder.mkdir(exist_ok=True)
-            daemon = Daemon(host, config, folder, *options, program=program, interface=interface, ready=ready)
+            daemon = Daemon(
+                host,
+                config,
+                folder,
+                *options,
+                program=program,
+                interface=interface,
+                ready=ready,
+                reader=reader if program != PEER else None,
+            )
             return running.enter_context(daemon)
 
         yield begin

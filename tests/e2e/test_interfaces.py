@@ -6,7 +6,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from tests.e2e.conftest import Pair, Start
+from tests.e2e.conftest import BOTH_READERS, Pair, Start
 from tests.support.daemons.doors import FIREWALLS, SECRET, config, door, drop_with_nftables, firewall_door
 from tests.support.lab.hosts import Host, Lab
 from tests.support.lab.services import TcpService, can_connect, send_knock, wait_closed, wait_open
@@ -35,6 +35,7 @@ def test_knocks_are_heard_on_several_interfaces(lab: Lab, start: Start, interfac
     daemon.wait_for("10.2.0.2: secret: OPEN SESAME")
 
 
+@BOTH_READERS
 def test_a_knock_through_a_bridge_counts_once(lab: Lab, start: Start) -> None:
     """With ``any`` a packet that crosses a bridge port and the bridge is one packet, and opens once."""
     server, client = lab.host("server"), lab.host("client")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.e2e.conftest import Pair, Start
+from tests.e2e.conftest import BOTH_READERS, Pair, Start
 from tests.support.daemons.daemon import OURS, PEER
 from tests.support.daemons.doors import (
     CLIENT,
@@ -31,9 +31,9 @@ TUN_ADDRESSES = {4: ("10.8.0.1", "10.8.0.2"), 6: ("fd00:8::1", "fd00:8::2")}
 
 @pytest.mark.parametrize("link_type", [None, ARPHRD_PPP], ids=["raw-ip", "cooked"])
 @pytest.mark.parametrize(
-    ("version", "program"),
-    [(4, OURS), (6, OURS), (4, PEER)],
-    ids=["ours-4", "ours-6", "0.8-4"],
+    ("version", "program", "reader"),
+    [(4, OURS, None), (6, OURS, None), (4, PEER, None), (4, OURS, "socket"), (6, OURS, "socket")],
+    ids=["ours-4", "ours-6", "0.8-4", "own-reader-4", "own-reader-6"],
 )
 def test_a_knock_over_a_link_without_ethernet_opens_the_port(
     lab: Lab, start: Start, version: int, program: tuple[str, ...], link_type: int | None
@@ -65,6 +65,7 @@ def test_a_knock_over_a_link_without_ethernet_opens_the_port(
         wait_closed(client, here, SECRET)
 
 
+@BOTH_READERS
 def test_a_knock_tagged_for_a_vlan_does_not_open_a_door_of_the_parent(pair: Pair, start: Start) -> None:
     """Frames of VLAN 100 are not for the untagged interface, so they are no knock there."""
     daemon = start(pair.server, DOORS)
@@ -74,6 +75,7 @@ def test_a_knock_tagged_for_a_vlan_does_not_open_a_door_of_the_parent(pair: Pair
     assert daemon.count("secret:") == 0
 
 
+@BOTH_READERS
 def test_a_knock_with_priority_tags_opens(pair: Pair, start: Start) -> None:
     """VLAN id 0 only carries a priority (IEEE 802.1Q): the frame belongs to the interface itself."""
     daemon = start(pair.server, DOORS)
@@ -88,6 +90,7 @@ def test_a_crafted_knock_without_a_tag_opens(pair: Pair, start: Start, either: t
     daemon.wait_for(f"{CLIENT[4]}: secret: OPEN SESAME")
 
 
+@BOTH_READERS
 def test_a_knock_behind_a_hop_by_hop_header_opens(pair: Pair, start: Start) -> None:
     """IPv6 extension headers before the TCP header do not hide a knock (RFC 8200, section 4)."""
     daemon = start(pair.server, DOORS)
@@ -110,6 +113,7 @@ def test_a_knock_at_a_strangers_address_does_not_open(
     assert daemon.count("secret:") == 0
 
 
+@BOTH_READERS
 def test_what_the_server_itself_sends_is_no_knock(pair: Pair, start: Start) -> None:
     """Capture is inbound only: the server's own connections to a knock port open nothing."""
     daemon = start(pair.server, DOORS)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from knockd.worker.capture import SMALLEST_BUFFER
-from tests.e2e.conftest import Pair, Start
+from tests.e2e.conftest import BOTH_READERS, Pair, Start
 from tests.support.daemons.daemon import OURS
 from tests.support.daemons.doors import CLIENT, config, door
 from tests.support.lab.hosts import Host
@@ -66,6 +66,7 @@ def test_an_ordinary_filter_is_not_widened(pair: Pair, start: Start) -> None:
     assert 0 == daemon.count(WIDENED)
 
 
+@BOTH_READERS
 def test_a_ring_that_memory_refuses_is_replaced_by_a_smaller_one(pair: Pair, start: Start) -> None:
     """A ring that does not fit the address space becomes a smaller one; the log says so, the door opens."""
     text = f"[options]\nBuffer = {1 << 20}\n" + door("plain", "700,800,900")

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import Start
+from tests.e2e.conftest import BOTH_READERS, Start
 from tests.support.daemons.daemon import OURS, Daemon, environment
 from tests.support.daemons.doors import config, door
 from tests.support.lab.hosts import Host, Lab
@@ -274,6 +274,7 @@ def test_a_temporary_address(world: World) -> None:
     world.opens(lambda: world.server.ip(f"addr del {address}/64 dev eth0"), HERE[6])
 
 
+@BOTH_READERS
 def test_down_and_up(world: World) -> None:
     """An interface that was down is listened on again; in between it is waited for."""
     world.plug("eth0", HERE[4])
@@ -283,6 +284,7 @@ def test_down_and_up(world: World) -> None:
     world.opens(lambda: world.server.ip("link set eth0 up"))
 
 
+@BOTH_READERS
 def test_down_and_up_at_once(world: World) -> None:
     """An interface that was down for a moment has a dead capture though nothing else differs."""
     world.plug("eth0", HERE[4])
@@ -330,6 +332,7 @@ def test_a_tunnel_that_comes_back(world: World, link_type: int | None) -> None:
     tun.close()
 
 
+@BOTH_READERS
 def test_renamed_and_back(world: World) -> None:
     """A renamed interface is no longer the one that was asked for, until it has its name again."""
     world.plug("eth0", HERE[4])

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import Pair, Start
+from tests.e2e.conftest import BOTH_READERS, Pair, Start
 from tests.support.daemons.daemon import LISTENING
 from tests.support.daemons.doors import CLIENT, config, door
 from tests.support.daemons.storm import (
@@ -99,6 +99,7 @@ def test_seq_cooldown(storm: Storm, start: Start) -> None:
 
 
 @pytest.mark.alone
+@BOTH_READERS
 def test_spoofed_flood(storm: Storm, start: Start) -> None:
     """10,000 sources at a door with leases: Max_Leases holds, the log stays short, all processes live."""
     text = config(

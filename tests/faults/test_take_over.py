@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.e2e.conftest import Pair, Start
+from tests.e2e.conftest import BOTH_READERS, Pair, Start
 from tests.support.daemons.doors import SERVER, config, door
 from tests.support.lab.hosts import Host
 from tests.support.samples.frames import ethernet, packet
@@ -80,6 +80,7 @@ def test_containers_come_and_go(pair: Pair, start: Start, gap: float) -> None:
     assert opened == [1] * len(sources)
 
 
+@BOTH_READERS
 def test_reloads(pair: Pair, start: Start) -> None:
     """A HUP that calls for another packet process loses no knock at a door that stays as it is."""
 

@@ -35,7 +35,8 @@ class Daemon:
 
     ``config`` is the text of its configuration, ``directory`` an empty directory for its files,
     ``program`` the command (OURS or PEER), ``options`` what else goes on the command line.
-    Entering waits until it listens (at most 10 seconds) unless ``ready`` is None.
+    Entering waits until it listens (at most 10 seconds) unless ``ready`` is None. ``reader`` is ``Capture``
+    in its configuration, if that has options.
     """
 
     def __init__(
@@ -47,8 +48,10 @@ class Daemon:
         program: tuple[str, ...] = OURS,
         interface: str | None = "eth0",
         ready: str | None = LISTENING,
+        reader: str | None = None,
     ) -> None:
         self.host = host
+        self._reader = reader
         self.directory = directory
         self.config_path = directory / "knockd.conf"
         self.log_path = directory / "knockd.log"
@@ -68,6 +71,8 @@ class Daemon:
 
     def write_config(self, text: str) -> None:
         """Replace the configuration file (a reload is the caller's to ask for)."""
+        if self._reader is not None:
+            text = text.replace("[options]\n", f"[options]\nCapture = {self._reader}\n", 1)
         self.config_path.write_text(text, "utf-8")
         self.config_path.chmod(0o600)
 

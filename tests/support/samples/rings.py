@@ -50,7 +50,9 @@ def fill_block(frames: Sequence[Held], *, status: int = 1) -> bytes:
             *(0, one.tag or 0, one.kind or 0, 0),
         )
         size = len(one.address)
-        head += _ADDRESS.pack(17, one.ethertype, 2, one.arphrd, one.packet_type, size, one.address)
+        head += _ADDRESS.pack(
+            17, one.ethertype, 2, one.arphrd, one.packet_type, size, one.address.ljust(8, b"\xa5")
+        )
         parts.append(head.ljust(at, b"\xa5") + one.data.ljust(padded - at, b"\x5a"))
     block = struct.pack("=IIIII", 3, 0, status, len(frames), FIRST).ljust(FIRST, b"\0") + b"".join(parts)
     if len(block) > BLOCK:

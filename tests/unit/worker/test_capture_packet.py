@@ -165,7 +165,7 @@ def test_open(kernel: Kernel, opened: Open) -> None:
     (packets,) = kernel.capturing
     assert packets.bound == ("eth0", 3)
     assert packets.asked[0] == (SOL_PACKET, VERSION, 2)
-    assert rings_of(packets) == [(BLOCK, 8, BLOCK, 8, 7, 0, 0)]
+    assert rings_of(packets) == [(BLOCK, 32, BLOCK, 32, 7, 0, 0)]
     assert capture.ring() == 1 << 20
     assert capture.fileno() == packets.fileno()
 
@@ -205,7 +205,7 @@ def test_memory_is_short(kernel: Kernel, opened: Open) -> None:
     """Where a ring has no room half of it is tried, and so on."""
     kernel.room = 1 << 18
     assert opened(1 << 20).ring() == 1 << 18
-    assert rings_of(kernel.capturing[0])[-1][:2] == (1 << 16, 4)
+    assert rings_of(kernel.capturing[0])[-1][:2] == (BLOCK, 8)
 
 
 def test_no_memory(kernel: Kernel, opened: Open) -> None:
