@@ -22,6 +22,8 @@ PEER = ("/usr/sbin/knockd",)
 
 LISTENING = "starting up, listening on"
 NOTE = '"event": "config-note"'
+OWN_READER = ("reading packets without libpcap: ", '"event": "own-reader"')
+"""The line that a daemon logs at its start where there is no pcapy-ng."""
 STAMP = re.compile(r"^\[\d{4}-\d\d-\d\d \d\d:\d\d\] ")
 
 
@@ -106,7 +108,8 @@ class Daemon:
 
     def _all_lines(self) -> list[str]:
         text = self.log_path.read_text("utf-8", "replace") if self.log_path.exists() else ""
-        return [STAMP.sub("", line) for line in text.splitlines() if line]
+        lines = [STAMP.sub("", line) for line in text.splitlines() if line]
+        return [line for line in lines if not any(one in line for one in OWN_READER)]
 
     def _notes(self, lines: list[str]) -> list[str]:
         before = takewhile(lambda line: LISTENING not in line, lines)

@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 
 from knockd_bpf import wire
-from knockd_bpf.wire import TCP, UDP, flag_names
+from knockd_bpf.wire import (
+    DLT_EN10MB,
+    DLT_LINUX_SLL,
+    DLT_RAW,
+    TCP,
+    UDP,
+    find_linktype,
+    flag_names,
+)
 from knockd_conf.fields import flag_rule
 from knockd_conf.model import FlagRule
 from knockd_conf.protocol import Protocol
@@ -53,3 +61,19 @@ def test_extension_headers() -> None:
     """No transport protocol, no ESP and no "no next header" is walked over as an extension header."""
     assert not wire.EXTENSION_HEADERS & {6, 17, 50, 58, 59}
     assert wire.EXTENSION_HEADERS >= {0, 43, 44, 60}
+
+
+@pytest.mark.parametrize(
+    ("arphrd", "linktype"),
+    [
+        (1, DLT_EN10MB),
+        (772, DLT_EN10MB),
+        (65_534, DLT_RAW),
+        (776, DLT_RAW),
+        (512, DLT_LINUX_SLL),
+        (0, DLT_LINUX_SLL),
+    ],
+)
+def test_find_linktype(arphrd: int, linktype: int) -> None:
+    """Ethernet and loopback have their header, what has none is raw IP, all else is cooked."""
+    assert find_linktype(arphrd) == linktype
