@@ -8,6 +8,7 @@ import pytest
 
 from knockd.net import forwarded_ports as module
 from knockd.net.forwarded_ports import ANY_PORT, Forwarded, has_programs, read_forwarded_ports
+from tests.support.lab.waiting import PATIENCE
 
 NFT = """{"nftables": [
   {"chain": {"family": "ip", "table": "fw", "name": "pre", "type": "nat", "hook": "prerouting"}},
@@ -151,8 +152,8 @@ def test_program_that_hangs(programs: Programs, monkeypatch: pytest.MonkeyPatch)
 
 def test_programs_that_are_slow(programs: Programs, monkeypatch: pytest.MonkeyPatch) -> None:
     """All programs have one time together: what each of them has alone would keep a start waiting."""
-    monkeypatch.setattr(module, "TIMEOUT", 0.8)
-    programs.make("nft", NFT, first="sleep 0.5")
+    monkeypatch.setattr(module, "TIMEOUT", 0.8 * PATIENCE)
+    programs.make("nft", NFT, first=f"sleep {0.5 * PATIENCE}")
     (note,) = read_forwarded_ports().notes
     assert "timed out" in note
     assert [TERSE, FULL] == programs.ran
