@@ -84,7 +84,17 @@ BUILD = {
 }
 """What packages and pages are built with, and what they are checked with."""
 
-TARGETS = {"demo": DEMO, "test": TEST, "bench": BENCH, "build": BUILD}
+PROCESSORS = {
+    "mmdebstrap": "mmdebstrap",
+    "arch-test": "arch-test",
+    "qemu-aarch64-static": "qemu-user-static",
+    "qemu-system-aarch64": "qemu-system-arm",
+    "qemu-system-arm": "qemu-system-arm",
+    "mkfs.ext4": "e2fsprogs",
+}
+"""What Debian for other processors is installed, and then booted, with."""
+
+TARGETS = {"demo": DEMO, "test": TEST, "bench": BENCH, "build": BUILD, "processors": PROCESSORS}
 PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 """Where programs are looked for: Debian leaves the sbin folders out of a user's PATH."""
 

@@ -1,0 +1,21 @@
+"""knockd on 32-bit ARM (armv7, hard float): Debian 13, with its Python 3.13 and 64-bit times."""
+
+from __future__ import annotations
+
+import sys
+
+from tests.systems.debian_image import Debian
+from tests.systems.processor import try_processor
+from tests.systems.virtual_machine import Emulator
+
+DEBIAN = Debian("armhf", "trixie", "linux-image-armmp", "qemu-arm")
+EMULATOR = Emulator("qemu-system-arm", ("-M", "virt,highmem=off", "-cpu", "cortex-a15"), "ttyAMA0", "device")
+
+
+def main() -> int:
+    """Tries all, or the groups of tests named on the command line."""
+    return try_processor(DEBIAN, EMULATOR, sys.argv[1:], megabytes=2_048)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,156 @@
+"""What is tried on a Debian of another processor: the package as its users use it, then the project's tests.
+
+Prints a line a figure and a line a group of tests; the console, the logs and the shared folder stay in
+``/var/tmp/knockd-systems/NAME/run`` until the next run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.lab import packages
+from tests.systems import other_python
+from tests.systems.debian_image import CACHE, Debian, find_image
+from tests.systems.other_python import EXAMPLES, LACKING
+from tests.systems.virtual_machine import TAIL, Emulator, VirtualMachine
+
+ROOT = Path(__file__).resolve().parents[2]
+MOST_EXAMPLES = 10
+"""Of a property."""
+
+PATIENCE = 10
+"""Times as long as elsewhere a test waits for something: see tests/support/lab/waiting.py."""
+
+
+TOOLS = (
+    *("pytest", "pluggy", "iniconfig", "packaging", "pygments", "pytest-xdist", "execnet"),
+    *("hypothesis", "sortedcontainers", "attrs", "varlink"),
+)
+"""What Debian has too old or not at all: wheels of Python alone, which run everywhere."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Tests that run together: paths and options of pytest, and the seconds that they may take."""
+
+    arguments: str
+    seconds: int
+
+
+UNIT = tuple(
+    Group(f"tests/unit/{folder}", 1_800)
+    for folder in ("bpf", "process", "worker", "net", "leases", "knocks", "signed", "sequences", "files")
+)
+PROPERTY = (Group("tests/property", 1_800),)
+NETWORK = (
+    Group("tests/faults/test_privileges.py", 1_800),
+    Group("tests/e2e/test_doors.py tests/e2e/test_knockers.py tests/e2e/test_signals.py", 1_800),
+    Group("tests/e2e/test_keyed.py tests/e2e/test_signed.py tests/e2e/test_control.py", 1_800),
+)
+"""Doors by IPv4 and IPv6, nftables and iptables, reload, keys, signed knocks, control, seccomp."""
+
+
+def try_processor(
+    debian: Debian, emulator: Emulator, arguments: Sequence[str], *, megabytes: int, tags: Sequence[str] = ()
+) -> int:
+    """Boots and tries everything, or only the groups whose arguments hold a word that is asked for.
+
+    Where PyPI has pcapy-ng for platforms with these ``tags``, what uses a network is tried with it too.
+    Returns 0 when all passed. Needs root.
+    """
+    if packages.main("processors"):
+        return 1
+    folder = CACHE / debian.name / "run"
+    image = find_image(debian)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    chosen = [
+        one
+        for one in (*UNIT, *PROPERTY, *NETWORK)
+        if not arguments or any(a in one.arguments for a in arguments)
+    ]
+    failed = 0
+    with VirtualMachine(emulator, image, folder, processors=2, megabytes=megabytes) as machine:
+        print(f"{debian.name}: booted in {machine.boot_seconds:.0f} s", flush=True)
+        if not arguments or "package" in arguments:
+            use_package(machine)
+        for name, packed in (
+            ("tools", pack_libraries(folder, "tools", ("any",), TOOLS)),
+            ("source", pack_source(folder)),
+        ):
+            machine.run(f"mkdir /root/{name} && tar -C /root/{name} -xf {machine.bring(packed)}", 300)
+        for group in chosen:
+            failed += not run_group(machine, group)
+        if tags:
+            packed = pack_libraries(folder, "pcapy", tags, ("pcapy-ng",))
+            machine.run(f"mkdir /root/pcapy && tar -C /root/pcapy -xf {machine.bring(packed)}", 300)
+            print("with pcapy-ng:", flush=True)
+            for group in (one for one in chosen if one in NETWORK):
+                failed += not run_group(machine, group, "pcapy")
+    return 1 if failed else 0
+
+
+def use_package(machine: VirtualMachine) -> None:
+    """Installs the Debian package that this checkout builds, uses and removes it. Raises MachineError."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "conf")}
+    build = (sys.executable, "-m", "knockd_packages.deb", "--without-pcapy")
+    subprocess.run(build, cwd=ROOT, env=environment, check=True, stdout=subprocess.DEVNULL)
+    packages = " ".join(machine.bring(path) for path in (ROOT / "build/deb").glob("*_all.deb"))
+    inside = machine.bring(Path(__file__).with_name("inside.py"))
+    done = machine.run(f"python3 {inside} {packages}", 1_200)
+    for line in done.output.splitlines():
+        if line.startswith("FIGURE "):
+            print(line.removeprefix("FIGURE "), flush=True)
+
+
+def pack_libraries(folder: Path, name: str, tags: Sequence[str], packages: Sequence[str]) -> Path:
+    """A tar file of packages of the index, for a folder on Python's path: wheels with one of the tags."""
+    chosen = [word for tag in tags for word in ("--platform", tag)]
+    pip = (sys.executable, "-m", "pip", "install", "-qq", "--no-deps", "--only-binary=:all:")
+    target = folder / name
+    subprocess.run((*pip, *chosen, "--python-version=3.11", "--target", str(target), *packages), check=True)
+    packed = folder / f"{name}.tar"
+    with tarfile.open(packed, "w") as tar:
+        tar.add(target, ".")
+    return packed
+
+
+def pack_source(folder: Path) -> Path:
+    """A tar file of this checkout, without what git does not know."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True
+    )
+    packed = folder / "source.tar"
+    with tarfile.open(packed, "w") as tar:
+        for name in listed.stdout.decode().splitlines():
+            if (ROOT / name).exists():
+                tar.add(ROOT / name, name)
+    return packed
+
+
+def run_group(machine: VirtualMachine, group: Group, *libraries: str) -> bool:
+    """Runs tests and prints how many there were; whether all passed."""
+    folders = ("source", "source/bpf", "source/conf", "tools", *libraries)
+    path = ":".join(f"/root/{folder}" for folder in folders)
+    lacking = json.dumps({} if "pcapy" in libraries else {"pcapy": "pcapy-ng is not there"})
+    environment = (
+        f"PYTHONPATH={path} {EXAMPLES}={MOST_EXAMPLES} KNOCKD_PATIENCE={PATIENCE} {LACKING}='{lacking}'"
+    )
+    pytest = f"python3 -m pytest -q -n 2 -p no:cacheprovider -p {other_python.__name__}"
+    report = machine.shared / "report.xml"
+    report.unlink(missing_ok=True)
+    done = machine.attempt(
+        f"cd /root/source && {environment} {pytest} --junitxml=/run/host/{report.name} {group.arguments}",
+        group.seconds,
+    )
+    counts = other_python.sum_up(report.read_text()) if report.exists() else done.output[-TAIL:]
+    print(f"{group.arguments}: {done.seconds:.0f} s, status {done.status}\n{counts}", flush=True)
+    return done.status == 0
