@@ -10,6 +10,7 @@ import os
 import signal
 import socket
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -20,6 +21,7 @@ from knockd.process.fork import fork_child
 from knockd.process.link import MAX_MESSAGE, handover_pair, pair
 from knockd.process.name import PACKETS
 from knockd.process.view import View
+from knockd.worker.capture import find_reader, load_reader
 from knockd.worker.handover import Ends
 from knockd.worker.poll import Worker
 from knockd.worker.setup import Setup
@@ -77,6 +79,8 @@ def start_worker(
         ends = Ends(lowest[0], lowest[2] if before is not None else None, lowest[1])
         return Worker(setup, interfaces, view, ends, loopbacks).run()
 
+    with suppress(ImportError):  # the packet process says why it cannot capture
+        load_reader(find_reader(setup.reader))
     # What is there now is shared with the packet process as long as no collection touches it.
     gc.collect()
     gc.freeze()

@@ -92,13 +92,21 @@ def open_capture(interface: str, *, latency: int, buffer: int, reader: Reader = 
     ``buffer`` is the size of the capture ring in bytes; where memory is short, half of it
     is tried, and so on. Raises CaptureError and its kinds.
     """
-    if find_reader(reader) is Reader.PCAPY:
+    return load_reader(find_reader(reader))(interface, latency=latency, buffer=buffer)
+
+
+def load_reader(reader: Reader) -> Callable[..., Capture]:
+    """What opens a capture with ``reader``, PCAPY or SOCKET.
+
+    Its module is imported by the first call, which is best before a fork: both processes have it once then.
+    """
+    if reader is Reader.PCAPY:
         from knockd.worker.capture_pcap import PcapCapture
 
-        return PcapCapture(interface, latency=latency, buffer=buffer)
+        return PcapCapture
     from knockd.worker.capture_packet import PacketCapture
 
-    return PacketCapture(interface, latency=latency, buffer=buffer)
+    return PacketCapture
 
 
 def attach_source(capture: Capture, address: bytes) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import select
 import socket
+from dataclasses import replace
+
+import pytest
 
 from knockd.keeper import worker_process
 from knockd.keeper.worker_events import Ended, TooLong
@@ -14,6 +17,7 @@ from knockd.process.link import MAX_MESSAGE, pair
 from knockd.process.verbs import MAX_EVENT, Lost, Pong, Ready, decode
 from knockd.process.view import View
 from knockd.worker.setup import Setup
+from knockd_conf.model import Reader
 from tests.support.doubles import linked_workers
 
 SETUP = Setup(5, 64, 9, None, user_required=False, ipv6=True, debug=False)
@@ -81,3 +85,23 @@ def test_view_that_is_sent() -> None:
         assert found == Ended(7, "does not read its link")
         theirs.close()
         assert send_view(worker, 7, View()) is None
+
+
+def test_reader_is_imported_before_the_fork(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both processes have the reader's module once; the packet process reports one that is not there."""
+    done: list[object] = []
+
+    def load(reader: Reader) -> None:
+        done.append(reader)
+        raise ImportError("no such reader")
+
+    def fork(*_: object, **__: object) -> int:
+        done.append("fork")
+        return 7
+
+    monkeypatch.setattr(worker_process, "load_reader", load)
+    monkeypatch.setattr(worker_process, "fork_child", fork)
+    started = start_worker(replace(SETUP, reader=Reader.SOCKET), ["eth0"], View())
+    started.link.close()
+    started.after.close()
+    assert [Reader.SOCKET, "fork"] == done
