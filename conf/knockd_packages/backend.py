@@ -12,13 +12,11 @@ import contextlib
 import gzip
 import io
 import os
-import re
 import shutil
 import subprocess
 import tarfile
 import tempfile
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from email import message_from_bytes
 from fnmatch import fnmatch
 from pathlib import Path
@@ -32,6 +30,8 @@ from setuptools.build_meta import (
     get_requires_for_build_wheel,
     prepare_metadata_for_build_editable,
 )
+
+from knockd_packages.version import find_epoch
 
 __all__ = (
     "build_editable",
@@ -50,9 +50,6 @@ Settings = Mapping[str, Any] | None
 METADATA = "PKG-INFO"
 """The file that an sdist has and a checkout has not."""
 
-EARLIEST = 315_532_800
-"""1980-01-01, the first date of a ZIP file."""
-
 
 def list_sources(root: Path) -> list[str]:
     """Each file of the checkout, or of an unpacked sdist, that git would not ignore; sorted."""
@@ -68,29 +65,6 @@ def list_sources(root: Path) -> list[str]:
         folders[:] = kept
         found += [str(Path(folder, name).relative_to(root)) for name in files]
     return sorted(name for name in found if name != METADATA)
-
-
-def read_version(root: Path) -> str:
-    """``__version__`` of knockd/__init__.py, the only place that has it. Raises ValueError."""
-    found = re.search(r'^__version__ = "([^"]+)"$', (root / "knockd/__init__.py").read_text(), re.M)
-    if found is None:
-        raise ValueError('knockd/__init__.py: expected a line __version__ = "...", got none')
-    return found[1]
-
-
-def find_date(root: Path, version: str) -> datetime | None:
-    """The date of the section of a version in CHANGELOG.md, midnight UTC; None: it has none."""
-    heading = rf"^## \[{re.escape(version)}\] - (\d{{4}}-\d\d-\d\d)$"
-    found = re.search(heading, (root / "CHANGELOG.md").read_text(), re.M)
-    return found and datetime.fromisoformat(found[1]).replace(tzinfo=UTC)
-
-
-def find_epoch(root: Path) -> int:
-    """The time that everything built is stamped with, in seconds since 1970."""
-    if given := os.environ.get("SOURCE_DATE_EPOCH"):
-        return int(given)
-    date = find_date(root, read_version(root))
-    return EARLIEST if date is None else int(date.timestamp())
 
 
 def build_wheel(

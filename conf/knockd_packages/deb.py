@@ -18,7 +18,8 @@ from email.utils import formatdate
 from pathlib import Path
 
 from knockd_packages.file_list import ROOT
-from knockd_packages.tree import copy_tree, find_time, read_version, set_times
+from knockd_packages.tree import copy_tree, set_times
+from knockd_packages.version import find_epoch, read_version
 
 MAINTAINER = "knockd maintainers <maintainers@knockd.invalid>"
 PCAPY = "2.1.0"
@@ -41,18 +42,18 @@ _ENVIRONMENT = {
 
 def build_knockd(out: Path, later: str = "") -> list[Path]:
     """Builds knockd into ``out``, ``later`` behind its version; returns .deb, .buildinfo and .changes."""
-    version = read_version() + later
-    epoch = find_time(read_version())
+    version = read_version(ROOT) + later
+    epoch = find_epoch(ROOT)
     tree = out / f"knockd-{version}"
     shutil.rmtree(tree, ignore_errors=True)
     copy_tree(tree, epoch)
-    what = f"Version {read_version()}. What has changed is in /usr/share/doc/knockd/changelog.gz."
+    what = f"Version {read_version(ROOT)}. What has changed is in /usr/share/doc/knockd/changelog.gz."
     return _build(tree, "conf/debian", "knockd", version, what, epoch)
 
 
 def build_pcapy(out: Path) -> list[Path]:
     """Builds python3-pcapy-ng into ``out``, for this architecture and its Python; the files as above."""
-    epoch = find_time(read_version())
+    epoch = find_epoch(ROOT)
     tree = out / f"pcapy-ng-{PCAPY}"
     shutil.rmtree(tree, ignore_errors=True)
     with tarfile.open(download_pcapy(out)) as archive:

@@ -21,7 +21,7 @@ from knockd.log.stamps import file_stamp
 from knockd_conf.model import LogFormat
 from knockd_packages.debian_files import FOLDERS, LAUNCHER, PRIVATE
 from knockd_packages.file_list import LOCAL_PROGRAMS, ROOT, System, files_of, programs, python_files
-from knockd_packages.tree import read_version
+from knockd_packages.version import read_version
 from tests.support.lab.tools import lacking, need
 
 pytestmark = [pytest.mark.together, pytest.mark.long]
@@ -146,7 +146,7 @@ def test_programs_run(built: Built, name: str, tmp_path: Path) -> None:
     assert mode == 0o755
     program = tmp_path / name
     program.write_bytes(text.replace(PRIVATE.encode(), str(tmp_path / PRIVATE[1:]).encode()))
-    assert read_version() in run(python, "-I", str(program), "--version")
+    assert read_version(ROOT) in run(python, "-I", str(program), "--version")
 
 
 def test_same_bytes_again(built: Built, tmp_path: Path) -> None:
@@ -159,7 +159,7 @@ def test_same_bytes_again(built: Built, tmp_path: Path) -> None:
 def test_description(built: Built) -> None:
     """Name, version, architecture and what it needs: Python and structlog, all else is recommended."""
     assert field(built, "Package") == "knockd"
-    assert field(built, "Version") == read_version()
+    assert field(built, "Version") == read_version(ROOT)
     assert field(built, "Architecture") == "all"
     needed = {one.strip() for one in field(built, "Depends").split(",")}
     users = "systemd | systemd-standalone-sysusers | systemd-sysusers"
@@ -172,7 +172,7 @@ def test_description(built: Built) -> None:
 def test_version_replaces_debians() -> None:
     """apt takes our version for an upgrade of Debian's 0.8."""
     need("dpkg-buildpackage")
-    run("dpkg", "--compare-versions", read_version(), "gt", "0.8-2+b6")
+    run("dpkg", "--compare-versions", read_version(ROOT), "gt", "0.8-2+b6")
 
 
 def test_no_question_after_0_8(built: Built) -> None:

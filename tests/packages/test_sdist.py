@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from knockd_packages.backend import METADATA, list_sources, read_version
+from knockd_packages.backend import METADATA, list_sources
+from knockd_packages.distributions import build
 from knockd_packages.file_list import ROOT
-from tests.support.lab.wheel import build
+from knockd_packages.version import read_version
 
 pytestmark = pytest.mark.together
 

@@ -12,7 +12,6 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Literal
 
 ROOT = Path(__file__).resolve().parents[3]
 SOURCES = ("knockd", "bpf/knockd_bpf", "conf/knockd_conf")
@@ -32,17 +31,6 @@ for module, source in zip((knockd, knockd_bpf, knockd_conf), sys.argv[1:], stric
         sys.exit(f"{module.__file__} is the source, not the wheel")
 """
 """Ends with an error when the packages that get imported are those of the source tree."""
-
-
-def build(kind: Literal["wheel", "sdist"], folder: Path, source: Path = ROOT) -> Path:
-    """The wheel or sdist of a checkout, built into ``folder`` as releases are."""
-    folder.mkdir(parents=True, exist_ok=True)
-    code = f"import sys; from knockd_packages.backend import build_{kind} as build; build(sys.argv[1])"
-    environment = {**os.environ, "PYTHONPATH": str(source / "conf"), "PYTHONDONTWRITEBYTECODE": "1"}
-    command = (sys.executable, "-c", code, folder)
-    subprocess.run(command, cwd=source, env=environment, check=True, stdout=subprocess.DEVNULL)
-    (built,) = folder.glob({"wheel": "*.whl", "sdist": "*.tar.gz"}[kind])
-    return built
 
 
 def unpack_wheel(site: Path) -> None:
