@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 from knockd_packages.deb import build_knockd, build_pcapy, download_pcapy
-from knockd_packages.tree import find_time, read_version
+from knockd_packages.version import find_epoch
 from tests.support.lab.debian import make_root
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -65,6 +65,6 @@ def _build_in_root(root: Path, out: Path) -> None:
         str(root),
         str(ROOT),
         str(out),
-        str(find_time(read_version())),
+        str(find_epoch(ROOT)),
     ]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
