@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import lru_cache
 
 
@@ -68,4 +69,5 @@ def _split_time(split: Callable[[float], time.struct_time], seconds: float) -> t
 @lru_cache(maxsize=1)
 def _follow_zone(_second: int) -> None:
     """Reads the time zone, once a second: the C library does so by itself at its first use only."""
-    time.tzset()
+    with suppress(RuntimeError):  # musl does not even then, and loses its way in a file that is written anew
+        time.tzset()

@@ -29,7 +29,7 @@ def name_process(name: str, argv: Sequence[str] = ()) -> None:
 
     Without a /proc that can be written, it keeps the names that it has: nothing depends on them here.
     """
-    with suppress(OSError):
+    with suppress(OSError, IndexError):  # QEMU's user emulation shows fewer fields
         _write("/proc/self/comm", name.encode())
         with open("/proc/self/stat", "rb") as file:
             fields = file.read().rpartition(b")")[2].split()

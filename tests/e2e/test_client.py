@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import struct
@@ -247,7 +248,7 @@ def test_flags_without_the_right_to_them_are_status_77(pair: Pair, version: int)
 def test_no_route_is_told_for_each_hit(pair: Pair) -> None:
     """Unlike in 0.8 the status is 74, and standard error says that nothing was sent, and why."""
     done = pair.client.status(*KNOCK, "-v", "192.0.2.1", "7000", "8000:udp")
-    why = "not sent: Network is unreachable; there is no route to it, see: ip route get 192.0.2.1"
+    why = f"not sent: {os.strerror(errno.ENETUNREACH)}; there is no route to it, see: ip route get 192.0.2.1"
     lines = ["hitting tcp 192.0.2.1:7000", "hitting udp 192.0.2.1:8000"]
     expected = (
         os.EX_IOERR,

@@ -85,6 +85,8 @@ def test_whatever_a_taken_over_packet_process_tries_fails(pair: Pair, insider: I
     daemon.wait_for(OPENED)
     outcomes = read_report(report)["attacks"]
     assert len(outcomes) > 40
+    if outcomes["code in new memory"] == "ENOMEM":  # musl's mmap(2) says so of EPERM
+        del outcomes["code in new memory"]
     assert {} == {name: outcome for name, outcome in outcomes.items() if outcome != "EPERM"}
     send_knock(pair.client, SERVER[4], *STEPS)
     daemon.wait_for(OPENED, times=2)

@@ -28,6 +28,9 @@ STANDARD = (
     *("--disable-shared", "--disable-test-modules", "--without-doc-strings", "--without-ensurepip"),
     "--with-system-ffi",
 )
+LACKING = {"_ssl": "built without OpenSSL", "ssl": "built without OpenSSL", "_bz2": "built without bzip2"}
+"""What our Python lacks that tests import, and why."""
+
 CACHED = (
     "ac_cv_file__dev_ptmx=no",
     "ac_cv_file__dev_ptc=no",

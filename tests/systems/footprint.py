@@ -14,7 +14,7 @@ from tests.bench.stage import doors, stage
 from tests.bench.subject import Subject, Who
 from tests.support.lab.wheel import unpack_wheel
 
-STARTS = 10
+STARTS = 5
 
 
 def install_knockd(python: Path, folder: Path, packages: Sequence[str]) -> tuple[str, ...]:

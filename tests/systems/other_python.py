@@ -20,7 +20,7 @@ from hypothesis import settings
 from tests.systems.cpython import SERIES, Target
 
 ROOT = Path(__file__).resolve().parents[2]
-EXAMPLES, IMPOSSIBLE, LACKING = "KNOCKD_EXAMPLES", "KNOCKD_IMPOSSIBLE", "KNOCKD_LACKING"
+EXAMPLES, IMPOSSIBLE, LACKING = "TESTS_EXAMPLES", "TESTS_IMPOSSIBLE", "TESTS_LACKING"
 """Variables for the plugin: the most examples of a property; why to skip a test, by a part of its id; why a
 package is not there, by its name. The last two are JSON."""
 
@@ -98,7 +98,8 @@ def pytest_make_collect_report(
     """Skips a file that imports a package that is not there."""
     report = yield
     for name, reason in json.loads(os.environ.get(LACKING, "{}")).items():
-        if report.failed and f"No module named '{name}" in str(report.longrepr):
+        signs = (f"No module named '{name}", f"import of {name} halted")  # not there, or not to be had
+        if report.failed and any(sign in str(report.longrepr) for sign in signs):
             absent: Absent = Absent.from_parent(collector, name="import")
             absent.reason = reason
             report.outcome, report.longrepr, report.result = "passed", None, [absent]

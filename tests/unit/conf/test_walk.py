@@ -169,6 +169,6 @@ def test_descriptors_are_closed(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no"), walk(str(tmp_path / "3")):
         raise ValueError("no")
     (tmp_path / "loop").symlink_to("loop")
-    with pytest.raises(OSError, match="Too many"), walk(str(tmp_path / "loop")):
+    with pytest.raises(OSError, match=os.strerror(errno.ELOOP)), walk(str(tmp_path / "loop")):
         pass
     assert before == os.listdir("/proc/self/fd")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -62,7 +63,7 @@ def test_what_cannot_be_sent(ends: LabEnds, monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(network, "send_hit", refuse)
     assert asked_for(ends, knock=knock("7", "8", "9")) == [
-        {"unsent": 0, "reason": "Network is unreachable"},
+        {"unsent": 0, "reason": os.strerror(errno.ENETUNREACH)},
         {"unsent": 1, "reason": "no number"},
         {"left": 2},
         {"done": True},

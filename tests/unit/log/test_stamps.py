@@ -86,6 +86,18 @@ def test_zone_is_looked_at_once_a_second(monkeypatch: pytest.MonkeyPatch) -> Non
     assert [NOW + 7, NOW + 8] == looks
 
 
+def test_zone_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python refuses the offsets that musl finds in a file of a zone that was written anew: lines go on."""
+
+    def refuse() -> None:
+        raise RuntimeError("invalid GMT offset")
+
+    monkeypatch.setattr(time, "tzset", refuse)
+    monkeypatch.setattr(time, "time", lambda: NOW + 2)
+    assert "[2026-11-02 20:13] " == file_stamp()
+    monkeypatch.undo()
+
+
 def test_time_of_a_packet(monkeypatch: pytest.MonkeyPatch) -> None:
     """A time in microseconds is told in the zone for people, and in UTC for programs."""
     monkeypatch.setenv("TZ", "JST-9")

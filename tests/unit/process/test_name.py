@@ -71,6 +71,14 @@ def test_child() -> None:
     os.close(writer)
 
 
+def test_fewer_fields(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where /proc does not say where the command line is, as in an emulated container, it stays as it is."""
+    monkeypatch.setattr(name, "_ARG_START", 1_000)
+    before = Path("/proc/self/comm").read_text()
+    name.name_process(before.rstrip("\n"))
+    assert Path("/proc/self/comm").read_text() == before
+
+
 def test_no_proc(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where /proc cannot be written a process keeps its name, and goes on."""
 

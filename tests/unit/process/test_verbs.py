@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 from typing import get_args
 
@@ -136,15 +137,15 @@ MALFORMED = {
     "IP version 5": changed("OPENED", 1, b"\5"),
     "IP version 6 with addresses of version 4": changed("OPENED", 1, b"\6"),
     "an IP version without addresses": changed("LOST", 1, b"\4"),
-    "unknown door": changed("OPENED", 2, DOORS.to_bytes(2, "little")),
+    "unknown door": changed("OPENED", 2, DOORS.to_bytes(2, sys.byteorder)),
     "door 65535": changed("STAGE", 2, b"\xff\xff"),
     "stage 33": changed("STAGE", 8, b"\x21"),
-    "unknown interface": changed("LOST", 2, INTERFACES.to_bytes(2, "little")),
+    "unknown interface": changed("LOST", 2, INTERFACES.to_bytes(2, sys.byteorder)),
     "drops of an unknown interface": changed("DROPPED", 2, b"\xff\xff"),
-    "no drops": changed("DROPPED", 4, b"\0"),
+    "no drops": changed("DROPPED", 4, bytes(8)),
     "ignored for no time": encode(Ignored(0, ALICE, opened=True, left=0)),
     "none held back": bytes([5, 0]) + bytes(8),
-    "wider than all ports": changed("WIDENED", 4, (1_000_001).to_bytes(4, "little")),
+    "wider than all ports": changed("WIDENED", 4, (1_000_001).to_bytes(4, sys.byteorder)),
     "a flag of 2": changed("LOST", 4, b"\2"),
     "exit status 0": bytes([8, 0, 0]),
     "text behind a number": ABOUT["DROPPED"] + b"x",

@@ -60,7 +60,7 @@ class Filled:
 def test_nothing() -> None:
     """Without a block of ours there is nothing, and no system call."""
     filled = Filled([[Held(FRAME)]])
-    filled.memory[8] = 0
+    filled.memory[8:12] = bytes(4)
     assert filled.read() == []
     assert filled.calls == []
 
