@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tests.support.lab.hosts import Host
+from tests.support.lab.waiting import PATIENCE
 
 SERVER = {4: "10.7.0.1", 6: "fd00:7::1"}
 CLIENT = {4: "10.7.0.2", 6: "fd00:7::2"}
@@ -88,8 +89,9 @@ def config(*doors: str, **options: object) -> str:
 def firewall_door(
     firewall: Firewall, sequence: str, protocol: str = "tcp", cmd_timeout: int = 2, name: str = "secret"
 ) -> str:
-    """A door that opens the secret port to the knocker for ``cmd_timeout`` seconds."""
+    """A door that opens the secret port to the knocker for ``cmd_timeout`` seconds, times PATIENCE."""
     start, stop, start_6, stop_6 = firewall.commands(protocol)
     commands = {"start_command": start, "stop_command": stop}
     commands |= {"start_command_6": start_6, "stop_command_6": stop_6}
-    return door(name, sequence, seq_timeout=10, cmd_timeout=cmd_timeout, **commands)
+    times = {"seq_timeout": round(10 * PATIENCE), "cmd_timeout": round(cmd_timeout * PATIENCE)}
+    return door(name, sequence, **times, **commands)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from types import TracebackType
 
 from tests.support.lab.hosts import Host
-from tests.support.lab.waiting import wait_until
+from tests.support.lab.waiting import PATIENCE, wait_until
 
 BANNER = b"hello from behind the door\n"
 
@@ -83,14 +83,14 @@ def family_of(address: str) -> socket.AddressFamily:
 
 
 def can_connect(host: Host, address: str, port: int, *, udp: bool = False, timeout: float = 0.3) -> bool:
-    """Whether ``host`` gets BANNER from a service within ``timeout`` seconds.
+    """Whether ``host`` gets BANNER from a service within ``timeout`` seconds, times PATIENCE.
 
     A dropped packet and a refused connection are both False. One attempt, so that a closed
     port costs ``timeout``.
     """
     kind = socket.SOCK_DGRAM if udp else socket.SOCK_STREAM
     with host.socket(family_of(address), kind) as sock:
-        sock.settimeout(timeout)
+        sock.settimeout(timeout * PATIENCE)
         try:
             sock.connect((address, port))
             if udp:
