@@ -135,7 +135,13 @@ def _lock(end: End, owners: frozenset[int]) -> int:
     """Takes the socket's lock; returns its descriptor. Raises OSError."""
     name = _lock_name(end.name)
     while True:
-        lock = os.open(name, _LOCK, 0o600, dir_fd=end.directory)
+        try:
+            lock = os.open(name, _LOCK, 0o600, dir_fd=end.directory)
+        except PermissionError:  # fs.protected_regular keeps root from a file of another user, too
+            with suppress(FileNotFoundError):
+                if os.stat(name, dir_fd=end.directory, follow_symlinks=False).st_uid not in owners:
+                    raise OSError(errno.EPERM, f"{name} beside it is not ours") from None
+            raise
         try:
             found = os.fstat(lock)
             if found.st_uid not in owners or not stat.S_ISREG(found.st_mode):
