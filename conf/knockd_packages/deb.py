@@ -40,14 +40,14 @@ _ENVIRONMENT = {
 """Debian's own Python builds, whatever environment is active here."""
 
 
-def build_knockd(out: Path, later: str = "") -> list[Path]:
-    """Builds knockd into ``out``, ``later`` behind its version; returns .deb, .buildinfo and .changes."""
-    version = read_version(ROOT) + later
+def build_knockd(out: Path) -> list[Path]:
+    """Builds knockd into ``out``; returns .deb, .buildinfo and .changes."""
+    version = read_version(ROOT)
     epoch = find_epoch(ROOT)
     tree = out / f"knockd-{version}"
     shutil.rmtree(tree, ignore_errors=True)
     copy_tree(tree, epoch)
-    what = f"Version {read_version(ROOT)}. What has changed is in /usr/share/doc/knockd/changelog.gz."
+    what = f"Version {version}. What has changed is in /usr/share/doc/knockd/changelog.gz."
     return _build(tree, "conf/debian", "knockd", version, what, epoch)
 
 
@@ -104,7 +104,6 @@ def main() -> int:
     """Builds both packages and prints their files; the exit status."""
     parser = argparse.ArgumentParser(prog="python -m knockd_packages.deb", description=main.__doc__)
     parser.add_argument("--out", type=Path, default=ROOT / "build/deb")
-    parser.add_argument("--later", default="", help="put behind the version, such as +1")
     parser.add_argument("--without-pcapy", action="store_true")
     arguments = parser.parse_args()
     if shutil.which("dpkg-buildpackage", path=os.environ.get("PATH")) is None:
@@ -112,7 +111,7 @@ def main() -> int:
         return 1
     out = arguments.out.resolve()
     out.mkdir(parents=True, exist_ok=True)
-    files = build_knockd(out, arguments.later)
+    files = build_knockd(out)
     if not arguments.without_pcapy:
         files += build_pcapy(out)
     for one in files:

@@ -9,7 +9,8 @@ from __future__ import annotations
 def find_import_error() -> ImportError | None:
     """Why pcapy-ng cannot be imported; None: it can, and has been."""
     try:
-        import pcapy  # noqa: F401 - whether it can be
+        # The older pcapy has the same name, but neither this nor the calls that knockd needs.
+        from pcapy import PACKET_FANOUT_HASH  # noqa: F401 - whether it can be
     except ImportError as error:
         return error
     return None

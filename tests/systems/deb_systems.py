@@ -42,6 +42,9 @@ SYSTEM = (
     "logrotate",
     "procps",
 )
+LONG = 180
+"""Seconds that a door stays open while apt works, on a busy machine, too."""
+
 FETCHED = "knockd fail2ban python3-systemd"
 FETCH = f'mkdir "$1/srv/repo"; chroot "$1" sh -c "cd /srv/repo && apt-get download {FETCHED}"'
 QUIET = 'chroot "$1" systemctl mask fail2ban'
@@ -53,7 +56,7 @@ def from_0_8_and_back(trial: Trial, ours: str, later: str) -> None:
     old = system.run("apt-cache madison knockd | grep -o '0[.]8-[^ ]*' | head -1").strip()
     before, users = trial.files(), system.run("cut -d: -f1 /etc/passwd /etc/group").split()
     system.run(f"{APT} knockd={old}")
-    configuration = CONFIGURATION.format(door="ssh", seconds=90)
+    configuration = CONFIGURATION.format(door="ssh", seconds=LONG)
     system.write("/etc/knockd.conf", configuration)
     system.run("systemctl enable --now knockd")
     pid = system.show("knockd", "MainPID")
@@ -68,9 +71,9 @@ def from_0_8_and_back(trial: Trial, ours: str, later: str) -> None:
     assert system.show("knockd", "MainPID") != pid
     assert system.path("/etc/knockd.conf").read_text() == configuration
     assert "1 door on eth0" in trial.status(), trial.status()
-    assert system.run("systemctl --failed --no-legend").strip() == ""
+    assert trial.failed_units() == set()
     say(f"  apt put {ours} in its place after {time.monotonic() - since:.0f} s; status: {trial.status()}")
-    trial.closes(since, 90, "0.8's own process")
+    trial.closes(since, LONG, "0.8's own process")
 
     configuration = CONFIGURATION.format(door="ssh", seconds=30)
     system.write("/etc/knockd.conf", configuration, 0o600)
@@ -79,7 +82,7 @@ def from_0_8_and_back(trial: Trial, ours: str, later: str) -> None:
     system.write("/etc/knockd.conf", "[ssh]\nsequence = 1\nnonsense = 2\n", 0o600)
     assert system.attempt("systemctl reload knockd").returncode != 0
     assert "config bad" in trial.status()
-    system.write("/etc/knockd.conf", CONFIGURATION.format(door="ssh", seconds=60), 0o600)
+    system.write("/etc/knockd.conf", CONFIGURATION.format(door="ssh", seconds=LONG), 0o600)
     system.run("systemctl reload knockd")
     say(f"  reload: a bad file is refused, a good one in effect; status: {trial.status()}")
     see_options(trial)
@@ -90,17 +93,18 @@ def from_0_8_and_back(trial: Trial, ours: str, later: str) -> None:
     system.run(f"{APT} knockd={later}")
     assert system.show("knockd", "MainPID") != pid
     say(f"  apt put {later} in its place; status: {trial.status()}")
-    trial.closes(since, 60, "ours, across an upgrade")
+    trial.closes(since, LONG, "ours, across an upgrade")
     say(f"  memory: {trial.memory()}")
     say(f"  start: {trial.start_times()}")
-    say(f"  installed: {system.run('dpkg-query -W -f ${Installed-Size} knockd')} KiB")
+    size = system.run("dpkg-query -W -f '${Installed-Size}' knockd")
+    say(f"  installed: {size} KiB, and compiled {trial.compiled()} KiB")
     see_own_reader(trial)
 
     trial.open_door()
     system.run(f"{APT} knockd={old}")
     assert not trial.opened(), "ours left a door open for 0.8"
     assert system.run("systemctl is-enabled knockd").strip() == "enabled"
-    assert system.path("/etc/knockd.conf").read_text() == CONFIGURATION.format(door="ssh", seconds=60)
+    assert system.path("/etc/knockd.conf").read_text() == CONFIGURATION.format(door="ssh", seconds=LONG)
     state = system.show("knockd", "ActiveState")
     system.run("systemctl start knockd")
     since = trial.open_door()
@@ -109,12 +113,13 @@ def from_0_8_and_back(trial: Trial, ours: str, later: str) -> None:
 
     system.run(f"{APT} knockd={later}; systemctl start knockd")
     trial.open_door()
-    system.run("apt-get purge -y -q knockd python3-pcapy-ng")
-    assert not trial.opened(), "purge left a door open"
+    said = system.run("apt-get purge -y -q knockd python3-pcapy-ng; journalctl -u knockd -n 20 --no-pager")
+    assert not trial.opened(), f"purge left a door open: {said}"
     left = sorted(trial.files() - before)
     new = sorted(set(system.run("cut -d: -f1 /etc/passwd /etc/group").split()) - set(users))
     say(f"  purged; the door was closed; files left: {left or 'none'}; users left: {', '.join(new)}")
-    assert [one for one in left if not one.startswith(("/etc/passwd-", "/etc/group-", "/etc/shadow-"))] == []
+    notes = ("/etc/passwd-", "/etc/group-", "/etc/shadow-", "/etc/gshadow-", "/var/lib/logrotate/status")
+    assert [one for one in left if one not in notes] == []
 
 
 def see_options(trial: Trial) -> None:
@@ -141,7 +146,7 @@ def see_log_tools(trial: Trial) -> None:
     )
     found = []
     for log_format in ("classic", "json"):
-        text = CONFIGURATION.format(door="ssh", seconds=60)
+        text = CONFIGURATION.format(door="ssh", seconds=LONG)
         text = text.replace("[options]\n", f"[options]\n\tLogFormat = {log_format}\n")
         system.write("/etc/knockd.conf", text, 0o600)
         system.run("systemctl restart knockd")
@@ -158,7 +163,7 @@ def see_log_tools(trial: Trial) -> None:
     assert all(CLIENT in one for one in found), "\n".join(found)
     system.run("fail2ban-client -t || fail2ban-client --test")
     system.run("dpkg --purge --force-depends fail2ban python3-systemd >/dev/null 2>&1")
-    system.write("/etc/knockd.conf", CONFIGURATION.format(door="ssh", seconds=60), 0o600)
+    system.write("/etc/knockd.conf", CONFIGURATION.format(door="ssh", seconds=LONG), 0o600)
     system.run("systemctl restart knockd")
     say("  logrotate rotates; fail2ban finds guard hits in log and journal, classic and JSON; its jail loads")
 
@@ -167,9 +172,9 @@ def see_own_reader(trial: Trial) -> None:
     """Without python3-pcapy-ng knockd captures by itself."""
     system = trial.system
     system.run("apt-get remove -y -q python3-pcapy-ng; systemctl restart knockd")
-    since = trial.open_door()
+    trial.open_door()
     say(f"  without python3-pcapy-ng a knock opens, too; memory: {trial.memory()}")
-    trial.closes(since, 60, "without python3-pcapy-ng")
+    system.run("knockctl close all")
     system.run(f"{APT} python3-pcapy-ng; systemctl restart knockd")
 
 
@@ -179,9 +184,9 @@ def from_nothing(trial: Trial, ours: str) -> None:
     said = system.run(f"{APT} knockd={ours} python3-pcapy-ng")
     assert system.attempt("systemctl is-enabled knockd").stdout.strip() == "disabled", said
     assert system.show("knockd", "ActiveState") == "inactive"
-    assert system.run("systemctl --failed --no-legend").strip() == ""
+    assert trial.failed_units() == set()
     assert system.attempt("systemctl is-enabled knockd-metrics.timer").stdout.strip() == "disabled"
-    said = system.run("knockd --init")
+    said = system.run("knockd --init -i eth0")
     assert "systemctl enable --now knockd" in said, said
     assert system.run("stat -c %a /etc/knockd.conf").strip() == "600"
     say("  installed where nothing was: not enabled, nothing failed; knockd --init writes the first file")
@@ -193,7 +198,7 @@ def from_nothing(trial: Trial, ours: str) -> None:
     trial.closes(trial.open_door(), 5, "installed where a configuration was")
     system.run("apt-get remove -y -q knockd")
     assert system.path("/etc/knockd.conf").exists()
-    assert system.attempt("pgrep -f knock").returncode != 0
+    assert system.attempt("pgrep knock").returncode != 0
     say("  removed: the configuration stays, no process does")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -35,7 +36,6 @@ run() {
         PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=/source:/source/conf python3 -m knockd_packages.deb "$@"
 }
 run --out /out
-run --out /out/later --without-pcapy --later +1
 """
 
 
@@ -48,10 +48,22 @@ def build_packages(suite: str) -> tuple[list[Path], list[Path]]:
     if platform.freedesktop_os_release().get("VERSION_CODENAME") == suite:
         build_knockd(out)
         build_pcapy(out)
-        build_knockd(out / "later", "+1")
     else:
         _build_in_root(make_root(suite, "buildd", TOOLS), out)
-    return sorted(out.glob("*.deb")), sorted((out / "later").glob("*.deb"))
+    return sorted(out.glob("*.deb")), [_make_later(out)]
+
+
+def _make_later(out: Path) -> Path:
+    """The same package with ``+1`` behind its version."""
+    (deb,) = out.glob("knockd_*_all.deb")
+    later = out / "later" / deb.name.replace("_all", "+1_all")
+    tree = out / "later" / "tree"
+    subprocess.run(["dpkg-deb", "--raw-extract", str(deb), str(tree)], check=True)
+    control = tree / "DEBIAN/control"
+    control.write_text(re.sub(r"(?m)^(Version: .*)$", r"\1+1", control.read_text()))
+    command = ["dpkg-deb", "--root-owner-group", "--build", str(tree), str(later)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return later
 
 
 def _build_in_root(root: Path, out: Path) -> None:

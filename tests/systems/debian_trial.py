@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import shutil
 import statistics
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -52,20 +54,20 @@ class Trial:
 
     def __init__(self, system: DebianSystem, client: Host) -> None:
         self.system, self.client = system, client
+        self._failed_at_boot = self._read_failed()
+        """Units that need what a namespace has not."""
 
     def prepare(self, debs: list[Path]) -> None:
         """Has apt know the packages, those of Debian and ours, and no other source."""
-        for one in debs:
-            self.system.copy(one, "/srv/repo")
-        folder = str(self.system.path("/srv/repo"))
-        listed = subprocess.run(
-            ["dpkg-scanpackages", "--multiversion", "."],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        self.system.write("/srv/repo/Packages", listed.stdout)
+        repository = self.system.path("/srv/repo")
+        with tempfile.TemporaryDirectory() as folder:
+            for one in (*debs, *repository.glob("*.deb")):
+                shutil.copy(one, folder)
+                self.system.copy(Path(folder, one.name), "/srv/repo")
+            listed = subprocess.run(
+                ["dpkg-scanpackages", "--multiversion", "."], cwd=folder, capture_output=True, check=True
+            )
+        (repository / "Packages").write_bytes(listed.stdout)
         self.system.run("rm -rf /etc/apt/sources.list*; mkdir -p /etc/apt/sources.list.d")
         self.system.write("/etc/apt/sources.list", "deb [trusted=yes] file:/srv/repo ./\n")
         self.system.run("apt-get update -q")
@@ -101,6 +103,19 @@ class Trial:
     def status(self) -> str:
         """What the service manager was told."""
         return self.system.show("knockd", "StatusText")
+
+    def failed_units(self) -> set[str]:
+        """Units that have failed since the boot."""
+        return self._read_failed() - self._failed_at_boot
+
+    def _read_failed(self) -> set[str]:
+        listed = self.system.run("systemctl list-units --state=failed --plain --no-legend")
+        return {line.split()[0] for line in listed.splitlines()}
+
+    def compiled(self) -> int:
+        """The size of what Python has compiled of the package at its installation, in KiB."""
+        found = self.system.run("find /usr/share/knockd -name '*.pyc' -printf '%s\\n'").split()
+        return sum(map(int, found)) // 1024
 
     def memory(self) -> str:
         """PSS and RSS of the processes of the service, in MB."""

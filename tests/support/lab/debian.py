@@ -138,10 +138,11 @@ class DebianSystem:
 
     def attempt(self, command: str) -> subprocess.CompletedProcess[str]:
         """Runs a command of the shell as root, without a terminal or an input; both its outputs in stdout."""
-        enter = ("nsenter", "-t", str(self._init), "--all", "--wd=/")
+        enter = ("nsenter", "-t", str(self._init), "--all")
         environment = ("env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", "HOME=/root")
+        quiet = ("DEBIAN_FRONTEND=noninteractive", "PYTHONDONTWRITEBYTECODE=1")
         return subprocess.run(
-            [*enter, *environment, "DEBIAN_FRONTEND=noninteractive", "sh", "-c", command],
+            [*enter, *environment, *quiet, "sh", "-c", command],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

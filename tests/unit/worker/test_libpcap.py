@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from types import ModuleType
 
 import pytest
 
@@ -20,3 +21,9 @@ def test_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where it cannot be imported the error is Python's."""
     monkeypatch.setitem(sys.modules, "pcapy", None)
     assert str(find_import_error()) == "import of pcapy halted; None in sys.modules"
+
+
+def test_older_pcapy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The older pcapy, Debian's python3-pcapy, is not taken for pcapy-ng."""
+    monkeypatch.setitem(sys.modules, "pcapy", ModuleType("pcapy"))
+    assert "cannot import name" in str(find_import_error())
