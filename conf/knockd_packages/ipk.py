@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from knockd import __version__
+from knockd_packages.backend import find_epoch
 from knockd_packages.file_list import ROOT, System, files_of, programs, python_files
 from knockd_packages.recipe import Recipe, read_recipe
 
@@ -188,7 +189,7 @@ def _gzip(data: bytes) -> bytes:
 
 def main() -> int:
     """Build both packages and print their sizes."""
-    for path in build_all(ROOT / "build/ipk", int(os.environ.get("SOURCE_DATE_EPOCH", "0"))):
+    for path in build_all(ROOT / "build/ipk", find_epoch(ROOT)):
         print(f"{path.relative_to(ROOT)}: {path.stat().st_size} bytes")
     return 0
 
