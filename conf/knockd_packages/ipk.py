@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from knockd import __version__
-from knockd_packages.backend import find_epoch
 from knockd_packages.file_list import ROOT, System, files_of, programs, python_files
 from knockd_packages.recipe import Recipe, read_recipe
+from knockd_packages.version import find_epoch
 
 PYTHON = f"python{sys.version_info.major}.{sys.version_info.minor}"
 SITE = f"usr/lib/{PYTHON}/site-packages"
