@@ -92,7 +92,7 @@ def attempt(address: str, name: str, stage: int, steps: int = 3, left: float = 4
 def status(**fields: Any) -> dict[str, Any]:
     """A daemon with one interface and one door, where nobody is in and all is well, but for ``fields``."""
     return {
-        "version": "0.9.0",
+        "version": "1.0.0",
         "pid": 812,
         "life": "up",
         "seconds_up": 3 * DAY + 4 * HOUR,

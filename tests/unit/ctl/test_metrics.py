@@ -50,7 +50,7 @@ def test_prometheus(capfd: pytest.CaptureFixture[str]) -> None:
 def test_json(capfd: pytest.CaptureFixture[str]) -> None:
     """The counts as the daemon says them, with its version."""
     assert cli.main(["metrics", "--json"]) == 0
-    assert {"version": "0.9.0", **COUNTERS} == json.loads(capfd.readouterr().out)
+    assert {"version": "1.0.0", **COUNTERS} == json.loads(capfd.readouterr().out)
 
 
 @pytest.mark.usefixtures("daemon")

@@ -39,7 +39,7 @@ def lines(reply: dict[str, Any], columns: int = 80, **options: Any) -> list[str]
 def test_a_usual_day() -> None:
     """All of it is on one screen of 24 lines, with room for the prompt."""
     assert [
-        "knockd 0.9.0 on eth0, ppp0: up since Nov 26 20:53 (3 d 4 h)",
+        "knockd 1.0.0 on eth0, ppp0: up since Nov 26 20:53 (3 d 4 h)",
         "All is well.",
         "",
         "Who is in: 3",
