@@ -50,7 +50,7 @@ BUILD := PYTHONPATH=.:conf $(BIN)/python -m knockd_packages
 .DEFAULT_GOAL := help
 .PHONY: completions help demo test check bench golden log-events control-protocol rotating-vectors signed-vectors picture demo-picture \
 	lint types unit property parsers fuzz coverage mutants wheel e2e faults \
-	differential clean deb ipk site release packages $(SYSTEMS) packages-demo packages-test packages-bench packages-build
+	differential clean deb ipk site release packages $(SYSTEMS) packages-demo packages-test packages-bench packages-build packages-systems
 
 help:
 	@sed -n '/^$$/q; s/^# \{0,1\}//p' Makefile
@@ -136,7 +136,7 @@ deb ipk site release: packages-build $(BUILDERS)
 	@$(BUILD).$@
 
 # Apart: each boots or builds a whole system; tests/systems has a module for each.
-$(SYSTEMS): packages-build $(STAMP)
+$(SYSTEMS): packages-build packages-systems $(STAMP)
 	@PYTHONPATH=.:conf $(BIN)/python -m tests.systems.$(subst -,_,$@)
 
 e2e: packages-test $(STAMP)
@@ -151,7 +151,7 @@ differential: packages-test $(STAMP)
 bench: packages-bench $(STAMP)
 	$(LAB) $(BIN)/python -m tests.bench $(NAME)
 
-packages-demo packages-test packages-bench packages-build:
+packages-demo packages-test packages-bench packages-build packages-systems:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is missing. As root: apt-get install python3" >&2; exit 1; }
 	@PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m tests.support.lab.packages $(@:packages-%=%)
 

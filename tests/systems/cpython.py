@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.support.lab.packages import find
+from tests.support.lab.packages import find, provide
 from tests.systems.archive import fetch_source
 
 FOLDER = Path("/var/tmp/knockd-systems")
@@ -72,8 +72,8 @@ def build_python(target: Target) -> Path:
     """The interpreter for ``target``, built where it is not there yet. Raises CalledProcessError."""
     if target.python.exists():
         return target.python
-    if find(target.compiler) is None or find("make") is None:
-        raise SystemExit(f"{target.compiler} is missing: apt-get install {' '.join(target.packages)} make")
+    if None in (find(target.compiler), find("make")) and provide([*target.packages, "make"]):
+        raise SystemExit(1)
     target.folder.mkdir(parents=True, exist_ok=True)
     sources = {name: _unpack(name, target.folder) for name in (*LIBRARIES, SERIES)}
     root, log = target.folder / "root", target.folder / "build.log"

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 
-from tests.support.lab.packages import find
+from tests.support.lab.packages import find, provide
 from tests.systems.archive import fetch_package
 from tests.systems.cpython import FOLDER, LACKING, Target, build_python
 from tests.systems.other_python import install_packages, run_tests
@@ -78,8 +78,8 @@ def prepare_loader() -> None:
 
 def prepare_compiler() -> None:
     """Makes the compiler's wrapper. Raises SystemExit where there is nothing to be wrapped."""
-    if find("musl-gcc") is None:
-        raise SystemExit(f"musl-gcc is missing: apt-get install {' '.join(MUSL.packages)}")
+    if find("musl-gcc") is None and provide([*MUSL.packages]):
+        raise SystemExit(1)
     headers = COMPILER.parent / "headers"
     headers.mkdir(parents=True, exist_ok=True)
     for name, target in HEADERS.items():

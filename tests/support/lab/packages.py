@@ -1,7 +1,7 @@
 """Which Debian package each program comes from, and which of them the demo and the tests use.
 
-``python -m tests.support.lab.packages demo`` (or ``test``, ``bench``, ``build``) sees to it that they are
-there: root gets them installed, everyone else gets the command to type.
+``python -m tests.support.lab.packages demo`` (or another one of TARGETS) sees to it that they are there: root
+gets them installed, everyone else gets the command to type.
 """
 
 from __future__ import annotations
@@ -71,18 +71,29 @@ BUILD = {
     "pyproject-build": "pybuild-plugin-pyproject",
     "pcap-config": "libpcap-dev",
     "python3-config": "python3-dev",
+    "/usr/share/build-essential/list": "build-essential",
+    "/usr/share/doc/python3-all/copyright": "python3-all",
+    "/usr/lib/python3/dist-packages/setuptools": "python3-setuptools",
+    "/usr/lib/python3/dist-packages/wheel": "python3-wheel",
+    "git": "git",
     "lintian": "lintian",
     "shellcheck": "shellcheck",
     "apparmor_parser": "apparmor",
     "fail2ban-regex": "fail2ban",
+    "fail2ban-client": "fail2ban",
     "logrotate": "logrotate",
     "mandoc": "mandoc",
+    "busybox": "busybox",
+    "dash": "dash",
+    "bash": "bash",
     "zsh": "zsh",
     "fish": "fish",
     "chromium": "chromium",
-    "mmdebstrap": "mmdebstrap",
 }
 """What packages and pages are built with, and what they are checked with."""
+
+SYSTEMS = {"mmdebstrap": "mmdebstrap"}
+"""What whole systems are made with; what one of them needs beside it, its module installs."""
 
 PROCESSORS = {
     "mmdebstrap": "mmdebstrap",
@@ -94,7 +105,14 @@ PROCESSORS = {
 }
 """What Debian for other processors is installed, and then booted, with."""
 
-TARGETS = {"demo": DEMO, "test": TEST, "bench": BENCH, "build": BUILD, "processors": PROCESSORS}
+TARGETS = {
+    "demo": DEMO,
+    "test": TEST,
+    "bench": BENCH,
+    "build": BUILD,
+    "systems": SYSTEMS,
+    "processors": PROCESSORS,
+}
 PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 """Where programs are looked for: Debian leaves the sbin folders out of a user's PATH."""
 
@@ -103,7 +121,9 @@ POLICY = Path("/usr/sbin/policy-rc.d")
 
 
 def find(tool: str) -> str | None:
-    """The path of a program, or None."""
+    """The path of a program, or of a file that a package without programs has; None: it is not there."""
+    if tool.startswith("/"):
+        return tool if Path(tool).exists() else None
     return shutil.which(tool, path=PATH)
 
 
@@ -140,9 +160,8 @@ def install(packages: list[str]) -> None:
         subprocess.run(command, check=True, env=quiet, stdout=subprocess.DEVNULL)
 
 
-def main(target: str) -> int:
-    """Install or name what ``target`` lacks; exit status 0 when nothing is missing any more."""
-    packages = missing(target)
+def provide(packages: list[str]) -> int:
+    """Install packages or name them, who is not root; exit status 0 when nothing is missing any more."""
     if not packages:
         return 0
     command = f"apt-get install {' '.join(packages)}"
@@ -155,6 +174,11 @@ def main(target: str) -> int:
         print(f"{command} failed with status {error.returncode}", file=sys.stderr)
         return 1
     return 0
+
+
+def main(target: str) -> int:
+    """Install or name what ``target`` lacks; exit status 0 when nothing is missing any more."""
+    return provide(missing(target))
 
 
 if __name__ == "__main__":
