@@ -127,8 +127,9 @@ mutants: $(STAMP)
 wheel: $(STAMP)
 	$(BIN)/python -m tests.support.lab.wheel build/wheel
 
-packages: packages-build $(SITE) $(BUILDERS)
-	$(PYTEST) $(SHARED) --dist loadgroup tests/packages
+# One process runs a file, whose tests share what is dear to build.
+packages: packages-test packages-build $(SITE) $(BUILDERS)
+	$(PYTEST) $(SHARED) --dist loadfile tests/packages
 
 site: $(SITE)
 

@@ -24,8 +24,6 @@ from knockd_packages.file_list import LOCAL_PROGRAMS, ROOT, System, files_of, pr
 from knockd_packages.version import read_version
 from tests.support.lab.tools import lacking, need
 
-pytestmark = [pytest.mark.together, pytest.mark.long]
-
 BUILDERS = ("dpkg-buildpackage", "dh", "dh_python3", "dh_apparmor", "pyproject-build")
 DEBIANS_OWN = {
     "usr/share/doc/knockd/README.Debian",

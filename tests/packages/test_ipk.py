@@ -18,8 +18,6 @@ from tests.support.lab.openwrt_python import PYTHON, SPLIT, install_python, pack
 from tests.support.lab.openwrt_shell import FUNCTIONS, OPKG, PROCD, RC_COMMON, SUPERVISE
 from tests.support.lab.tools import need
 
-pytestmark = pytest.mark.xdist_group("ipk")
-
 Files = dict[str, tuple[bytes, int]]
 RECIPES = {"knockd": "Makefile", "python3-structlog": "python-structlog/Makefile"}
 

@@ -10,7 +10,7 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
-from knockd_packages.distributions import build, list_components
+from knockd_packages.distributions import list_components
 from knockd_packages.file_list import ROOT
 from knockd_packages.release import find_obstacles, format_sums, put
 from knockd_packages.version import EARLIEST, find_epoch, read_version
@@ -93,9 +93,8 @@ def test_sums(tmp_path: Path) -> None:
     assert done.stdout == "a: OK\nb: OK\n"
 
 
-def test_components(tmp_path: Path) -> None:
+def test_components(wheel: Path, tmp_path: Path) -> None:
     """The list has what a default install brings, with licences, and the schema takes it."""
-    wheel = build("wheel", tmp_path / "wheel")
     text = list_components(wheel, tmp_path).read_text()
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
     components = {one["name"]: one for one in json.loads(text)["components"]}

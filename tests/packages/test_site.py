@@ -15,7 +15,6 @@ import pytest
 from tests.support.lab.browser import Browser, open_browser
 from tests.support.lab.tools import lacking, need
 
-pytestmark = [pytest.mark.together, pytest.mark.xdist_group("site")]
 FETCHED = {
     "img": "src",
     "script": "src",

@@ -17,15 +17,7 @@ from knockd_packages.file_list import ROOT, System, files_of, programs, python_f
 from knockd_packages.version import read_version
 from tests.support.lab.tools import need
 
-pytestmark = pytest.mark.together
-
 OF_VENV = {"activate", "activate.csh", "activate.fish", "Activate.ps1"}
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel of this checkout."""
-    return build("wheel", tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture(scope="module")
@@ -37,10 +29,16 @@ def venv(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def make_venv(folder: Path, *packages: str, before: tuple[str, ...] = ()) -> None:
-    """A new virtual environment in a folder, with these packages of pip."""
-    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-    pip = (folder / "bin/python", "-m", "pip", "install", "-qq")
-    subprocess.run([*before, *pip, *packages], check=True)
+    """A new virtual environment in a folder, without pip, and with these packages."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+    if packages:
+        pip(folder, "install", "-qq", *packages, before=before)
+
+
+def pip(venv: Path, *command: str, before: tuple[str, ...] = ()) -> str:
+    """What pip prints, at work on an environment from outside."""
+    argv = (*before, sys.executable, "-m", "pip", "--python", f"{venv}/bin/python", *command)
+    return subprocess.run(argv, text=True, check=True, stdout=subprocess.PIPE).stdout
 
 
 def run(venv: Path, *command: str | Path) -> str:
@@ -85,14 +83,14 @@ def test_tools(tool: tuple[str, ...], wheel: Path) -> None:
 def test_programs(venv: Path) -> None:
     """A default install has our programs and no others: none of a dependency."""
     found = {path.name for path in (venv / "bin").iterdir()}
-    pip_and_python = {name for name in found if name.startswith(("pip", "python"))}
-    assert found - OF_VENV - pip_and_python == set(programs())
+    pythons = {name for name in found if name.startswith("python")}
+    assert found - OF_VENV - pythons == set(programs())
 
 
 def test_default_install(venv: Path) -> None:
     """It brings what the daemon needs, and each program says its version."""
-    listed = run(venv, "python", "-m", "pip", "list", "--format=freeze").splitlines()
-    brought = {line.partition("==")[0].lower() for line in listed} - {"pip", "setuptools", "wheel"}
+    listed = pip(venv, "list", "--format=freeze").splitlines()
+    brought = {line.partition("==")[0].lower() for line in listed}
     assert brought <= {"knockd", "pcapy-ng", "structlog", "typing_extensions"}
     for program in programs():
         assert run(venv, program, "--version").split() == [program, read_version(ROOT)]
@@ -123,3 +121,18 @@ def test_without_capture_library(wheel: Path, tmp_path: Path) -> None:
     assert "192.0.2.7" in run(tmp_path, "knockctl", "log", "--list", log)
     example = tmp_path / "share/doc/knockd/examples/router.conf"
     assert "filter" in run(tmp_path, "knockd", "--dry-run", "-i", "lo", "-c", example)
+
+
+def test_removal(wheel: Path, tmp_path: Path) -> None:
+    """pip takes away each file that it has installed."""
+    make_venv(tmp_path)
+    before = files_below(tmp_path)
+    pip(tmp_path, "install", "-qq", "--no-deps", str(wheel))
+    assert tmp_path / "lib/systemd/system/knockd.service" in files_below(tmp_path) - before
+    pip(tmp_path, "uninstall", "-qq", "--yes", "knockd")
+    assert files_below(tmp_path) == before
+
+
+def files_below(folder: Path) -> set[Path]:
+    """Everything below a folder but folders."""
+    return {path for path in folder.rglob("*") if not path.is_dir()}
