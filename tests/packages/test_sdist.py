@@ -54,7 +54,7 @@ def test_same_bytes(sdist: Path, wheel: Path, unpacked: Path, tmp_path: Path) ->
 
 def test_tests_run(unpacked: Path) -> None:
     """Unit tests and tests of the project run from it, on its own source."""
-    tests = ("tests/unit/conf/test_text.py", "tests/project/test_extras.py", "tests/project/test_mirror.py")
+    tests = ("tests/unit/conf/test_text.py", "tests/project/test_extras.py", "tests/project/test_version.py")
     options = ("-q", "-p", "no:cacheprovider", "-p", "no:xdist")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     environment["PYTHONPATH"] = "."
