@@ -52,17 +52,9 @@ def _place(name: str) -> str:
 
 
 def _link(text: str, ours: Collection[str]) -> str:
-    """References to manual pages as links: mandoc makes those of mdoc, pages of man macros have none."""
+    """References to manual pages, with the addresses of the pages."""
 
-    def find(name: str, section: str) -> str:
-        page = f"{name}.{section}"
+    def find(page: str) -> str:
         return f"{page}.html" if page in ours else f"{ELSEWHERE}{page}"
 
-    text = re.sub(
-        r'(<a class="Xr" href=")([\w.-]+)\.(\d)"', lambda seen: f'{seen[1]}{find(seen[2], seen[3])}"', text
-    )
-    return re.sub(
-        r"<b>([\w.-]+)</b>\s*\((\d)\)",
-        lambda seen: f'<a class="Xr" href="{find(seen[1], seen[2])}">{seen[1]}({seen[2]})</a>',
-        text,
-    )
+    return re.sub(r'(?<=<a class="Xr" href=")[\w.-]+\.\d(?=")', lambda seen: find(seen[0]), text)

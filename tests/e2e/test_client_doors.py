@@ -20,6 +20,7 @@ from tests.support.lab.ssh import CLIENT as SSH_CLIENT
 from tests.support.lab.ssh import SshServer, need_ssh
 from tests.support.lab.tools import need
 from tests.support.lab.waiting import wait_until
+from tests.support.samples.manuals import DOCS, read_blocks, read_sections
 
 SSH_OPTIONS = SSH_CLIENT[2:]
 """Without the one that names no configuration."""
@@ -214,8 +215,7 @@ def test_an_own_address(pair: Pair, start: Start, interface: str, heard: bool) -
 
 def read_recipes() -> dict[str, str]:
     """The lines for ~/.ssh/config that the manual page prints, by the word that tells them apart."""
-    page = (ROOT / "docs" / "knock.1").read_text().replace("\\-", "-")
-    blocks = re.findall(r"\.EX\n(Host home\n.*?)\.EE\n", page, re.DOTALL)
+    blocks = read_blocks(read_sections(DOCS / "knock.1")["ssh"])
     return {word: block for block in blocks for word in ("ProxyCommand", "Match") if word in block}
 
 

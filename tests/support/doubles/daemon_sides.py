@@ -90,6 +90,8 @@ class DaemonSides:
         self.config = Config(PATH, Options(), (door("1 2"),), "host", (PATH,))
         self.refused: tuple[Problem, ...] = ()
         self.kept = self.unkept = ""
+        self.own_reader: str | None = None
+        """Why libpcap does not read packets."""
         self.settings = Settings(PATH)
         self.manager = Manager(os.getpid(), "@manager")
         self.control_paths: list[str] = []
@@ -127,6 +129,7 @@ class DaemonSides:
             stop=lambda: self.control_paths.append(""),
         )
         monkeypatch.setattr(control_side, "Control", lambda *_: control)
+        monkeypatch.setattr(keeper, "explain_own_reader", lambda _: self.own_reader)
         monkeypatch.setattr(keeper, "Output", lambda *_: output)
         monkeypatch.setattr(keeper, "OnlyDaemon", lambda *_, **__: only)
         monkeypatch.setattr(keeper, "LeaseManager", self._lease_manager)

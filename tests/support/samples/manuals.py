@@ -1,4 +1,4 @@
-"""What manual pages say, of mdoc or man macros: options by section, and examples; what guides have typed."""
+"""What manual pages say: options by section, and examples; what guides have typed."""
 
 from __future__ import annotations
 
@@ -15,31 +15,29 @@ PAGES = sorted(path for suffix in "158" for path in DOCS.glob(f"*.{suffix}"))
 
 def read_sections(page: Path) -> dict[str, str]:
     """The source of each section and subsection of a page, by its heading as it is shown."""
-    parts = re.split(r"^\.S[HhSs] +(.+)\n", page.read_text(), flags=re.MULTILINE)
+    parts = re.split(r"^\.S[hs] +(.+)\n", page.read_text(), flags=re.MULTILINE)
     return {shown(title): text for title, text in zip(parts[1::2], parts[2::2], strict=True)}
 
 
 def shown(text: str) -> str:
     """Source without escapes, as a reader sees it."""
-    text = re.sub(r"\\f.|\\&|\\c", "", text)
-    return text.replace("\\-", "-").replace("\\(dq", '"').replace("\\e", "\\")
+    return text.replace("\\&", "").replace("\\-", "-").replace("\\(dq", '"').replace("\\e", "\\")
 
 
 def read_tags(text: str) -> set[str]:
     """Each option that has an entry in the source of a section: ``-c``, ``--config``."""
-    tags = re.findall(r"^\.It (Fl .*)", text, re.MULTILINE) + re.findall(r"^\.TP\n(.*)", text, re.MULTILINE)
+    tags = re.findall(r"^\.It (Fl .*)", text, re.MULTILINE)
     return {name for tag in tags for name in re.findall(r"(?<![\w-])--?[\w][\w-]*", flags(tag))}
 
 
 def flags(tag: str) -> str:
     """The head of an entry with its options as they are typed."""
-    tag = tag.replace("Fl Fl ", "--").replace("Fl ", "-")
-    return shown(tag).replace('"', " ")
+    return shown(tag.replace("Fl Fl ", "--").replace("Fl ", "-"))
 
 
 def read_blocks(text: str) -> list[str]:
     """The literal blocks of a section, with continued lines joined."""
-    found = re.findall(r"^\.(?:EX|Bd [^\n]*)\n(.*?)^\.(?:EE|Ed)$", text, re.MULTILINE | re.DOTALL)
+    found = re.findall(r"^\.Bd [^\n]*\n(.*?)^\.Ed$", text, re.MULTILINE | re.DOTALL)
     return [shown(block).replace("\\\n", " ") for block in found]
 
 

@@ -32,6 +32,13 @@ def test_start_and_end(stage: DaemonSides, number: signal.Signals) -> None:
     assert [*START, *UP, *closing, *END, "exit 0"] == events
 
 
+def test_own_reader(stage: DaemonSides) -> None:
+    """Where libpcap does not read packets the start says so, once."""
+    stage.own_reader = "Capture = socket"
+    events = stage.serve(("workers: start", stage.up), ("service: READY", send(signal.SIGTERM)))
+    assert events.count("log: own-reader Capture = socket") == 1
+
+
 def test_signals_of_the_end_again(stage: DaemonSides) -> None:
     """A TERM that is sent twice, and a HUP, change nothing while doors are closed."""
     events = stage.serve(
