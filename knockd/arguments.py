@@ -14,7 +14,7 @@ from ipaddress import ip_address
 from typing import NamedTuple, NoReturn
 
 import knockd
-from knockd.keeper.settings import Settings
+from knockd.keeper.settings import Settings, find_directory
 from knockd.option_parser import OptionParser
 from knockd_conf.fields import interfaces
 from knockd_conf.model import Service
@@ -82,23 +82,10 @@ def read_arguments(argv: Sequence[str] | None = None) -> Arguments:
         parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     if more:  # 0.8 says nothing; KNOCKD_OPTS="-i eth0 # my card" is in use
         print(f"knockd: ignored, expected options only: {printable(' '.join(more))}", file=sys.stderr)
-    settings = Settings(
-        config_path=os.path.abspath(given.config),
-        directory=os.getcwd(),
-        interfaces=given.interface,
-        log_file=os.path.abspath(given.logfile) if given.logfile else None,
-        pid_file=os.path.abspath(given.pidfile) if given.pidfile else None,
-        state_dir=os.path.abspath(given.state_dir) if given.state_dir else None,
-        control_socket=_control_socket(given.control_socket),
-        host=given.host,
-        daemon=given.daemon,
-        verbose=given.verbose,
-        debug=given.debug,
-        lookup=given.lookup,
-        ipv6=not given.only_ip_v4,
-        allow_insecure_config=given.allow_insecure_config,
-        also=given.also,
-    )
+    try:
+        settings = _read_settings(given)
+    except OSError as error:  # of os.path.abspath
+        parser.error(f"expected absolute paths, for there is no working directory: {error.strerror}")
     replay = None if given.replay is None else Replay(given.replay, given.local, given.vlan)
     if replay is not None and (given.check or given.dry_run):
         parser.error("argument --replay: expected without -t and --dry-run: each prints something else")
@@ -120,6 +107,27 @@ def read_arguments(argv: Sequence[str] | None = None) -> Arguments:
         given.explain,
         given.show_secrets,
         init,
+    )
+
+
+def _read_settings(given: argparse.Namespace) -> Settings:
+    """What the daemon runs by. Raises OSError: a path is relative, and there is no working directory."""
+    return Settings(
+        config_path=os.path.abspath(given.config),
+        directory=find_directory(),
+        interfaces=given.interface,
+        log_file=os.path.abspath(given.logfile) if given.logfile else None,
+        pid_file=os.path.abspath(given.pidfile) if given.pidfile else None,
+        state_dir=os.path.abspath(given.state_dir) if given.state_dir else None,
+        control_socket=_control_socket(given.control_socket),
+        host=given.host,
+        daemon=given.daemon,
+        verbose=given.verbose,
+        debug=given.debug,
+        lookup=given.lookup,
+        ipv6=not given.only_ip_v4,
+        allow_insecure_config=given.allow_insecure_config,
+        also=given.also,
     )
 
 

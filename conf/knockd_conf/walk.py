@@ -45,7 +45,7 @@ class End(NamedTuple):
 @contextmanager
 def walk(path: str, follows: Follows = lambda _link, _folder: True) -> Iterator[End]:
     """Goes to ``path``, name by name and through links. Raises OSError."""
-    names = _names(os.path.join(os.getcwd(), path))
+    names = _names(path if os.path.isabs(path) else os.path.join(os.getcwd(), path))
     links = 0
     directory = os.open("/", _DIRECTORY)
     try:

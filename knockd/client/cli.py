@@ -53,7 +53,11 @@ def run(options: Options) -> int:
         from knockd.client import import_uri, network, profiles
 
         path = profiles.profile_path()
-        identity = profiles.locate(options.choices.identity, os.getcwd())
+        identity = options.choices.identity
+        try:
+            identity = identity and profiles.locate(identity, os.getcwd())
+        except OSError as error:
+            raise UsageError(f"-k: there is no working directory: {error.strerror}") from None
         import_uri.import_profile(options.uri, options.host, path, network.service_port, identity)
         return status.OK
     if not options.host:

@@ -91,10 +91,14 @@ def _knock(found: argparse.Namespace, asking: Asking) -> int:
 
 
 def _choose_config(found: argparse.Namespace, asked: Mapping[str, Any] | str) -> str:
-    """The configuration to look at: the one that was named, else the running daemon's."""
+    """The configuration to look at: the one that was named, else the running daemon's. Raises UsageError."""
     running = None if isinstance(asked, str) else asked.get("config")
     path: str = found.config or running or DEFAULT_CONFIG
-    return path
+    try:
+        return os.path.abspath(path)
+    except OSError as error:
+        reason = f"expected an absolute path, for there is no working directory: {error.strerror}"
+        raise UsageError(f"--config: {reason}") from None
 
 
 def _ask_daemon(asking: Asking) -> Mapping[str, Any] | str:

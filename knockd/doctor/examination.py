@@ -25,7 +25,7 @@ from knockd.doctor.network import find_surroundings, look_at_interfaces, look_at
 from knockd.doctor.service import look_at_service
 from knockd.doctor.state import look_at_state
 from knockd.doctor.status import SUBJECT, judge_status
-from knockd.keeper.settings import Settings, wanted_interfaces
+from knockd.keeper.settings import Settings, find_directory, wanted_interfaces
 from knockd.net.ports_in_use import ports_in_use
 from knockd.replay.keys import find_watches_now
 from knockd.replay.rotating import make_base
@@ -37,7 +37,7 @@ Asked = Mapping[str, Any] | str
 
 def examine(path: str, asked: Asked) -> Iterator[Looked]:
     """Yields what is found with the configuration ``path``, a subject after the other. Raises OSError."""
-    return examine_host(Settings(os.path.abspath(path), directory=os.getcwd()), asked)
+    return examine_host(Settings(os.path.abspath(path), directory=find_directory()), asked)
 
 
 def examine_host(settings: Settings, asked: Asked) -> Iterator[Looked]:

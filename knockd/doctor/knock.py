@@ -27,7 +27,7 @@ from knockd.doctor.knock_words import (
 )
 from knockd.doctor.lab import LabError, Peer, run_in_lab
 from knockd.doctor.lab_client import run_client
-from knockd.keeper.settings import Settings, wanted_interfaces
+from knockd.keeper.settings import Settings, find_directory, wanted_interfaces
 from knockd.knocks.watch import Watch
 from knockd.leases.obstacles import find_bar, find_obstacle
 from knockd.leases.runner import search_path
@@ -64,7 +64,7 @@ def run_knock(
         again = f"sudo knockctl doctor --knock {printable(name)}"
         _complain(f"--knock makes a network of its own, which needs root: {again}")
         return os.EX_NOPERM
-    settings = Settings(os.path.abspath(path), directory=os.getcwd())
+    settings = Settings(os.path.abspath(path), directory=find_directory())
     try:
         config, base = load_base(settings)
     except ConfigError as error:

@@ -52,7 +52,11 @@ def find_place(settings: Settings, error: ConfigError) -> LastGood | None:
     if isinstance(error, NoDoorError) or error.passing or not os.path.lexists(settings.config_path):
         return None
     options = error.options if isinstance(error, RefusedError) else Options()
-    return LastGood(settings.choose_state_dir(options), settings.config_path) if options.last_good else None
+    try:
+        state_dir = settings.choose_state_dir(options)
+    except ConfigError:  # a relative one, and no working directory
+        return None
+    return LastGood(state_dir, settings.config_path) if options.last_good else None
 
 
 def _load_kept(settings: Settings, last_good: LastGood, error: ConfigError) -> Loaded:

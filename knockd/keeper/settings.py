@@ -16,7 +16,7 @@ from knockd.net import interfaces
 from knockd.net.interface import explain_deaf, find_interface
 from knockd.net.selection import choose_interfaces
 from knockd.process.privileges import NoSuchUserError, User, find_group, is_user, packet_user
-from knockd_conf.errors import ConfigError, Problem
+from knockd_conf.errors import ConfigError, Problem, seen
 from knockd_conf.model import Config, Options
 from knockd_conf.text import encoded, is_link_local, printable
 from knockd_conf.trust import TrustPolicy
@@ -60,7 +60,10 @@ class Settings:
 
     config_path: str
     directory: str = "/"
-    """Where knockd was started: relative paths in the file are meant from there, as in 0.8."""
+    """Where knockd was started: relative paths in the file are meant from there, as in 0.8.
+
+    Empty where that is gone, or nobody may see it; then they are refused.
+    """
     interfaces: tuple[str, ...] = ()
     log_file: str | None = None
     pid_file: str | None = None
@@ -166,9 +169,24 @@ class Settings:
     def _absolute(self, path: str | None) -> str | None:
         """A path of the file, from where knockd was started; a daemon changes its directory.
 
-        The file is UTF-8: as the locale has it a path could be another one, or none at all.
+        The file is UTF-8: as the locale has it a path could be another one, or none at all. Raises
+        ConfigError for a relative path where there is no directory to start from.
         """
-        return None if path is None else os.path.join(self.directory, os.fsdecode(encoded(path)))
+        if path is None:
+            return None
+        absolute = os.path.join(self.directory, os.fsdecode(encoded(path)))
+        if not os.path.isabs(absolute):
+            reason = f"expected an absolute path, for there is no working directory, got {seen(path)}"
+            raise ConfigError([Problem(self.config_path, None, None, reason)])
+        return absolute
+
+
+def find_directory() -> str:
+    """Returns the working directory; empty where it is gone, or nobody may see it."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return ""
 
 
 def _is_local(packed: bytes) -> bool:

@@ -186,6 +186,19 @@ def test_usage(capsys: pytest.CaptureFixture[str], arguments: list[str], message
     assert said.err.endswith("; try knockd --help\n")
 
 
+@pytest.mark.usefixtures("gone")
+def test_no_working_directory(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where the working directory is gone absolute paths are as good as ever; a relative one ends with 64."""
+    settings = read_arguments(["-c", "/k.conf", "-g", "/k.log"]).settings
+    assert ("/k.conf", "/k.log", "") == (settings.config_path, settings.log_file, settings.directory)
+    for option in ("-c", "-g", "-p", "--state-dir", "--control-socket"):
+        assert os.EX_USAGE == run(option, "k")
+        said = (
+            "\nknockd: expected absolute paths, for there is no working directory: No such file or directory;"
+        )
+        assert said in capsys.readouterr().err
+
+
 def test_operands(capsys: pytest.CaptureFixture[str]) -> None:
     """What is no option is ignored, as 0.8 does, wherever it stands; a line says so."""
     settings = read_arguments(["-i", "eth0", "#", "my", "card", "-d"]).settings

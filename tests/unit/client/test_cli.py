@@ -381,6 +381,15 @@ def test_standard_output_is_the_command_s(
 URI = f"knock://192.0.2.7/ssh?v=1&signed=47811&secret={'A' * 43}"
 
 
+@pytest.mark.usefixtures("gone")
+def test_an_import_without_a_working_directory(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """The path of an identity is noted as from there; without one nothing is asked of the directory."""
+    assert 64 == cli.main(["-k", "id_home", "--import", URI, "home"])
+    assert "-k: there is no working directory: No such file or directory" in capfd.readouterr().err
+    assert not (home / "knock").exists()
+    assert 0 == cli.main(["--import", URI, "home"])
+
+
 def test_an_import_of_signed_knocks(
     home: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

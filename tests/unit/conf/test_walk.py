@@ -85,6 +85,15 @@ def test_a_relative_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert (above(tmp_path), "text") == read(Path("k.conf"))
 
 
+@pytest.mark.usefixtures("gone")
+def test_no_working_directory(tmp_path: Path) -> None:
+    """An absolute path needs none."""
+    (tmp_path / "k.conf").write_text("text")
+    assert (above(tmp_path), "text") == read(tmp_path / "k.conf")
+    with pytest.raises(FileNotFoundError), walk("k.conf"):
+        pass
+
+
 def test_nothing_there(tmp_path: Path) -> None:
     """A walk may end at a name that nothing has: a file can be created there."""
     with walk(str(tmp_path / "new")) as end:

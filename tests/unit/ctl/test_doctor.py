@@ -57,12 +57,22 @@ def test_json(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
     assert json.loads(capfd.readouterr().out)["well"] is False
 
 
+@pytest.mark.usefixtures("gone")
+def test_no_working_directory(seen: Seen, capfd: pytest.CaptureFixture[str]) -> None:
+    """Where it is gone the configuration needs an absolute path."""
+    assert 0 == main(["doctor", "-c", "/k.conf", *NO_DAEMON])
+    assert "/k.conf" == seen[0][0]
+    assert os.EX_USAGE == main(["doctor", "-c", "k.conf", *NO_DAEMON])
+    said = "--config: expected an absolute path, for there is no working directory: No such file or directory"
+    assert said in capfd.readouterr().err
+
+
 def test_a_running_daemon(seen: Seen, daemon: CannedDaemon) -> None:
     """Its answer is looked at, and its configuration unless another one is named."""
     daemon.answers["Status"] = {**BUSY, "config": "/srv/knockd.conf"}
     assert 0 == main(["doctor"])
     assert 0 == main(["doctor", "-c", "my.conf"])
-    assert ["/srv/knockd.conf", "my.conf"] == [path for path, _ in seen]
+    assert ["/srv/knockd.conf", os.path.abspath("my.conf")] == [path for path, _ in seen]
     assert "/srv/knockd.conf" == seen[1][1]["config"]
 
 
@@ -92,7 +102,7 @@ def test_knock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("knockd.doctor.knock.run_knock", run_knock)
     monkeypatch.setenv("COLUMNS", "90")
     assert 77 == main(["doctor", "-c", "my.conf", "--knock", "ssh", "--delay", "200", *NO_DAEMON])
-    assert ["my.conf", "ssh", 200, 90] == given
+    assert [os.path.abspath("my.conf"), "ssh", 200, 90] == given
     assert 77 == main(["doctor", "--knock", "ssh", *NO_DAEMON])
     assert ["/etc/knockd.conf", "ssh", 0, 90] == given[4:]
 

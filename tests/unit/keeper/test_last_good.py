@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,16 @@ def test_other_mistakes(files: Files, mistake: str) -> None:
     else:
         files.path.write_bytes(b"[ssh]\nSequence = \xff\n")
     assert files.doors() == ["ssh", "more"]
+
+
+def test_no_working_directory(files: Files) -> None:
+    """A relative state directory needs one: without it no last good configuration is looked for."""
+    files.settings = replace(files.settings, state_dir=None, directory="")
+    files.write(BAD.replace("[ssh]", "StateDir = state\n[ssh]"))
+    with pytest.raises(ConfigError) as error:
+        files.doors()
+    assert len(error.value.problems) == 2
+    assert find_place(files.settings, error.value) is None
 
 
 def test_name_server(files: Files) -> None:

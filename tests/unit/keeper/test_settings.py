@@ -15,6 +15,7 @@ from knockd.keeper.settings import (
     Settings,
     explain_absent,
     explain_trouble,
+    find_directory,
     wanted_interfaces,
 )
 from knockd.net import interfaces
@@ -134,6 +135,28 @@ def test_paths_of_the_file_are_meant_from_the_start(path: Path) -> None:
     assert [None, "/srv/e", None, None] == [door.sequence_key for door in config.doors]
     assert ("/srv/f", "/srv/g") == (options.authorized_keys, options.knock_secret)
     assert "/srv/h" == config.doors[2].authorized_keys
+
+
+def test_relative_paths_without_a_directory(path: Path) -> None:
+    """Where knockd was started in a directory that is gone, relative paths of the file are refused."""
+    assert "/var/log/knockd.log" == Settings(str(path), directory="").load_config().options.log_file
+    path.write_text(GOOD.replace("/var/log/", ""))
+    with pytest.raises(ConfigError) as refused:
+        Settings(str(path), directory="").load_config()
+    reason = "expected an absolute path, for there is no working directory, got 'knockd.log'"
+    assert f"{path}: {reason}" == str(refused.value)
+
+
+def test_find_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The working directory has a path until it is removed."""
+    monkeypatch.chdir(tmp_path)
+    assert str(tmp_path) == find_directory()
+
+
+@pytest.mark.usefixtures("gone")
+def test_a_directory_that_is_gone() -> None:
+    """Then there is none."""
+    assert "" == find_directory()
 
 
 def test_state_dir_of_the_command_line(path: Path) -> None:
