@@ -34,8 +34,8 @@ def install_knockd(python: Path, folder: Path, packages: Sequence[str]) -> tuple
 
 
 def measure(python: Path, packages: Sequence[str]) -> str:
-    """PSS of both processes in MB, and milliseconds from exec until it listens, in a sentence (medians)."""
-    took, pss = [], []
+    """PSS in MB, ms until it listens, and seconds of processor, of both processes, in a sentence."""
+    took, pss, cpu = [], [], []
     with tempfile.TemporaryDirectory(prefix="knockd-footprint-") as name, stage() as on:
         program = install_knockd(python, Path(name), packages)
         for number in range(STARTS):
@@ -44,8 +44,13 @@ def measure(python: Path, packages: Sequence[str]) -> str:
             with Subject(Who.OURS, on.server, doors("/bin/true"), folder, program=program) as subject:
                 took.append((time.monotonic() - begun) * 1000)
                 time.sleep(1)
-                pss.append(subject.usage().pss / 1024)
-    return f"PSS {median(pss):.1f} MB, listens after {median(took):.0f} ms (medians of {STARTS} starts)"
+                usage = subject.usage()
+                pss.append(usage.pss / 1024)
+                cpu.append(usage.cpu)
+    return (
+        f"PSS {median(pss):.1f} MB, listens after {median(took):.0f} ms, "
+        f"{median(cpu):.2f} s of processor (medians of {STARTS} starts)"
+    )
 
 
 def count_megabytes(folder: Path) -> float:

@@ -1,17 +1,20 @@
-"""Unit, property and end-to-end tests with musl as the C library, by CPython built for it.
+"""Unit, property and some end-to-end tests with musl as the C library, by CPython built for it.
 
 ``make musl``, or with tests: ``python -m tests.systems.musl tests/unit/knocks``. As root, for the lab.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 from tests.support.lab.packages import find, provide
 from tests.systems.archive import fetch_package
 from tests.systems.cpython import FOLDER, LACKING, Target, build_python
+from tests.systems.footprint import measure
 from tests.systems.other_python import install_packages, run_tests
 
 COMPILER = FOLDER / "musl" / "musl-cc"
@@ -58,6 +61,17 @@ PACKAGES = (
     ),
 )
 
+E2E = (
+    *("doors", "reknock", "signals", "examples", "commands", "client"),
+    *("keyed", "signed", "control", "options"),
+)
+"""Files of tests/e2e: doors of both IP versions, nft, reload, each kind of knock, the control socket."""
+
+READERS = {"pcapy-ng": ("structlog", "pcapy"), "its own reader": ("structlog",)}
+"""What the daemon is measured with, and the packages for it."""
+
+PATIENCE, EXAMPLES = 4, 20
+"""How many times as long end-to-end tests wait, on a machine with other work; examples of a property."""
 
 IMPOSSIBLE = {
     "test_every_instruction_as_libpcap_prints_it": "this machine's libpcap needs another C library",
@@ -97,13 +111,25 @@ def main(*tests: str) -> int:
     python = build_python(MUSL)
     install_packages(MUSL, TAGS, PACKAGES)
     print(subprocess.run((python, "-VV"), check=True, capture_output=True, text=True).stdout.strip())
-    return run_tests(
-        ("nice", python),
-        tests or ("tests/unit", "tests/property", "tests/e2e"),
-        report=MUSL.folder / "report.xml",
-        impossible=IMPOSSIBLE,
-        lacking=LACKING,
-    )
+    os.environ.setdefault("KNOCKD_PATIENCE", str(PATIENCE))
+    end_to_end = tuple(f"tests/e2e/test_{name}.py" for name in E2E)
+    parts = [tests] if tests else [("tests/unit",), ("tests/property",), end_to_end]
+    failed = 0
+    for number, part in enumerate(parts):
+        print(f"tests of {' '.join(part)}:", flush=True)
+        failed |= run_tests(
+            ("nice", python),
+            part,
+            report=MUSL.folder / f"report-{number}.xml",
+            examples=EXAMPLES,
+            impossible=IMPOSSIBLE,
+            lacking=LACKING,
+        )
+    if not tests:
+        for reader, packages in READERS.items():
+            for library, one in (("musl", python), ("this machine's C library", Path(sys.executable))):
+                print(f"{library}, {reader}: {measure(one, packages)}", flush=True)
+    return failed
 
 
 if __name__ == "__main__":

@@ -59,7 +59,6 @@ def run_tests(
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("VIRTUAL_ENV")},
         "PYTHONPATH": path,
-        "PYTHONDONTWRITEBYTECODE": "1",
         EXAMPLES: str(examples or ""),
         IMPOSSIBLE: json.dumps(dict(impossible or {})),
         LACKING: json.dumps(dict(lacking or {})),
