@@ -33,9 +33,9 @@ def fork_child(
     device. The child exits with what ``main`` returns, EX_SOFTWARE after an exception, EX_IOERR when
     what it printed is lost.
 
-    The child shares the signal wake-up descriptor of a parent that runs the event loop: a SIGTERM
-    meant for the child would stop the parent. So the child forgets it, resets the handlers
-    and ignores SIGINT (Ctrl-C reaches the whole terminal; the parent tells the child what to do).
+    The child inherits what an event loop has set for signals: each for the child would wake the parent, and
+    end nothing. So the child forgets the loop's wake-up descriptor, resets the handlers and ignores SIGINT
+    (Ctrl-C reaches the whole terminal; the parent tells the child what to do).
     """
     _flush()
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, _RESET)
@@ -96,10 +96,11 @@ def _flush() -> None:
 def open_standard_streams() -> None:
     """Opens the null device for each of the standard three descriptors that is closed.
 
-    Else what is opened first would get its number, and every child would take it for that stream.
+    Else what is opened first would get its number, and every child would take it for that stream: also a
+    program that we start, so it inherits the null device.
     """
     while (null := os.open(os.devnull, os.O_RDWR)) <= 2:
-        pass
+        os.set_inheritable(null, True)
     os.close(null)
 
 

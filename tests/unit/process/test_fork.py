@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from knockd.process.fork import collect_child, fork_child, kill_child
+from knockd.process.fork import collect_child, fork_child, kill_child, open_standard_streams
 from tests.support.doubles.driven_loop import DrivenLoop
 from tests.support.lab.waiting import wait_until
 
@@ -97,6 +97,19 @@ def test_silent() -> None:
     """A silent child's standard three are the null device."""
     null = os.stat(os.devnull).st_rdev
     assert status(lambda: int(any(os.fstat(n).st_rdev != null for n in (0, 1, 2))), silent=True) == 0
+
+
+@pytest.mark.parametrize("closed", [(0,), (1,), (1, 2), (0, 1, 2)])
+def test_standard_streams_that_are_closed(closed: tuple[int, ...]) -> None:
+    """Each becomes the null device, and a program that we start has it: else its first file would be that."""
+
+    def main() -> int:
+        os.closerange(min(closed), max(closed) + 1)
+        open_standard_streams()
+        null = os.stat(os.devnull).st_rdev
+        return sum(os.fstat(one).st_rdev != null or not os.get_inheritable(one) for one in closed)
+
+    assert status(main) == 0
 
 
 def test_signals_of_the_child() -> None:
