@@ -30,7 +30,7 @@ from knockd.worker.capture import (
 from knockd.worker.packet_ring import PacketRing
 from knockd.worker.packet_socket import SOL_PACKET, attach_filter, prepare_socket
 from knockd_bpf.wire import DLT_EN10MB, find_linktype
-from knockd_conf.text import printable
+from knockd_conf.text import encoded, printable
 
 _ETH_P_ALL = 3  # linux/if_ether.h
 _RX_RING, _STATISTICS, _VERSION, _TPACKET_V3 = 5, 6, 10, 2  # PACKET_..., linux/if_packet.h
@@ -144,7 +144,7 @@ def _make_socket(kind: int) -> socket.socket:
 
 
 def _ask(packets: socket.socket, request: int, interface: str) -> int:
-    name = os.fsencode(interface)
+    name = encoded(interface)  # as bind() has it
     if len(name) >= _NAME_SIZE:
         raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
     answer = fcntl.ioctl(packets, request, _REQUEST.pack(name, 0))

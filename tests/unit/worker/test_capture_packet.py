@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import mmap
+import os
 import socket
 import struct
 from collections.abc import Callable, Iterator
@@ -58,7 +59,7 @@ class Kernel:
     def ask(self, _: Packets, request: int, asked: bytes) -> bytes:
         """An ioctl(2)."""
         name, _ = struct.unpack("=16sH22x", asked)
-        if name.rstrip(b"\0") not in {b"eth0", b"\xff"}:
+        if name.rstrip(b"\0") not in {b"eth0", b"\xff", "löwe0".encode()}:
             raise OSError(errno.ENODEV, "No such device")
         answer = {0x8913: self.flags, 0x8927: self.kind}[request]
         return struct.pack("=16sH22x", name, answer)
@@ -262,6 +263,12 @@ def test_name_that_is_not_utf_8(opened: Open) -> None:
     """Python binds no socket to it."""
     with pytest.raises(UnusableNameError, match="a name that is not UTF-8; rename the interface"):
         opened(name="\udcff")
+
+
+def test_locale_that_is_not_utf_8(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name is UTF-8, as Python binds it, whatever the locale is."""
+    monkeypatch.setattr(os, "fsencode", lambda name: name.encode("latin-1"))
+    assert opened(name="löwe0").interface == "löwe0"
 
 
 def test_attach(kernel: Kernel, opened: Open) -> None:
