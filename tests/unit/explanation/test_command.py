@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from knockd_bpf.wire import DLT_LINUX_SLL2
+from tests.support.lab.tools import need_pcapy
 from tests.support.samples.captures import pcap
 from tests.support.samples.frames import ethernet, packet
 
@@ -41,6 +42,7 @@ def explain(
 
 def run(tmp_path: Path, *options: str) -> subprocess.CompletedProcess[str]:
     """What is said of 192.0.2.1 in the capture that is there."""
+    need_pcapy()
     command = [sys.executable, "-m", "knockd", "-c", str(tmp_path / "knockd.conf")]
     return subprocess.run(
         [*command, "--replay", str(tmp_path / "a.pcap"), "--explain", "192.0.2.1", *options],
