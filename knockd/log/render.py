@@ -18,15 +18,27 @@ from knockd.put_off import call_later, put_off
 from knockd_conf.model import LogFormat
 from knockd_conf.text import well_formed
 
+
+def _unused(*_given: object, **_named: object) -> None:
+    """Stands for what structlog makes at its import, to log with when it is not configured."""
+
+
 # What structlog imports for others takes 5 MB: event loops, the standard library's log, pickles.
+# Its own modules that are put off make its default output, which ``configure`` replaces.
 _UNUSED: dict[str, dict[str, object]] = {
     "asyncio": {},
     "datetime": {},
     "inspect": {},
     "logging": {},
     "pickle": {"PicklingError": PicklingError},
+    "structlog.dev": dict.fromkeys(
+        ("ConsoleRenderer", "set_exc_info", "_has_colors", "_use_colors"), _unused
+    ),
+    "structlog.processors": dict.fromkeys(("StackInfoRenderer", "TimeStamper", "add_log_level"), _unused),
     "structlog.stdlib": {},
+    "structlog.testing": dict.fromkeys(("ReturnLogger", "ReturnLoggerFactory"), _unused),
     "structlog.threadlocal": {},
+    "structlog.tracebacks": {},
     "structlog.twisted": {},
     "threading": {},
     "traceback": {"walk_tb": call_later("traceback", "walk_tb")},
