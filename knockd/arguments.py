@@ -11,11 +11,12 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from ipaddress import ip_address
-from typing import NamedTuple, NoReturn
+from typing import NoReturn
 
 import knockd
 from knockd.keeper.settings import Settings, find_directory
 from knockd.option_parser import OptionParser
+from knockd_conf.classes import NamedTuple
 from knockd_conf.fields import interfaces
 from knockd_conf.model import Service
 from knockd_conf.services import parse_services

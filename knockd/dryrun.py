@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from math import ceil
-from typing import Any, NamedTuple
+from typing import Any
 
 from knockd.knocks.addresses import spread_addresses
 from knockd.knocks.guards import Guards
@@ -28,6 +28,7 @@ from knockd_bpf.costs import Costs, costs
 from knockd_bpf.fit import Addresses
 from knockd_bpf.terms import Group, merge_ports
 from knockd_bpf.wire import DLT_EN10MB, flag_names
+from knockd_conf.classes import NamedTuple, dataclass
 from knockd_conf.model import Config
 from knockd_conf.protocol import Protocol
 from knockd_conf.signed_sizes import TAG

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
-from typing import NamedTuple
 
 import knockd
 from knockd.checks.doors import describe_door
@@ -26,6 +25,7 @@ from knockd.checks.strength import (
 )
 from knockd.dryrun import InterfaceFilter, find_keyed, format_guards
 from knockd.knocks.guards import Guards
+from knockd_conf.classes import NamedTuple
 from knockd_conf.errors import Note, Problem
 from knockd_conf.model import Config, Door, Step
 from knockd_conf.rotating import rule_of

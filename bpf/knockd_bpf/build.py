@@ -6,13 +6,13 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
 from knockd_bpf.payload import PayloadRule
 from knockd_bpf.sources import EVERYBODY, NOBODY, unite_sources
 from knockd_bpf.terms import Destinations, Group, Term, Want, merge_ports, sort_groups
 from knockd_bpf.wire import TCP, UDP
 from knockd_conf.access import Access
+from knockd_conf.classes import NamedTuple
 from knockd_conf.model import FlagRule
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import count
 from math import log2
 from typing import Final
@@ -16,6 +15,7 @@ from knockd_bpf.sources import EVERYBODY
 from knockd_bpf.terms import Term
 from knockd_bpf.vm import run_program
 from knockd_bpf.wire import TCP, UDP
+from knockd_conf.classes import dataclass
 from knockd_conf.protocol import FLAG_BITS
 
 _SYN: Final = FLAG_BITS["syn"]

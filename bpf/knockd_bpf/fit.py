@@ -11,7 +11,7 @@ import heapq
 from collections.abc import Iterator, Mapping
 from enum import Enum
 from itertools import pairwise
-from typing import Final, NamedTuple
+from typing import Final
 
 from knockd_bpf.instruction import MAX_INSTRUCTIONS
 from knockd_bpf.layout import Layout
@@ -20,6 +20,7 @@ from knockd_bpf.program import SNAPLEN, Program, assemble_ports
 from knockd_bpf.sources import EVERYBODY, MOST_NETWORKS, NOBODY, Sources, narrow_sources
 from knockd_bpf.terms import Term, Want, sort_groups, unite_destinations
 from knockd_bpf.wire import TCP, UDP
+from knockd_conf.classes import NamedTuple
 
 PORTS: Final = 65_536
 

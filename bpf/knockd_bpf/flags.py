@@ -9,9 +9,10 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Final
 
 from knockd_bpf.terms import Destinations
+from knockd_conf.classes import NamedTuple
 from knockd_conf.model import FlagRule
 from knockd_conf.protocol import FLAG_BITS
 

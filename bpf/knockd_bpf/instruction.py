@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Final
+
+from knockd_conf.classes import NamedTuple
 
 LD_W_ABS: Final = 0x20
 LD_H_ABS: Final = 0x28

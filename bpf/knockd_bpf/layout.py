@@ -8,7 +8,7 @@ Pure.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 from knockd_bpf import instruction as op
 from knockd_bpf.wire import (
@@ -20,6 +20,7 @@ from knockd_bpf.wire import (
     ETHERTYPE_IPV6,
     LINKTYPE_RAW,
 )
+from knockd_conf.classes import NamedTuple
 
 
 class Layout(NamedTuple):

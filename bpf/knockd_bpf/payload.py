@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from knockd_conf.classes import NamedTuple
 
 
 class PayloadRule(NamedTuple):

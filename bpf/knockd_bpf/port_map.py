@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 from knockd_bpf.terms import LAST_PORT, Group, Term, Want, merge_ranges, sort_groups
 from knockd_bpf.wire import TCP, UDP
+from knockd_conf.classes import NamedTuple
 
 Wants = frozenset[Want]
 """Conditions of a port; a packet passes when it meets one of them."""

@@ -6,7 +6,6 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from knockd_bpf.compiler import emit_program
@@ -15,6 +14,7 @@ from knockd_bpf.layout import Layout
 from knockd_bpf.port_map import Laid, lay_ports
 from knockd_bpf.sources import Sources
 from knockd_bpf.terms import Term
+from knockd_conf.classes import dataclass
 
 SNAPLEN: Final = 262_144
 """Bytes of an accepted packet to keep: libpcap's maximum."""

@@ -11,9 +11,10 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 from knockd_bpf.instruction import JEQ_K, JGE_K, JSET_K, LD_W_ABS, RET_K, Instruction
+from knockd_conf.classes import NamedTuple
 
 ALLOW: Final = 0x7FFF_0000
 DENY: Final = 0x0005_0001

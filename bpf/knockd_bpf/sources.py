@@ -10,9 +10,10 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
-from typing import Final, NamedTuple
+from typing import Final
 
 from knockd_conf.access import Access, Network, Networks, Spans, collapse_networks, find_spans, subtract_spans
+from knockd_conf.classes import NamedTuple
 
 MOST_NETWORKS: Final = 64
 """Networks of an Allow, and as many of a Deny, that are told apart in a program.

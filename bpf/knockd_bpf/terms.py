@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from knockd_bpf.payload import PayloadRule
 from knockd_bpf.sources import EVERYBODY, NOBODY, Sources
 from knockd_bpf.wire import Packet
+from knockd_conf.classes import NamedTuple
 from knockd_conf.model import FlagRule
 
 LAST_PORT = 65_535

@@ -8,9 +8,10 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from knockd_bpf import instruction as op
+from knockd_conf.classes import NamedTuple
 
 _WORD: Final = 0xFFFFFFFF
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
+from knockd_conf.classes import NamedTuple
 from knockd_conf.model import FlagRule
 from knockd_conf.protocol import FLAG_BITS, Protocol
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from ipaddress import IPv4Network, IPv6Network
-from typing import Final, NamedTuple
+from typing import Final
 
+from knockd_conf.classes import NamedTuple, dataclass
 from knockd_conf.text import address_text
 
 MOST_SHOWN: Final = 4

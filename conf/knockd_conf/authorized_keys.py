@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from knockd_conf.access import Networks
+from knockd_conf.classes import NamedTuple
 from knockd_conf.errors import seen
 from knockd_conf.expiry_time import Moment, parse_expiry
 from knockd_conf.from_patterns import parse_from

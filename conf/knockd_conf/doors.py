@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 
 from knockd_conf import fields, keys, values
+from knockd_conf.classes import dataclass
 from knockd_conf.errors import Note, Problem, seen
 from knockd_conf.idle import CLOSE_WHEN_IDLE, settle_services
 from knockd_conf.ini import RawSection

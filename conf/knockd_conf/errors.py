@@ -6,9 +6,9 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
 
+from knockd_conf.classes import NamedTuple, dataclass
 from knockd_conf.text import printable
 
 MAX_SEEN: Final = 60

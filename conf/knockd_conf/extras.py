@@ -11,8 +11,8 @@ from __future__ import annotations
 import shlex
 import sys
 from importlib.util import find_spec
-from typing import NamedTuple
 
+from knockd_conf.classes import NamedTuple
 from knockd_conf.text import printable
 
 

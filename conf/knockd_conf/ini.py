@@ -11,9 +11,10 @@ from __future__ import annotations
 import configparser
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
+from knockd_conf.classes import dataclass
 from knockd_conf.errors import Problem, seen
 from knockd_conf.fields import is_host_name
 

@@ -6,7 +6,8 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+
+from knockd_conf.classes import NamedTuple
 
 _COMMANDS = {
     **{"--append": "-A", "--insert": "-I", "--delete": "-D", "--replace": "-R", "--policy": "-P"},

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import re
 from binascii import Error, a2b_base64, b2a_base64
-from typing import Final, NamedTuple
+from typing import Final
 
+from knockd_conf.classes import NamedTuple
 from knockd_conf.timed import KEY_BYTES
 
 MAX_SIZE: Final = 65_536

@@ -6,8 +6,9 @@ Pure.
 from __future__ import annotations
 
 from binascii import b2a_base64
-from typing import Final, NamedTuple
+from typing import Final
 
+from knockd_conf.classes import NamedTuple
 from knockd_conf.ssh_keys import KINDS, OtherKind, PublicKey, parse_base64
 
 _OTHERS: Final = ("ssh-rsa", "rsa-sha2-", "ssh-dss", "ecdsa-sha2-", "sk-ecdsa-sha2-", "ssh-xmss")

@@ -8,10 +8,10 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final
 
 from knockd_conf import fields, networks, open_prefix, services, timed
+from knockd_conf.classes import dataclass
 from knockd_conf.errors import seen
 from knockd_conf.mistakes import is_quoted
 from knockd_conf.model import ClockTrust, CommandOutput, LogFormat, OnExit, Reader, Reknock

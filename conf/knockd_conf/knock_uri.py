@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from binascii import Error, a2b_base64, b2a_base64
-from typing import Final, NamedTuple, NoReturn
+from typing import Final, NoReturn
 
+from knockd_conf.classes import NamedTuple
 from knockd_conf.key_file import parse_name
 from knockd_conf.protocol import MAX_PORT, Protocol
 from knockd_conf.signed_packet import SECRET_BYTES

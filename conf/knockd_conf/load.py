@@ -9,11 +9,12 @@ import glob
 import os
 import socket
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Final
 
 from knockd_conf import ini, keys, source, templates, values
 from knockd_conf.access import Access, Networks, settle_access
+from knockd_conf.classes import dataclass
 from knockd_conf.doors import Builder, Resolve
 from knockd_conf.errors import ConfigError, Note, Problem, seen
 from knockd_conf.ini import RawKey, RawSection

@@ -8,12 +8,12 @@ Pure.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from ipaddress import IPv4Address, IPv6Address
-from typing import NamedTuple
 
 from knockd_conf.access import Access, Networks
+from knockd_conf.classes import NamedTuple, dataclass
 from knockd_conf.errors import Note, Place
 from knockd_conf.protocol import FLAG_BITS, Protocol
 

@@ -9,9 +9,10 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Final, NamedTuple
+from typing import Final
 
 from knockd_conf import fields
+from knockd_conf.classes import NamedTuple
 from knockd_conf.model import Step
 
 MAX_SIZE: Final = 1_048_576

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
+
+from knockd_conf.classes import NamedTuple
 
 MAX_DEPTH: Final = 8
 """How deep substitutions and ``sh -c`` are followed; what is deeper stays one word."""

@@ -17,8 +17,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import IntEnum
-from typing import Final, NamedTuple
+from typing import Final
 
+from knockd_conf.classes import NamedTuple
 from knockd_conf.hashes import KeyedHash, hash_sha256, hash_sha512
 from knockd_conf.signed_sizes import ADDRESS, HINT, NONCE, REQUEST, TAG
 

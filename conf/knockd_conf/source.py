@@ -11,9 +11,9 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from dataclasses import dataclass
 from typing import Final
 
+from knockd_conf.classes import dataclass
 from knockd_conf.errors import Note, Problem
 from knockd_conf.trust import Held, TrustPolicy, exposed, judge
 from knockd_conf.walk import walk

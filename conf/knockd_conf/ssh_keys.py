@@ -6,8 +6,9 @@ Pure.
 from __future__ import annotations
 
 from binascii import Error, a2b_base64, b2a_base64
-from typing import Final, NamedTuple
+from typing import Final
 
+from knockd_conf.classes import NamedTuple
 from knockd_conf.hashes import hash_sha256
 from knockd_conf.ssh_wire import Reader, pack_string
 

@@ -12,10 +12,10 @@ from __future__ import annotations
 import difflib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
 
 from knockd_conf import fields, keys
+from knockd_conf.classes import NamedTuple, dataclass
 from knockd_conf.errors import Note, Problem, seen
 from knockd_conf.ini import RawSection
 from knockd_conf.text import printable

@@ -10,9 +10,9 @@ from __future__ import annotations
 import os
 import shlex
 import stat
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import field
 
+from knockd_conf.classes import NamedTuple, dataclass
 from knockd_conf.errors import Note, Problem
 
 _FULL_MAP = ["0", "0", "4294967295"]

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container
-from typing import Final, NamedTuple
+from typing import Final
 
+from knockd_conf.classes import NamedTuple
 from knockd_conf.text import MAX_DOOR_NAME, garbles
 
 MAX_SIZE: Final = 2_048

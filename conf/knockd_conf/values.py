@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from knockd_conf import keys
+from knockd_conf.classes import NamedTuple, dataclass
 from knockd_conf.errors import Note, Place, Problem
 from knockd_conf.ini import RawKey, RawSection
 

@@ -14,8 +14,9 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final, NamedTuple
+from typing import Final
 
+from knockd_conf.classes import NamedTuple
 from knockd_conf.trust import Held
 
 _MAX_LINKS: Final = 40

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from fractions import Fraction
 from functools import cache, lru_cache
 from math import comb, factorial, inf, log, perm
-from typing import NamedTuple
 
 from knockd.checks.stages import advance
+from knockd_conf.classes import NamedTuple
 
 MOST_ARRANGED = 4_096
 """Combinations of packets that are gone through for a door that asks for a port more than once."""

@@ -11,10 +11,11 @@ import shlex
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from typing import Final, NamedTuple
+from typing import Final
 
 from knockd.checks.command_advice import COMMANDS
 from knockd.checks.sandbox import RAISERS, SERVICE_PATH, Sandbox, read_sandbox
+from knockd_conf.classes import NamedTuple
 from knockd_conf.command_facts import BUILTINS, LITERAL
 from knockd_conf.errors import Note, seen
 from knockd_conf.model import Door

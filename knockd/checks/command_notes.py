@@ -10,7 +10,6 @@ import socket
 import time
 from collections.abc import Iterator
 from functools import cache, partial
-from typing import NamedTuple
 
 from knockd.checks.asked_tools import PATIENCE, ask_networks, ask_version, find_syntax_errors
 from knockd.checks.command_advice import COMMANDS, find_command_notes
@@ -18,6 +17,7 @@ from knockd.checks.command_files import find_program_notes, find_whereabouts
 from knockd.checks.keys import Days
 from knockd.checks.prefix_advice import find_prefix_notes
 from knockd.checks.version_advice import find_version_notes
+from knockd_conf.classes import NamedTuple
 from knockd_conf.errors import Note
 from knockd_conf.model import Config, Door
 

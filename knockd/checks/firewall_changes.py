@@ -6,8 +6,8 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
+from knockd_conf.classes import NamedTuple
 from knockd_conf.firewall_tools import IPTABLES, read_elements, read_long_options, split_nft
 from knockd_conf.iptables_words import parse_rule
 from knockd_conf.shell_words import SimpleCommand

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from shlex import quote
-from typing import Final, NamedTuple
+from typing import Final
 
+from knockd_conf.classes import NamedTuple
 from knockd_conf.errors import Note
 from knockd_conf.key_file import KeyFile
 from knockd_conf.model import ClockTrust, Config, Door

@@ -6,7 +6,9 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Final
+
+from knockd_conf.classes import NamedTuple
 
 _YES = frozenset({"yes", "true", "on", "1"})
 _HOMES = ("/home", "/root", "/run/user")

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from math import ceil
 from shlex import quote
-from typing import Final, NamedTuple
+from typing import Final
 
 from knockd.checks.keys import MISSING, WAITS, DoorKeys
 from knockd_conf.authorized_keys import DOORS, EMPTY, AuthorizedFile, AuthorizedKey
+from knockd_conf.classes import NamedTuple
 from knockd_conf.errors import Note, seen
 from knockd_conf.model import Config, Door
 from knockd_conf.text import printable

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
 from fractions import Fraction
 from math import inf
-from typing import NamedTuple
 
 from knockd.checks.chances import (
     SPACED,
@@ -24,6 +23,7 @@ from knockd.checks.chances import (
 )
 from knockd.knocks.taken import LAST_PORT
 from knockd.sequences.rotating_watches import LIVE
+from knockd_conf.classes import NamedTuple
 from knockd_conf.model import SEQ_TIMEOUT, Step
 from knockd_conf.text import show_span
 from knockd_conf.timed import GUARDS, Rule

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
 
+from knockd_conf.classes import NamedTuple
 from knockd_conf.errors import Note
 from knockd_conf.firewall_tools import KNOCKER, Version, find_version, read_elements, split_nft
 from knockd_conf.model import Door

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from itertools import pairwise
-from typing import NamedTuple
 
 from knockd.checks.printed_sequences import OUR_EXAMPLES, where_printed
 from knockd.knocks.taken import number_of
+from knockd_conf.classes import NamedTuple
 from knockd_conf.errors import Note, Place
 from knockd_conf.model import Door, Step
 from knockd_conf.protocol import Protocol

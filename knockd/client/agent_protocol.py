@@ -5,9 +5,10 @@ Pure.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 from knockd.client.signature import Signature, parse_signature
+from knockd_conf.classes import NamedTuple
 from knockd_conf.ssh_keys import OtherKind, PublicKey, parse_blob
 from knockd_conf.ssh_wire import Reader, pack_string
 from knockd_conf.text import printable

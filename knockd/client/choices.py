@@ -6,9 +6,10 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from knockd.client.hits import show
+from knockd_conf.classes import NamedTuple
 from knockd_conf.protocol import MAX_PORT
 from knockd_conf.text import MAX_DOOR_NAME, garbles
 from knockd_conf.timed import KINDS, MAX_PERIOD, MAX_STEPS, MIN_PERIOD, MIN_STEPS, Rule, check_rule

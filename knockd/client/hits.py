@@ -9,8 +9,9 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Final, NamedTuple
+from typing import Final
 
+from knockd_conf.classes import NamedTuple
 from knockd_conf.protocol import MAX_PORT, Protocol
 
 ServiceLookup = Callable[[str, str], int | None]

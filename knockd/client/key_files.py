@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, TypeVar
 
 from knockd.client.key_text import MAX_SIZE, is_private, parse_private, parse_public
 from knockd.client.private_file import read_private
 from knockd.client.status import CONFIG, NO_INPUT, Refused
+from knockd_conf.classes import NamedTuple
 from knockd_conf.ssh_keys import OtherKind, PublicKey
 from knockd_conf.text import printable
 

@@ -6,9 +6,10 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from knockd.client.hits import Hit
+from knockd_conf.classes import NamedTuple
 
 if TYPE_CHECKING:
     from knockd.client.network import Destination

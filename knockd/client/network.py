@@ -13,9 +13,9 @@ import os
 import socket
 import sys
 from collections.abc import Callable
-from typing import NamedTuple
 
 from knockd.client.hits import Hit
+from knockd_conf.classes import NamedTuple
 from knockd_conf.protocol import Protocol
 
 WSAEACCES, WSAEWOULDBLOCK, WSAECONNREFUSED, WSAENETUNREACH, WSAEHOSTUNREACH, WSAEADDRNOTAVAIL = (

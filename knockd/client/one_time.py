@@ -8,11 +8,11 @@ World: files.
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
 from knockd.client.hits import Hit
 from knockd.client.private_file import read_private
 from knockd.client.status import CONFIG, IO_ERROR, NO_INPUT, Refused
+from knockd_conf.classes import NamedTuple
 from knockd_conf.one_time import MAX_SIZE, find_live_line, parse_one_time, strike_line
 from knockd_conf.text import printable
 

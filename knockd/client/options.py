@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from getopt import GetoptError, gnu_getopt
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from knockd.client.choices import PARSERS, Choices, choose
 from knockd.client.hits import split_list
+from knockd_conf.classes import NamedTuple
 
 SYNOPSIS = """usage: knock [options] <host> <port[:proto]> [port[:proto]] ... [-- command ...]
        knock [options] <profile> [-- command ...]"""

@@ -6,11 +6,12 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from knockd.client.choices import BIND_AUTO, BIND_NONE, OF_A_KEY, OF_SIGNED, WAYS, Choices
 from knockd.client.options import Options, UsageError
 from knockd.client.profile_file import Profile
+from knockd_conf.classes import NamedTuple
 from knockd_conf.timed import Rule
 
 TRIES: Final = 3

@@ -8,10 +8,11 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 from knockd.client.choices import OF_A_KEY, OF_SIGNED, PARSERS, WAYS, Choices, choose, show_choice, written
 from knockd.client.hits import MAX_SHOWN, ServiceLookup, parse_hit, show, split_list
+from knockd_conf.classes import NamedTuple
 
 MAX_SIZE: Final = 1_048_576
 """Largest file, in bytes; callers read at most one byte more and let ``parse_profiles`` refuse it."""

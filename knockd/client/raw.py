@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from ipaddress import IPv6Address
-from typing import Any, NamedTuple
+from typing import Any
 
+from knockd_conf.classes import NamedTuple
 from knockd_conf.protocol import Protocol
 
 HOP_LIMIT = 64

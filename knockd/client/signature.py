@@ -5,8 +5,9 @@ Pure.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
+from knockd_conf.classes import NamedTuple
 from knockd_conf.signed_sizes import SIGNATURE
 from knockd_conf.ssh_keys import PublicKey
 from knockd_conf.ssh_wire import Reader

@@ -9,7 +9,7 @@ import os
 import socket
 import time
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final
 
 from knockd.client import network
 from knockd.client.choices import BIND_AUTO, BIND_NONE
@@ -21,6 +21,7 @@ from knockd.client.private_file import read_private
 from knockd.client.signed import make_packet
 from knockd.client.signers import Signer, open_signer
 from knockd.client.status import CONFIG, TEMPORARY, USAGE, Refused
+from knockd_conf.classes import NamedTuple
 from knockd_conf.knock_secret import MAX_SIZE, parse_secret
 from knockd_conf.signed_packet import MINUTE, UNBOUND, pack_bound
 from knockd_conf.signed_sizes import NONCE

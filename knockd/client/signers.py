@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from knockd.client.agent import AgentFailed, NoAgent, open_agent
 from knockd.client.agent_protocol import Declined, Held, HeldKey, name_key
@@ -17,6 +17,7 @@ from knockd.client.key_files import MAKE_ONE, KeyFile, read_key
 from knockd.client.output import tell
 from knockd.client.signature import PRESENT, Signature
 from knockd.client.status import CONFIG, NO_PERMISSION, UNAVAILABLE, USAGE, Refused
+from knockd_conf.classes import NamedTuple
 from knockd_conf.signed_packet import blob_of
 from knockd_conf.ssh_keys import PublicKey
 from knockd_conf.text import printable

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from knockd.client import network
 from knockd.client.hits import Hit, parse_hit
@@ -17,6 +17,7 @@ from knockd.client.options import Options
 from knockd.client.output import announcer, tell
 from knockd.client.plan import Keyed, Plan, Signed
 from knockd.client.status import BAD_DATA, CONFIG, Refused
+from knockd_conf.classes import NamedTuple
 from knockd_conf.protocol import Protocol
 
 if TYPE_CHECKING:

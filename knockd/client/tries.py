@@ -6,11 +6,12 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from knockd.client.hits import Hit
 from knockd.client.plan import CLOSE, OPEN, RENEW, Plan
 from knockd.client.status import IO_ERROR, OK, TEMPORARY
+from knockd_conf.classes import NamedTuple
 
 RETRY_DELAY: Final = 200
 """Milliseconds between the packets of a second knock at least: those of the first may have overtaken

@@ -5,11 +5,10 @@ Pure.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from knockd.client.choices import BIND_AUTO, Choices
 from knockd.client.hits import ServiceLookup
 from knockd.client.profile_file import Profile, format_profile, parse_profiles
+from knockd_conf.classes import NamedTuple
 from knockd_conf.key_file import NamedKey, format_key
 from knockd_conf.knock_secret import format_secret
 from knockd_conf.knock_uri import KnockUri

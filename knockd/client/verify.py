@@ -11,9 +11,10 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from itertools import chain, repeat
 from select import select
-from typing import Final, NamedTuple
+from typing import Final
 
 from knockd.client.network import REFUSED, UNDER_WAY, Destination, error_text
+from knockd_conf.classes import NamedTuple
 
 PATIENCE: Final = 5.0
 """Seconds in which a port has to answer after a knock: for slow commands (ufw) and slow links."""

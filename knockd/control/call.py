@@ -6,10 +6,11 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from knockd.control.interface import NAME
 from knockd.control.protocol import MAX_ANSWER, encode_answer, encode_error
+from knockd_conf.classes import NamedTuple
 
 
 class Caller(NamedTuple):

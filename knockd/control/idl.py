@@ -11,7 +11,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import Any
+
+from knockd_conf.classes import NamedTuple
 
 _TOKEN = re.compile(r"#[^\n]*|\s+|(->|\[\]|\[string\]|[?(),:]|[A-Za-z][A-Za-z0-9_.-]*)")
 _INT64 = 1 << 63

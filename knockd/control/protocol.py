@@ -10,8 +10,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from math import isfinite
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
+from knockd_conf.classes import NamedTuple
 from knockd_conf.text import printable, well_formed
 
 MAX_CALL = 65_536

@@ -6,10 +6,11 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from knockd.ctl.fields import Fields
 from knockd.ctl.reply import read_problem
+from knockd_conf.classes import NamedTuple
 
 NOT_DONE = 1
 """Exit status: the daemon is there, but what was asked for was not done, or something is not well."""

@@ -8,10 +8,10 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
 
 from knockd.ctl.fields import Fields
 from knockd.ctl.reply import Status
+from knockd_conf.classes import NamedTuple
 from knockd_conf.text import printable
 
 Labels = tuple[tuple[str, str], ...]

@@ -6,13 +6,14 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from knockd.ctl.fields import Fields
 from knockd.ctl.key_lines import NAMELESS
 from knockd.ctl.signers import SignerFile, list_holdings
 from knockd.review.cells import GAP, lay_out, width_of
 from knockd.review.clock import Clock
+from knockd_conf.classes import NamedTuple
 
 TITLES = ("WHO", "KEY", "OPENS", "UNTIL", "FROM", "LAST KNOCK")
 _KEY, _LEAST_KEY = 1, 17

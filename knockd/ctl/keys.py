@@ -9,7 +9,7 @@ import argparse
 import os
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from knockd.control.client import CallError, Control, ControlError
 from knockd.ctl.asking import print_json
@@ -25,6 +25,7 @@ from knockd.ctl.signers import SignerFile, read_signers
 from knockd.ctl.terminal import complain, find_columns, prepare_output, shows_blocks
 from knockd.review.cells import count_of
 from knockd.review.clock import Clock
+from knockd_conf.classes import NamedTuple
 from knockd_conf.model import Config
 from knockd_conf.text import printable
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
 from knockd.ctl.parser import Parser, UsageError
 from knockd.review.moments import parse_since, parse_until
 from knockd.review.selection import Kind, Network, Selection, parse_kinds, parse_network
+from knockd_conf.classes import dataclass
 
 DAY = 86_400.0
 _T = TypeVar("_T")

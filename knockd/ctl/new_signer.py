@@ -6,13 +6,13 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 from knockd.ctl.complaints import EX_CANTCREAT, EX_DATAERR, NOT_DONE
 from knockd.ctl.door_config import RefusedError, insist_on_door
 from knockd.ctl.key_lines import NotChangedError, Zone, explain_known, read_line
 from knockd.ctl.signers import SignerFile, list_holdings
 from knockd_conf.authorized_keys import DOORS, MAX_KEYS, AuthorizedKey, format_authorized
+from knockd_conf.classes import NamedTuple
 from knockd_conf.key_line import KeyLine
 from knockd_conf.model import Config
 from knockd_conf.text import printable

@@ -8,11 +8,12 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from knockd.control.client import DEFAULT_SOCKET
 from knockd.ctl.parser import Parser, UsageError
 from knockd.ctl.targets import Target, choose_target, parse_address, parse_seconds
+from knockd_conf.classes import NamedTuple
 
 SOCKET_VARIABLE = "KNOCKD_SOCKET"
 _T = TypeVar("_T")

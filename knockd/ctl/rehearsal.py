@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from json import dumps
-from typing import NamedTuple
 
 from knockd.ctl.fields import Fields
 from knockd.ctl.reply import Run, read_run
+from knockd_conf.classes import NamedTuple
 from knockd_conf.text import printable, show_span
 
 

@@ -8,9 +8,9 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from knockd.ctl.fields import Fields
+from knockd_conf.classes import NamedTuple
 
 
 class Interface(NamedTuple):

@@ -6,10 +6,10 @@ World: authorized_keys files.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 from knockd.signed.key_files import read_authorized_keys
 from knockd_conf.authorized_keys import AuthorizedKey
+from knockd_conf.classes import NamedTuple
 from knockd_conf.model import Config
 from knockd_conf.text import printable
 

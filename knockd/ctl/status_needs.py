@@ -6,10 +6,10 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 from knockd.ctl.reply import Door, Status
 from knockd.review.cells import count_of
+from knockd_conf.classes import NamedTuple
 from knockd_conf.text import show_span
 
 MOST = 3

@@ -9,8 +9,9 @@ import ipaddress
 import math
 import re
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
+from knockd_conf.classes import NamedTuple
 from knockd_conf.text import address_text
 
 ALL = "all"

@@ -8,9 +8,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from typing import NamedTuple
 
 from knockd.doctor.findings import Finding, Looked
+from knockd_conf.classes import NamedTuple
 from knockd_conf.text import printable
 
 SUBJECT = "daemons"

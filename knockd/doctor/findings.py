@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from enum import Enum
-from typing import NamedTuple
 
+from knockd_conf.classes import NamedTuple
 from knockd_conf.errors import Note
 
 

@@ -8,7 +8,6 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
 
 from knockd.doctor.cures import advise_established, advise_open, advise_order
 from knockd.doctor.findings import Finding, Looked
@@ -16,6 +15,7 @@ from knockd.doctor.iptables_filter import make_chain
 from knockd.doctor.openings import Opening, Unread, find_openings, is_built_in
 from knockd.doctor.packets import KNOCKER, Condition, Kind, Packet, Truth
 from knockd.doctor.rulesets import End, Outcome, Rule, Ruleset, find_translations, judge_packet
+from knockd_conf.classes import NamedTuple
 from knockd_conf.firewall_tools import Version
 from knockd_conf.model import Door
 

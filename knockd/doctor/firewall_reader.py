@@ -8,13 +8,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import NamedTuple
 
 from knockd.doctor.iptables_filter import read_iptables_rules
 from knockd.doctor.nft_filter import read_nft_rules, read_rule_texts
 from knockd.doctor.rulesets import Ruleset, merge_rulesets
 from knockd.net.nft_rules import has_iptables_rules
 from knockd.net.programs import Patience, UnreadableError, find_loaded_tables, find_program, run_program
+from knockd_conf.classes import NamedTuple
 
 TIMEOUT = 5.0
 """Seconds that each program may take."""

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import NamedTuple
 
 from knockd.knocks.watch import Watch
 from knockd_conf.access import Access
+from knockd_conf.classes import NamedTuple
 from knockd_conf.model import Config, Door, Step
 from knockd_conf.protocol import FLAG_BITS, Protocol
 from knockd_conf.text import printable

@@ -12,7 +12,6 @@ import time
 from collections.abc import Sequence
 from contextlib import closing
 from ipaddress import ip_address
-from typing import NamedTuple
 
 from knockd.doctor.knock_plan import Link, Way
 from knockd.doctor.knock_story import Story, Tell
@@ -29,6 +28,7 @@ from knockd.knocks.watch import Watch
 from knockd.net.interfaces import read_interfaces
 from knockd.net.selection import make_scene
 from knockd.worker.capture import attach_source, open_capture
+from knockd_conf.classes import NamedTuple
 from knockd_conf.model import Config
 
 ARRIVES_WITHIN = 5.0

@@ -8,11 +8,11 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
 
 from knockd.doctor.iptables_filter import BUILT_IN, read_rule
 from knockd.doctor.packets import KNOCKER, Condition, Kind
 from knockd.doctor.rulesets import End, Rule
+from knockd_conf.classes import NamedTuple
 from knockd_conf.command_words import numbers_named
 from knockd_conf.firewall_tools import FAMILIES, IPTABLES, Version, read_elements, split_nft
 from knockd_conf.firewall_tools import KNOCKER as NAMES_KNOCKER

@@ -9,7 +9,6 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
 
 from knockd.doctor.knock_plan import Way, plan_ways
 from knockd.doctor.knock_walk import Knocked, walk
@@ -17,6 +16,7 @@ from knockd.doctor.lab import Peer, run_in_lab
 from knockd.doctor.lab_client import run_client
 from knockd.knocks.watch import Watch
 from knockd.worker.capture import CaptureError
+from knockd_conf.classes import NamedTuple
 from knockd_conf.model import Config
 
 _MOST_BYTES = 65_536

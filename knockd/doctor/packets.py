@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterable
 from enum import Enum, IntEnum
 from fnmatch import fnmatchcase
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-from typing import Literal, NamedTuple
+from typing import Literal
 
+from knockd_conf.classes import NamedTuple
 from knockd_conf.firewall_tools import Version
 
 KNOCKER = "%IP%"

@@ -9,11 +9,11 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import Enum
-from typing import NamedTuple
 
 from knockd.doctor.packets import Condition, Kind, Packet, Truth, judge_conditions
+from knockd_conf.classes import NamedTuple, dataclass
 
 DEEPEST = 64
 """Jumps within jumps; the kernel allows 16 (nftables) or has none that go in circles (iptables)."""

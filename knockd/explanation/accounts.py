@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import NamedTuple
 
 from knockd.explanation.signed_accounts import Misfit, SignedAccount, SignedExplainer
 from knockd.explanation.verdicts import KnownWatches, choose_verdicts
@@ -20,6 +19,7 @@ from knockd.knocks.refusals import Cause, Refusal, find_refusal
 from knockd.knocks.verdicts import Kind, Verdict
 from knockd.knocks.watch import Watch
 from knockd_bpf.wire import TCP, UDP, Packet
+from knockd_conf.classes import NamedTuple
 from knockd_conf.model import Step
 from knockd_conf.protocol import Protocol
 from knockd_conf.text import printable

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import pairwise
-from typing import NamedTuple
 
 from knockd.explanation import accounts as causes
 from knockd.explanation.accounts import Account
@@ -26,6 +25,7 @@ from knockd.explanation.words import (
 from knockd.knocks.refusals import Cause
 from knockd.knocks.verdicts import Kind, Verdict
 from knockd.knocks.watch import Watch
+from knockd_conf.classes import NamedTuple
 from knockd_conf.model import Step
 from knockd_conf.protocol import Protocol
 from knockd_conf.text import address_text, printable

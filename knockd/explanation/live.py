@@ -12,7 +12,6 @@ import os
 import select
 import signal
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from knockd.explanation.accounts import Place, Sighting
 from knockd.explanation.first_seen import FirstSeen
@@ -46,6 +45,7 @@ from knockd.worker.capture import (
 from knockd_bpf.instruction import Instruction
 from knockd_bpf.vm import run_program
 from knockd_bpf.wire import DLT_EN10MB
+from knockd_conf.classes import dataclass
 from knockd_conf.model import Config
 from knockd_conf.text import address_text, printable
 

@@ -6,7 +6,7 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 from knockd.knocks.payloads import find_payload
 from knockd.knocks.refusals import Cause
@@ -15,6 +15,7 @@ from knockd.replay.outcome import show_key
 from knockd.replay.signed_times import Elsewhen, SignedTimes, explain_time
 from knockd.signed.values import Arrival, Granted, Reason, Refused, Verdict
 from knockd_bpf.wire import Packet
+from knockd_conf.classes import NamedTuple
 from knockd_conf.signed_packet import MINUTE, Verb
 from knockd_conf.text import address_text, printable
 

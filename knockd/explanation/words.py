@@ -6,7 +6,6 @@ World: the time zone.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 from knockd.explanation.accounts import Account
 from knockd.knocks.verdicts import Kind, Verdict
@@ -14,6 +13,7 @@ from knockd.knocks.watch import Watch
 from knockd.log.stamps import local_time
 from knockd.replay.text import wrap
 from knockd_bpf.wire import TCP, flag_names
+from knockd_conf.classes import NamedTuple
 from knockd_conf.model import Step
 from knockd_conf.protocol import FLAG_BITS, Protocol
 from knockd_conf.text import address_text, is_link_local, printable

@@ -6,7 +6,9 @@ World: the table of mounts.
 from __future__ import annotations
 
 import os
-from typing import Final, NamedTuple
+from typing import Final
+
+from knockd_conf.classes import NamedTuple
 
 IN_MEMORY: Final = frozenset({"tmpfs", "ramfs", "rootfs", "devtmpfs", "overlay", "aufs"})
 """File systems that a reboot may empty, or, as those of containers, their next start."""

@@ -12,8 +12,9 @@ import errno
 import os
 import shlex
 import stat
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from knockd_conf.classes import dataclass
 from knockd_conf.trust import Held, TrustPolicy, judge
 from knockd_conf.walk import walk
 

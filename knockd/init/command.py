@@ -13,7 +13,6 @@ import secrets
 import shlex
 import sys
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from knockd.arguments import DEFAULT_CONFIG, Init
 from knockd.doctor.firewall import Surroundings
@@ -42,6 +41,7 @@ from knockd.net.ports_in_use import ports_in_use
 from knockd.net.selection import choose_interfaces
 from knockd.sequences.kernel_clock import read_clock
 from knockd.signed.signature import explain_missing
+from knockd_conf.classes import NamedTuple
 from knockd_conf.model import Door, Service, Step
 from knockd_conf.text import encoded, printable
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple
 
 from knockd.init.walls import NFT_FILE, Walls
 from knockd.init.ways import GATE_CHAIN, Tool, Way
+from knockd_conf.classes import NamedTuple
 from knockd_conf.firewall_tools import Version
 from knockd_conf.model import Service
 from knockd_conf.protocol import Protocol

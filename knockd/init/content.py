@@ -6,9 +6,9 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 from knockd.init.commands import Command
+from knockd_conf.classes import NamedTuple
 from knockd_conf.model import Service, Step
 from knockd_conf.protocol import Protocol
 from knockd_conf.text import printable

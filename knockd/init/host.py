@@ -11,13 +11,13 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from ipaddress import ip_address
-from typing import NamedTuple
 
 from knockd.init.ports import CLIENT_PORTS
 from knockd.init.ssh_ports import ask_sshd, find_ssh_ports
 from knockd.net.forwarded_ports import read_forwarded_ports
 from knockd.net.interface import LOOPBACK, Interface, find_interface
 from knockd.net.programs import Patience, UnreadableError, find_program, run_program
+from knockd_conf.classes import NamedTuple
 from knockd_conf.model import Service, Step
 from knockd_conf.protocol import Protocol
 from knockd_conf.text import address_text, is_link_local

@@ -9,9 +9,9 @@ import errno
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import NamedTuple
 
 from knockd.files.trusted import OpenRule
+from knockd_conf.classes import NamedTuple
 from knockd_conf.trust import TrustPolicy, judge
 from knockd_conf.walk import walk
 

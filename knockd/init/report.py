@@ -8,12 +8,12 @@ from __future__ import annotations
 import shlex
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
 
 from knockd.doctor.findings import Finding
 from knockd.init.commands import PATIENCE, Work
 from knockd.init.content import CMD_TIMEOUT
 from knockd.init.ways import Tool, Way
+from knockd_conf.classes import NamedTuple
 from knockd_conf.firewall_tools import Version
 from knockd_conf.model import Service
 from knockd_conf.protocol import Protocol

@@ -9,12 +9,12 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from typing import NamedTuple
 
 from knockd.doctor.firewall_reader import Firewall, read_firewall
 from knockd.doctor.iptables_filter import BUILT_IN, PRIORITIES
 from knockd.doctor.rulesets import Ruleset
 from knockd.net.programs import Patience, UnreadableError, find_program, run_program
+from knockd_conf.classes import NamedTuple
 from knockd_conf.firewall_tools import IPTABLES
 
 TIMEOUT = 5.0

@@ -12,13 +12,13 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from enum import Enum
 from itertools import count
-from typing import NamedTuple
 
 from knockd.doctor.firewall import IN
 from knockd.doctor.openings import UFW_CHAINS
 from knockd.doctor.packets import Kind, Packet, Truth
 from knockd.doctor.rulesets import Chain, Ruleset, judge_packet
 from knockd.init.walls import Walls
+from knockd_conf.classes import NamedTuple
 from knockd_conf.firewall_tools import Version
 from knockd_conf.model import Service
 

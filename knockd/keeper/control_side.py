@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from knockd.keeper.control import Control
 from knockd.keeper.counters import Counters
@@ -21,6 +21,7 @@ from knockd.keeper.supervisor import Supervisor
 from knockd.leases.manager import LeaseManager
 from knockd.log.logger import Logger
 from knockd.process.loop import Loop
+from knockd_conf.classes import NamedTuple
 from knockd_conf.errors import Problem
 from knockd_conf.model import Config, Door
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv6Address, ip_address
-from typing import Any, NamedTuple
+from typing import Any
 
 from knockd.leases.runner import CommandLine
 from knockd.leases.survivors import LEASE
+from knockd_conf.classes import NamedTuple
 from knockd_conf.errors import Problem
 from knockd_conf.model import Door
 from knockd_conf.text import address_text, printable, well_formed

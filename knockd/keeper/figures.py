@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
 
 from knockd.keeper.live_doors import count_steps
 from knockd.keeper.worker_process import WorkerProcess
 from knockd.knocks.events import Underway
 from knockd.process.figures import Counted, Figure, Totals
 from knockd.process.loop import Loop, Timer
+from knockd_conf.classes import NamedTuple
 from knockd_conf.text import address_text
 
 EVERY = 0.2

@@ -11,12 +11,13 @@ from __future__ import annotations
 import os
 from binascii import crc32
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from knockd.leases.journal_file import find_runtime_directory
 from knockd.log.logger import Log
 from knockd.process.fork import fork_child
 from knockd.process.loop import Loop
+from knockd_conf.classes import NamedTuple
 from knockd_conf.model import Config
 from knockd_conf.trust import TrustPolicy
 

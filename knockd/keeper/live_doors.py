@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
-from typing import NamedTuple
 
 from knockd.keeper.key_setup import KeySetup
 from knockd.keeper.signed_setup import SignedSetup
@@ -21,6 +20,7 @@ from knockd.log.logger import Logger
 from knockd.sequences.rotating_watches import KeySequences, make_watches
 from knockd.sequences.rotation import Rotation
 from knockd.sequences.used_sequences import UsedSequences
+from knockd_conf.classes import NamedTuple
 from knockd_conf.model import Config, Door
 from knockd_conf.trust import TrustPolicy
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 import errno
 import socket
 from collections.abc import Mapping, MutableMapping
-from typing import NamedTuple
+
+from knockd_conf.classes import NamedTuple
 
 VARIABLES = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")
 """Environment variables for the process that a service manager started, and for no other."""

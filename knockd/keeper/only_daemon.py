@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import os
 from binascii import crc32
-from typing import NamedTuple
 
 from knockd.files.process_lock import HeldError, ProcessLock
 from knockd.files.state_dir import make_directory
 from knockd.leases.journal_file import find_runtime_directory
 from knockd.log.logger import Log
+from knockd_conf.classes import NamedTuple
 from knockd_conf.model import Config, Options
 from knockd_conf.text import printable
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple, overload
+from dataclasses import replace
+from typing import TYPE_CHECKING, overload
 
 from knockd.knocks.taken import Taken
 from knockd.log.stamps import local_day
@@ -16,6 +16,7 @@ from knockd.net import interfaces
 from knockd.net.interface import explain_deaf, find_interface
 from knockd.net.selection import choose_interfaces
 from knockd.process.privileges import NoSuchUserError, User, find_group, is_user, packet_user
+from knockd_conf.classes import NamedTuple, dataclass
 from knockd_conf.errors import ConfigError, Problem, seen
 from knockd_conf.model import Config, Options
 from knockd_conf.text import encoded, is_link_local, printable

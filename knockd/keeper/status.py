@@ -11,7 +11,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, islice
-from typing import Any, NamedTuple
+from typing import Any
 
 from knockd.keeper.control_values import Row
 from knockd.keeper.figures import Attempt, Figures
@@ -20,6 +20,7 @@ from knockd.keeper.live_doors import Rotating
 from knockd.leases.journal import State
 from knockd.leases.values import Lease
 from knockd_bpf.wire import DLT_EN10MB, DLT_LINUX_SLL, DLT_LINUX_SLL2, DLT_RAW, LINKTYPE_RAW
+from knockd_conf.classes import NamedTuple
 from knockd_conf.errors import Note, Problem
 from knockd_conf.model import Door
 from knockd_conf.text import address_text, printable

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import islice
-from typing import NamedTuple
 
 from knockd.leases.journal import State
 from knockd.leases.values import Lease
+from knockd_conf.classes import NamedTuple
 from knockd_conf.errors import Problem
 from knockd_conf.text import printable, show_span
 

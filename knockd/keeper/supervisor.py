@@ -9,7 +9,7 @@ import os
 import socket
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from knockd.keeper import worker_events as on
 from knockd.keeper.figures import FigureDesk
@@ -33,6 +33,7 @@ from knockd.net.interface import LOOPBACK
 from knockd.process.fork import collect_child, kill_child
 from knockd.process.loop import Loop
 from knockd.process.verbs import MAX_EVENT, MalformedError, Signed, decode
+from knockd_conf.classes import NamedTuple
 from knockd_conf.model import Config
 
 if TYPE_CHECKING:

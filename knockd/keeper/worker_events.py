@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from knockd.knocks.watch import Watch
 from knockd.net.selection import Scene
 from knockd.process.figures import Figure
 from knockd.process.verbs import Message
 from knockd.process.view import View
+from knockd_conf.classes import NamedTuple
 
 if TYPE_CHECKING:
     from knockd.knocks.signed_watch import SignedWatch

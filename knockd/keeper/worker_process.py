@@ -11,8 +11,6 @@ import signal
 import socket
 from collections.abc import Collection, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import NamedTuple
 
 from knockd.keeper.live_doors import LiveDoors
 from knockd.keeper.worker_events import Ended, Event, TooLong
@@ -25,6 +23,7 @@ from knockd.worker.capture import find_reader, load_reader
 from knockd.worker.handover import Ends
 from knockd.worker.poll import Worker
 from knockd.worker.setup import Setup
+from knockd_conf.classes import NamedTuple, dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import field
 
 from knockd.keeper.worker_events import Arm, Command, Disarm, SendView, Wait
 from knockd.process.figures import Figure, count_figures
 from knockd.process.verbs import Lost, Message, Pong, Ready, When, verb_of
 from knockd.process.view import View
 from knockd.token_bucket import BURST, RATE, TokenBucket
+from knockd_conf.classes import NamedTuple, dataclass
 
 ANSWER = 10.0
 """Seconds in which a packet process must have started, or put a view into effect."""

@@ -14,10 +14,11 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import chain, compress
 from struct import Struct, iter_unpack
-from typing import Any, NamedTuple
+from typing import Any
 
 from knockd.knocks.decode import Decoder, decode_ethernet
 from knockd_bpf.wire import TCP, UDP, PacketFields
+from knockd_conf.classes import NamedTuple
 
 RECORD = Struct("=IIII")
 """What a capture says of a frame: seconds, microseconds, offset in the batch, captured bytes.

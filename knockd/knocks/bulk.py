@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Callable, KeysView, Sequence
 from itertools import chain, compress, islice, repeat
 from operator import add
-from typing import NamedTuple
 
 from knockd.knocks.batch import Batch, Group, Head
 from knockd.knocks.memory import Memory
@@ -21,6 +20,7 @@ from knockd.knocks.port_table import PortRole
 from knockd.knocks.touches import Touch
 from knockd.token_bucket import TokenBucket
 from knockd_bpf.wire import PacketFields
+from knockd_conf.classes import NamedTuple
 
 MOST_SINGLES = 8
 """Where more than one packet in so many must be judged by itself, all are judged by themselves."""

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from itertools import chain
-from typing import NamedTuple
 
 from knockd.knocks.watch import Watch
+from knockd_conf.classes import NamedTuple
 
 Tag = bytes
 """Two bytes that stand for a watch: behind a source they make the key of an attempt."""

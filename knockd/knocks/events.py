@@ -9,7 +9,8 @@ Pure.
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import NamedTuple
+
+from knockd_conf.classes import NamedTuple
 
 
 class Stage(NamedTuple):

@@ -10,13 +10,13 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from dataclasses import field, replace
 
 from knockd.knocks.changes import assign_tags
 from knockd.knocks.verdicts import Kind, Verdict
 from knockd.knocks.watch import Watch
 from knockd_bpf.wire import TCP, PacketFields
+from knockd_conf.classes import NamedTuple, dataclass
 from knockd_conf.model import Step
 from knockd_conf.protocol import Protocol
 

@@ -9,7 +9,9 @@ Pure.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from knockd_conf.classes import dataclass
 
 
 @dataclass(slots=True)

@@ -6,10 +6,10 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from knockd.knocks.events import Event, Expired, Guarded, Opened, Spoiled, Stage, Stale
 from knockd.knocks.port_table import PortRole
+from knockd_conf.classes import NamedTuple
 
 
 class Unheard(NamedTuple):

@@ -13,10 +13,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from math import gcd, isqrt
-from typing import NamedTuple
 
 from knockd.knocks.taken import LAST_PORT, Taken, number_of
 from knockd.knocks.watch import Watch, watches_of
+from knockd_conf.classes import NamedTuple
 from knockd_conf.model import Config, Door, GuardPorts, Step
 from knockd_conf.protocol import Protocol
 

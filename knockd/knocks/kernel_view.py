@@ -8,8 +8,6 @@ Pure.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from knockd.knocks.decode import decoder_for
 from knockd.knocks.file_links import unwrapper_for
 from knockd_bpf.wire import (
@@ -21,6 +19,7 @@ from knockd_bpf.wire import (
     ETHERTYPE_VLAN,
     LINKTYPE_RAW,
 )
+from knockd_conf.classes import NamedTuple
 
 ETHERTYPE_QINQ = 0x88A8
 """IEEE 802.1ad, the outer of two tags."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from knockd.knocks.batch import Head
 from knockd.knocks.changes import Change, Tag, assign_tags, find_changes
 from knockd.knocks.watch import Watch
 from knockd_bpf.wire import TCP
 from knockd_conf.access import Access
+from knockd_conf.classes import dataclass
 
 
 @dataclass(frozen=True, slots=True)

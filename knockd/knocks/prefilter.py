@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import chain
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from knockd.knocks.watch import Watch
 from knockd_bpf.build import build_term
@@ -13,6 +13,7 @@ from knockd_bpf.instruction import MAX_INSTRUCTIONS
 from knockd_bpf.layout import Layout, layout_for
 from knockd_bpf.render import render_term
 from knockd_bpf.terms import Term
+from knockd_conf.classes import NamedTuple
 
 if TYPE_CHECKING:
     from knockd.knocks.signed_watch import SignedWatch

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from enum import Enum
 from struct import Struct
-from typing import NamedTuple
 
 from knockd.knocks.kernel_view import is_outgoing
 from knockd_bpf.wire import (
@@ -27,6 +26,7 @@ from knockd_bpf.wire import (
     TCP,
     UDP,
 )
+from knockd_conf.classes import NamedTuple
 
 _IPV4 = Struct(">BxHxxHxBxx4s4s")  # version and header length, total length, fragment, protocol, addresses
 _IPV6 = Struct(">BxxxHBx16s16s")  # version, payload length, next header, addresses

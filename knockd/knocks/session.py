@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from knockd.knocks.addresses import find_impossible
 from knockd.knocks.batch import Batch, read_batch
@@ -23,6 +23,7 @@ from knockd.knocks.stamps import Passed, stamp, times
 from knockd.knocks.tally import Tally
 from knockd.knocks.watch import Watch
 from knockd.token_bucket import TokenBucket
+from knockd_conf.classes import NamedTuple
 
 if TYPE_CHECKING:
     from knockd.knocks.signed_packets import SignedPackets

@@ -8,11 +8,10 @@ Pure.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from knockd.knocks.kernel_view import show_frame
 from knockd.knocks.refusals import Cause
 from knockd_bpf.wire import UDP
+from knockd_conf.classes import NamedTuple
 from knockd_conf.signed_sizes import SIZE
 
 _ETHERNET, _IPV6, _UDP = 14, 40, 8

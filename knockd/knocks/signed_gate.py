@@ -24,11 +24,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import NamedTuple
 
 from knockd.knocks.events import Why
 from knockd.knocks.signed_limits import Limits
 from knockd.knocks.signed_watch import SignedMinute
+from knockd_conf.classes import NamedTuple
 from knockd_conf.signed_packet import MinuteKeys, pack_bound
 from knockd_conf.signed_sizes import TAG
 

@@ -8,12 +8,12 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from knockd_bpf.build import WatchedPorts
 from knockd_bpf.payload import PayloadRule
 from knockd_bpf.wire import UDP
 from knockd_conf.access import Access
+from knockd_conf.classes import NamedTuple
 from knockd_conf.model import Door
 from knockd_conf.signed_sizes import SIZE
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from knockd.knocks.batch import RECORD
+from knockd_conf.classes import NamedTuple
 
 _LATE = 1_000_000
 """Microseconds by which stamps may go back in a ring."""

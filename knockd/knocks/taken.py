@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable
-from typing import NamedTuple
 
+from knockd_conf.classes import NamedTuple
 from knockd_conf.model import Step
 
 LAST_PORT = 65_535

@@ -6,12 +6,11 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import chain, islice
-from typing import NamedTuple
 
 from knockd.knocks.attempts import Attempts
 from knockd.knocks.touches import Stages
+from knockd_conf.classes import NamedTuple, dataclass
 
 MOST_LOOKED_AT = 256
 """Attempts that are looked at for those that are shown: a full table costs no packet any time."""

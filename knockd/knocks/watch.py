@@ -8,10 +8,10 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from knockd_bpf.build import WatchedPorts
 from knockd_conf.access import Access
+from knockd_conf.classes import dataclass
 from knockd_conf.model import Door, FlagRule, Step
 
 

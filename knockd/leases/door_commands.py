@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import NamedTuple
 
 from knockd.leases.commands import MAX_COMMAND, environment, expand
 from knockd.leases.obstacles import find_obstacle, find_obstacle_of
@@ -18,6 +17,7 @@ from knockd.leases.values import Ended, Event, Knock, NotStarted, Start, Stop, V
 from knockd.log.logger import Log
 from knockd.process.capabilities import Rights
 from knockd.process.loop import Loop
+from knockd_conf.classes import NamedTuple
 from knockd_conf.model import CommandOutput
 from knockd_conf.text import encoded
 

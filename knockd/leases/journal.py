@@ -17,8 +17,9 @@ from enum import Enum
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from math import inf
-from typing import Any, NamedTuple
+from typing import Any
 
+from knockd_conf.classes import NamedTuple
 from knockd_conf.services import parse_services
 from knockd_conf.text import address_text, encoded
 

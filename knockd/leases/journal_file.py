@@ -12,13 +12,13 @@ import errno
 import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import NamedTuple
 
 from knockd.files.state_dir import StateDir
 from knockd.leases.boot import boot_id
 from knockd.leases.journal import READ, Journal, Parsed, Record, encode_record, parse
 from knockd.leases.journal_layout import Layout, lay_out
 from knockd.log.logger import Log
+from knockd_conf.classes import NamedTuple
 
 RUNTIME = "/run/knockd"
 """Where the journal goes when StateDir cannot be written: gone after a power cut, like most rules."""

@@ -10,9 +10,9 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
 
 from knockd.leases.journal import FREED, Journal, Record, encode_header, encode_record, encode_size
+from knockd_conf.classes import NamedTuple
 
 GRAIN = 64
 """Bytes: every line begins and ends at a multiple of this."""

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from knockd.process.loop import Loop, Timer
+from knockd_conf.classes import dataclass
 
 MAX_OUTPUT_BYTES = 1_024
 """Bytes of a command's output that are kept for the log."""

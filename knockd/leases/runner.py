@@ -14,15 +14,14 @@ import signal
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
 
 from knockd.leases.commands import words
 from knockd.leases.outputs import Output, Outputs
 from knockd.leases.slots import CommandSlots
 from knockd.leases.spawn import SILENT, spawn
 from knockd.process.loop import Loop, Timer
+from knockd_conf.classes import NamedTuple, dataclass
 from knockd_conf.model import CommandOutput
 from knockd_conf.text import decoded, encoded
 

@@ -53,7 +53,7 @@ Pure.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from knockd.leases.commands import expand
 from knockd.leases.earlier_runs import deadline_of, find_trial, lease_of, log_all_recovered
@@ -89,6 +89,7 @@ from knockd.leases.values import (
     log_of,
     record_of,
 )
+from knockd_conf.classes import dataclass
 from knockd_conf.model import Reknock
 
 MAX_LEASES = 1_024

@@ -8,13 +8,13 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from ipaddress import ip_address
 from math import inf
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from knockd.leases.journal import Record, State
 from knockd_conf.access import network_of
+from knockd_conf.classes import NamedTuple, dataclass
 from knockd_conf.model import Door, Reknock
 
 Verb = Literal["start", "stop"]

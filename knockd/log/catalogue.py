@@ -8,10 +8,11 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from string import Formatter
 from typing import Literal
+
+from knockd_conf.classes import dataclass
 
 Level = Literal["debug", "info", "warning", "error"]
 

@@ -9,9 +9,9 @@ import re
 from collections.abc import Mapping
 from functools import cache, lru_cache
 from string import Formatter
-from typing import NamedTuple
 
 from knockd.log.catalogue import EVENTS, FIELDS, PLURAL
+from knockd_conf.classes import NamedTuple
 from knockd_conf.text import printable
 
 Value = str | int | float

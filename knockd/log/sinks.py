@@ -13,13 +13,13 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Protocol
 
 from knockd.log.file import LogFile
 from knockd.log.render import render
 from knockd.log.stream import Output
 from knockd.log.syslog import Syslog, feeds_journal
+from knockd_conf.classes import dataclass
 from knockd_conf.model import LogFormat
 
 REPORT_AGAIN = 60.0

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import errno
 import socket
-from typing import NamedTuple
 
 from knockd.net.rtnetlink import Thing, parse_message, split_messages
+from knockd_conf.classes import NamedTuple
 
 _GROUPS = 0x1 | 0x10 | 0x100
 """RTMGRP_LINK, RTMGRP_IPV4_IFADDR and RTMGRP_IPV6_IFADDR (linux/rtnetlink.h)."""

@@ -15,7 +15,7 @@ import socket
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from knockd.net.conntrack_messages import (
     CT_GET,
@@ -26,6 +26,7 @@ from knockd.net.conntrack_messages import (
     parse_connection,
 )
 from knockd.net.rtnetlink import HEADER, NLMSG_DONE, NLMSG_ERROR, split_messages
+from knockd_conf.classes import NamedTuple
 from knockd_conf.model import Service
 from knockd_conf.protocol import Protocol
 

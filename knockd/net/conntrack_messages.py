@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from struct import Struct
-from typing import NamedTuple
 
 from knockd.net.rtnetlink import split_attributes
+from knockd_conf.classes import NamedTuple
 from knockd_conf.model import Service
 from knockd_conf.protocol import Protocol
 

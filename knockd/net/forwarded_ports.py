@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from knockd.net.programs import (
     Patience,
@@ -18,6 +18,7 @@ from knockd.net.programs import (
     find_program,
     run_program,
 )
+from knockd_conf.classes import NamedTuple
 
 if TYPE_CHECKING:
     from knockd.net.nat_rules import Forwards, PortRange

@@ -6,10 +6,11 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from knockd.net.rtnetlink import Link
 from knockd_bpf.wire import find_linktype
+from knockd_conf.classes import dataclass
 from knockd_conf.text import is_link_local, printable
 
 LOOPBACK = 772

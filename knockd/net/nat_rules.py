@@ -9,8 +9,8 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
 
+from knockd_conf.classes import NamedTuple
 from knockd_conf.protocol import Protocol
 
 PortRange = tuple[int, int]

@@ -11,9 +11,9 @@ from __future__ import annotations
 import socket
 import struct
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from knockd.net.netlink import read_dump
+from knockd_conf.classes import NamedTuple
 from knockd_conf.model import Step
 from knockd_conf.protocol import Protocol
 

@@ -9,10 +9,9 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from struct import Struct
-from typing import NamedTuple
 
+from knockd_conf.classes import NamedTuple, dataclass
 from knockd_conf.text import decoded
 
 RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK = 16, 17, 18

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import Enum
 
 from knockd.net.interface import Interface, find_interface
+from knockd_conf.classes import dataclass
 
 DEFAULT = "eth0"
 """knockd 0.8's default; when it does not exist, the interfaces of the default routes."""

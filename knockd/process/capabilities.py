@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import NamedTuple
+
+from knockd_conf.classes import NamedTuple
 
 CAPABILITIES: Mapping[int, str] = {
     5: "CAP_KILL",

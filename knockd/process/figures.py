@@ -5,9 +5,8 @@ Pure.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from knockd.knocks.events import Underway
+from knockd_conf.classes import NamedTuple
 
 MOST_UNDERWAY = 20
 """Attempts that are named in one answer."""

@@ -13,10 +13,10 @@ import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from math import isfinite
-from typing import NamedTuple
 
 from knockd.knocks.events import Attempt
 from knockd.process.verbs import MalformedError
+from knockd_conf.classes import NamedTuple
 from knockd_conf.model import MAX_STEPS
 from knockd_conf.text import decoded, encoded
 

@@ -16,7 +16,8 @@ import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import NamedTuple
+
+from knockd_conf.classes import NamedTuple
 
 DEFAULT_USERS = ("knockd", "nobody")
 OVERFLOW_ID = 65_534

@@ -12,7 +12,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator, Mapping
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import Any
 
 from knockd.knocks.events import (
     Discarded,
@@ -27,6 +27,7 @@ from knockd.knocks.events import (
 )
 from knockd.process.figures import Counted, Totals
 from knockd_bpf.instruction import MAX_INSTRUCTIONS
+from knockd_conf.classes import NamedTuple
 from knockd_conf.model import MAX_STEPS
 from knockd_conf.signed_sizes import SIZE
 

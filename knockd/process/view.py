@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from knockd.knocks.watch import Watch
 from knockd_conf.access import Access, Network
+from knockd_conf.classes import dataclass
 from knockd_conf.model import FlagRule, Step
 from knockd_conf.protocol import Protocol
 

@@ -6,13 +6,14 @@ Pure.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from knockd.knocks.decode import decode_ethernet
 from knockd.knocks.kernel_view import Shown
 from knockd.knocks.refusals import Cause, find_refusal
 from knockd.replay.targets import KnockPorts
 from knockd_bpf.wire import DLT_EN10MB
+from knockd_conf.classes import dataclass
 
 MOST_ELSEWHERE = 1_000
 """Addresses that are not watched whose knocks are counted."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
-from typing import NamedTuple
 
 from knockd.knocks.file_links import DLT_LOOP, DLT_NULL
 from knockd.knocks.kernel_view import Shown, show_frame, show_in_vlan
@@ -21,6 +20,7 @@ from knockd.replay.signed_times import Means, SignedTimes
 from knockd.replay.sources import Sources
 from knockd.replay.targets import KnockPorts, choose_most_knocked, count_destinations
 from knockd.worker.capture_file import Frame
+from knockd_conf.classes import NamedTuple
 from knockd_conf.model import Config
 
 MOST_HELD = 64 * 1024 * 1024

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import NamedTuple
 
 from knockd.knocks.events import Opened
 from knockd.leases.commands import MAX_COMMAND, expand
@@ -19,6 +18,7 @@ from knockd.leases.opened_by import by_signature
 from knockd.leases.table import Leases
 from knockd.leases.values import Close, Ended, Event, Knock, Knocked, Refuse, Renewed, Start, Stop, Tick
 from knockd.signed.values import Arrival, Granted
+from knockd_conf.classes import NamedTuple
 from knockd_conf.model import Door
 from knockd_conf.signed_packet import Verb
 from knockd_conf.text import address_text, encoded

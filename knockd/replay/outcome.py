@@ -6,8 +6,7 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import field
 
 from knockd.knocks.events import Opened, Stale
 from knockd.leases.opened_by import show_comment
@@ -18,6 +17,7 @@ from knockd.replay.openings import Action, Openings
 from knockd.replay.sources import Sources
 from knockd.signed.values import Arrival, Granted, Reason, Refused, Verdict
 from knockd_conf.authorized_keys import AuthorizedKey
+from knockd_conf.classes import NamedTuple, dataclass
 from knockd_conf.model import Door
 from knockd_conf.signed_packet import Verb
 from knockd_conf.text import address_text

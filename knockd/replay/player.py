@@ -8,7 +8,7 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from knockd.knocks.batch import RECORD
 from knockd.knocks.decode import decoder_for
@@ -29,6 +29,7 @@ from knockd.sequences.live_periods import Fate
 from knockd.worker.capture_file import Frame
 from knockd_bpf.vm import run_program
 from knockd_bpf.wire import DLT_EN10MB, DLT_LINUX_SLL2, PacketFields
+from knockd_conf.classes import NamedTuple
 
 MOST_INTERFACES = 8
 """Interfaces of a cooked capture that are told apart: by the rest of their index."""

@@ -9,13 +9,14 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from knockd.knocks.guards import Guards, guard_rules, with_guards
 from knockd.knocks.taken import Taken
 from knockd.knocks.watch import Watch, watches_of
 from knockd.sequences.live_periods import Fate, find_burnt, find_end, judge_knock
 from knockd.sequences.rotating_watches import KeySequences, make_watches
+from knockd_conf.classes import NamedTuple
 from knockd_conf.model import Config, Door, GuardPorts, Step
 
 SET_BACK: Final = 1_000_000

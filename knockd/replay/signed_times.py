@@ -9,7 +9,7 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
 from knockd.knocks.signed_watch import SignedMinute, SignedWatch, signed_ports_of
 from knockd.signed.judge import Ask, Ground, LiveMinute, judge_packet
@@ -18,6 +18,7 @@ from knockd.signed.limits import Limits
 from knockd.signed.live_minutes import LIVE, find_live, minute_of
 from knockd.signed.signed_answers import Answer
 from knockd.signed.values import Arrival, Granted, Reason, Refused, Verdict
+from knockd_conf.classes import NamedTuple
 from knockd_conf.model import Door
 from knockd_conf.signed_packet import MINUTE, MinuteKeys, nonce_of, select_door
 from knockd_conf.signed_sizes import TAG

@@ -6,9 +6,9 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from knockd.knocks.events import Event, Expired, Guarded, Ignored, Opened, Spoiled, Stale
+from knockd_conf.classes import dataclass
 
 MOST_SOURCES = 20_000
 """Sources that are remembered; those that did least make room for others."""

@@ -8,10 +8,10 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 from knockd.review.summary import End, Opening, Scanner
+from knockd_conf.classes import dataclass
 
 MOST_LANES = 24
 MOST_SOURCES = 12

@@ -6,9 +6,9 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from knockd.log.classic import Value
+from knockd_conf.classes import NamedTuple
 
 
 class Entry(NamedTuple):

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from dataclasses import dataclass
 from heapq import heappop, heappush, heapreplace
 from math import inf
 
 from knockd.review.entries import Entry
+from knockd_conf.classes import dataclass
 
 NEAR = 60.0
 """Seconds that the stamps of one event may differ in two logs: those of 0.8 have no seconds."""

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 
 from knockd.review.entries import Entry
 from knockd.review.messages import Messages
 from knockd.review.stamps import Stamps
 from knockd.review.syslog_lines import OTHER, SyslogLines
+from knockd_conf.classes import dataclass
 
 LONGEST = 65_536
 """Bytes of the longest line that is read: a command line of 4,096 bytes, all of them escaped, and more."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping
-from typing import NamedTuple
+
+from knockd_conf.classes import NamedTuple
 
 EXPECTED = "expected a time such as 2026-11-28, '2026-11-28 08:00', 08:00, yesterday, '2 days ago', 3h or now"
 

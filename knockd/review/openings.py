@@ -26,11 +26,12 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from collections.abc import Iterator
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from knockd.review.entries import Entry
 from knockd.review.summary import End, Opening
 from knockd.review.undo import undoes
+from knockd_conf.classes import NamedTuple
 
 MOST_RUNNING = 4_096
 MOST_OF_ADDRESS = 64

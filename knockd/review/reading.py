@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
 
@@ -22,6 +21,7 @@ from knockd.review.splitting import LineSplitter
 from knockd.review.summary import Lines
 from knockd.review.unpack import unpack_chunks
 from knockd.review.unreadable import Unreadable
+from knockd_conf.classes import dataclass
 from knockd_conf.text import printable
 
 PEEK = 8

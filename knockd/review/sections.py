@@ -6,11 +6,11 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from knockd.review.cells import count_of
 from knockd.review.clock import Clock, show_rough_span
 from knockd.review.summary import End, Failure, Opening, Owner, Summary
+from knockd_conf.classes import NamedTuple
 from knockd_conf.text import show_span
 
 LEAST = (12, 8, 26, 26)

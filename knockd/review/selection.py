@@ -6,12 +6,13 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Container
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from knockd.review.entries import Entry
+from knockd_conf.classes import dataclass
 
 Network = IPv4Network | IPv6Network
 

@@ -8,8 +8,9 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+
+from knockd_conf.classes import dataclass
 
 
 class End(StrEnum):

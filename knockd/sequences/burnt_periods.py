@@ -6,10 +6,11 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from knockd.sequences.key_record import KeyRecord
 from knockd.sequences.rotating_watches import LIVE
+from knockd_conf.classes import NamedTuple
 from knockd_conf.timed import MAX_PERIOD
 
 KEPT: Final = 2.0 * MAX_PERIOD

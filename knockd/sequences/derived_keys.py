@@ -11,8 +11,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from math import inf, isnan
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
+from knockd_conf.classes import NamedTuple
 from knockd_conf.key_file import MAX_KEYS, KeyFile, parse_name
 from knockd_conf.protocol import Protocol
 from knockd_conf.timed import GUARDS, Port, Ports, Rule, derive_ports

@@ -12,7 +12,6 @@ from __future__ import annotations
 import errno
 import json
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 from knockd.process.asked_child import AnswerLine, AskedChild
 from knockd.process.fork import Fork
@@ -28,6 +27,7 @@ from knockd.sequences.key_child import end_of_day
 from knockd.sequences.key_reader import read_key_file
 from knockd.sequences.live_periods import find_recognised
 from knockd.sequences.rotating_watches import KeySequences
+from knockd_conf.classes import NamedTuple
 from knockd_conf.key_file import KeyFile
 from knockd_conf.model import Door
 from knockd_conf.rotating import rule_of

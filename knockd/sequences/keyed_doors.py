@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from math import inf
-from typing import Final, NamedTuple
+from typing import Final
 
 from knockd.log.logger import Log
 from knockd.log.rate_limit import RateLimit
@@ -26,6 +26,7 @@ from knockd.sequences.live_keys import CROWDED, Identity, KeyedDoor, LiveSequenc
 from knockd.sequences.live_periods import Fate, find_end, find_period, judge_knock
 from knockd.sequences.recorded_clock import RecordedClock
 from knockd.sequences.rotating_watches import RECOGNISED, KeySequences
+from knockd_conf.classes import NamedTuple
 from knockd_conf.model import Config, Door
 
 POLL: Final = 5.0

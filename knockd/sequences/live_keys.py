@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from itertools import count
-from typing import Final, NamedTuple
+from typing import Final
 
 from knockd.sequences.derived_keys import Answer, DerivedKey, Question
 from knockd.sequences.live_periods import find_burnt, find_derived, find_period
 from knockd.sequences.rotating_watches import LIVE, RECOGNISED, KeySequences
+from knockd_conf.classes import NamedTuple
 from knockd_conf.model import Door
 from knockd_conf.rotating import rule_of
 

@@ -20,9 +20,10 @@ from __future__ import annotations
 
 from enum import Enum
 from math import ceil
-from typing import Final, NamedTuple
+from typing import Final
 
 from knockd.sequences.rotating_watches import LIVE, RECOGNISED
+from knockd_conf.classes import NamedTuple
 
 DERIVED: Final = RECOGNISED + 1
 """Periods after the one of now that are derived: at the next boundary nothing is missing."""

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Final, NamedTuple
+from typing import Final
 
 from knockd.knocks.guards import guards_of, with_guards
 from knockd.knocks.taken import Taken, number_of
 from knockd.knocks.watch import Watch
+from knockd_conf.classes import NamedTuple
 from knockd_conf.model import GuardPorts, Step
 from knockd_conf.timed import Port, Ports
 

@@ -16,8 +16,9 @@ Pure.
 from __future__ import annotations
 
 from enum import Enum
-from typing import Final, NamedTuple
+from typing import Final
 
+from knockd_conf.classes import NamedTuple
 from knockd_conf.text import show_span
 
 SLACK: Final = 1.0

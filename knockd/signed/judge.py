@@ -31,11 +31,12 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from knockd.signed.known_keys import KnownKey, KnownKeys, has_expired, may_use
 from knockd.signed.values import Arrival, Granted, Reason, Refused, Verdict
 from knockd_conf.authorized_keys import AuthorizedKey
+from knockd_conf.classes import NamedTuple
 from knockd_conf.hashes import hash_sha256
 from knockd_conf.model import Door
 from knockd_conf.signed_packet import (

@@ -6,11 +6,12 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from knockd.signed.signed_answers import FileAnswer
 from knockd_conf.access import Access
 from knockd_conf.authorized_keys import MAX_KEYS, AuthorizedKey
+from knockd_conf.classes import NamedTuple
 from knockd_conf.model import Door
 
 CROWDED: Final = f"it and the files before it have more than {MAX_KEYS} keys together: take some out"

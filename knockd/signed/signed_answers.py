@@ -14,10 +14,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import ip_address
 from math import isfinite
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from knockd_conf.access import Network, Networks, network_of
 from knockd_conf.authorized_keys import MAX_SIZE, AuthorizedKey
+from knockd_conf.classes import NamedTuple
 from knockd_conf.signed_packet import SECRET_BYTES
 
 MOST_BYTES: Final = 8 * MAX_SIZE

@@ -6,9 +6,9 @@ Pure.
 from __future__ import annotations
 
 from enum import Enum
-from typing import NamedTuple
 
 from knockd_conf.authorized_keys import AuthorizedKey
+from knockd_conf.classes import NamedTuple
 from knockd_conf.model import Door
 from knockd_conf.signed_packet import Verb
 

@@ -9,7 +9,8 @@ World: libpcap.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from knockd_conf.classes import NamedTuple
 
 _UNSIGNED = 0xFFFFFFFF
 _EMPTY, _NOTHING = "only got 0", "an empty file"

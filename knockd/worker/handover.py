@@ -8,13 +8,13 @@ from __future__ import annotations
 import select
 import socket
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import NamedTuple
 
 from knockd.knocks.events import Attempt
 from knockd.knocks.memory import MAX_ATTEMPTS, most_exported
 from knockd.knocks.session import Frames
 from knockd.process.handover import MAX_HANDOVER, Stamps, decode_handover, encode_handover
 from knockd.worker.captures import WatchedInterface
+from knockd_conf.classes import NamedTuple
 
 MAX_HELD = 8 << 20
 """Bytes of frames held at most; what comes after them waits in the rings."""

@@ -5,9 +5,8 @@ Pure.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from knockd.process.privileges import User
+from knockd_conf.classes import dataclass
 from knockd_conf.model import Reader
 
 

@@ -49,6 +49,7 @@ ASKS = frozenset({"open", "print", "input", "exec", "eval", "breakpoint"})
 MARK = re.compile(r"(?:^|\s)(?P<mark>Pure|Loop|World: [^.]+)\.\Z")
 
 WORKER_REACHES = (
+    "conf.classes",
     "conf.model",
     "conf.errors",
     "conf.protocol",
