@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -16,10 +15,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.support.daemons.doors import CLIENT_ADDRESSES, SERVER, SERVER_ADDRESSES, drop_with_nftables
+from tests.support.lab import packages
 from tests.support.lab.hosts import Host, Lab
 from tests.support.lab.processes import children
 from tests.support.lab.services import TcpService, can_connect, send_knock, wait_closed, wait_open
 from tests.support.lab.waiting import wait_until
+from tests.systems.footprint import processor_seconds
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRATCH = Path("/var/tmp/knockd-systems/container")
@@ -166,12 +167,10 @@ def processes(name: str) -> dict[int, str]:
     return found
 
 
-def pss(name: str) -> int:
-    """KB of memory of all processes of a container."""
+def pss(name: str) -> list[int]:
+    """KB of memory of each process of a container."""
     texts = (Path(f"/proc/{pid}/smaps_rollup").read_text() for pid in processes(name))
-    return sum(
-        int(found[1]) for text in texts if (found := re.search(r"^Pss: +(\d+) kB", text, re.MULTILINE))
-    )
+    return [int(found[1]) for text in texts if (found := re.search(r"^Pss: +(\d+) kB", text, re.MULTILINE))]
 
 
 def zombies(name: str) -> list[str]:
@@ -184,7 +183,10 @@ def use(host: Host, client: Host, address: str) -> None:
     name = start(f"ns:/run/netns/{host.namespace}")
     log = logged(name, "listening on")
     print("  " + "\n  ".join(line for line in log.splitlines() if "rights" in line or "libpcap" in line))
-    print(f"  PSS: {pss(name)} KB")
+    print(f"  processor time of the start: {processor_seconds(processes(name)):.2f} s")
+    time.sleep(2)  # what read the configuration has ended
+    sizes = pss(name)
+    print(f"  PSS: {sum(sizes)} KB in {len(sizes)} processes: {sorted(sizes)}")
     with said("a knock opens"):
         assert not can_connect(client, address, 22)
         send_knock(client, address, *STEPS)
@@ -246,8 +248,8 @@ def mapped() -> None:
 
 def main() -> int:
     """All of it; figures on standard output."""
-    if missing := [tool for tool in ("podman", "crun", "mmdebstrap") if shutil.which(tool) is None]:
-        sys.exit(f"missing programs: apt-get install {' '.join(missing)}")
+    if packages.main("container"):
+        return 1
     if "KNOCKD_PRIVATE" not in os.environ:  # a view of control groups that crun understands, for us alone
         view = 'umount -R /sys/fs/cgroup; mount -t cgroup2 none /sys/fs/cgroup; exec "$@"'
         again = (sys.executable, "-m", "tests.systems.container")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from statistics import median
 
@@ -51,6 +52,12 @@ def measure(python: Path, packages: Sequence[str]) -> str:
         f"PSS {median(pss):.1f} MB, listens after {median(took):.0f} ms, "
         f"{median(cpu):.2f} s of processor (medians of {STARTS} starts)"
     )
+
+
+def processor_seconds(pids: Iterable[int]) -> float:
+    """Processor time of processes, and of those that they have started and collected."""
+    fields = (Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split() for pid in pids)
+    return sum(int(ticks) for one in fields for ticks in one[11:15]) / os.sysconf("SC_CLK_TCK")
 
 
 def count_megabytes(folder: Path) -> float:

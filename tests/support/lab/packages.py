@@ -102,6 +102,10 @@ PROCESSORS = {
 }
 """What Debian for other processors is installed, and then booted, with."""
 
+OPENWRT = DEMO | {"busybox": "busybox"}
+CONTAINER = SYSTEMS | DEMO | {"podman": "podman", "crun": "crun"}
+"""What the router of tests/systems is made of, and what builds and runs the container."""
+
 TARGETS = {
     "demo": DEMO,
     "test": TEST,
@@ -109,6 +113,8 @@ TARGETS = {
     "build": BUILD,
     "systems": SYSTEMS,
     "processors": PROCESSORS,
+    "openwrt": OPENWRT,
+    "container": CONTAINER,
 }
 PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 """Where programs are looked for: Debian leaves the sbin folders out of a user's PATH."""
