@@ -27,8 +27,11 @@ MIPS = Target(
     linker=f"-Wl,--dynamic-linker={LIBRARY}/ld.so.1 -Wl,-rpath,{LIBRARY}",
 )
 
-EXAMPLES = 10
+EXAMPLES = 3
 """Examples of a property: the emulation takes twenty times as long."""
+
+PARTS = ("bpf", "conf", "knocks", "leases", "sequences", "signed", "net", "process", "worker")
+"""Folders of tests/unit that are run: what processor, C library and kernel structures matter to."""
 
 PACKAGES = (
     *("pytest", "pluggy", "iniconfig", "packaging", "pygments", "pytest-xdist", "execnet"),
@@ -86,7 +89,7 @@ def main(*tests: str) -> int:
         print(subprocess.run((python, "-VV"), check=True, capture_output=True, text=True).stdout.strip())
         return run_tests(
             ("nice", python),
-            tests or ("tests/unit", "tests/property"),
+            tests or (*(f"tests/unit/{part}" for part in PARTS), "tests/property"),
             report=MIPS.folder / "report.xml",
             examples=EXAMPLES,
             impossible=IMPOSSIBLE,

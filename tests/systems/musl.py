@@ -111,7 +111,7 @@ def main(*tests: str) -> int:
     python = build_python(MUSL)
     install_packages(MUSL, TAGS, PACKAGES)
     print(subprocess.run((python, "-VV"), check=True, capture_output=True, text=True).stdout.strip())
-    os.environ.setdefault("KNOCKD_PATIENCE", str(PATIENCE))
+    os.environ.setdefault("TESTS_PATIENCE", str(PATIENCE))
     end_to_end = tuple(f"tests/e2e/test_{name}.py" for name in E2E)
     parts = [tests] if tests else [("tests/unit",), ("tests/property",), end_to_end]
     failed = 0

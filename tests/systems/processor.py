@@ -144,7 +144,7 @@ def run_group(machine: VirtualMachine, group: Group, *libraries: str) -> bool:
     path = ":".join(f"/root/{folder}" for folder in folders)
     lacking = json.dumps({} if "pcapy" in libraries else {"pcapy": "pcapy-ng is not there"})
     environment = (
-        f"PYTHONPATH={path} {EXAMPLES}={MOST_EXAMPLES} KNOCKD_PATIENCE={PATIENCE} {LACKING}='{lacking}'"
+        f"PYTHONPATH={path} {EXAMPLES}={MOST_EXAMPLES} TESTS_PATIENCE={PATIENCE} {LACKING}='{lacking}'"
     )
     pytest = f"python3 -m pytest -q -n 2 -p no:cacheprovider -p {other_python.__name__}"
     report = machine.shared / "report.xml"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from knockd.process.loop import EventLoop
+from tests.support.lab import waiting
 
-PATIENCE = 60.0
+PATIENCE = 60.0 * waiting.PATIENCE
 """Seconds after which a test is given up: on a busy machine a fork takes long."""
 
 

