@@ -45,6 +45,10 @@ HALVES = ("markupsafe",)
 
 IMPOSSIBLE = {
     "tests/unit/process/test_seccomp.py": "QEMU's user emulation has no seccomp(2)",
+    **dict.fromkeys(
+        (f"process/test_name.py::test_{name}" for name in ("daemon", "other_processes", "too_long")),
+        "QEMU's user emulation has no place of the command line in /proc/self/stat",
+    ),
     "test_interfaces.py::test_next_hops": "QEMU's user emulation does not translate RTA_MULTIPATH",
 }
 """What QEMU's user emulation cannot do, by a part of a test's id."""
