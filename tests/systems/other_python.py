@@ -76,8 +76,16 @@ def sum_up(report: str) -> str:
     failed = [case for case in cases if case.find("failure") is not None or case.find("error") is not None]
     passed = len(cases) - len(failed) - sum(skipped.values())
     lines = [f"{passed} passed, {len(failed)} failed, {sum(skipped.values())} skipped"]
-    lines += [f"  failed: {case.get('classname')}::{case.get('name')}" for case in failed]
+    lines += [
+        f"  failed: {case.get('classname')}::{case.get('name')}: {_find_reason(case)}" for case in failed
+    ]
     return "\n".join(lines + [f"  {count} skipped: {reason}" for reason, count in sorted(skipped.items())])
+
+
+def _find_reason(case: ElementTree.Element) -> str:
+    """The first line of why a test failed."""
+    found = next(one for one in case if one.tag in {"failure", "error"})
+    return found.get("message", "").partition("\n")[0]
 
 
 class Absent(pytest.Item):
