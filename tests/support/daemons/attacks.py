@@ -125,7 +125,7 @@ def _rights() -> Mapping[str, Attack]:
 
 
 def _packets(capture: int) -> Mapping[str, Attack]:
-    message = struct.pack("@PIxxxxPNPNixxxx", 0, 0, *_one_vector(), 0, 0, 0)
+    message = struct.pack(_MESSAGE, 0, 0, *_one_vector(), 0, 0, 0)
     return {
         "send a packet with sendto": lambda: _call("sendto", capture, _FRAME, len(_FRAME), 0, None, 0),
         "send a packet with sendmsg": lambda: _call("sendmsg", capture, message, 0),
@@ -135,6 +135,7 @@ def _packets(capture: int) -> Mapping[str, Attack]:
     }
 
 
+_MESSAGE = "@PIPNPNi0P"  # struct msghdr
 _frame = ctypes.create_string_buffer(_FRAME)
 _vector = ctypes.create_string_buffer(struct.pack("@PN", ctypes.addressof(_frame), len(_FRAME)))
 
@@ -164,9 +165,14 @@ def _last(link: int, capture: int, keeper: int) -> Mapping[str, Attack]:
     start = ctypes.c_void_p(-(-ctypes.addressof(page) // mmap.PAGESIZE) * mmap.PAGESIZE)
     private = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
     passed = array.array("i", [capture])
-    control = struct.pack("@Nii", 20, socket.SOL_SOCKET, socket.SCM_RIGHTS) + passed.tobytes() + bytes(4)
+    header = struct.calcsize("@Nii")
+    control = (
+        struct.pack("@Nii", header + passed.itemsize, socket.SOL_SOCKET, socket.SCM_RIGHTS)
+        + passed.tobytes()
+        + bytes(4)
+    )
     buffer = ctypes.create_string_buffer(control)
-    message = struct.pack("@PIxxxxPNPNixxxx", 0, 0, *_one_vector(), ctypes.addressof(buffer), len(control), 0)
+    message = struct.pack(_MESSAGE, 0, 0, *_one_vector(), ctypes.addressof(buffer), len(control), 0)
     attacks: dict[str, Attack] = {
         "become another program": lambda: os.execv("/bin/true", ["true"]),
         "a namespace": lambda: _call("unshare", _CLONE_NEWUSER),
