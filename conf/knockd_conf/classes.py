@@ -1,14 +1,14 @@
 """``dataclass`` and ``NamedTuple`` as in the standard library, for less memory and time at the start.
 
 The standard library compiles methods for each dataclass that differ in the names of its fields only (10 KB a
-class; here all classes share them), and the type of each field of a NamedTuple (1 KB a field).
+class; here all classes share them), and the type of each field of a NamedTuple (1 KB a field). The module
+``dataclasses`` is imported for the first dataclass: a client, which has none, starts sooner.
 
 Pure.
 """
 
 from __future__ import annotations
 
-import dataclasses
 from collections import namedtuple
 from collections.abc import Callable
 from operator import attrgetter
@@ -25,6 +25,7 @@ else:
         *, frozen: bool = False, slots: bool = False, eq: bool = True
     ) -> Callable[[type[Any]], type[Any]]:
         """Makes a class with at least one field a dataclass; no order, and no other way to a hash."""
+        import dataclasses
 
         def make(cls: type[Any]) -> type[Any]:
             own = set(vars(cls))
@@ -61,6 +62,8 @@ else:
 
 
 def _repr(self: Any) -> str:
+    import dataclasses
+
     fields = (field.name for field in dataclasses.fields(self) if field.repr)
     return f"{type(self).__qualname__}({', '.join(f'{name}={getattr(self, name)!r}' for name in fields)})"
 
@@ -76,8 +79,12 @@ def _hash(self: Any) -> int:
 
 
 def _refuse_to_set(_self: object, name: str, _value: object) -> None:
+    import dataclasses
+
     raise dataclasses.FrozenInstanceError(f"cannot assign to field {name!r}")
 
 
 def _refuse_to_delete(_self: object, name: str) -> None:
+    import dataclasses
+
     raise dataclasses.FrozenInstanceError(f"cannot delete field {name!r}")

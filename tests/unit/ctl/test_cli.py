@@ -102,6 +102,7 @@ def test_what_a_question_needs() -> None:
         "knockd.review.cells",
         "knockd.review.clock",
         "knockd_conf",
+        "knockd_conf.classes",
         "knockd_conf.text",
     } == set(ours.split())
 
