@@ -64,6 +64,8 @@ class Memory:
         """As os.fsdecode."""
         return os.fsdecode(path)
 
+    isabs, join, dirname = (staticmethod(made) for made in (os.path.isabs, os.path.join, os.path.dirname))
+
     def lexists(self, path: str) -> bool:
         """As os.path.lexists."""
         return str(PurePosixPath(path)) in self.files

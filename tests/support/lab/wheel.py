@@ -21,7 +21,9 @@ SHIPPED = (".py", ".html", ".css")
 KEPT = ("tests", "conf", "bpf", "docs", "setup.cfg", "pyproject.toml", "README.md", "CHANGELOG.md")
 """What tests read beside the packages: themselves, examples, golden cases, pages."""
 
-NOT_FOR_WHEELS = tuple(f"tests/project/test_{name}.py" for name in ("walls", "mirror", "pages", "clocks"))
+NOT_FOR_WHEELS = tuple(
+    f"tests/project/test_{name}.py" for name in ("walls", "mirror", "pages", "clocks", "extras")
+)
 """Tests about the source tree itself."""
 
 HIDDEN = """
