@@ -102,9 +102,10 @@ def test_the_next_knock_waits_for_the_next_period(service: Pair, start: Start, t
     """A second knock in a period sends nothing while the port is open, and waits when it is closed."""
     door = Keyed(service, start, tmp_path)
     assert OK == door.knock("home").returncode
-    again = door.knock("home")
-    if "the present sequence has opened it" not in again.stderr:  # a new period has begun meanwhile
+    for _ in range(4):  # until a knock falls into the period of the one before it, and the port is still open
         again = door.knock("home")
+        if "the present sequence has opened it" in again.stderr:
+            break
     assert (OK, 1) == (again.returncode, again.stderr.count("the present sequence has opened it"))
     opened = door.daemon.count("OPEN SESAME")
     wait_closed(service.client, SERVER[4], SECRET)
