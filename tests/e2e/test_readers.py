@@ -31,7 +31,7 @@ pytestmark = pytest.mark.together
 EVERYTHING = pack([Instruction(RET_K, 0, 0, SNAPLEN)])
 BUFFER = 4 << 20
 LAST = 65_535
-"""The port that ends what is sent."""
+"""The port of the marks before and behind what is sent."""
 PORTS = (7, 700, 65_534)
 BUDGET = settings(
     max_examples=40,
@@ -51,7 +51,7 @@ class Wire:
         with server.entered():
             self.readers = [self._open(reader) for reader in (Reader.PCAPY, Reader.SOCKET)]
         self.linktype = self.readers[0].linktype
-        self._ends = count(1)
+        self._marks = count(1)
         ethernet = self.linktype == DLT_EN10MB
         self._macs = server.mac(interface) + client.mac(interface) if ethernet else b""
 
@@ -76,13 +76,30 @@ class Wire:
         heads = b"".join(struct.pack(">HH", *tag) for tag in tags)
         return self._macs + heads + struct.pack(">H", ethertype) + inner
 
+    def mark(self) -> bytes:
+        """Sends a packet that there is only once, and returns it."""
+        mark = packet(CLIENT[4], SERVER[4], LAST, source_port=next(self._marks))
+        self._send(mark)
+        return mark
+
     def show(self, frames: Sequence[bytes], most: int = 1_024) -> list[Seen]:
-        """What each reader gives of frames, up to the one that ends them."""
-        end = packet(CLIENT[4], SERVER[4], LAST, source_port=next(self._ends))
-        self.client.send_frames(self.interface, [*frames, self.wrap(end)])
+        """What each reader gives of frames, with the one that ends them."""
+        begin = self.mark()
+        self.client.send_frames(self.interface, frames)
+        return self.show_from(begin, most)
+
+    def show_from(self, begin: bytes, most: int = 1_024) -> list[Seen]:
+        """What each reader gives of all that has come since a mark, with the mark that ends it.
+
+        The kernel's own packets (neighbour and multicast discovery) come at any time: between two marks
+        both readers have the same ones.
+        """
+        end = self.mark()
         seen = []
         for reader in self.readers:
-            seen.append(_read_on(reader, most, end, lambda: self._send(end)))
+            found = _read_on(reader, most, end, lambda: self._send(end))
+            first = next((number for number, (_, _, frame) in enumerate(found, 1) if begin in frame), 0)
+            seen.append(found[first:])
         if self.linktype == DLT_LINUX_SLL:
             # libpcap leaves behind the address what happened to be in the ring.
             seen[0] = [(s, us, _without_rest(frame)) for s, us, frame in seen[0]]
@@ -236,6 +253,7 @@ def test_one_source(wire: Wire) -> None:
 
 def test_offloaded(wire: Wire) -> None:
     """Segments that are larger than the link's packets, with checksums still to be made, are the same."""
+    begin = wire.mark()
     with wire.server.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
         listener.bind((SERVER[4], 0))
         listener.listen()
@@ -249,19 +267,20 @@ def test_offloaded(wire: Wire) -> None:
                 while left:
                     left -= len(server.recv(left))
     # What a socket sends has no stamp yet: each capture makes its own.
-    libpcap, ours = ([frame for _, _, frame in seen] for seen in wire.show([]))
+    libpcap, ours = ([frame for _, _, frame in seen] for seen in wire.show_from(begin))
     assert ours == libpcap
     assert len(ours) > 4
 
 
 def test_what_the_host_sends(wire: Wire) -> None:
     """Neither shows it."""
+    begin = wire.mark()
     with wire.client.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
         listener.bind((CLIENT[4], 0))
         with wire.server.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
             out.sendto(b"from here", listener.getsockname())
         assert listener.recv(100) == b"from here"
-    for seen in wire.show([]):
+    for seen in wire.show_from(begin):
         assert not any(b"from here" in frame for _, _, frame in seen)
 
 

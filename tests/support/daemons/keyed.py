@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from knockd.control.client import Control
+from knockd.keeper.figures import EVERY
 from knockd_conf.key_file import NamedKey, format_key
 from knockd_conf.timed import Port, Rule, derive_ports
 from tests.support.daemons.daemon import OURS, Daemon
@@ -121,9 +122,15 @@ def with_runtime(directory: Path) -> tuple[str, ...]:
 
 
 def ask_status(daemon: Daemon) -> Mapping[str, Any]:
-    """What Status says. It is answered when the packet process has all views that were sent before."""
+    """What Status says. What the packet process says in it may be EVERY seconds old."""
     with Control(str(daemon.control_path), timeout=10.0) as control:
         return control.call("Status")
+
+
+def wait_for_views(daemon: Daemon) -> None:
+    """Waits until the packet process has all views that were sent before: it answers a question of now."""
+    time.sleep(EVERY)
+    ask_status(daemon)
 
 
 def find_waiting(daemon: Daemon) -> list[str]:
@@ -134,7 +141,7 @@ def find_waiting(daemon: Daemon) -> list[str]:
 def wait_live(daemon: Daemon, names: Iterable[str] = ()) -> None:
     """Waits until all doors but these can be opened, and the packet process knows it."""
     wait_until(lambda: find_waiting(daemon) == list(names), 10, "doors are live")
-    ask_status(daemon)
+    wait_for_views(daemon)
 
 
 LOOKS = 100

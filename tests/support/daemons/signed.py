@@ -16,7 +16,7 @@ from pathlib import Path
 from tests.support.daemons.daemon import Daemon
 from tests.support.daemons.doors import SERVER
 from tests.support.daemons.doors import config as config_of
-from tests.support.daemons.keyed import ask_status
+from tests.support.daemons.keyed import ask_status, wait_for_views
 from tests.support.lab.hosts import Host
 from tests.support.lab.services import family_of
 from tests.support.lab.waiting import wait_until
@@ -134,4 +134,4 @@ def wait_signed(daemon: Daemon, but: Collection[str] = ()) -> None:
         return all(door["signed"] is None or door["signed"]["waiting"] is None for door in doors)
 
     wait_until(are_open, 10, "signed knocks open the doors")
-    ask_status(daemon)
+    wait_for_views(daemon)
