@@ -85,7 +85,9 @@ def format_report_json(report: Report) -> str:
         }
         for one in report.filters
     ]
-    return _format_object(report.config.path, doors, interfaces, report.notes, report.problems)
+    config = report.config
+    state = config.options.state_dir
+    return _format_object(config.path, state, doors, interfaces, report.notes, report.problems)
 
 
 def _list_doors(
@@ -160,11 +162,12 @@ def _add_up(report: Report) -> Fraction:
 
 def format_problems_json(path: str, problems: Iterable[Problem]) -> str:
     """The same object for a configuration that cannot be used: it has no doors."""
-    return _format_object(path, [], [], (), tuple(problems))
+    return _format_object(path, None, [], [], (), tuple(problems))
 
 
 def _format_object(
     path: str,
+    state_dir: str | None,
     doors: Sequence[object],
     interfaces: Sequence[object],
     notes: Sequence[Note],
@@ -175,6 +178,7 @@ def _format_object(
             "version": knockd.__version__,
             "file": printable(path),
             "good": not problems,
+            "state_dir": state_dir and printable(state_dir),
             "doors": doors,
             "interfaces": interfaces,
             "notes": [

@@ -48,6 +48,9 @@ SYSTEM = (
 LONG = 180
 """Seconds that a door stays open while apt works, on a busy machine, too."""
 
+ELSEWHERE = "/var/log/knockd-notes"
+"""A StateDir that the unit lets it write."""
+
 FETCHED = "knockd fail2ban python3-systemd"
 FETCH = f'mkdir "$1/srv/repo"; chroot "$1" sh -c "cd /srv/repo && apt-get download {FETCHED}"'
 QUIET = 'chroot "$1" systemctl mask fail2ban'
@@ -139,13 +142,29 @@ def see_removal(trial: Trial, version: str) -> None:
     trial.open_door()
     said = system.run("apt-get remove -y -q knockd")
     assert not trial.opened(), f"removal left a door open: {said}"
-    system.run(f"{APT} knockd={version}; systemctl start knockd")
+    see_installed_again(trial, version)
+    text = system.path("/etc/knockd.conf").read_text()
+    system.write(
+        "/etc/knockd.conf", text.replace("[options]\n", f"[options]\n\tStateDir = {ELSEWHERE}\n"), 0o600
+    )
+    system.run("systemctl restart knockd")
     trial.open_door()
     system.run("systemctl stop knockd")
     assert trial.opened(), "On_Exit = keep"
+    assert system.path(f"{ELSEWHERE}/leases").exists()
     said = system.run("apt-get purge -y -q knockd python3-pcapy-ng; journalctl -u knockd -n 20 --no-pager")
     assert not trial.opened(), f"purge left a door open: {said}"
+    system.run(f"rm -r {ELSEWHERE}")
     say("  removal and purge close doors, with On_Exit = keep and of a daemon that has ended, too")
+
+
+def see_installed_again(trial: Trial, version: str) -> None:
+    """After a removal that kept the configuration the service runs as before."""
+    said = trial.system.run(f"{APT} knockd={version}")
+    assert trial.system.show("knockd", "ActiveState") == "active", said
+    trial.open_door()
+    trial.system.run("knockctl close all")
+    say("  installed again after a removal: the service is enabled and runs")
 
 
 def see_options(trial: Trial) -> None:
@@ -226,6 +245,12 @@ def from_nothing(trial: Trial, ours: str) -> None:
     assert system.path("/etc/knockd.conf").exists()
     assert system.attempt("pgrep knock").returncode != 0
     say("  removed: the configuration stays, no process does")
+    see_installed_again(trial, ours)
+    system.run("systemctl disable --now knockd; apt-get remove -y -q knockd")
+    said = system.run(f"{APT} knockd={ours}")
+    assert system.show("knockd", "ActiveState") == "inactive", said
+    assert system.attempt("systemctl is-enabled knockd").stdout.strip() == "disabled", said
+    say("  installed again where it was disabled: it stays so")
 
 
 def on_release(release: Release, act: Callable[[Trial], None], debs: list[Path]) -> None:
