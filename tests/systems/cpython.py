@@ -1,16 +1,19 @@
 """CPython for another C library or processor, built from the sources that Debian has.
 
 The sources are as they were released, without Debian's patches. Built is what the product imports and the
-tests need; there is no OpenSSL, readline, SQLite or Tk. A build takes minutes, and is kept.
+tests need; there is no OpenSSL, readline, SQLite or Tk. A build takes minutes, and is kept: what is written
+last says that it is whole, so one that was interrupted is done again.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -63,24 +66,52 @@ class Target(NamedTuple):
         return FOLDER / self.name
 
     @property
+    def root(self) -> Path:
+        """What is installed: interpreter, libraries, packages."""
+        return self.folder / "root"
+
+    @property
     def python(self) -> Path:
         """The interpreter, once it is built."""
-        return self.folder / "root" / "bin" / SERIES
+        return self.root / "bin" / SERIES
+
+
+@contextmanager
+def only_trial(target: Target) -> Iterator[None]:
+    """In the block, no other trial builds or uses ``target``. Raises SystemExit where one does."""
+    target.folder.mkdir(parents=True, exist_ok=True)
+    with (target.folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SystemExit(f"another make {target.name} is running: it holds {lock.name}") from None
+        yield
 
 
 def build_python(target: Target) -> Path:
-    """The interpreter for ``target``, built where it is not there yet. Raises CalledProcessError."""
-    if target.python.exists():
+    """The interpreter for ``target``, built unless it is whole, by this recipe. Raises CalledProcessError."""
+    whole, recipe = target.root / "built", f"{target}\n"
+    if whole.exists() and whole.read_text() == recipe:
         return target.python
     if None in (find(target.compiler), find("make")) and provide([*target.packages, "make"]):
         raise SystemExit(1)
+    whole.unlink(missing_ok=True)  # first: the rest may be half gone when it is interrupted
+    shutil.rmtree(target.root, ignore_errors=True)
     target.folder.mkdir(parents=True, exist_ok=True)
-    sources = {name: _unpack(name, target.folder) for name in (*LIBRARIES, SERIES)}
-    root, log = target.folder / "root", target.folder / "build.log"
+    log = target.folder / "build.log"
     log.unlink(missing_ok=True)
+    print(f"building {SERIES} for {target.triplet}: minutes; {log} has what is printed", flush=True)
+    _build(target, log)
+    whole.write_text(recipe)
+    return target.python
+
+
+def _build(target: Target, log: Path) -> None:
+    """Builds and installs the libraries, then CPython."""
+    sources = {name: _unpack(name, target.folder) for name in (*LIBRARIES, SERIES)}
+    root = target.root
     tools = {"CC": target.compiler, "AR": target.archiver, "CFLAGS": "-O2 -fPIC"}
     cross = (f"--build={target.here}", f"--host={target.triplet}", f"--prefix={root}")
-    print(f"building {SERIES} for {target.triplet}: minutes; {log} has what is printed", flush=True)
     _make(sources["zlib"], ("./configure", "--static", f"--prefix={root}"), tools, log)
     static = ("--disable-shared", "--disable-docs", "--disable-multi-os-directory")
     _make(sources["libffi"], ("./configure", *cross, *static), tools, log)
@@ -94,7 +125,6 @@ def build_python(target: Target) -> Path:
     }
     leader = f"--with-build-python={Path(sys.base_prefix, 'bin', SERIES)}"
     _make(sources[SERIES], ("./configure", *cross, leader, *STANDARD, *CACHED), found, log)
-    return target.python
 
 
 def _make(folder: Path, configure: Sequence[str], tools: Mapping[str, str], log: Path) -> None:
@@ -109,11 +139,14 @@ def _make(folder: Path, configure: Sequence[str], tools: Mapping[str, str], log:
 
 def _unpack(name: str, folder: Path) -> Path:
     """The unpacked release of a Debian source package, fetched once for all targets."""
-    sources = FOLDER / "sources"
-    sources.mkdir(parents=True, exist_ok=True)
-    if not list(sources.glob(f"{name}_*.orig.tar.*")):
-        fetch_source(sources, name)
-    [archive] = sources.glob(f"{name}_*.orig.tar.*[!c]")  # not the signature, .asc
+    fetched = FOLDER / "sources" / name
+    if not fetched.exists():
+        fetching = fetched.with_name(f"{name}.new")
+        shutil.rmtree(fetching, ignore_errors=True)
+        fetching.mkdir(parents=True)
+        fetch_source(fetching, name)
+        fetching.rename(fetched)
+    [archive] = fetched.glob(f"{name}_*.orig.tar.*[!c]")  # not the signature, .asc
     unpacked = folder / name
     shutil.rmtree(unpacked, ignore_errors=True)
     unpacked.mkdir()

@@ -9,11 +9,12 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.support.lab.packages import find, provide
 from tests.systems.archive import fetch_package
-from tests.systems.cpython import FOLDER, LACKING, Target, build_python
+from tests.systems.cpython import FOLDER, LACKING, Target, build_python, only_trial
 from tests.systems.footprint import measure
 from tests.systems.other_python import install_packages, run_tests
 
@@ -28,7 +29,7 @@ MUSL = Target(
     here="x86_64-pc-linux-musl",  # not the same, or configure would not call it a cross build
     compiler=str(COMPILER),
     archiver="ar",
-    readelf=shutil.which("readelf") or "readelf",
+    readelf="/usr/bin/readelf",  # a bare name is not taken for the target's
     packages=("musl-tools", "binutils", "linux-libc-dev"),
     linker=f"-Wl,--dynamic-linker={LOADER}",
 )
@@ -67,6 +68,8 @@ E2E = (
 )
 """Files of tests/e2e: doors of both IP versions, nft, reload, each kind of knock, the control socket."""
 
+PARTS = (("tests/unit",), ("tests/property",), tuple(f"tests/e2e/test_{name}.py" for name in E2E))
+
 READERS = {"pcapy-ng": ("structlog", "pcapy"), "its own reader": ("structlog",)}
 """What the daemon is measured with, and the packages for it."""
 
@@ -87,7 +90,9 @@ def prepare_loader() -> None:
     if not LOADER.exists():
         LOADER.parent.mkdir(parents=True, exist_ok=True)
         unpacked = fetch_package(LOADER.parent, "musl", RELEASE)
-        shutil.copy(unpacked / "usr/lib/x86_64-linux-musl/libc.so", LOADER)
+        copy = LOADER.with_suffix(".new")
+        shutil.copy(unpacked / "usr/lib/x86_64-linux-musl/libc.so", copy)
+        copy.rename(LOADER)
 
 
 def prepare_compiler() -> None:
@@ -106,14 +111,21 @@ def prepare_compiler() -> None:
 
 def main(*tests: str) -> int:
     """Builds, runs and counts; pytest's exit status."""
-    prepare_compiler()
-    prepare_loader()
-    python = build_python(MUSL)
-    install_packages(MUSL, TAGS, PACKAGES)
-    print(subprocess.run((python, "-VV"), check=True, capture_output=True, text=True).stdout.strip())
+    with only_trial(MUSL):
+        prepare_compiler()
+        prepare_loader()
+        python = build_python(MUSL)
+        install_packages(MUSL, TAGS, PACKAGES)
+        print(subprocess.run((python, "-VV"), check=True, capture_output=True, text=True).stdout.strip())
+        failed = run_parts(python, [tests] if tests else [*PARTS])
+        if not tests:
+            measure_daemon(python)
+    return failed
+
+
+def run_parts(python: Path, parts: Sequence[Sequence[str]]) -> int:
+    """Runs each part of the tests and prints how many there were; 0 when all passed."""
     os.environ.setdefault("TESTS_PATIENCE", str(PATIENCE))
-    end_to_end = tuple(f"tests/e2e/test_{name}.py" for name in E2E)
-    parts = [tests] if tests else [("tests/unit",), ("tests/property",), end_to_end]
     failed = 0
     for number, part in enumerate(parts):
         print(f"tests of {' '.join(part)}:", flush=True)
@@ -125,11 +137,14 @@ def main(*tests: str) -> int:
             impossible=IMPOSSIBLE,
             lacking=LACKING,
         )
-    if not tests:
-        for reader, packages in READERS.items():
-            for library, one in (("musl", python), ("this machine's C library", Path(sys.executable))):
-                print(f"{library}, {reader}: {measure(one, packages)}", flush=True)
     return failed
+
+
+def measure_daemon(python: Path) -> None:
+    """Prints memory and times of the daemon, beside this machine's C library."""
+    for reader, packages in READERS.items():
+        for library, one in (("musl", python), ("this machine's C library", Path(sys.executable))):
+            print(f"{library}, {reader}: {measure(one, packages)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -32,17 +32,17 @@ def install_packages(target: Target, tags: Sequence[str], names: Sequence[str]) 
 
     The tag ``any`` is of wheels of Python alone. No tags: wheels for this machine. Raises CalledProcessError.
     """
-    done = target.folder / f"installed-{'-'.join(tags) or 'here'}"
-    if done.exists():
+    done, wanted = target.root / f"installed-{'-'.join(tags) or 'here'}", "\n".join(names)
+    if done.exists() and done.read_text() == wanted:
         return
     chosen = [word for tag in tags for word in ("--platform", tag)]
     if tags:
         chosen += ("--python-version", f"{sys.version_info.major}.{sys.version_info.minor}")
         chosen += ("--implementation", *(("py", "--abi", "none") if "any" in tags else ("cp",)))
-    pip = (sys.executable, "-m", "pip", "install", "-qq", "--no-deps", "--only-binary=:all:")
-    site = target.folder / "root" / "lib" / SERIES / "site-packages"
+    pip = (sys.executable, "-m", "pip", "install", "-qq", "--upgrade", "--no-deps", "--only-binary=:all:")
+    site = target.root / "lib" / SERIES / "site-packages"
     subprocess.run((*pip, *chosen, "--target", site, *names), check=True)
-    done.touch()
+    done.write_text(wanted)
 
 
 def run_tests(
