@@ -15,7 +15,6 @@ from dataclasses import field
 from knockd_conf.classes import NamedTuple, dataclass
 from knockd_conf.errors import Note, Problem
 
-_FULL_MAP = ["0", "0", "4294967295"]
 _DYNAMIC_GROUPS = 100
 """Group ids from here on are given out on each machine (Debian policy, section 9.2.2)."""
 
@@ -42,13 +41,23 @@ class TrustPolicy:
 
 
 def _outer_root() -> frozenset[int]:
-    """In a user namespace root's files appear to be owned by the overflow uid (user_namespaces(7))."""
+    """In a user namespace root's files appear to be owned by the overflow uid (user_namespaces(7)).
+
+    Where the namespace has a user of that number, as the whole range of a container with ``nobody``, such
+    files may be this user's: it is nobody's root.
+    """
     try:
-        if _read("/proc/self/uid_map").split() == _FULL_MAP:
-            return frozenset()
-        return frozenset({int(_read("/proc/sys/kernel/overflowuid"))})
+        overflow = int(_read("/proc/sys/kernel/overflowuid"))
+        mapped = any(_is_within(overflow, line) for line in _read("/proc/self/uid_map").splitlines())
     except (OSError, ValueError):
         return frozenset()
+    return frozenset() if mapped else frozenset({overflow})
+
+
+def _is_within(uid: int, line: str) -> bool:
+    """Whether a line of a map (first uid inside, first uid outside, count) has a uid. Raises ValueError."""
+    inside, _, count = map(int, line.split())
+    return inside <= uid < inside + count
 
 
 def _read(path: str) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,8 @@ from knockd_conf.errors import ConfigError
 from knockd_conf.load import load
 from knockd_conf.trust import Held, TrustPolicy, exposed, judge
 from tests.support.lab.other_user import STRANGER, give_away
+from tests.support.lab.tools import need
+from tests.support.lab.waiting import wait_until
 
 ROOT = TrustPolicy(enforce=True)
 ESCAPE = "or start with --allow-insecure-config"
@@ -142,15 +146,19 @@ def test_current(monkeypatch: pytest.MonkeyPatch, uid: int, allow: bool, enforce
     [
         ("         0          0 4294967295\n", "65534\n", {0}),
         ("         0       1000          1\n", "65534\n", {0, 65534}),
-        ("0 0 4294967295\n1 1 1\n", "7\n", {0, 7}),
+        ("1 0 1\n0 1 1\n", "7\n", {0, 7}),
+        ("0 100000 65536\n", "65534\n", {0}),
+        ("0 1000 1\n1 100000 65533\n", "65534\n", {0, 65534}),
+        ("0 1000 1\n65534 65534 1\n", "65534\n", {0}),
         ("0 1000 1\n", "nonsense", {0}),
+        ("nonsense\n", "65534\n", {0}),
         (None, "65534\n", {0}),
     ],
 )
 def test_user_namespace(
     monkeypatch: pytest.MonkeyPatch, uid_map: str | None, overflow: str, expected: set[int]
 ) -> None:
-    """The overflow uid counts as root exactly in a user namespace; when that is not known, it does not."""
+    """The overflow uid counts as root where no user has that number; when that is not known, it does not."""
     texts = {"/proc/self/uid_map": uid_map, "/proc/sys/kernel/overflowuid": overflow}
 
     def read(path: str) -> str:
@@ -162,6 +170,39 @@ def test_user_namespace(
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(trust, "_read", read)
     assert expected == TrustPolicy.current().owners
+
+
+@pytest.mark.parametrize(("uid_map", "trusted"), [("0 0 1\n", True), ("0 0 1\n65534 65534 1\n", False)])
+def test_files_of_nobody(tmp_path: Path, uid_map: str, *, trusted: bool) -> None:
+    """In a real namespace a configuration of ``nobody`` is root's only where ``nobody`` is not there."""
+    need("unshare", "util-linux")
+    path = write(tmp_path / "k.conf", "")
+    try:
+        os.chown(path, 65_534, -1)
+    except OSError as error:
+        pytest.skip(f"files cannot be given to another user here: {error.strerror}")
+    ask = (
+        "import sys; sys.stdin.readline()\n"
+        "from knockd_conf.trust import TrustPolicy\n"
+        "import os; print(os.stat(sys.argv[1]).st_uid in TrustPolicy.current().owners)"
+    )
+    command = ("unshare", "--user", sys.executable, "-c", ask, str(path))
+    environment = {**os.environ, "PYTHONPATH": str(Path(trust.__file__).parents[1])}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment) as process:
+        try:
+            wait_until(lambda: _is_alone(process.pid), 10, "the namespace is there")
+            Path(f"/proc/{process.pid}/uid_map").write_text(uid_map, encoding="ascii")
+        except OSError as error:
+            process.kill()
+            pytest.skip(f"no such user namespace can be made here: {error.strerror}")
+        said, _ = process.communicate("\n", timeout=30)
+    assert f"{trusted}\n" == said
+
+
+def _is_alone(pid: int) -> bool:
+    """Whether a process has a user namespace of its own."""
+    return os.readlink(f"/proc/{pid}/ns/user") != os.readlink("/proc/self/ns/user")
 
 
 def own() -> TrustPolicy:
