@@ -494,7 +494,8 @@ EVENTS: Mapping[str, Event] = {
     "internal-error": Event(
         "error",
         "internal error, please report it: {reason}",
-        note="knockd goes on; the same error in a row is logged once; standard error has the traceback",
+        note="knockd goes on; the same error in a row is logged once; standard error has the traceback. What "
+        "fails each time is tried once a second",
     ),
     "worker-state": Event("debug", "packet process: {old} -> {new}"),
     "worker-silent": Event(

@@ -16,6 +16,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from heapq import heapify, heappop, heappush
 from typing import Any, Protocol
 
@@ -24,6 +25,9 @@ LONGEST = 86_400_000
 
 FEW = 64
 """So many cancelled timers may wait for their time; above that, no more than there are live ones."""
+
+IN_A_ROW, REST = 10, 1.0
+"""A descriptor whose callback raises so many times in a row is left alone for so many seconds."""
 
 
 class Timer(Protocol):
@@ -73,6 +77,8 @@ class Loop(Protocol):
 
 class EventLoop:
     """The daemon's loop. ``fault`` is given what a callback raises; the loop goes on.
+
+    A descriptor whose callback raises each time does not keep the loop busy: it rests (``REST``).
 
     No signal is lost, however many come while a callback runs: the wake-up pipe only ends the wait, and may
     be full. A signal that comes twice in one turn is handled once.
@@ -182,8 +188,9 @@ class EventLoop:
                 self._forget_closed(fd)
                 continue
             for kind, other in ((select.POLLIN, select.POLLOUT), (select.POLLOUT, select.POLLIN)):
-                if events & ~other and fd in self._watched[kind]:
-                    ready.append(self._watched[kind][fd])
+                watcher = self._watched[kind].get(fd)
+                if events & ~other and watcher is not None and not watcher.rests:
+                    ready.append(watcher)
         now = self.time()
         while timers and timers[0][0] <= now:
             call = heappop(timers)[2]
@@ -199,6 +206,11 @@ class EventLoop:
                     call.callback(*call.args)
                 except Exception as error:  # noqa: BLE001 - one fault stops nothing else
                     self._fault(error)
+                    call.raised += 1
+                    if call.raised >= IN_A_ROW:
+                        self._rest(call)
+                else:
+                    call.raised = 0
 
     def _watch(self, kind: int, fd: int | File, call: _Call | None) -> bool:
         number = fd if isinstance(fd, int) else fd.fileno()
@@ -211,14 +223,31 @@ class EventLoop:
         if call is not None:
             watched[number] = call
         elif before is not None:
-            if mask := self._mask(number):
-                self._poll.modify(number, mask)
-            else:
-                self._poll.unregister(number)
+            self._wait_for(number)
         return before is not None
 
+    def _wait_for(self, number: int) -> None:
+        if mask := self._mask(number):
+            self._poll.register(number, mask)
+        else:  # with no events poll(2) would still tell of its end
+            with suppress(KeyError):
+                self._poll.unregister(number)
+
     def _mask(self, number: int) -> int:
-        return sum(kind for kind, watched in self._watched.items() if number in watched)
+        both = ((kind, watched.get(number)) for kind, watched in self._watched.items())
+        return sum(kind for kind, call in both if call is not None and not call.rests)
+
+    def _rest(self, call: _Call) -> None:
+        for watched in self._watched.values():
+            for number in [number for number, one in watched.items() if one is call]:
+                call.rests = True
+                self._wait_for(number)
+                self.call_later(REST, self._wake, number, call)
+
+    def _wake(self, number: int, call: _Call) -> None:
+        if call.callback is not None:  # else it was removed while it rested
+            call.rests = False
+            self._wait_for(number)
 
     def _forget_closed(self, number: int) -> None:
         # Else every wait would end at once, for ever.
@@ -235,9 +264,12 @@ class EventLoop:
 
 
 class _Call:
-    """A callback with its arguments; ``cancelled`` is called when it is cancelled while its timer waits."""
+    """A callback with its arguments; ``cancelled`` is called when it is cancelled while its timer waits.
 
-    __slots__ = ("args", "callback", "cancelled")
+    ``raised``: how many times in a row; ``rests``: whether its descriptor is left alone for this.
+    """
+
+    __slots__ = ("args", "callback", "cancelled", "raised", "rests")
 
     def __init__(
         self,
@@ -248,6 +280,7 @@ class _Call:
         self.callback: Callable[..., object] | None = callback
         self.args = args
         self.cancelled = cancelled
+        self.raised, self.rests = 0, False
 
     def cancel(self) -> None:
         """Keeps the callback from running, and holds on to nothing of it."""

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 import pytest
 
-from knockd.process.loop import FEW, LONGEST, EventLoop, Loop, run
+from knockd.process.loop import FEW, IN_A_ROW, LONGEST, REST, EventLoop, Loop, run
 from tests.support.doubles.driven_loop import DrivenLoop
 
 
@@ -415,6 +415,93 @@ def test_descriptor_that_was_closed(pipe: tuple[int, int]) -> None:
     assert [f"descriptor {reader} was closed while it was watched"] == [str(one) for one in loop.faults]
     assert not loop.remove_reader(reader)
     loop.close()
+
+
+class Troubled:
+    """A callback that raises while there is trouble, on a loop turned by hand with its own clock."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.loop = DrivenLoop()
+        self.trouble = True
+        self.ran = 0
+        self._now = 0.0
+        monkeypatch.setattr(self.loop, "time", lambda: self._now)
+
+    def __call__(self) -> None:
+        """The callback."""
+        self.ran += 1
+        if self.trouble:
+            raise ValueError("as ever")
+
+    def turn(self, times: int, *, later: float = 0.0) -> int:
+        """Lets time pass and turns the loop; returns how often the callback ran."""
+        self._now += later
+        before = self.ran
+        for _ in range(times):
+            self.loop.stop()
+            self.loop.run()
+        return self.ran - before
+
+
+@pytest.fixture
+def troubled(monkeypatch: pytest.MonkeyPatch) -> Iterator[Troubled]:
+    """A callback that raises each time."""
+    made = Troubled(monkeypatch)
+    yield made
+    made.loop.close()
+
+
+@pytest.mark.parametrize("kind", ["reader", "writer"])
+def test_a_callback_that_raises_each_time(troubled: Troubled, pipe: tuple[int, int], kind: str) -> None:
+    """It does not keep the loop busy: after some times it runs once a second, until it raises no more."""
+    loop, (reader, writer) = troubled.loop, pipe
+    os.write(writer, b"x")
+    if kind == "reader":
+        loop.add_reader(reader, troubled)
+    else:
+        loop.add_writer(writer, troubled)
+    assert troubled.turn(50) == IN_A_ROW
+    assert troubled.turn(50, later=REST) == 1
+    troubled.trouble = False
+    assert troubled.turn(50, later=REST) > 40
+    troubled.trouble = True
+    assert troubled.turn(50) == IN_A_ROW
+    assert {"as ever"} == {str(one) for one in loop.faults}
+
+
+def test_while_a_descriptor_rests(troubled: Troubled) -> None:
+    """Its other callback runs, its end makes no turn busy, and it can be removed and watched anew."""
+    loop = troubled.loop
+    ours, theirs = socket.socketpair()
+    wrote: list[str] = []
+    with ours, theirs:
+        loop.add_reader(ours, troubled)
+        loop.add_writer(ours, wrote.append, "written")
+        theirs.send(b"x")
+        troubled.turn(IN_A_ROW)
+        assert [troubled.turn(5), len(wrote)] == [0, IN_A_ROW + 5]
+        theirs.close()
+        assert loop.remove_writer(ours)
+        assert loop._poll.poll(0) == []
+        assert troubled.turn(5, later=REST) == 1
+        assert loop.remove_reader(ours)
+        assert troubled.turn(5, later=REST) == 0
+        loop.add_reader(ours, wrote.append, "read")
+        troubled.turn(1)
+        assert wrote[-1] == "read"
+        loop.remove_reader(ours)
+
+
+def test_now_and_then_is_not_each_time(troubled: Troubled, pipe: tuple[int, int]) -> None:
+    """A callback that also succeeds, however often it raises, is called as soon as it can be."""
+    loop, (reader, writer) = troubled.loop, pipe
+    os.write(writer, b"x")
+    loop.add_reader(reader, troubled)
+    for _ in range(5):
+        troubled.trouble = True
+        assert troubled.turn(IN_A_ROW - 1) == IN_A_ROW - 1
+        troubled.trouble = False
+        assert troubled.turn(1) == 1
 
 
 def test_no_such_descriptor(loop: DrivenLoop) -> None:
