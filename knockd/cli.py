@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from knockd.put_off import put_off
 
@@ -47,6 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs knockd; returns its exit status."""
     open_standard_streams()
     unblock_signals()
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is ignored, as by nohup
+        signal.signal(signal.SIGINT, _end_by)
     try:
         child = ConfigProcess(fork_child, partial(read_command_line, argv))
     except OSError as error:  # neither process nor descriptor to be had
@@ -142,6 +144,13 @@ def read_command_line(argv: Sequence[str] | None, send: Send) -> int:
     return os.EX_OK
 
 
+def _end_by(number: int, _frame: object) -> NoReturn:
+    """Ends this process by a signal, as the signal itself would; the child, if any, ends with it."""
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+    os._exit(128 + number)  # the first process of a container outlives its signals
+
+
 def _pass_signals(child: int) -> None:
     """Passes on what would end this process: the child that prints may have something to say at its end."""
     interrupted = False
@@ -166,8 +175,7 @@ def _end_as(status: int, path: str) -> int:
     """The exit status after a child that sent nothing to serve by; ``path`` is what it was reading."""
     # Nobody reads what it printed: knockd --dry-run | head; or somebody ended it.
     if -status in (signal.SIGPIPE, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(-status, signal.SIG_DFL)
-        os.kill(os.getpid(), -status)
+        _end_by(-status, None)
     if status < 0:
         return _refuse(ConfigError([unread(path, "the process that does so ended early")]))
     return status
@@ -191,9 +199,9 @@ def _status_of(error: ConfigError) -> int:
 
 def _print(send: Send, settings: Settings, work: Callable[[], int], *, checking: bool = False) -> int:
     # What only prints ends quietly when its reader does, or when it is told to: knockd --dry-run | head
-    send(None)  # there is nothing to serve by
     for number in (signal.SIGPIPE, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
+    send(None)  # there is nothing to serve by: now signals are passed on
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # the locale may lack what a command holds
     try:

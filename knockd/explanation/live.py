@@ -84,13 +84,12 @@ def explain_live(settings: Settings, source: bytes, *, as_json: bool) -> int:
 
     Raises ConfigError, and OSError when it cannot print.
     """
-    stop = _catch_signals()
     config, base = load_base(settings)
     with Keys(config, say) as keys, SignedMeans(config, say) as means:
         rotating = start_rotating(config, base, keys)
         signed = SignedTimes(config.doors, means.means)
         signed.move_to(rotating.newest)
-        return _explain(settings, source, config, rotating, signed, stop, as_json=as_json)
+        return _explain(settings, source, config, rotating, signed, as_json=as_json)
 
 
 def _explain(
@@ -99,7 +98,6 @@ def _explain(
     config: Config,
     rotating: RotatingWatches,
     signed: SignedTimes,
-    stop: int,
     *,
     as_json: bool,
 ) -> int:
@@ -116,6 +114,7 @@ def _explain(
     if not ears:
         say("no interface to listen at: name one that is up with -i")
         return os.EX_UNAVAILABLE
+    stop = _catch_signals()  # until now a signal just ends it: a name server may be slow
     parent = os.getppid()
     kept = give_up(packet_user(config.options.user), max(ears, default=2) + SPARE, may_write=True)
     end_with(parent)  # to become another user has undone it

@@ -11,6 +11,7 @@ import sys
 import time
 from base64 import b64encode
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -596,3 +597,52 @@ def test_check_of_signed_knocks(
     monkeypatch.setattr(signed_host, "explain_missing", lambda: "expected PyNaCl, got none")
     assert 69 == run("-t", "-c", path)
     assert "expected PyNaCl, got none" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("everybody", [True, False], ids=["terminal", "process"])
+@pytest.mark.parametrize("option", [("-t",), ("--explain", "192.0.2.1"), ()], ids=str)
+@pytest.mark.parametrize("where", ["knockd.arguments.read_arguments", "knockd_conf.load.load"])
+def test_interrupted(path: Path, where: str, option: tuple[str, ...], *, everybody: bool) -> None:
+    """Ctrl-C ends knockd by the signal, without a word, while its child reads or looks; and the child too."""
+    module, _, function = where.rpartition(".")
+    hang = "lambda *_, **__: (print('here', flush=True), time.sleep(600))"
+    code = f"import sys, time, {module} as m; m.{function} = {hang}; {MAIN}"
+    command = (sys.executable, "-c", code, "-c", str(path), *option)
+    with subprocess.Popen(
+        command,
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "here\n"
+        (os.killpg if everybody else os.kill)(process.pid, signal.SIGINT)
+        try:
+            said = process.communicate(timeout=60)  # they are closed when the child has ended, too
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+    assert said == ("", "")
+    assert process.returncode == -signal.SIGINT
+
+
+def test_interrupts_may_be_ignored() -> None:
+    """Started with SIGINT ignored, as in the background of a script, knockd goes on."""
+    code = (
+        "import os, signal, sys, knockd.arguments as m; read = m.read_arguments;"
+        " m.read_arguments = lambda argv: (os.kill(os.getppid(), signal.SIGINT), read(argv))[1]"
+    )
+    command = (
+        "sh",
+        "-c",
+        "trap '' INT; exec \"$@\"",
+        "sh",
+        sys.executable,
+        "-c",
+        f"{code}; {MAIN}",
+        "--version",
+    )
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=ENVIRONMENT)
+    assert (0, "") == (done.returncode, done.stderr)
