@@ -18,7 +18,7 @@ from knockd.knocks.taken import Taken, number_of
 from knockd.knocks.watch import Watch, watches_of
 from knockd.log.logger import Logger
 from knockd.sequences.rotating_watches import KeySequences, make_watches
-from knockd.sequences.rotation import Rotation
+from knockd.sequences.rotation import Rotated, Rotation
 from knockd.sequences.used_sequences import UsedSequences
 from knockd_conf.classes import NamedTuple
 from knockd_conf.model import Config, Door
@@ -85,9 +85,9 @@ class LiveDoors:
             number = self._numbers.setdefault(_identity(door), len(self.known))
             self.known[number : number + 1] = [door]
 
-    def rotate(self, number: int) -> None:
+    def rotate(self, number: int) -> Rotated:
         """Strikes the used sequence of a door out; a door with a fixed sequence keeps it."""
-        self._rotation.rotate(self.known[number])
+        return self._rotation.rotate(self.known[number])
 
     def reload_files(self) -> None:
         """Reads the one-time files once more: others than we have changed them."""

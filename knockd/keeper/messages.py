@@ -149,17 +149,25 @@ class Messages:
                 return False
             knock = by_key
         self._logger.log("stage", ip=knock.source, door=door.name, stage=message.stage, steps=message.stage)
+        used = worker.doors.rotate(message.door)  # struck out before it opens anything
+        if used.refused is None:
+            self._log_open(knock)
+        else:
+            self._setup.lines.log("refused", ip=knock.source, door=door.name, reason=used.refused)
+        for log in used.lines:
+            log()
+        if door.one_time_file is not None and worker.doors is not self.doors:
+            self.doors.reload_files()
+        if used.refused is None:
+            self._leases.open(knock)
+        return door.one_time_file is not None
+
+    def _log_open(self, knock: Knock) -> None:
         by = find_key(knock.by)
         named = {} if by is None else {"key": by}
-        self._logger.log("open", ip=knock.source, door=door.name, **named)
+        self._logger.log("open", ip=knock.source, door=knock.door.name, **named)
         if knock.by:
             self._keyed.log_opened(knock)
-        if door.one_time_file is not None:
-            worker.doors.rotate(message.door)  # a used sequence is struck out before any command runs
-            if worker.doors is not self.doors:
-                self.doors.reload_files()
-        self._leases.open(knock)
-        return door.one_time_file is not None
 
 
 def note_directories(config: Config) -> tuple[str, str]:

@@ -353,8 +353,8 @@ EVENTS: Mapping[str, Event] = {
     "used-unnoted": Event(
         "error",
         "the used sequence of {path} could be noted nowhere ({reason}): when its file can be written again"
-        " after a restart, it opens once more",
-        note="after `one-time-problem`, which has disabled the door",
+        " after a restart, it opens once",
+        note="it has opened nothing: `refused` and `one-time-problem` follow, which disables the door",
     ),
     "used-kept": Event("warning", "{path} still notes sequences that are struck out ({reason})"),
     "clock-waiting": Event(

@@ -12,8 +12,10 @@ import json
 import os
 import stat
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
+from knockd.files.brief_lock import lock_openers
 from knockd.files.state_dir import judge_directory, replace_file
 from knockd.files.trusted import open_trusted
 from knockd_conf.trust import TrustPolicy
@@ -49,6 +51,16 @@ class NotedLines:
         if create:
             _sync(directory)
         return size
+
+    @contextmanager
+    def alone(self, directory: str, *, create: bool = True) -> Iterator[None]:
+        """No other daemon that is ``alone`` there reads or adds lines meanwhile. Raises as ``append``."""
+        descriptor = self._open(directory, os.O_WRONLY | (os.O_CREAT if create else 0))
+        try:
+            lock_openers(descriptor)
+            yield
+        finally:
+            os.close(descriptor)
 
     def clear(self, directory: str) -> None:
         """Removes every line. Raises OSError."""

@@ -16,6 +16,7 @@ import stat
 from collections.abc import Callable, Sequence
 from itertools import islice
 
+from knockd.files.brief_lock import lock_writers
 from knockd.files.secret_file import change_secret
 from knockd.files.trusted import open_trusted, read_at_most
 from knockd_conf.model import Step
@@ -61,10 +62,14 @@ def strike_one_time(path: str, used: tuple[object, ...], policy: TrustPolicy | N
     """Strikes the live line out and returns what the file holds then.
 
     Raises OSError, or ValueError when the live line is not the sequence ``used``: somebody
-    changed the file meanwhile.
+    changed the file meanwhile, or another daemon has struck it out or is about to.
     """
     descriptor = _open(path, policy)
     try:
+        try:
+            lock_writers(descriptor)
+        except OSError as error:
+            raise ValueError(f"is in use: {error.strerror}") from None
         before = _content(descriptor)
         live = parse_one_time(before).live
         if live is None or live.steps != used:

@@ -1,6 +1,7 @@
 """The live sequence of each one-time file: read at the start, struck out after an opening.
 
-One that cannot be struck out is noted, and its door disabled until the file can be written again. A daemon
+A sequence opens a door once: it is struck out of its file first, or noted where it cannot be, and that
+disables the door until the file can be written again. Where neither is to be had it opens nothing. A daemon
 without one-time files has no code in its memory that reads them: it is imported for the first one.
 
 World: one-time files.
@@ -8,11 +9,13 @@ World: one-time files.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from knockd.log.logger import Logger
+from knockd.log.logger import Log, Logger
 from knockd.sequences.used_sequences import UsedSequences
+from knockd_conf.classes import NamedTuple
 from knockd_conf.model import Door, Step
 from knockd_conf.trust import TrustPolicy
 
@@ -21,11 +24,24 @@ if TYPE_CHECKING:
 
 _NONE: tuple[Step, ...] = ()
 
+USED_UP = "no sequence of its file is live"
+"""Why what the packet process took for a live sequence opens nothing."""
+
+REFUSED = "its sequence could not be struck out ({})"
+"""Why a one-time sequence opens nothing, for a reason."""
+
+
+class Rotated(NamedTuple):
+    """What came of a used sequence: why it opens nothing (None: it does), and lines that follow its own."""
+
+    refused: str | None
+    lines: tuple[Callable[[], None], ...]
+
 
 class Rotation:
     """The live steps by file; no steps: the doors of that file are disabled. ``noted`` outlives it.
 
-    ``used`` counts the sequences of a file that have opened a door.
+    ``used`` counts the sequences of a file that have been knocked.
     """
 
     def __init__(
@@ -53,15 +69,22 @@ class Rotation:
         return not self.steps(door)
 
     def used(self, door: Door) -> int:
-        """How many sequences of its file have opened a door."""
+        """How many sequences of its file have been knocked."""
         return self._used.get(door.one_time_file or "", 0)
 
-    def rotate(self, door: Door) -> None:
-        """Strikes the live sequence of a door out and makes the next one live; logs what goes wrong."""
+    def rotate(self, door: Door) -> Rotated:
+        """Strikes the live sequence of a door out and makes the next one live."""
         path = door.one_time_file
+        lines: list[Callable[[], None]] = []
+
+        def log(event: str, **fields: Any) -> None:
+            lines.append(partial(self._logger.log, event, **fields))
+
+        refused = None
         if path is not None:
-            self._live[path] = self._strike(door, path)
+            self._live[path], refused = self._strike(door, path, log)
             self._used[path] = self._used.get(path, 0) + 1
+        return Rotated(refused, tuple(lines))
 
     def _load(self, door: Door, path: str) -> tuple[Step, ...]:
         from knockd.sequences.one_time_file import read_one_time, strike_used
@@ -73,30 +96,36 @@ class Rotation:
                 self._noted.forget(path)
             file = read_one_time(path, self._policy)
         except OSError as error:
-            return self._disable(door, str(error.strerror))
+            return self._disable(door, str(error.strerror), self._logger.log)
         for problem in file.problems:
             self._logger.log("one-time-line", door=door.name, problem=problem)
-        return self._find_live(door, file)
+        return self._find_live(door, file, self._logger.log)
 
-    def _strike(self, door: Door, path: str) -> tuple[Step, ...]:
+    def _strike(self, door: Door, path: str, log: Log) -> tuple[tuple[Step, ...], str | None]:
+        """Returns what is live then, and why the sequence opens nothing (None: it opens its door)."""
         from knockd.sequences.one_time_file import strike_one_time  # it is there since the file was read
 
         used = self._live[path]
+        if not used:
+            return _NONE, USED_UP
         try:
-            return self._find_live(door, strike_one_time(path, used, self._policy))
+            return self._find_live(door, strike_one_time(path, used, self._policy), log), None
         except OSError as error:
-            reason = str(error.strerror)
+            problem, refused = str(error.strerror), None
         except ValueError as error:
-            reason = str(error)
-        self._noted.add(path, used)
-        return self._disable(door, reason)
+            problem = str(error)
+            refused = REFUSED.format(f"its file {problem}")
+        unnoted = self._noted.add(path, used)
+        if unnoted is not None and refused is None:
+            refused = REFUSED.format(f"{problem}; {unnoted}")
+        return self._disable(door, problem, log), refused
 
-    def _find_live(self, door: Door, file: OneTimeFile) -> tuple[Step, ...]:
+    def _find_live(self, door: Door, file: OneTimeFile, log: Log) -> tuple[Step, ...]:
         if file.live is None:
-            self._logger.log("one-time-exhausted", door=door.name)
+            log("one-time-exhausted", door=door.name)
             return _NONE
         return file.live.steps
 
-    def _disable(self, door: Door, problem: str) -> tuple[Step, ...]:
-        self._logger.log("one-time-problem", door=door.name, path=door.one_time_file, problem=problem)
+    def _disable(self, door: Door, problem: str, log: Log) -> tuple[Step, ...]:
+        log("one-time-problem", door=door.name, path=door.one_time_file, problem=problem)
         return _NONE

@@ -91,4 +91,23 @@ def test_a_file_that_was_changed_meanwhile_disables_its_door(
     daemon.wait_for("disabling the door")
     assert codes.read_text() == "5700,5800\n"
     knock(pair, "4700,4800")
-    daemon.wait_for("marker: OPEN SESAME")
+    lines = daemon.wait_for("marker: OPEN SESAME")
+    assert [line for line in lines if "trip: not opened" in line] == [
+        f"{CLIENT[4]}: trip: not opened: its sequence could not be struck out"
+        " (its file changed while its sequence was in use)"
+    ]
+    assert OPENED not in lines
+
+
+def test_two_daemons_of_one_file(pair: Pair, start: Start, tmp_path: Path) -> None:
+    """Of two daemons that hear a knock one opens by it; the other finds its line struck out and does not."""
+    codes = tmp_path / "codes"
+    codes.write_text(FILE)
+    daemons = [start(pair.server, with_marker(codes)) for _ in range(2)]
+    knock(pair, LINES[0])
+    knock(pair, "4700,4800")
+    said = [line for daemon in daemons for line in daemon.wait_for("marker: OPEN SESAME")]
+    assert said.count(OPENED) == 1
+    (refused,) = [line for line in said if "trip: not opened" in line]
+    assert "its sequence could not be struck out" in refused
+    assert codes.read_text().count("#") == 2

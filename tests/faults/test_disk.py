@@ -280,6 +280,32 @@ def test_a_used_sequence_on_a_read_only_disk(
     assert made.codes.read_text() == "#00,800\n#700,1800\n"
 
 
+@pytest.mark.parametrize("noted", [True, False], ids=["noted", "nowhere"])
+def test_two_names_of_a_read_only_file(
+    pair: Pair, disk: Disk, start: Start, tmp_path: Path, *, noted: bool
+) -> None:
+    """A sequence that cannot be struck out opens once where it can be noted, by one name, and else not."""
+    codes, link = disk.path / "codes", tmp_path / "link"
+    codes.write_text("700,800\n")
+    link.symlink_to(codes)
+    doors = (f"[{name}]\none_time_sequences = {path}\n\n" for name, path in (("a", codes), ("b", link)))
+    state, runtime = (tmp_path / "state", tmp_path / "run") if noted else ("/proc/knockd", "/dev/null/run")
+    daemon = start(
+        pair.server,
+        config(*doors, door("marker", "4700,4800")),
+        *("--state-dir", str(state)),
+        program=("env", f"RUNTIME_DIRECTORY={runtime}", *OURS),
+        directory=tmp_path / "daemon",
+    )
+    disk.read_only(True, daemon.pid)
+    send_knock(pair.client, SERVER[4], "700", "800")
+    send_knock(pair.client, SERVER[4], "4700", "4800")
+    lines = daemon.wait_for("marker: OPEN SESAME")
+    opened = [line for line in lines if line.endswith(("a: OPEN SESAME", "b: OPEN SESAME"))]
+    refused = [line for line in lines if "not opened: its sequence could not be struck out" in line]
+    assert (len(opened), len(refused)) == ((1, 1) if noted else (0, 2))
+
+
 def test_one_time_file_on_a_full_disk(pair: Pair, disk: Disk, start: Start) -> None:
     """Striking out needs no room: every sequence opens once."""
     made = trip(pair, start, disk)

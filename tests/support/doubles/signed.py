@@ -88,13 +88,13 @@ class ToldSetup(SignedSetup):
         self.doors = doors
 
 
-def no_signed() -> SignedSetup:
+def _log_nothing(event: str, **fields: Any) -> None: ...
+
+
+def no_signed(log: Log = _log_nothing) -> SignedSetup:
     """Doors of signed knocks, of which there are none."""
-    return SignedSetup(ManualLoop().loop, _log_nothing, _make_none)
+    return SignedSetup(ManualLoop().loop, log, _make_none)
 
 
 def _make_none() -> SignedDoors:
     raise AssertionError("there are none")
-
-
-def _log_nothing(event: str, **fields: Any) -> None: ...

@@ -149,7 +149,7 @@ def messages_of(
 ) -> Messages:
     """Messages for a daemon without signed knocks."""
     leases = cast(Any, SimpleNamespace(open=open_lease))
-    return Messages(config, logger, leases, show, keyed or no_keys(), no_signed())
+    return Messages(config, logger, leases, show, keyed or no_keys(), no_signed(logger.log))
 
 
 NOON = 1_790_000_000_000_000
@@ -223,6 +223,34 @@ def test_one_time_sequence(link: socket.socket, once: Config) -> None:
     messages, worker = hear_once(link, once)
     assert messages.hear(worker, HEARD, changing=False)
     assert live(messages.doors) == steps("9 10")
+
+
+def heard_once(worker: WorkerProcess, messages: Messages) -> list[str]:
+    """The events of a whole knock."""
+    with capture_logs() as log:
+        assert messages.hear(worker, HEARD, changing=False)
+    return [entry["event"] for entry in log]
+
+
+def test_the_last_one_time_sequence(link: socket.socket, once: Config) -> None:
+    """That a file is used up follows the opening, as 0.8 says it."""
+    opened: list[Knock] = []
+    messages = messages_of(once, Logger(get_logger()), opened.append)
+    worker = replace(worker_process(link, once), doors=messages.doors)
+    assert ["stage", "open"] == heard_once(worker, messages)
+    assert ["stage", "open", "one-time-exhausted"] == heard_once(worker, messages)
+    assert 2 == len(opened)
+
+
+def test_one_time_sequence_that_is_struck_out_already(link: socket.socket, once: Config) -> None:
+    """It opens nothing, and is no opening in the log; nobody can knock until the file is read again."""
+    opened: list[Knock] = []
+    messages = messages_of(once, Logger(get_logger()), opened.append)
+    worker = replace(worker_process(link, once), doors=messages.doors)
+    Path(once.doors[0].one_time_file or "").write_text("#7,8\n 9,10\n")
+    assert ["stage", "refused", "one-time-problem"] == heard_once(worker, messages)
+    assert [] == opened
+    assert () == live(messages.doors)
 
 
 def test_one_time_sequence_is_never_a_duplicate(link: socket.socket, once: Config) -> None:

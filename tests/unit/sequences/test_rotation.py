@@ -63,9 +63,12 @@ class Rotated:
         """The live steps of each door."""
         return [self.rotation.steps(one) for one in self.doors]
 
-    def rotate(self, index: int = 0) -> None:
-        """A door has opened."""
-        self.rotation.rotate(self.doors[index])
+    def rotate(self, index: int = 0) -> str | None:
+        """Somebody has knocked whole at a door; returns why it opens nothing."""
+        refused, lines = self.rotation.rotate(self.doors[index])
+        for line in lines:
+            line()
+        return refused
 
 
 def test_first_sequence(path: Path, log: list[Any]) -> None:
@@ -79,7 +82,7 @@ def test_first_sequence(path: Path, log: list[Any]) -> None:
 def test_opened(path: Path, log: list[Any]) -> None:
     """After an opening the used line is struck out and the next one is live."""
     made = Rotated(path)
-    made.rotate()
+    assert made.rotate() is None
     assert made.live() == [steps("4 5")]
     assert made.rotation.used(made.doors[0]) == 1
     assert path.read_text() == "#,2,3\n4,5\n"
@@ -177,14 +180,55 @@ def test_no_regular_file(path: Path, log: list[Any]) -> None:
     ids=["changed", "gone"],
 )
 def test_changed_meanwhile(path: Path, log: list[Any], change: str | None, problem: str) -> None:
-    """A file that somebody changed while its sequence was in use disables the door: nothing opens twice."""
+    """A file that somebody changed while its sequence was in use disables the door: nothing opens twice.
+
+    Where the file is gone the sequence opens, for it is noted.
+    """
     made = Rotated(path)
     path.unlink()
     if change is not None:
         path.write_text(change)
-    made.rotate()
+    refused = made.rotate()
     assert made.live() == [()]
     assert [entry["problem"] for entry in log] == [problem]
+    assert refused == (
+        None if change is None else f"its sequence could not be struck out (its file {problem})"
+    )
+
+
+def test_struck_out_by_another_daemon(path: Path, log: list[Any]) -> None:
+    """Of two daemons that hear one knock only one opens by it."""
+    one, other = Rotated(path), Rotated(path)
+    assert one.rotate() is None
+    assert other.rotate() is not None
+    assert path.read_text() == "#,2,3\n4,5\n"
+    assert [entry["event"] for entry in log] == ["one-time-problem"]
+
+
+def test_struck_out_by_another_daemon_now(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While another daemon has locked the file to strike a line out, nobody knows which: nothing opens."""
+
+    def lock(*_: object) -> None:
+        raise BlockingIOError
+
+    monkeypatch.setattr("knockd.files.brief_lock.PATIENCE", 0)
+    monkeypatch.setattr("knockd.files.brief_lock.fcntl.lockf", lock)
+    made = Rotated(path)
+    assert (
+        made.rotate()
+        == "its sequence could not be struck out (its file is in use: another process has locked it)"
+    )
+    assert path.read_text() == "1,2,3\n4,5\n"
+
+
+def test_knocked_while_disabled(path: Path, log: list[Any]) -> None:
+    """A door without a live sequence opens to nobody, whatever the packet process says, and notes nothing."""
+    path.write_text("1,2\n")
+    made = Rotated(path)
+    made.rotate()
+    assert made.rotate() == "no sequence of its file is live"
+    assert [entry["event"] for entry in log] == [EXHAUSTED]
+    assert not path.with_name(NAME).exists()
 
 
 @pytest.fixture
@@ -210,7 +254,7 @@ def test_a_used_sequence_that_could_not_be_struck_out(
     """It disables its door, and is struck out as soon as the file can be written: it opens once."""
     made = Rotated(path)
     unwritable(True)
-    made.rotate()
+    assert made.rotate() is None
     assert made.live() == [()]
     assert made.rotation.is_disabled(made.doors[0])
     assert path.read_text() == "1,2,3\n4,5\n"
@@ -225,11 +269,37 @@ def test_a_used_sequence_that_could_not_be_struck_out(
     assert {entry["event"] for entry in log} == {"one-time-problem"}
 
 
+def test_noted_nowhere(path: Path, unwritable: Callable[[bool], None]) -> None:
+    """A sequence that can neither be struck out nor noted opens nothing."""
+    made = Rotated(path)
+    unwritable(True)
+    path.with_name(NAME).mkdir()
+    refused = made.rotate()
+    assert refused is not None
+    assert refused.startswith("its sequence could not be struck out (Read-only file system; ")
+    assert made.live() == [()]
+
+
+@pytest.mark.parametrize("link", [os.symlink, os.link])
+def test_two_names_of_a_file(
+    path: Path, unwritable: Callable[[bool], None], link: Callable[[Path, Path], None]
+) -> None:
+    """A sequence opens once, by whatever name of its file: struck out, and where it can only be noted."""
+    other = path.with_name("other")
+    link(path, other)
+    made = Rotated(path, other)
+    assert [made.rotate(0) is None, made.rotate(1) is None] == [True, False]
+    made.rotation.load_files(made.doors)
+    assert made.live() == [steps("4 5")] * 2
+    unwritable(True)
+    assert [made.rotate(0) is None, made.rotate(1) is None] == [True, False]
+
+
 def test_a_used_sequence_that_is_put_back(path: Path, log: list[Any]) -> None:
     """A file that was saved over from an old copy does not make its used sequence live again."""
     made = Rotated(path)
     path.write_text("4,5\n1,2,3\n")
-    made.rotate()
+    assert made.rotate() is not None
     made.rotation.load_files(made.doors)
     made.rotate()
     assert made.live() == [()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,7 @@ def test_nothing_is_noted(state: Path) -> None:
 def test_the_next_start_knows(state: Path) -> None:
     """What was noted is known after a restart, for its own file only; the notes are ours alone."""
     notes = Notes(state)
-    notes.start().add(CODES, steps("1 2u"))
+    assert notes.start().add(CODES, steps("1 2u")) is None
     assert frozenset({"1:tcp,2:udp"}) == notes.start().of(CODES)
     assert frozenset() == notes.start().of(OTHER)
     assert 0o600 == (state / NAME).stat().st_mode & 0o777
@@ -82,7 +83,7 @@ def test_nowhere(tmp_path: Path) -> None:
     """When no directory takes it, that is said; this life of the daemon knows it all the same."""
     notes = Notes(tmp_path / "missing")
     one = notes.start()
-    one.add(CODES, steps("1 2"))
+    assert f"{tmp_path}/missing: No such file or directory" == one.add(CODES, steps("1 2"))
     assert frozenset({"1:tcp,2:tcp"}) == one.of(CODES)
     assert [f"used-unnoted {CODES} {tmp_path}/missing: No such file or directory"] == notes.said
 
@@ -126,7 +127,9 @@ def test_a_directory_of_others(state: Path) -> None:
     one = notes.start()
     with pytest.raises(OSError, match="expected a directory that only its owner can write"):
         one.of(CODES)
-    one.add(CODES, steps("3 4"))
+    said = one.add(CODES, steps("3 4"))
+    assert said is not None
+    assert "expected a directory that only its owner can write" in said
     assert ["used-unnoted"] == [line.split()[0] for line in notes.said]
 
 
@@ -151,3 +154,66 @@ def test_too_long(state: Path) -> None:
     os.truncate(state / NAME, MAX_SIZE + 1)
     with pytest.raises(OSError, match=f"it has more than {MAX_SIZE} bytes"):
         notes.start().of(CODES)
+
+
+def test_noted_before(state: Path) -> None:
+    """What is noted already opens nothing: by this daemon, or by another one that notes there."""
+    notes = Notes(state)
+    one, other = notes.start(), notes.start()
+    assert frozenset() == other.of(CODES)
+    assert one.add(CODES, steps("1 2")) is None
+    for daemon in (one, other, notes.start()):
+        assert "it is noted that it has been used" == daemon.add(CODES, steps("1 2"))
+    assert 1 == (state / NAME).read_bytes().count(b"1:tcp")
+
+
+def test_noted_by_another_meanwhile(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two daemons that note a sequence at one moment one is told that the other was first."""
+    notes = Notes(state)
+    one, other = notes.start(), notes.start()
+    really = one.of
+
+    def read_and_lose(path: str) -> frozenset[str]:
+        known = really(path)
+        assert other.add(path, steps("1 2")) is None
+        return known
+
+    monkeypatch.setattr(one, "of", read_and_lose)
+    assert "it is noted that it has been used" == one.add(CODES, steps("1 2"))
+
+
+def test_locked_by_another(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where another process has the notes locked all the time a sequence is not noted, which is said."""
+    monkeypatch.setattr("knockd.files.brief_lock.PATIENCE", 0.05)
+    notes = Notes(state)
+    one = notes.start()
+    one.add(CODES, steps("1 2"))
+    with (state / NAME).open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert f"{state}: another process has locked it" == one.add(CODES, steps("3 4"))
+
+
+def test_another_name_of_the_file(state: Path, tmp_path: Path) -> None:
+    """A link to the file, or another name of it, is the same file; it is forgotten by all its names."""
+    codes, link, hard = tmp_path / "codes", tmp_path / "link", tmp_path / "hard"
+    codes.write_text("1,2\n")
+    link.symlink_to(codes)
+    hard.hardlink_to(codes)
+    notes = Notes(state)
+    one = notes.start()
+    assert one.add(str(codes), steps("1 2")) is None
+    for name in (link, hard, tmp_path / "." / "codes"):
+        assert frozenset({"1:tcp,2:tcp"}) == notes.start().of(str(name))
+        assert one.add(str(name), steps("1 2")) is not None
+    one.forget(str(hard))
+    assert frozenset() == notes.start().of(str(codes))
+
+
+def test_forgotten_beside_another_daemon(state: Path) -> None:
+    """What one daemon forgets takes nothing away that another has noted."""
+    notes = Notes(state)
+    one, other = notes.start(), notes.start()
+    one.add(CODES, steps("1 2"))
+    other.add(OTHER, steps("3 4"))
+    one.forget(CODES)
+    assert (frozenset(), frozenset({"3:tcp,4:tcp"})) == (notes.start().of(CODES), notes.start().of(OTHER))
