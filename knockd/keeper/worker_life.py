@@ -235,7 +235,7 @@ class WorkerLife:
         if scene.captures:
             self._forks += 1
             self.next = WorkerRecord(self._forks, tuple(scene.captures), takes_over=self.current is not None)
-            yield from self.next.expect()  # that it captures
+            yield from self.next.expect_start()
             yield on.Fork(self._forks, scene, None if self.current is None else self.current.number)
             return
         yield on.Up()  # waiting is all that can be done

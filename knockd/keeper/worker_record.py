@@ -20,6 +20,10 @@ ANSWER = 10.0
 """Seconds in which a packet process must have started, or put a view into effect."""
 
 
+OPENING = 0.25
+"""The same for each interface, if that is more: the kernel alone takes 0.03 to open a ring."""
+
+
 class Owed(NamedTuple):
     """An answer that is due in so many seconds; ``reload``: a reload is over when it comes.
 
@@ -102,6 +106,10 @@ class WorkerRecord:
         self.owed.append(Owed(seconds, reload, figures))
         if len(self.owed) == 1:
             yield self._arm()
+
+    def expect_start(self) -> Iterator[Command]:
+        """It is to say that it captures."""
+        yield from self.expect(max(ANSWER, OPENING * len(self.interfaces)))
 
     def send(self, view: View, seconds: float = ANSWER, *, reload: bool = False) -> Iterator[Command]:
         """Sends a view; the answer is due when it is in effect."""

@@ -38,6 +38,12 @@ Make = Callable[[frozenset[bytes], int, int], Prefilter]
 """Makes a filter: (the interface's packed addresses, link type, most instructions)."""
 
 
+MOST_RINGS = 8
+"""Rings of the full size; more interfaces share the memory of these."""
+
+SMALLEST_RING = 64
+"""KiB of a ring, however many there are."""
+
 LATEST = 16
 """Batches of an interface whose stamps are remembered."""
 
@@ -136,6 +142,8 @@ class Captures:
         """``loopbacks`` are the names of loopback interfaces."""
         self._setup = setup
         self._loopbacks = loopbacks
+        self._buffer = setup.buffer
+        """KiB that are asked for, for each ring."""
         self.by_descriptor: dict[int, WatchedInterface] = {}
 
     def open(self, interfaces: Sequence[str], view: View) -> Iterator[Lost]:
@@ -145,6 +153,7 @@ class Captures:
         interfaces have all just gone: that is no error.
         """
         refused: CaptureError | None = None
+        self._buffer = share_rings(self._setup.buffer, len(interfaces))
         local, make = spread_addresses(view.addresses), self._filter_for(view)
         for number, name in enumerate(interfaces):
             try:
@@ -161,7 +170,7 @@ class Captures:
 
     def _open(self, number: int, name: str, local: frozenset[bytes], make: Make) -> WatchedInterface:
         setup = self._setup
-        capture = open_capture(name, latency=setup.latency, buffer=setup.buffer * 1024, reader=setup.reader)
+        capture = open_capture(name, latency=setup.latency, buffer=self._buffer * 1024, reader=setup.reader)
         try:
             watched = WatchedInterface(number, capture, local, loopback=name in self._loopbacks)
             watched.attach(make)
@@ -199,7 +208,7 @@ class Captures:
         for watched in self.by_descriptor.values():
             if (widened := watched.widened()) is not None:
                 yield widened
-            if rings and (small := watched.small_ring(self._setup.buffer)) is not None:
+            if rings and (small := watched.small_ring(self._buffer)) is not None:
                 yield small
 
     def counted(self) -> Iterator[Counted]:
@@ -212,6 +221,11 @@ class Captures:
         for watched in self.by_descriptor.values():
             if (dropped := watched.dropped()) is not None:
                 yield dropped
+
+
+def share_rings(size: int, interfaces: int) -> int:
+    """KiB for the ring of each interface, where one alone has ``size``."""
+    return max(SMALLEST_RING, min(size, size * MOST_RINGS // max(1, interfaces)))
 
 
 def _filter(view: View, ipv6: bool, local: frozenset[bytes], linktype: int, limit: int) -> Prefilter:

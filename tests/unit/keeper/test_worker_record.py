@@ -26,6 +26,13 @@ def record() -> WorkerRecord:
     return WorkerRecord(7, ("eth0", "tun0"))
 
 
+def test_time_to_start() -> None:
+    """Who opens many interfaces has more time."""
+    for interfaces, seconds in ((1, ANSWER), (40, ANSWER), (402, 100.5)):
+        worker = WorkerRecord(7, tuple(f"eth{number}" for number in range(interfaces)))
+        assert list(worker.expect_start()) == [Arm(Wait.ANSWER, seconds / 2, 7)]
+
+
 def test_listening() -> None:
     """Interfaces whose captures have failed are not listened on."""
     worker = record()

@@ -18,7 +18,7 @@ from knockd.worker.capture import (
     NoPermissionError,
     NoSuchInterfaceError,
 )
-from knockd.worker.captures import Captures
+from knockd.worker.captures import Captures, share_rings
 from knockd.worker.setup import Setup
 from knockd_bpf.longest import find_longest
 from knockd_bpf.wire import DLT_EN10MB
@@ -218,6 +218,39 @@ def test_small_ring(system: System, size: int, said: list[SmallRing]) -> None:
     made, _ = opened("eth0")
     assert figures(made) == []
     assert figures(made, rings=True) == said
+
+
+@pytest.mark.parametrize(
+    ("interfaces", "size", "share"),
+    [
+        *((number, 2_048, 2_048) for number in (0, 1, 8)),
+        *((9, 2_048, 1_820), (122, 2_048, 134), (402, 2_048, 64), (402, 65_536, 1_304)),
+        *((1, 64, 64), (20, 64, 64)),
+    ],
+)
+def test_share_rings(interfaces: int, size: int, share: int) -> None:
+    """Rings of many interfaces take the memory of eight, as long as each has the least."""
+    assert share_rings(size, interfaces) == share
+
+
+def test_many_interfaces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is asked for a smaller ring, and no ring of that size counts as small."""
+    asked: list[int] = []
+    names = [f"eth{number}" for number in range(16)]
+    made = {name: FakeCapture(name) for name in names}
+
+    def capture(name: str, *, buffer: int, **_: object) -> FakeCapture:
+        asked.append(buffer)
+        made[name].ring_size = buffer
+        return made[name]
+
+    monkeypatch.setattr(module, "open_capture", capture)
+    captures = Captures(Setup(latency=10, buffer=2_048, max_attempts=9))
+    assert list(captures.open(names, View(watches=WATCHES))) == []
+    assert asked == [1_024 * 1_024] * 16
+    assert figures(captures, rings=True) == []
+    for one in made.values():
+        one.close()
 
 
 def test_drops(system: System) -> None:
