@@ -18,6 +18,18 @@ from knockd.leases.values import Knock
 MAX_COMMAND = 4_096
 """Bytes of the longest command after expansion, as in knockd 0.8."""
 
+WITHOUT_PROGRAM = frozenset(
+    {
+        *(".", ":", "alias", "bg", "break", "builtin", "case", "cd", "command"),
+        *("continue", "coproc", "declare", "do", "done", "elif", "else", "esac", "eval"),
+        *("exec", "exit", "export", "fc", "fg", "fi", "for", "function", "getopts"),
+        *("hash", "if", "in", "jobs", "let", "local", "read", "readonly", "return"),
+        *("select", "set", "shift", "source", "then", "times", "trap", "type", "typeset"),
+        *("ulimit", "umask", "unalias", "unset", "until", "wait", "while"),
+    }
+)
+"""What a shell does itself or reads as its own, and what is no program on most systems."""
+
 _PLAIN = re.compile(r"[A-Za-z0-9_./:,@%+=\- ]+")
 _PLACEHOLDER = re.compile(r"%(IP|NET|DOOR|DST|IFACE|TIMEOUT)%")
 
@@ -47,6 +59,18 @@ def words(command: str) -> list[str] | None:
     found = command.split()
     # A word with "=" in front of the program sets a variable: that is the shell's business.
     return found if found and "=" not in found[0] else None
+
+
+def script(command: str) -> str:
+    """The text that a shell is given to run a command: one that needs no shell takes its place.
+
+    The shell is started first, as its program is read at once: a program on a disk that hangs then keeps
+    the shell waiting, and not us.
+    """
+    found = words(command)
+    if found is None or found[0] in WITHOUT_PROGRAM or found[0].startswith("-"):
+        return command
+    return f"exec {command.strip()}"
 
 
 def _values(knock: Knock) -> dict[str, str]:

@@ -8,7 +8,6 @@ World: processes.
 
 from __future__ import annotations
 
-import errno
 import os
 import signal
 from collections import deque
@@ -16,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 
-from knockd.leases.commands import words
+from knockd.leases.commands import script, words
 from knockd.leases.outputs import Output, Outputs
 from knockd.leases.slots import CommandSlots
 from knockd.leases.spawn import SILENT, spawn
@@ -38,12 +37,6 @@ NOT_FOUND, NOT_EXECUTABLE = 127, 126
 """Exit statuses a shell gives to a command it cannot run."""
 
 _SHELL = "/bin/sh"
-_FOR_A_SHELL = frozenset(
-    {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EACCES, errno.ENOEXEC}
-)
-"""Errors of execve(2) that a shell deals with: it says what is missing or may not be run, with the
-statuses above, and reads a script without "#!" line itself."""
-
 _KILL_AFTER = 2.0
 """Seconds between TERM and KILL for what is past its deadline."""
 
@@ -68,6 +61,11 @@ class CommandLine(NamedTuple):
     def words(self) -> Sequence[str] | None:
         """Its words when it needs no shell."""
         return words(self.line)
+
+    @property
+    def script(self) -> str:
+        """What a shell is given to run it."""
+        return script(self.line)
 
     @property
     def slot_key(self) -> tuple[object, bool]:
@@ -232,16 +230,19 @@ def search_path() -> str | None:
 
 
 def _run(command: CommandLine) -> tuple[int, int | None]:
-    """Starts a command, by a shell when it needs one. Raises what ``spawn`` raises."""
+    """Starts a command by a shell, whose program is there at once. Raises what ``spawn`` raises.
+
+    Starting a program waits until it has been read, and one on a disk that hangs would be waited for by us.
+    Only where there is no shell a command that needs none is started itself.
+    """
     # Bytes, or Python would encode it all as the locale has it, and fail where that lacks a character.
     variables = {encoded(name): encoded(value) for name, value in command.environment().items()}
-    if (found := command.words) is not None:
-        try:
-            return _spawn([encoded(word) for word in found], variables, command.output)
-        except OSError as error:
-            if error.errno not in _FOR_A_SHELL:
-                raise
-    return _spawn((_SHELL.encode(), b"-c", encoded(command.line)), variables, command.output)
+    try:
+        return _spawn((_SHELL.encode(), b"-c", encoded(command.script)), variables, command.output)
+    except FileNotFoundError:
+        if (found := command.words) is None:
+            raise
+        return _spawn([encoded(word) for word in found], variables, command.output)
 
 
 def _spawn(

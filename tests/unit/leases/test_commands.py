@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from knockd.leases.commands import environment, expand, words
+from knockd.leases.commands import environment, expand, script, words
 from knockd.leases.opened_by import by_key, by_signature
 from knockd.leases.values import Knock
 from tests.support.doubles.played import door
@@ -150,6 +150,23 @@ def test_needs_a_shell(character: str) -> None:
 def test_assignments_need_a_shell(command: str) -> None:
     """A first word with an equals sign sets a variable: the shell's business."""
     assert words(command) is None
+
+
+@pytest.mark.parametrize(
+    ("command", "text"),
+    [
+        (" nft add element a", "exec nft add element a"),
+        ("/usr/bin/open 192.0.2.1", "exec /usr/bin/open 192.0.2.1"),
+        ("ulimit -t 5", "ulimit -t 5"),
+        ("open; sleep 30; close", "open; sleep 30; close"),
+        ("MARK=7 open", "MARK=7 open"),
+        ("-l", "-l"),
+        (" ", " "),
+    ],
+)
+def test_script(command: str, text: str) -> None:
+    """A program that needs no shell takes the place of the one that starts it."""
+    assert script(command) == text
 
 
 @pytest.mark.parametrize("command", ["", "   "])

@@ -85,6 +85,28 @@ def test_not_executable(runs: CommandRuns, tmp_path: Path, words: str) -> None:
     assert str(script) in ended.output[0]
 
 
+@pytest.mark.parametrize("line", ["umask 077", "ulimit -t 5", ": now", "exit 0"])
+def test_no_program(runs: CommandRuns, line: str) -> None:
+    """What a shell does itself works, though there is no such program."""
+    runs.run(line)
+    assert runs.wait() == [Result(0, (), late=False)]
+
+
+def test_no_shell_is_left(runs: CommandRuns) -> None:
+    """A command that needs no shell takes its place: it is our child."""
+    runs.run("grep PPid /proc/self/status")
+    assert runs.wait() == [Result(0, (f"PPid:\t{os.getpid()}",), late=False)]
+
+
+def test_without_a_shell(runs: CommandRuns, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is no shell a command that needs none is run all the same; another one is not."""
+    monkeypatch.setattr("knockd.leases.runner._SHELL", "/no/such/shell")
+    runs.run("echo one two")
+    assert runs.wait() == [Result(0, ("one two",), late=False)]
+    runs.run("echo one; echo two")
+    assert runs.wait(2)[1] == Result(127, ("/no/such/shell: No such file or directory",), late=False)
+
+
 def test_directory(runs: CommandRuns, tmp_path: Path) -> None:
     """A directory is no command."""
     runs.run(str(tmp_path))
