@@ -29,7 +29,7 @@ GROUP = 4_242
 
 STRANGER = 65_533
 NOBODY = 65_534
-"""Who the packet process becomes where there is no user knockd."""
+"""Who the packet process is in ``shared``."""
 
 AS = """
 import os, sys
@@ -68,15 +68,21 @@ def folder() -> Iterator[Path]:
         yield Path(made)
 
 
+def with_groups(folder: Path, *more: str) -> tuple[str, ...]:
+    """Our program on a host that has these groups, and no other group knockd."""
+    groups = folder / "group"
+    lines = Path("/etc/group").read_text().splitlines()
+    lines = [line for line in lines if not line.startswith("knockd:")]
+    groups.write_text("\n".join([*lines, *more, ""]))
+    return ("sh", "-c", f'mount --bind {groups} /etc/group && exec "$@"', "sh", *OURS)
+
+
 @pytest.fixture
 def shared(pair: Pair, start: Start, tmp_path: Path, folder: Path) -> Daemon:
     """A daemon on a host that has a group knockd; its control socket is where others may pass."""
-    groups = tmp_path / "group"
-    lines = Path("/etc/group").read_text().splitlines()
-    lines = [line for line in lines if not line.startswith("knockd:")]
-    groups.write_text("\n".join([*lines, f"knockd:x:{GROUP}:", ""]))
-    program = ("sh", "-c", f'mount --bind {groups} /etc/group && exec "$@"', "sh", *OURS)
-    daemon = start(pair.server, config(DOOR), "--control-socket", str(folder / "s"), program=program)
+    program = with_groups(tmp_path, f"knockd:x:{GROUP}:")
+    text = config(DOOR, User="nobody")
+    daemon = start(pair.server, text, "--control-socket", str(folder / "s"), program=program)
     daemon.control_path = folder / "s"
     return daemon
 
@@ -99,9 +105,9 @@ def test_the_user_of_the_packet_process_may_not_look(shared: Daemon) -> None:
     shared.wait_for(f"of uid {NOBODY}: it is or may be the packet process")
 
 
-def test_without_the_group(pair: Pair, start: Start, folder: Path) -> None:
+def test_without_the_group(pair: Pair, start: Start, tmp_path: Path, folder: Path) -> None:
     """Then it is root's alone."""
-    start(pair.server, config(DOOR), "--control-socket", str(folder / "s"))
+    start(pair.server, config(DOOR), "--control-socket", str(folder / "s"), program=with_groups(tmp_path))
     assert 0o600 == stat.S_IMODE((folder / "s").lstat().st_mode)
     assert "no right to" in ask(folder / "s", STRANGER, GROUP, "Counters")
 
