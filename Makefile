@@ -50,7 +50,8 @@ BUILD := PYTHONPATH=.:conf $(BIN)/python -m knockd_packages
 .DEFAULT_GOAL := help
 .PHONY: completions help demo test check bench golden log-events control-protocol rotating-vectors signed-vectors picture demo-picture \
 	lint types unit property parsers fuzz coverage mutants wheel e2e faults \
-	differential clean deb ipk site release packages $(SYSTEMS) packages-demo packages-test packages-bench packages-build packages-systems
+	differential clean deb ipk site release packages $(SYSTEMS) packages-demo packages-test packages-bench packages-build packages-site packages-judges \
+	packages-systems
 
 help:
 	@sed -n '/^$$/q; s/^# \{0,1\}//p' Makefile
@@ -128,12 +129,13 @@ wheel: $(STAMP)
 	$(BIN)/python -m tests.support.lab.wheel build/wheel
 
 # One process runs a file, whose tests share what is dear to build.
-packages: packages-test packages-build $(SITE) $(BUILDERS)
+packages: packages-test packages-build packages-judges $(SITE) $(BUILDERS)
 	$(PYTEST) $(SHARED) --dist loadfile tests/packages
 
-site: $(SITE)
+site: packages-site $(SITE)
+	@$(BUILD).$@
 
-deb ipk site release: packages-build $(BUILDERS)
+deb ipk release: packages-build $(BUILDERS)
 	@$(BUILD).$@
 
 # Apart: each boots or builds a whole system; tests/systems has a module for each.
@@ -152,7 +154,7 @@ differential: packages-test $(STAMP)
 bench: packages-bench $(STAMP)
 	$(LAB) $(BIN)/python -m tests.bench $(NAME)
 
-packages-demo packages-test packages-bench packages-build packages-systems:
+packages-demo packages-test packages-bench packages-build packages-site packages-judges packages-systems:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is missing. As root: apt-get install python3" >&2; exit 1; }
 	@PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m tests.support.lab.packages $(@:packages-%=%)
 

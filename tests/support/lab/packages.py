@@ -76,6 +76,11 @@ BUILD = {
     "/usr/lib/python3/dist-packages/setuptools": "python3-setuptools",
     "/usr/lib/python3/dist-packages/wheel": "python3-wheel",
     "git": "git",
+}
+"""What ``make deb``, ``make ipk`` and ``make release`` build with."""
+
+SITE = {"git": "git", "mandoc": "mandoc"}
+JUDGES = {
     "lintian": "lintian",
     "shellcheck": "shellcheck",
     "apparmor_parser": "apparmor",
@@ -87,7 +92,7 @@ BUILD = {
     "fish": "fish",
     "chromium": "chromium",
 }
-"""What packages and pages are built with, and what they are checked with."""
+"""What the tests try packages and pages with."""
 
 SYSTEMS = {"mmdebstrap": "mmdebstrap"}
 """What whole systems are made with; what one of them needs beside it, its module installs."""
@@ -111,6 +116,8 @@ TARGETS = {
     "test": TEST,
     "bench": BENCH,
     "build": BUILD,
+    "site": SITE,
+    "judges": JUDGES,
     "systems": SYSTEMS,
     "processors": PROCESSORS,
     "openwrt": OPENWRT,

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import pytest
 
 from tests.support.lab import enter
-from tests.support.lab.packages import BUILD, TEST, find
+from tests.support.lab.packages import BUILD, JUDGES, TEST, find
 
 WHEELS_OF_PCAPY = frozenset({"x86_64", "aarch64"})
 """Machines, as uname(1) names them."""
@@ -30,7 +30,7 @@ def need(tool: str, package: str | None = None) -> str:
     """
     path = find(tool)
     if path is None:
-        lacking(f"{tool} is missing: apt-get install {package or (TEST | BUILD).get(tool, tool)}")
+        lacking(f"{tool} is missing: apt-get install {package or (TEST | BUILD | JUDGES).get(tool, tool)}")
     return path
 
 
