@@ -18,7 +18,7 @@ from knockd.checks.sandbox import RAISERS, SERVICE_PATH, Sandbox, read_sandbox
 from knockd_conf.classes import NamedTuple
 from knockd_conf.command_facts import BUILTINS, LITERAL
 from knockd_conf.errors import Note, seen
-from knockd_conf.model import Door
+from knockd_conf.model import Config, Door
 from knockd_conf.shell_words import SimpleCommand, split_script
 
 UNIT: Final = "knockd.service"
@@ -102,6 +102,23 @@ def find_program_notes(doors: Iterable[Door], where: Whereabouts) -> Iterator[No
             for message in judged[text]:
                 if first.setdefault(message, field) == field:
                     yield door.note(field, message)
+
+
+def find_file_notes(config: Config, where: Whereabouts) -> Iterator[Note]:
+    """Yields a note for each file of a configuration that the service has to write and cannot."""
+    log = config.options.log_file
+    reason = None if log is None else _explain_unwritable(log, where.sandbox)
+    if reason is not None:
+        yield config.note("log_file", f"{reason}: name one in /var/log")
+    for door in config.doors:
+        path = door.one_time_file
+        reason = None if path is None else _explain_unwritable(path, where.sandbox)
+        if reason is not None:
+            yield door.note(
+                "one_time_file",
+                f"{reason}, and the door is disabled: move it to /etc/knockd, or write ReadWritePaths=-{path}"
+                " under [Service] with systemctl edit knockd; then restart it",
+            )
 
 
 def _judge(text: str, where: Whereabouts) -> Iterator[str]:
@@ -204,15 +221,15 @@ def _judge_operand(command: SimpleCommand, sandbox: Sandbox | None) -> str | Non
 
 
 def _judge_written(path: str, sandbox: Sandbox | None) -> str | None:
-    if sandbox is None or not path.startswith("/") or not LITERAL.fullmatch(path):
+    reason = _explain_unwritable(path, sandbox) if LITERAL.fullmatch(path) else None
+    return reason and f"{reason}: allow it with systemctl edit knockd (ReadWritePaths=, say)"
+
+
+def _explain_unwritable(path: str, sandbox: Sandbox | None) -> str | None:
+    setting = sandbox.keeps_from_writing(path) if sandbox is not None and path.startswith("/") else None
+    if setting is None or sandbox is None:
         return None
-    setting = sandbox.keeps_from_writing(path)
-    if setting is None:
-        return None
-    return (
-        f"the service cannot write {path} ({setting} in {sandbox.path}):"
-        " allow it with systemctl edit knockd (ReadWritePaths=, say)"
-    )
+    return f"the service cannot write {path} ({setting} in {sandbox.path})"
 
 
 def _find_in(path: str, name: str) -> str | None:

@@ -13,7 +13,7 @@ from functools import cache, partial
 
 from knockd.checks.asked_tools import PATIENCE, ask_networks, ask_version, find_syntax_errors
 from knockd.checks.command_advice import COMMANDS, find_command_notes
-from knockd.checks.command_files import find_program_notes, find_whereabouts
+from knockd.checks.command_files import find_file_notes, find_program_notes, find_whereabouts
 from knockd.checks.keys import Days
 from knockd.checks.prefix_advice import find_prefix_notes
 from knockd.checks.version_advice import find_version_notes
@@ -41,14 +41,16 @@ class Circumstances(NamedTuple):
 
 
 def find_current_notes(config: Config, known: Circumstances) -> Iterator[Note]:
-    """Yields every note about the commands of doors; of another host's, those that hold everywhere."""
+    """Yields every note about commands and what the service writes; of another host's, what holds there."""
     until = time.monotonic() + PATIENCE
     yield from find_command_notes(config.doors)
     yield from find_unreadable(config.doors, until)
     if not is_elsewhere(config):
         yield from find_one_sided(config.doors, known, until)
         yield from find_network_notes(config.doors, until)
-        yield from find_program_notes(config.doors, find_whereabouts(os.environ, starting=known.starting))
+        where = find_whereabouts(os.environ, starting=known.starting)
+        yield from find_program_notes(config.doors, where)
+        yield from find_file_notes(config, where)
 
 
 def find_one_sided(doors: tuple[Door, ...], known: Circumstances, until: float) -> Iterator[Note]:

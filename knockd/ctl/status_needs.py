@@ -117,8 +117,8 @@ def _door_needs(status: Status) -> Iterator[Need]:
         names = [door.name for door in used if door.is_shut is shut]
         if names:
             yield Need(
-                f"No sequence is left for {_join(names)}: {then}.",
-                "write new ones into its One_Time_Sequences file, then: knockctl reload",
+                f"No sequence can be used at {_join(names)}: {then}.",
+                "see knockd -t; write new ones into its One_Time_Sequences file, then: knockctl reload",
             )
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from knockd.checks.access_notes import find_shut_doors
 from knockd.checks.asked_tools import PATIENCE
 from knockd.checks.command_advice import COMMANDS, judge_opening
-from knockd.checks.command_files import find_program_notes, find_whereabouts
+from knockd.checks.command_files import find_file_notes, find_program_notes, find_whereabouts
 from knockd.checks.command_notes import Circumstances, find_one_sided, find_unreadable
 from knockd.checks.keys import WAITS, KeyFiles
 from knockd.checks.notes import Sequences, find_notes
@@ -38,6 +38,7 @@ def look_at_commands(config: Config, known: Circumstances) -> Looked:
     notes += (("one-version", one) for one in find_one_sided(config.doors, known, until))
     where = find_whereabouts(os.environ, starting=False)
     notes += (("program-unusable", one) for one in find_program_notes(config.doors, where))
+    notes += (("file-unwritable", one) for one in find_file_notes(config, where))
     notes += (("program-replaceable", one) for one in find_replaceable_programs(config))
     found = (*(from_note(name, one) for name, one in notes), *find_missing_versions(config.doors, known))
     return Looked("commands", tuple(dict.fromkeys(found)))

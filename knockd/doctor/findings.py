@@ -51,6 +51,10 @@ KINDS: Mapping[str, tuple[Severity, str]] = {
         _OUT,
         "A program of a command is missing, not executable, or hidden by the service's sandbox.",
     ),
+    "file-unwritable": (
+        _OUT,
+        "The service's sandbox keeps a one-time file, whose door is disabled, or the log from being written.",
+    ),
     "program-replaceable": (_WEAK, "Others than root can replace a program that runs as root."),
     "one-version": (
         _OUT,

@@ -10,12 +10,14 @@ import pytest
 from knockd.checks import command_files
 from knockd.checks.command_files import (
     Whereabouts,
+    find_file_notes,
     find_program_notes,
     find_unit,
     find_whereabouts,
     judge_program,
 )
 from knockd.checks.sandbox import SERVICE_PATH, Sandbox
+from knockd_conf.model import Config, Options
 from tests.support.doubles.played import door
 
 UNIT = "/etc/systemd/system/knockd.service"
@@ -147,6 +149,23 @@ def test_what_the_sandbox_keeps_from_commands(command: str, expected: str) -> No
     """The setting is named, and where it is."""
     assert [expected] == said(command, Whereabouts(SERVICE_PATH, TIGHT))
     assert expected not in said(command)
+
+
+def test_files_that_the_service_cannot_write() -> None:
+    """A one-time file beside knockd.conf, as 0.8 could have it, and a log elsewhere, each with a cure."""
+    options = Options(log_file="/srv/knockd.log")
+    door_ = door("1", one_time_file="/etc/spare.txt")
+    config = Config("/etc/knockd.conf", options, (door_,), "here", ("/etc/knockd.conf",))
+    found = [note.message for note in find_file_notes(config, Whereabouts(SERVICE_PATH, TIGHT))]
+    assert found == [
+        f"the service cannot write /srv/knockd.log (ProtectSystem=strict in {UNIT}): name one in /var/log",
+        f"the service cannot write /etc/spare.txt (ProtectSystem=strict in {UNIT}), and the door is disabled:"
+        " move it to /etc/knockd, or write ReadWritePaths=-/etc/spare.txt under [Service] with systemctl edit"
+        " knockd; then restart it",
+    ]
+    assert [] == list(find_file_notes(config, OPEN))
+    roomy = TIGHT._replace(writable=("/srv", "/etc/spare.txt"))
+    assert [] == list(find_file_notes(config, Whereabouts(SERVICE_PATH, roomy)))
 
 
 def unit(monkeypatch: pytest.MonkeyPatch, *folders: Path) -> None:

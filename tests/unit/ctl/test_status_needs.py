@@ -86,8 +86,8 @@ def test_all_is_well() -> None:
         ),
         (
             {"doors": [door("ssh"), door("spare", disabled=True)]},
-            "No sequence is left for spare: nobody can open it.",
-            "write new ones into its One_Time_Sequences file, then: knockctl reload",
+            "No sequence can be used at spare: nobody can open it.",
+            "see knockd -t; write new ones into its One_Time_Sequences file, then: knockctl reload",
         ),
         (
             {"doors": [door("ssh", disabled=True, waiting="the clock is early")]},
@@ -111,8 +111,8 @@ def test_all_is_well() -> None:
         ),
         (
             {"doors": [door("ssh", disabled=True, signed=signing())]},
-            "No sequence is left for ssh: only signed knocks open it.",
-            "write new ones into its One_Time_Sequences file, then: knockctl reload",
+            "No sequence can be used at ssh: only signed knocks open it.",
+            "see knockd -t; write new ones into its One_Time_Sequences file, then: knockctl reload",
         ),
         (
             {"journal": {"place": "memory", "lasts": False, "reason": "/var/lib/knockd: Read-only"}},
@@ -162,7 +162,7 @@ def test_many_of_a_kind() -> None:
     assert texts[8] == "1 more like it."
     assert len(texts) == 9
     doors = [door(f"d{number}", disabled=True) for number in range(5)]
-    assert "No sequence is left for d0, d1, d2 and 2 more" in needs(doors=doors)[0].text
+    assert "No sequence can be used at d0, d1, d2 and 2 more" in needs(doors=doors)[0].text
     doors = [door(f"d{number}", disabled=True, waiting="a") for number in range(5)]
     doors += [door(f"e{number}", disabled=True, waiting=f"because {number}") for number in range(4)]
     assert [
