@@ -21,7 +21,7 @@ V = TypeVar(
     int,
     float,
     tuple[tuple[int, float], ...],
-    tuple[float, tuple[int, ...], tuple[tuple[int, float], ...]],
+    tuple[float, tuple[int, ...], tuple[tuple[int, float], ...], float],
 )
 
 

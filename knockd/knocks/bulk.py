@@ -113,7 +113,7 @@ def remember(bulks: Sequence[Bulk], start: int, end: int, memory: Memory, strang
                 memory.tally.guarded += len(entries)
                 _, protocol, port, _ = bulk.group.head
                 ports = (protocol << 16 | port,)
-                touches: dict[bytes, Touch] = {key: (now, ports, ()) for key, now in entries.items()}
+                touches: dict[bytes, Touch] = {key: (now, ports, (), now) for key, now in entries.items()}
                 memory.ignored.add(bulk.role.tag, touches)
     return end
 

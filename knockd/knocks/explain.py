@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from dataclasses import field, replace
 
 from knockd.knocks.changes import assign_tags
+from knockd.knocks.quick import PAUSE, TIMES
+from knockd.knocks.touches import STILL
 from knockd.knocks.verdicts import Kind, Verdict
 from knockd.knocks.watch import Watch
 from knockd_bpf.wire import TCP, PacketFields
@@ -39,6 +41,10 @@ class State:
     """Which ones it has touched while it was ignored."""
     ended: tuple[Attempt, ...] = ()
     """The attempts that the first touch ended."""
+    since: float = 0.0
+    """When the first of all these touches was, between which there were never ten ignore times."""
+    quick: list[Attempt] = field(default_factory=list)
+    """Begun since the source has been ignored for longer than Seq_Timeout."""
     cooling_until: float | None = None
     told_until: float | None = None
     """Until when it need not be said again that it is ignored; for who says so."""
@@ -83,12 +89,14 @@ class Explainer:
         for at, verdict in enumerate(verdicts):
             if not verdict.begins:
                 continue
+            state = self.states[verdict.watch]
             if ends_knock and verdict.kind is Kind.BEGINS:
                 verdicts[at] = replace(verdict, kind=Kind.ENDS_ANOTHER, begins=False, stage=0)
             elif ends_knock:
                 verdicts[at] = replace(verdict, begins=False)
+            elif verdict.kind is Kind.IGNORED:
+                state.quick = _youngest_of_each_stage([*state.quick, Attempt(1, now)])
             else:
-                state = self.states[verdict.watch]
                 state.attempts = _youngest_of_each_stage([*state.attempts, Attempt(1, now)])
         return verdicts
 
@@ -124,7 +132,7 @@ class Explainer:
         state.burnt = False
         same = before.attempts_at == after.attempts_at
         if not same and not (before.sequence == after.sequence and not after.opens):
-            state.attempts, state.ended, state.used_up = [], (), False
+            state.attempts, state.ended, state.quick, state.used_up = [], (), [], False
             lost = frozenset()
         if state.touched is None:
             return
@@ -186,8 +194,32 @@ class Explainer:
         if self.is_ignored(number, now) or self.is_cooling(number, now):
             until = self._ignored_until(number, now)
             kind = Kind.COOLDOWN if state.cooling_until == until else Kind.IGNORED
-            return replace(verdict, kind=kind, until=until)
+            verdict = replace(verdict, kind=kind, until=until)
+            return verdict if self.is_cooling(number, now) else self._hear_quick(verdict, state, step, now)
         return self._take_step(self._look_back(verdict, state, now), state, step)
+
+    def _hear_quick(self, verdict: Verdict, state: State, step: Step, now: float) -> Verdict:
+        """A step of a source that is ignored: it opens by a knock that is quick beside the time before it."""
+        watch, touched = self.watches[verdict.watch], state.touched
+        if (
+            touched is None
+            or verdict.silent
+            or not _is_spread(watch)
+            or now < state.since + self.limit(verdict.watch)
+        ):
+            return verdict
+        quick = [
+            one
+            for one in state.quick
+            if one.start - touched >= max(PAUSE, TIMES * (now - one.start))
+            and now <= one.start + self.limit(verdict.watch)
+        ]
+        moved = _move(quick, watch, step)
+        if _foremost(moved) == len(watch.steps):
+            state.quick = []
+            return replace(verdict, kind=Kind.OPENS, stage=len(watch.steps), until=0.0)
+        state.quick = _youngest_of_each_stage(moved)
+        return replace(verdict, begins=step == watch.steps[0] and now - touched >= PAUSE)
 
     def _ignored_until(self, number: int, now: float) -> float:
         """Until when the source is ignored for any reason."""
@@ -210,6 +242,9 @@ class Explainer:
         again = ignored or self.is_cooling(verdict.watch, now)
         if not ignored:
             state.ports, state.ended = frozenset(), tuple(state.attempts)
+            still = STILL * self._ignore_time(self.watches[verdict.watch])
+            if state.touched is None or now >= state.touched + still:
+                state.since = now
         if not again:
             verdict = self._look_back(verdict, state, now)
         state.attempts, state.touched, state.ports = [], now, state.ports | {step}
@@ -218,12 +253,7 @@ class Explainer:
 
     def _take_step(self, verdict: Verdict, state: State, step: Step) -> Verdict:
         watch = self.watches[verdict.watch]
-        survivors: list[Attempt] = []
-        for attempt in state.attempts:
-            if step == watch.steps[attempt.stage]:
-                survivors.append(Attempt(attempt.stage + 1, attempt.start))
-            elif step in watch.steps[: attempt.stage]:
-                survivors.append(attempt)
+        survivors = _move(state.attempts, watch, step)
         stage, last = _foremost(survivors), len(watch.steps)
         if last in (1, stage):
             state.attempts = []
@@ -267,6 +297,25 @@ class Explainer:
         for watch, state in zip(self.watches, self.states, strict=True):
             if used.key and (watch.door, watch.key) == (used.door, used.key):
                 state.burnt = state.burnt or watch.serial <= used.serial
+
+
+def _move(attempts: Sequence[Attempt], watch: Watch, step: Step) -> list[Attempt]:
+    """Where a step leaves attempts: one on, where they are, or nowhere."""
+    survivors: list[Attempt] = []
+    for attempt in attempts:
+        if step == watch.steps[attempt.stage]:
+            survivors.append(Attempt(attempt.stage + 1, attempt.start))
+        elif step in watch.steps[: attempt.stage]:
+            survivors.append(attempt)
+    return survivors
+
+
+def _is_spread(watch: Watch) -> bool:
+    """Whether a scan of every port to every fourth that meets all steps touches a guard between them."""
+    steps = sorted(step.protocol << 16 | step.port for step in watch.steps)
+    guards = {guard.protocol << 16 | guard.port for guard in watch.guards}
+    strides = [range(steps[0], steps[-1], stride) for stride in (1, 2, 3, 4)]
+    return not any(guards.isdisjoint(ports) for ports in strides)
 
 
 def _foremost(attempts: Sequence[Attempt]) -> int:

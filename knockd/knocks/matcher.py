@@ -8,6 +8,9 @@ watched, its TCP flags fit and its source is admitted. Then:
     what comes                    attempts                             source          event
     ----------------------------  -----------------------------------  --------------  ---------
     packet of an ignored source   stay                                 ignored         -
+    the last step of a quick      all at this door end                 Seq_Cooldown    Opened
+    knock of a source that was
+    ignored for Seq_Timeout
     the first step from one       stay                                 ignored         Ignored
     Seq_Timeout is over           end, before the packet is judged                     Expired
     guard port                    all end                              ignored         Guarded
@@ -22,7 +25,8 @@ watched, its TCP flags fit and its source is admitted. Then:
     a view: the guard is none     those that it ended are back         not ignored     -
     a view: the watch is another  end, unless it only opens no more    ignored         -
 
-A guard port makes a watch ignore a source for its ignore time, an opening for Seq_Cooldown. Ignored says
+A guard port makes a watch ignore a source for its ignore time, an opening for Seq_Cooldown. ``quick.py`` says
+what a quick knock is; its attempts are apart, and nothing is said of them but the opening. Ignored says
 until when, and until then it is not said again. While a limit holds lines back nothing is said of it, and
 nothing is counted: the next knock may find room. A first step that is retransmitted counts as another
 knock, but one that is the last step, too, says nothing of an opening. A guard that a view takes away has
@@ -77,13 +81,16 @@ from knockd.knocks.events import (
 from knockd.knocks.findings import Finding, Unheard, settle
 from knockd.knocks.memory import MAX_ATTEMPTS, Memory
 from knockd.knocks.port_table import PortRole, PortTable
+from knockd.knocks.quick import begin_quickly, find_quick, is_heard, may_begin
 from knockd.knocks.reports import Reporter
 from knockd.knocks.tally import Tally, find_foremost
 from knockd.knocks.touches import (
     MOST_OF_KEY,
     MOST_TOLD,
     Stages,
+    Touch,
     touch_again,
+    touch_first,
 )
 from knockd.knocks.undoing import apply_change
 from knockd.knocks.watch import Watch
@@ -134,7 +141,7 @@ class Matcher:
         source, destination, protocol, port, flags = packet
         memory = self._memory
         found: list[Finding] = []
-        begins: list[tuple[PortRole, bool]] = []
+        begins: list[tuple[PortRole, bool | None]] = []  # whether that is said; None: a quick knock
         ends_knock = False
         for role in self._ports.roles.get(protocol << 16 | port, ()):
             if flags & role.flag_mask != role.flag_value or destination not in (role.targets or local):
@@ -150,7 +157,10 @@ class Matcher:
             if (touch is not None and now < touch[0] + role.ignore_time) or (
                 role.cooldown and self._is_cooling(key, now)
             ):
-                if role.first and self._reporter.strangers.tokens >= 1:
+                if touch is not None and self._hear_quick(key, role, touch, now, begins):
+                    self._open(key, role, destination, now, found)
+                    ends_knock = True
+                elif role.first and self._reporter.strangers.tokens >= 1:
                     found.append(Unheard(key, role))
                 continue
             foremost = 0
@@ -164,6 +174,9 @@ class Matcher:
         if not ends_knock:
             for role, told in begins:
                 key = source + role.tag
+                if told is None:
+                    memory.quick.put(key, begin_quickly(memory.quick.pop(key), now))
+                    continue
                 if told:
                     found.append(Stage(role.door, source, 1))
                 else:
@@ -179,7 +192,7 @@ class Matcher:
         local: frozenset[bytes],
         now: float,
         found: list[Finding],
-        begins: list[tuple[PortRole, bool]],
+        begins: list[tuple[PortRole, bool | None]],
     ) -> bool:
         """Judges a packet at some watches of one door as ``feed`` does at one; whether it ends a knock."""
         source, destination, protocol, port, flags = packet
@@ -200,7 +213,11 @@ class Matcher:
             if role.guard:
                 self._guard(key, role, number, now, heard)
             elif self._is_ignored(key, role, now):
-                heard += [Unheard(key, role)] if role.first else []
+                touch = self._memory.ignored.get(key)
+                if touch is not None and self._hear_quick(key, role, touch, now, begins):
+                    opening, ends_knock = opening or role, True
+                else:
+                    heard += [Unheard(key, role)] if role.first else []
             else:
                 attempts = self._memory.take(key)
                 foremost = self._advance(key, role, now, attempts, heard) if attempts else 0
@@ -310,12 +327,7 @@ class Matcher:
         if not alive:
             found.append(Expired(role.door, key[:-2], attempts[0][0]))
             return 0
-        after: dict[int, float] = {}
-        for stage, start in alive:
-            if stage in role.advances:
-                after[stage + 1] = max(start, after.get(stage + 1, start))
-            elif stage >= role.done:
-                after[stage] = max(start, after.get(stage, start))
+        after = _move(alive, role)
         foremost = max(after, default=0)
         if foremost == role.last:
             return foremost
@@ -328,6 +340,26 @@ class Matcher:
         if after:
             self._memory.advanced.put(key, tuple(sorted(after.items(), reverse=True)))
         return foremost
+
+    def _hear_quick(
+        self,
+        key: bytes,
+        role: PortRole,
+        touch: Touch,
+        now: float,
+        begins: list[tuple[PortRole, bool | None]],
+    ) -> bool:
+        """A step of a source that is ignored for guards: whether it is the last one of a quick knock."""
+        if not is_heard(role, touch, now) or (role.cooldown and self._is_cooling(key, now)):
+            return False
+        after = _move(find_quick(self._memory.quick.pop(key) or (), role, touch, now), role)
+        if role.last in after:
+            return True
+        if after:
+            self._memory.quick.put(key, tuple(sorted(after.items(), reverse=True)))
+        if role.first and may_begin(touch, now):
+            begins.append((role, None))
+        return False
 
     def _open(self, key: bytes, role: PortRole, destination: bytes, now: float, found: list[Finding]) -> None:
         """The last step came: all attempts of the source at the door end, and its cooldown begins.
@@ -360,7 +392,7 @@ class Matcher:
             most = MOST_OF_KEY if role.key else MOST_TOLD
             memory.ignored.put(key, touch_again(before, port, now, most))
             return
-        memory.ignored.put(key, (now, (port,), attempts))
+        memory.ignored.put(key, touch_first(before, port, attempts, role, now))
         if role.cooldown and self._is_cooling(key, now):
             return
         stage = 0
@@ -381,3 +413,14 @@ class Matcher:
         """Whether the source of a key is ignored since an opening."""
         until = self._memory.cooling.get(key)
         return until is not None and now < until
+
+
+def _move(attempts: Iterable[tuple[int, float]], role: PortRole) -> dict[int, float]:
+    """Where a packet leaves attempts, each a stage and a start: the younger one of two at one stage."""
+    after: dict[int, float] = {}
+    for stage, start in attempts:
+        if stage in role.advances:
+            after[stage + 1] = max(start, after.get(stage + 1, start))
+        elif stage >= role.done:
+            after[stage] = max(start, after.get(stage, start))
+    return after

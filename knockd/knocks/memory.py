@@ -22,6 +22,9 @@ MAX_ATTEMPTS = 65_536
 MAX_ADVANCED = 8_192
 """Attempts at stage 2 and beyond: whoever makes one knows two steps of a door."""
 
+MAX_QUICK = 4_096
+"""Ignored sources with attempts at a quick knock."""
+
 MAX_TOLD = 4_096
 """Ignored sources of whom it is remembered that it was said."""
 
@@ -35,7 +38,8 @@ class Memory:
     """All tables of a matcher, its counts and the time of its next expiry. Times are in seconds.
 
     ``first`` has the start of attempts at stage 1, ``advanced`` all others, ``ignored`` who has touched a
-    guard, ``cooling`` until when who has opened is ignored, ``told`` until when that needs no saying again.
+    guard, ``quick`` attempts of these, ``cooling`` until when who has opened is ignored, ``told`` until when
+    that needs no saying again.
     """
 
     def __init__(self, max_attempts: int) -> None:
@@ -43,6 +47,7 @@ class Memory:
         self.first: Attempts[float] = Attempts(max_attempts)
         self.advanced: Attempts[Stages] = Attempts(MAX_ADVANCED)
         self.ignored: Attempts[Touch] = Attempts(max_attempts // 4)
+        self.quick: Attempts[Stages] = Attempts(MAX_QUICK)
         self.cooling: Attempts[float] = Attempts(max_attempts // 4)
         self.told: Attempts[float] = Attempts(MAX_TOLD)
         self.tally = Tally()
@@ -111,6 +116,7 @@ class Memory:
         """Forgets all attempts at some watches."""
         self.first.forget(tags)
         self.advanced.forget(tags)
+        self.quick.forget(tags)
 
     def forget_ignored(self, tags: Collection[Tag]) -> None:
         """Forgets whom some watches ignore."""
@@ -130,7 +136,7 @@ class Memory:
         for key, ahead in self.advanced.items():
             for stage, since in ahead:
                 yield Attempt(hashes[key[-2:]], key[:-2], stage, since)
-        for key, (since, _, _) in self.ignored.items():
+        for key, (since, *_) in self.ignored.items():
             yield Attempt(hashes[key[-2:]], key[:-2], 0, since)
         for key, until in self.cooling.items():
             yield Attempt(hashes[key[-2:]], key[:-2], 0, until - ports.ignore_times[key[-2:]])
@@ -152,7 +158,7 @@ class Memory:
                     touched = min(since, ports.last_ignored(tag, now))
                     before = self.ignored.pop(key)
                     touched = touched if before is None else max(touched, before[0])
-                    self.ignored.put(key, (touched, (UNTOLD,), ()))
+                    self.ignored.put(key, (touched, (UNTOLD,), (), touched))
                 elif stage == 1:
                     self.first.pop(key)
                     self.first.put(key, min(since, now))

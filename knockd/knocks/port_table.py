@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from knockd.knocks.batch import Head
@@ -47,6 +47,8 @@ class PortRole:
     """Whose packets concern the watch; None: everybody's."""
     plain: bool
     """All packets of the port can be judged for this watch alone, and reported."""
+    quick: bool
+    """Whoever is ignored for guards may open by a quick knock: no scan in order passes the steps as one."""
     serial: int
     """Of the sequence."""
     siblings: tuple[PortRole, ...] = ()
@@ -202,6 +204,7 @@ def port_roles(watch: Watch, tag: Tag, slack: float) -> PortRoles:
         return {}
     ignore_time = _ignore_time(watch, slack)
     order = [step.protocol << 16 | step.port for step in watch.steps]
+    quick = watch.opens and _is_spread(order, [guard.protocol << 16 | guard.port for guard in watch.guards])
     found: PortRoles = {}
     guards: dict[int, PortRole] = {}
     for port in dict.fromkeys((*order, *(guard.protocol << 16 | guard.port for guard in watch.guards))):
@@ -227,12 +230,20 @@ def port_roles(watch: Watch, tag: Tag, slack: float) -> PortRoles:
             opens=watch.opens,
             key=watch.key,
             access=watch.access,
+            quick=quick,
             serial=watch.serial,
             plain=watch.opens and watch.access is None and not watch.key,
         )
         if port not in order:
             guards[port >> 16] = found[port]
     return found
+
+
+def _is_spread(steps: Sequence[int], guards: Iterable[int]) -> bool:
+    """Whether a scan in order that meets all steps touches a guard between them, at any stride to four."""
+    low, high = min(steps), max(steps)
+    apart = [guard - low for guard in guards if low < guard < high]
+    return any(far % 3 == 0 for far in apart) and any(far % 4 == 0 for far in apart)
 
 
 def _by_door(roles: tuple[PortRole, ...]) -> tuple[PortRole, ...]:

@@ -13,8 +13,8 @@ from knockd.knocks.port_table import PortRole
 Stages = tuple[tuple[int, float], ...]
 """(stage, start) of attempts, the foremost first."""
 
-Touch = tuple[float, tuple[int, ...], Stages]
-"""When a source last touched a guard, which ones it has, and the attempts that they ended."""
+Touch = tuple[float, tuple[int, ...], Stages, float]
+"""When a source last touched a guard, which ones it has, the attempts that they ended, since when it does."""
 
 UNTOLD = 0
 """Stands for guards that another matcher has seen touched, or that are too many: that is not undone."""
@@ -22,23 +22,32 @@ UNTOLD = 0
 MOST_TOLD = 8
 """Touched guards that are remembered of a source."""
 
+STILL = 10
+"""Who touches a guard within so many ignore times of the last one has never ceased to."""
+
 MOST_OF_KEY = 16
 """As many where sequences are made of keys: a source may have knocked all steps of another one."""
 
 
+def touch_first(before: Touch | None, port: int, ended: Stages, role: PortRole, now: float) -> Touch:
+    """A source that is not ignored touched a guard; ``before`` is when it was."""
+    since = before[3] if before is not None and now < before[0] + STILL * role.ignore_time else now
+    return now, (port,), ended, since
+
+
 def touch_again(touch: Touch, port: int, now: float, most: int = MOST_TOLD) -> Touch:
     """An ignored source touched a guard, perhaps another one; what it ended before is still ended by both."""
-    _, ports, ended = touch
+    _, ports, ended, since = touch
     if port not in ports and ports[-1] != UNTOLD:
         ports = (*ports, port if len(ports) < most else UNTOLD)
-    return now, ports, ended
+    return now, ports, ended, since
 
 
 def without_ports(touch: Touch, ports: Collection[int]) -> Touch | None:
     """The touch when some ports are no guards any more; None when it has been of no other."""
-    last, before, ended = touch
+    last, before, ended, since = touch
     left = tuple(port for port in before if port not in ports)
-    return (last, left, ended) if left else None
+    return (last, left, ended, since) if left else None
 
 
 def are_of_one(ports: Collection[int], steps_at: StepsAt) -> bool:

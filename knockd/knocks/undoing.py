@@ -29,10 +29,10 @@ def apply_change(
         _undo(change.unguarded, memory, timeouts, ignore_times, now)
     if change.rotated:
         _forgive(change.rotated, memory)
-    for key, (touched, ports, attempts) in list(memory.ignored.items()) if change.ended else ():
+    for key, (touched, ports, attempts, since) in list(memory.ignored.items()) if change.ended else ():
         if attempts and key[-2:] in change.ended:  # they were at another sequence: none comes back
             memory.ignored.pop(key)
-            memory.ignored.put(key, (touched, ports, ()))
+            memory.ignored.put(key, (touched, ports, (), since))
 
 
 def _undo(
@@ -52,7 +52,7 @@ def _undo(
             memory.ignored.put(key, left)
             continue
         memory.told.pop(key)
-        limit, (touched, _, attempts) = timeouts[key[-2:]], touch
+        limit, (touched, _, attempts, _) = timeouts[key[-2:]], touch
         if now < touched + ignore_times[key[-2:]]:  # meanwhile it has begun no other attempt
             alive = tuple(one for one in attempts if one[1] + limit >= now)
             if ahead := tuple(one for one in alive if one[0] > 1):
@@ -65,7 +65,7 @@ def _undo(
 
 def _forgive(rotated: Mapping[Tag, StepsAt], memory: Memory) -> None:
     """Who touched steps of one other sequence alone has knocked it, and may knock the next one."""
-    for key, (_, ports, _) in list(memory.ignored.items()):
+    for key, (_, ports, *_) in list(memory.ignored.items()):
         if (steps_at := rotated.get(key[-2:])) and are_of_one(ports, steps_at):
             memory.ignored.pop(key)
             memory.told.pop(key)

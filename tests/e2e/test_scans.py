@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 
 import pytest
 
@@ -112,6 +113,24 @@ def test_scans_in_order_and_at_random_and_then_knocks(pair: Pair, start: Start, 
     strangers.run_together(commands)
     opened = opened_after(ours, strangers)
     assert [source for source in knockers if opened.count(source) != 1] == []
+
+
+def test_packets_in_the_name_of_the_owner(
+    pair: Pair, start: Start, strangers: Strangers, either: tuple[str, ...]
+) -> None:
+    """A thousand packets a second from his address to random ports shut out nobody who knocks again."""
+    drop_with_nftables(pair.server)
+    secret = door("secret", "31954,20677,48012", tcpflags="syn", seq_timeout=5)
+    daemon = start(pair.server, config(secret), program=either)
+    owner, knocks = strangers.fresh(), 8
+    with strangers.forging(owner, ALL_PORTS, rate=1_000):
+        if either != PEER:
+            daemon.wait_for(f"{owner}: secret: guard port", timeout=30)
+        time.sleep(6)
+        for _ in range(knocks):
+            strangers.knock_as(owner, "31954", "20677", "48012")
+            time.sleep(1)
+    assert daemon.count(f"{owner}: {OPEN}") >= knocks // 2
 
 
 HALF_DONE = 12_000

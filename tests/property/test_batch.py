@@ -131,7 +131,7 @@ def play(
         for place, packet in packets(decode_ethernet, data, records, ipv6=ipv6):
             events += [(place, event) for event in made.feed(packet, local, arrivals[place])]
     kept = made._memory
-    bounded = (kept.first, kept.advanced, kept.ignored, kept.cooling, kept.told)
+    bounded = (kept.first, kept.advanced, kept.ignored, kept.quick, kept.cooling, kept.told)
     tables = [(dict(table._old), dict(table._young), table.evicted) for table in bounded]
     return events, tables, bucket.held, bucket.tokens, made.next_expiry()
 

@@ -342,6 +342,50 @@ def test_packets_that_are_exactly_the_sequence_always_open(trace: tuple[list[Doo
                 assert ended_another or any(index in doors for _, _, doors in latest)
 
 
+SPREAD = [(1, 20), (2, 1, 20), (20, 2, 2, 1), (1, 20, 1)]
+HASTY = st.sampled_from([0.0, 0.0, 0.0078125, 0.015625, 0.0625, 0.25])
+spread_doors = st.builds(
+    lambda ports, seconds, cooldown: Door(
+        *("door", "knockd.conf", 1, tuple(Step(port) for port in ports)),
+        seq_timeout=seconds,
+        seq_cooldown=cooldown,
+    ),
+    st.sampled_from(SPREAD),
+    st.sampled_from([0.5, 2.0, 25.0]),
+    st.sampled_from([0.0, 0.0, 2.0]),
+)
+
+
+@st.composite
+def hasty(draw: st.DrawFn, watched: list[Door]) -> list[Arrival]:
+    """A guard, and a knock that is quick or nearly, perhaps with something between its steps."""
+    source, ports = (
+        draw(st.sampled_from(SOURCES)),
+        [step.port for step in draw(st.sampled_from(watched)).steps],
+    )
+    if draw(st.integers(0, 3)) == 0:
+        ports.insert(draw(st.integers(1, len(ports))), draw(st.sampled_from([1, 2, 13, 20])))
+    sent = [(0.0, draw(st.sampled_from([5, 13, 14])))] if draw(st.booleans()) else []
+    sent += [
+        (draw(HASTY if at else st.sampled_from([0.09375, 0.125, 0.5, 1.0])), p) for at, p in enumerate(ports)
+    ]
+    return [Arrival(gap, Packet(source, min(LOCAL), TCP, port, SYN)) for gap, port in sent]
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(spread_doors, min_size=1, max_size=2), st.data(), st.sampled_from([0.0, 0.25]))
+def test_quick_knocks_are_those_of_the_model(watched: list[Door], data: st.DataObject, slack: float) -> None:
+    """Whoever is ignored opens by what is a quick knock to the model, and by nothing else."""
+    guards = [frozenset(Step(port) for port in (5, 13, 14))] * len(watched)
+    matcher = guarded_matcher(watched, guards, slack)
+    model, now = Model(guarded(watched, guards), late=slack), 0.0
+    for chunk in data.draw(st.lists(hasty(watched), min_size=4, max_size=25)):
+        for arrival in chunk:
+            now += arrival.gap
+            expected = model.feed(now, LOCAL, arrival.packet)
+            assert expected == matcher.feed(arrival.packet, LOCAL, now)
+
+
 @given(sequences, st.lists(st.lists(st.integers(0, 4), max_size=4), min_size=5, max_size=5))
 def test_steps_that_are_done_and_come_again_change_nothing(
     sequence: tuple[Step, ...], again: list[list[int]]

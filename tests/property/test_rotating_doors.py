@@ -311,6 +311,6 @@ def _flood(
         keeper.hear([event for _, event in found])
         events += found
     kept = matcher._memory
-    bounded = (kept.first, kept.advanced, kept.ignored, kept.cooling, kept.told)
+    bounded = (kept.first, kept.advanced, kept.ignored, kept.quick, kept.cooling, kept.told)
     tables = [(dict(table._old), dict(table._young), table.evicted) for table in bounded]
     return events, tables, bucket.held, bucket.tokens, matcher.tally, matcher.next_expiry()

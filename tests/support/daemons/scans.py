@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import random
 import socket
 import sys
+import threading
 import time
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from ipaddress import ip_address
 from typing import NamedTuple
 
@@ -94,6 +96,31 @@ class Strangers:
                 time.sleep(TICK)
         return Scans(sources, sum(map(len, orders)), time.monotonic() - begun)
 
+    @contextlib.contextmanager
+    def forging(self, source: str, ports: Sequence[int], rate: int) -> Iterator[None]:
+        """Meanwhile ``rate`` SYN a second come from ``source``, each to any of ``ports``."""
+        frame = ethernet(*self._macs, packet(source, self.address, 1))
+        before, after = frame[: _PORT.start], frame[_PORT.stop :]
+        choose, ended = random.Random(4), threading.Event()
+        with self._client.socket(socket.AF_PACKET, socket.SOCK_RAW) as out:
+            out.bind(("eth0", 0))
+
+            def send() -> None:
+                begun, sent = time.monotonic(), 0
+                while not ended.wait(TICK):
+                    due = int((time.monotonic() - begun) * rate)
+                    for port in choose.choices(ports, k=due - sent):
+                        out.send(before + port.to_bytes(2, "big") + after)
+                    sent = due
+
+            sender = threading.Thread(target=send)
+            sender.start()
+            try:
+                yield
+            finally:
+                ended.set()
+                sender.join()
+
     def flood(self, ports: Sequence[int], count: int) -> None:
         """Sends one SYN to each port from each of ``count`` fresh addresses, as fast as can be read."""
         frames = [
@@ -112,6 +139,11 @@ class Strangers:
     def knock(self, *steps: str) -> str:
         """Knocks with plain sockets (``port`` or ``port:udp``) from a fresh address; returns the address."""
         source = self.fresh()
+        self.knock_as(source, *steps)
+        return source
+
+    def knock_as(self, source: str, *steps: str) -> None:
+        """Knocks from that address, one of the client's."""
         for step in steps:
             port, _, protocol = step.partition(":")
             kind = socket.SOCK_DGRAM if protocol == "udp" else socket.SOCK_STREAM
@@ -122,7 +154,6 @@ class Strangers:
                     sock.connect((self.address, int(port)))
                     if kind == socket.SOCK_DGRAM:
                         sock.send(b"\0")
-        return source
 
     def run_together(self, commands: Sequence[str], timeout: float = 30.0) -> None:
         """Runs shell command lines on the client side by side and waits for all of them (seconds)."""

@@ -237,7 +237,7 @@ def test_forgiven(touched: tuple[int, ...], ignored: bool) -> None:
     """A source is forgiven when all that it has touched is of the ports; what nobody knows is not."""
     memory = Memory(8)
     for source in (ALICE, BOB):
-        memory.ignored.put(source + b"\0\1", (100.0, touched, ()))
+        memory.ignored.put(source + b"\0\1", (100.0, touched, (), 100.0))
         memory.told.put(source + b"\0\1", 110.0)
     memory.forgive(ALICE, [b"\0\1", b"\0\2"], frozenset({1, 2, 3}))
     assert ignored is (memory.ignored.get(ALICE + b"\0\1") is not None)

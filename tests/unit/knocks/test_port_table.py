@@ -36,6 +36,27 @@ def test_guards() -> None:
     assert not found[TCP << 16 | 2].guard
 
 
+@pytest.mark.parametrize(
+    ("sequence", "guards", "quick"),
+    [
+        ("1 20", "13 14", True),
+        ("1 20", "4 5", True),
+        ("20 1", "4 5", True),
+        ("1 20", "3 4", False),
+        ("1 20", "21 22", False),
+        ("1 20", "", False),
+        ("10", "4 7 13 14", False),
+        ("1 20", "13u 14u", False),
+        ("1 20u", "4 5", True),
+    ],
+)
+def test_quick_knocks(sequence: str, guards: str, quick: bool) -> None:
+    """They are heard where scans of every port to every fourth touch a guard between the steps."""
+    watch = Watch(0, steps(sequence), guards=steps(guards))
+    assert {role.quick for role in port_roles(watch, TAG, 0.0).values()} == {quick}
+    assert {role.quick for role in port_roles(replace(watch, opens=False), TAG, 0.0).values()} == {False}
+
+
 def test_step_ports() -> None:
     """The steps of a watch are told as the numbers that ports have in the table, without its guards."""
     table = PortTable(0.0)
