@@ -17,6 +17,7 @@ from enum import Enum
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from math import inf
+from types import MappingProxyType
 from typing import Any
 
 from knockd_conf.classes import NamedTuple
@@ -108,13 +109,18 @@ _OPTIONAL = Record._field_defaults
 class Journal(NamedTuple):
     """All leases at one moment. ``serial`` grows with every commit of one boot.
 
-    ``complete``: the writer knew what every other journal held, so this one replaces them.
+    ``complete``: the writer had read every journal that was there. Of a version that names no ``run`` it
+    replaces those that are older.
     """
 
     boot: str
     serial: int
     records: tuple[Record, ...]
     complete: bool = True
+    run: str = ""
+    """Who has written it, a random name; empty: a version that names nobody."""
+    replaces: Mapping[str, int] = MappingProxyType({})
+    """Whose leases it holds as well: the last serial that was read, by the name of the run."""
 
 
 class Parsed(NamedTuple):
@@ -132,7 +138,8 @@ class Parsed(NamedTuple):
 def encode_header(journal: Journal) -> bytes:
     """The header of a journal as a line, without line ends (ASCII); its records do not matter."""
     fields = {_MARK: VERSION, "boot": journal.boot, "serial": journal.serial, "complete": journal.complete}
-    return _line(fields)
+    named = {"run": journal.run, "replaces": dict(journal.replaces)} if journal.run else {}
+    return _line(fields | named)
 
 
 def encode_record(record: Record, serial: int) -> bytes:
@@ -184,7 +191,9 @@ def parse(data: bytes) -> Parsed:
     last = max(header["serial"], in_order[-1][0] if in_order else 0)
     if header[_MARK] == 1:
         damaged = max(damaged, header["leases"] + 2 - len(records) - len(headers))
-    return Parsed(Journal(header["boot"], last, records, header["complete"]), damaged, header[_MARK])
+    run, replaces = _lineage(header)
+    journal = Journal(header["boot"], last, records, header["complete"], run, replaces)
+    return Parsed(journal, damaged, header[_MARK])
 
 
 def _line(value: Mapping[str, object]) -> bytes:
@@ -214,6 +223,14 @@ def _is_header(value: Mapping[str, object]) -> bool:
     if any(type(value.get(name)) is not kind for name, kind in kinds.items()):
         return False
     return _is_serial(value.get("serial")) and len(str(value["boot"])) <= 64
+
+
+def _lineage(header: Mapping[str, Any]) -> tuple[str, dict[str, int]]:
+    """Who has written a journal, and whose leases it holds: what is none of it hides no other journal."""
+    run, replaces = header.get("run"), header.get("replaces")
+    if not isinstance(run, str) or _ID.fullmatch(run) is None or not isinstance(replaces, dict):
+        return "", {}
+    return run, {name: serial for name, serial in replaces.items() if _is_serial(serial)}
 
 
 def _is_serial(value: object) -> bool:

@@ -14,9 +14,10 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from knockd.files.state_dir import StateDir
-from knockd.leases.boot import boot_id
+from knockd.leases.boot import boot_id, random_name
 from knockd.leases.journal import READ, Journal, Parsed, Record, encode_record, parse
 from knockd.leases.journal_layout import Layout, lay_out
+from knockd.leases.journal_lineage import Lineage
 from knockd.log.logger import Log
 from knockd_conf.classes import NamedTuple
 
@@ -72,15 +73,14 @@ class JournalFile:
         self._layout: Layout | None = None
         """Of the file that was written whole last, in ``_written_to``."""
         self._written_to: StateDir | None = None
-        self._complete = False
-        """Whether that file replaces all that were written before it."""
+        self._header: Journal | None = None
+        """Of that file."""
         self._changed: dict[str, Record | None] = {}
         """What that file does not say yet; None: it is to be forgotten."""
         self._failure: tuple[int | None, str] | None = None
         """Why that file could not be changed, until a lease is noted there again."""
         self._serial = 0
-        self._replaced = 0
-        """Serial of a journal that replaces all that were written before it."""
+        self._lineage = Lineage(random_name())
         self.lasts = False
         """Whether what is noted is where the next run finds it."""
 
@@ -107,7 +107,7 @@ class JournalFile:
             self._changed[lease] = None
 
     def move(self, state_dir: str) -> None:
-        """Makes another directory StateDir; what the old one holds goes away after the next ``choose``."""
+        """Makes another directory StateDir; the journal of the old one stays until that has taken it."""
         if state_dir == self.state_dir:
             return
         known = {place.path: place for place in (*self._places, *self._retired)}
@@ -126,13 +126,8 @@ class JournalFile:
                 self._let_go_when_moved(place)
                 if place in self._unread and (journal := self._read(place, create=False)) is not None:
                     journals.append(journal)
-        of_this_boot = [j for j in journals if j.boot == self._boot and j.serial > self._replaced]
-        found = []
-        for journal in sorted(of_this_boot, key=lambda journal: -journal.serial):
-            found.append(Found(journal.records, same_boot=True))
-            if journal.complete:
-                self._replaced = journal.serial
-                break
+        new = self._lineage.take_new([j for j in journals if j.boot == self._boot])
+        found = [Found(journal.records, same_boot=True) for journal in new]
         found += [Found(j.records, same_boot=False) for j in journals if j.boot != self._boot]
         return found
 
@@ -177,7 +172,7 @@ class JournalFile:
     def _update(self, place: StateDir) -> bool:
         """Writes what has changed. Returns False when the file has to be written whole. Raises OSError."""
         layout = self._layout
-        if layout is None or place is not self._written_to or self._complete is bool(self._unread):
+        if layout is None or place is not self._written_to or self._header != self._make_header(self._header):
             return False
         if len(self._changed) > max(MANY, len(layout) // 2) or (layout.is_sparse() and len(layout) <= FEW):
             return False
@@ -201,14 +196,18 @@ class JournalFile:
 
     def _write_whole(self, place: StateDir) -> None:
         """Writes a new file in the place of the old one. Raises OSError."""
-        header = Journal(self._boot, self._next_serial(), (), complete=not self._unread)
+        header = self._make_header(None)
         layout, data = lay_out(header, self._read_leases())
         place.write(data)
-        self._layout, self._written_to, self._complete = layout, place, header.complete
+        self._layout, self._written_to, self._header = layout, place, header
         self._changed.clear()
         self._failure = None
-        if header.complete:
-            self._replaced = header.serial
+
+    def _make_header(self, before: Journal | None) -> Journal:
+        """What a file says of itself that is written whole now, with the serial of the one before it."""
+        serial = self._next_serial() if before is None else before.serial
+        complete, lineage = not self._unread, self._lineage
+        return Journal(self._boot, serial, (), complete, lineage.run, lineage.replaces)
 
     def _next_serial(self) -> int:
         # By the clock, so that of two journals of one boot the later one counts, whoever wrote it.
@@ -256,12 +255,13 @@ class JournalFile:
     def _clear_others(self, used: StateDir) -> None:
         """Removes older journals: what they hold is in the one that was just written."""
         below = self._places[self._places.index(used) + 1 :]
-        for place in (*below, *self._retired):
+        retired = self._retired if used is self._places[0] else []
+        for place in (*below, *retired):
             if place.held:
-                with suppress(OSError):  # it is older, and the higher serial wins
+                with suppress(OSError):  # what it holds is ours, which our journal says
                     place.clear()
                 place.release()
-        self._retired.clear()
+        retired.clear()
 
     def _log_place(self, place: StateDir | None, reason: str | None) -> str | None:
         """Logs where the journal is when that has changed; returns ``reason``."""

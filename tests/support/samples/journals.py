@@ -70,10 +70,20 @@ RECORDS = st.builds(
     prefix=st.integers(0, 128),
 )
 
+_SERIALS = st.integers(0, MAX_SERIAL - 1)
+_LINEAGES: st.SearchStrategy[tuple[str, dict[str, int]]] = st.one_of(
+    st.just(("", {})),
+    st.tuples(
+        st.from_regex(r"[0-9A-Za-z._-]{1,64}", fullmatch=True),
+        st.dictionaries(st.text("#0123456789abcdef", max_size=17), _SERIALS, max_size=3),
+    ),
+)
+
 JOURNALS = st.builds(
-    Journal,
+    lambda boot, serial, records, complete, lineage: Journal(boot, serial, records, complete, *lineage),
     _TEXTS,
-    st.integers(0, MAX_SERIAL - 1),
+    _SERIALS,
     st.lists(RECORDS, max_size=5, unique_by=lambda one: one.id).map(tuple),
     st.booleans(),
+    _LINEAGES,
 )

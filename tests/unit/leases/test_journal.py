@@ -12,6 +12,8 @@ from knockd.leases.journal import (
     MAX_LINES,
     MAX_NUMBER,
     MAX_SECONDS,
+    Journal,
+    Parsed,
     encode_header,
     encode_record,
     encode_size,
@@ -281,3 +283,37 @@ def test_more_lines_than_any_journal_has() -> None:
     assert good.journal.records == (RECORD,)
     assert bad.journal.records == ()
     assert bad.damaged == MAX_LINES + 1
+
+
+def line(text: bytes) -> bytes:
+    """A file with one line."""
+    return b"%08x %s\n" % (crc32(text), text)
+
+
+def test_lineage() -> None:
+    """Who has written a journal, and whose leases it holds, is read as it was written."""
+    journal = Journal("b", 7, (), run="1f", replaces={"2e": 5, "#": 3})
+    assert parse(encode(journal)).journal == journal
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        b'"run":5,"replaces":{}',
+        b'"run":"","replaces":{"a":1}',
+        b'"run":"a b","replaces":{"a":1}',
+        b'"run":"a","replaces":[]',
+        b'"run":"a"',
+    ],
+)
+def test_lineage_that_is_none(named: bytes) -> None:
+    """Such a journal is of nobody and hides no other; its leases count."""
+    header = b'{"knockd-journal":2,"boot":"b","serial":7,"complete":false,' + named + b"}"
+    found = parse(line(header))
+    assert found == Parsed(Journal("b", 7, (), complete=False), 0, 2)
+
+
+def test_replaces_what_is_none() -> None:
+    """A serial that is none names nothing."""
+    text = b'{"knockd-journal":2,"boot":"b","serial":7,"complete":true,"run":"a","replaces":{"b":-1,"c":2}}'
+    assert {"c": 2} == parse(line(text)).journal.replaces

@@ -78,9 +78,11 @@ class Journals:
             self.book.note(one)
 
     def journal(self, place: str) -> Journal | None:
-        """The journal in ``state`` or ``run``."""
+        """The journal in ``state`` or ``run``, whoever has written it."""
         path = self.path / place / "leases"
-        return parse(path.read_bytes()).journal if path.exists() else None
+        if not path.exists():
+            return None
+        return parse(path.read_bytes()).journal._replace(run="", replaces={})
 
     def put(self, place: str, data: bytes) -> None:
         """Somebody else left a journal in ``state`` or ``run``."""
@@ -461,14 +463,35 @@ def test_move(journals: Journals) -> None:
 
 
 def test_move_to_a_bad_place(journals: Journals) -> None:
-    """A new StateDir that cannot be had is like any: the journal goes to /run/knockd."""
+    """The journal goes to /run/knockd, and the good one stays until the new StateDir has taken it.
+
+    Else a power cut would leave no journal, for a mistake in the configuration.
+    """
     journals.read()
     journals.commit(record())
-    journals.block("new")
+    free = journals.block("new")
     journals.book.move(str(journals.path / "new"))
     journals.choose(record())
+    assert journals.journal("state") == journal(record(), serial=2_000)
+    assert journals.journal("run") == journal(record(), serial=3_000, complete=False)
+    free()
+    journals.choose(record())
     assert journals.journal("state") is None
-    assert journals.journal("run") is not None
+    assert journals.journal("run") is None
+    assert journals.journal("new") == journal(record(), serial=4_000)
+
+
+def test_move_to_a_bad_place_and_back(journals: Journals) -> None:
+    """What has been closed meanwhile is known as closed when the old StateDir is StateDir again."""
+    journals.read()
+    journals.commit(record(1))
+    journals.block("new")
+    old = journals.state
+    journals.book.move(str(journals.path / "new"))
+    journals.choose(record(2))
+    journals.begin()
+    assert old == journals.state
+    assert records(journals.read()) == [("a1b2.2",)]
 
 
 def test_move_and_back(journals: Journals) -> None:
@@ -490,3 +513,46 @@ def test_state_dir_is_the_runtime_directory(journals: Journals) -> None:
         assert journals.choose(record()) is None
         assert journals.journal(other) is None
         assert journals.log == []
+
+
+def test_two_daemons_that_were_killed(journals: Journals) -> None:
+    """The next start finds the leases of both, whichever wrote last: neither has read the other's."""
+    journals.read()
+    journals.commit(record(1))
+    first, noted = journals.book, dict(journals._noted)
+    journals.now += 1
+    second = JournalFile(
+        *(journals.state, journals._log, lambda: journals.now, lambda: (record(2),)),
+        runtime=journals.runtime,
+        boot=BOOT,
+    )
+    assert second.find() == []
+    assert second.choose() == HELD
+    journals.now += 1
+    first.note(record(1))
+    first.commit()
+    for place in (*second._places, *first._places):
+        place.release()
+    journals.begin()
+    assert sorted(records(journals.read())) == [("a1b2.1",), ("a1b2.2",)]
+    assert {*journals._noted} == {*noted, "a1b2.2"}
+    assert journals.journal("run") is None
+
+
+def test_a_directory_that_was_not_there(journals: Journals) -> None:
+    """A StateDir that is missing, as a disk that is not mounted, may be there again with what was noted."""
+    above, away = journals.path / "above", journals.path / "away"
+    journals.state = str(above / "state")
+    journals.begin()
+    journals.read()
+    journals.commit(record(1))
+    above.rename(away)
+    above.symlink_to("nowhere")
+    for number in (2, 3):
+        journals.begin()
+        journals.read()
+        journals.commit(record(number))
+    above.unlink()
+    away.rename(above)
+    journals.begin()
+    assert records(journals.read()) == [("a1b2.3",), ("a1b2.1",)]
