@@ -148,6 +148,8 @@ def handler_registered(name: str) -> Iterator[None]:
     if handler.exists():
         yield
         return
+    if not (_BINFMT / "register").exists():
+        subprocess.run(["mount", "-t", "binfmt_misc", "binfmt_misc", str(_BINFMT)], check=True)
     (_BINFMT / "register").write_text((_HANDLERS / f"{name}.conf").read_text().strip())
     try:
         yield
