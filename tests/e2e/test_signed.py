@@ -20,7 +20,7 @@ from tests.support.daemons.doors import CLIENT, SERVER, config, door
 from tests.support.daemons.keyed import ask_status, with_runtime
 from tests.support.daemons.signed import PORT, SignedHost, wait_signed
 from tests.support.lab.services import send_knock
-from tests.support.lab.waiting import wait_until
+from tests.support.lab.waiting import PATIENCE, wait_until
 from tests.support.oracles.signed_cases import KEYS
 from tests.support.oracles.signed_model import Knock, sign_otherwise
 from tests.support.samples.signed_vectors import KEYS as PUBLISHED
@@ -319,7 +319,7 @@ def test_reload(pair: Pair, start: Start, tmp_path: Path, signed: SignedHost) ->
 
 def comments(daemon: Daemon) -> list[str]:
     """The comments of the keys that the daemon knows."""
-    with Control(str(daemon.control_path), timeout=10.0) as control:
+    with Control(str(daemon.control_path), timeout=10.0 * PATIENCE) as control:
         return [one["comment"] for one in control.call("Keys")["keys"]]
 
 
@@ -386,7 +386,7 @@ def test_status(pair: Pair, start: Start, tmp_path: Path, signed: SignedHost) ->
     before = time.time()
     signed.knock(pair.client)
     daemon.wait_for(BY_ALICE)
-    with Control(str(daemon.control_path), timeout=10.0) as control:
+    with Control(str(daemon.control_path), timeout=10.0 * PATIENCE) as control:
         alice, bob, token = control.call("Keys")["keys"]
         counts = control.call("Counters")["counts"]
     assert (alice["fingerprint"], alice["address"], alice["doors"]) == (ALICE, CLIENT[4], ["ssh"])

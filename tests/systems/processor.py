@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 MOST_EXAMPLES = 10
 """Of a property."""
 
-PATIENCE = 10
+PATIENCE = float(os.environ.get("TESTS_PATIENCE", "10"))
 """Times as long as elsewhere a test waits for something: see tests/support/lab/waiting.py."""
 
 TIME_OVER = 124
@@ -143,7 +143,7 @@ def run_group(machine: VirtualMachine, group: str, *libraries: str) -> bool:
     path = ":".join(f"/root/{folder}" for folder in folders)
     lacking = json.dumps({} if "pcapy" in libraries else {"pcapy": "pcapy-ng is not there"})
     environment = (
-        f"PYTHONPATH={path} {EXAMPLES}={MOST_EXAMPLES} TESTS_PATIENCE={PATIENCE} {LACKING}='{lacking}'"
+        f"PYTHONPATH={path} {EXAMPLES}={MOST_EXAMPLES} TESTS_PATIENCE={PATIENCE:g} {LACKING}='{lacking}'"
     )
     bound = f"timeout --foreground --signal=INT --kill-after=60 {SECONDS}"
     pytest = f"{bound} python3 -m pytest -q -n 2 -p no:cacheprovider -p {other_python.__name__}"

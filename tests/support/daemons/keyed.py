@@ -21,7 +21,7 @@ from tests.support.daemons.doors import config as config_of
 from tests.support.lab.hosts import Host
 from tests.support.lab.processes import children
 from tests.support.lab.services import family_of
-from tests.support.lab.waiting import wait_until
+from tests.support.lab.waiting import PATIENCE, wait_until
 
 ANNE, BOB = (NamedKey(name, bytes([number]) * 32) for number, name in ((7, "anne"), (8, "bob")))
 
@@ -123,7 +123,7 @@ def with_runtime(directory: Path) -> tuple[str, ...]:
 
 def ask_status(daemon: Daemon) -> Mapping[str, Any]:
     """What Status says. What the packet process says in it may be EVERY seconds old."""
-    with Control(str(daemon.control_path), timeout=10.0) as control:
+    with Control(str(daemon.control_path), timeout=10.0 * PATIENCE) as control:
         return control.call("Status")
 
 
@@ -159,6 +159,6 @@ def kill_children(daemon: Daemon, worker: int, until: Callable[[], bool]) -> Non
                         os.kill(pid, signal.SIGKILL)
         return until()
 
-    deadline = time.monotonic() + 150  # one that was missed has read the files for a whole minute
+    deadline = time.monotonic() + 150 * PATIENCE  # one that was missed has read the files for a whole minute
     while not kill_all():
         assert time.monotonic() < deadline, "no child was killed in time"

@@ -7,8 +7,9 @@ import socket
 from typing import Any
 
 from knockd.doctor.lab import Peer
+from tests.support.lab import waiting
 
-PATIENCE = 10.0
+PATIENCE = 10.0 * waiting.PATIENCE
 
 
 class LabEnds:

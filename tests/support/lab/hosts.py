@@ -24,6 +24,7 @@ from types import TracebackType
 from typing import Any
 
 from tests.support.lab import tun
+from tests.support.lab.waiting import PATIENCE
 
 NETNS = Path("/run/netns")
 PREFIX = "knockd-lab"
@@ -50,12 +51,30 @@ class CommandFailed(Exception):
 def execute(*argv: str, stdin: str | None = None, check: bool = True, timeout: float = 60.0) -> str:
     """Run a command to its end and return its standard output.
 
-    ``timeout`` is in seconds. Raises CommandFailed when ``check`` and the status is not 0.
+    ``timeout`` is in seconds, times PATIENCE. Raises CommandFailed when ``check`` and the status is not 0.
     """
-    done = subprocess.run(argv, input=stdin, capture_output=True, text=True, timeout=timeout, check=False)
+    done = _run(argv, timeout, stdin)
     if check and done.returncode != 0:
         raise CommandFailed(f"{' '.join(argv)}: status {done.returncode}\n{done.stdout}{done.stderr}")
     return done.stdout
+
+
+def _run(argv: Sequence[str], timeout: float, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+    """Runs a command to its end, which may take ``timeout`` seconds, times PATIENCE."""
+    seconds = timeout * PATIENCE
+    return subprocess.run(argv, input=stdin, capture_output=True, text=True, timeout=seconds, check=False)
+
+
+class LabProcess(subprocess.Popen[Any]):
+    """A process on a host; whoever waits for it with a timeout waits PATIENCE times as long."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """The status of a process that has ended. Raises TimeoutExpired."""
+        return super().wait(None if timeout is None else timeout * PATIENCE)
+
+    def communicate(self, input: Any = None, timeout: float | None = None) -> tuple[Any, Any]:
+        """Both outputs of a process that has ended. Raises TimeoutExpired."""
+        return super().communicate(input, None if timeout is None else timeout * PATIENCE)
 
 
 class Host:
@@ -69,7 +88,7 @@ class Host:
         self.name = name
         self.namespace = namespace
         self.exec_prefix: tuple[str, ...] = ("ip", "netns", "exec", namespace)
-        self._processes: list[subprocess.Popen[Any]] = []
+        self._processes: list[LabProcess] = []
         execute("ip", "netns", "add", namespace)
         self._fd = os.open(NETNS / namespace, os.O_RDONLY | os.O_CLOEXEC)
         for family, settings in SETTINGS.items():
@@ -85,14 +104,14 @@ class Host:
     def status(self, *argv: str, timeout: float = 60.0) -> subprocess.CompletedProcess[str]:
         """Run a command on this host to its end, whatever its status: (returncode, stdout, stderr)."""
         command = [*self.exec_prefix, *argv]
-        return subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
+        return _run(command, timeout)
 
-    def popen(self, *argv: str, **options: Any) -> subprocess.Popen[Any]:
+    def popen(self, *argv: str, **options: Any) -> LabProcess:
         """Start a command on this host; ``options`` go to Popen. Its pid is the command's own.
 
         It is killed with the host if it still runs then.
         """
-        process = subprocess.Popen([*self.exec_prefix, *argv], **options)
+        process = LabProcess([*self.exec_prefix, *argv], **options)
         self._processes.append(process)
         return process
 

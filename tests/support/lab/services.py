@@ -103,7 +103,7 @@ def can_connect(host: Host, address: str, port: int, *, udp: bool = False, timeo
 def can_reach(host: Host, address: str, port: int, *, timeout: float = 1.0) -> bool:
     """Whether ``host`` can make a connection, whatever answers there."""
     with host.socket(family_of(address), socket.SOCK_STREAM) as sock:
-        sock.settimeout(timeout)
+        sock.settimeout(timeout * PATIENCE)
         return sock.connect_ex((address, port)) == 0
 
 
@@ -127,7 +127,7 @@ def session(
         listener.bind((address, port))
         listener.listen()
         with client.socket(family_of(address), socket.SOCK_STREAM) as out:
-            out.settimeout(2)
+            out.settimeout(2 * PATIENCE)
             try:
                 out.connect((address, port))
             except OSError:
@@ -140,7 +140,7 @@ def session(
 def passes(ends: tuple[socket.socket, socket.socket], timeout: float) -> bool:
     """Whether a byte comes from the client to the server."""
     out, inside = ends
-    inside.settimeout(timeout)
+    inside.settimeout(timeout * PATIENCE)
     try:
         out.send(b"x")
         return inside.recv(1) == b"x"

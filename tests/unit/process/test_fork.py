@@ -14,7 +14,7 @@ import pytest
 
 from knockd.process.fork import collect_child, fork_child, kill_child, open_standard_streams
 from tests.support.doubles.driven_loop import DrivenLoop
-from tests.support.lab.waiting import wait_until
+from tests.support.lab.waiting import PATIENCE, wait_until
 
 
 def status(main: Callable[[], int], *keep: int, silent: bool = False) -> int:
@@ -227,7 +227,10 @@ def script(text: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Runs Python text in a process of its own."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     command = [sys.executable, "-c", textwrap.dedent(text), *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=20)
+    seconds = 20 * PATIENCE
+    return subprocess.run(
+        command, env=environment, capture_output=True, text=True, check=False, timeout=seconds
+    )
 
 
 @pytest.mark.parametrize(("how", "expected"), [("0", 0), ("69", 69), ("die", os.EX_SOFTWARE)])
