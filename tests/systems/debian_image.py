@@ -53,6 +53,11 @@ echo man-db man-db/auto-update boolean false | chroot "$1" debconf-set-selection
 """Before the packages that are not essential: the pages of manuals are not indexed under qemu-user."""
 
 
+_RELEASE_ALONE = """sed -i '/-updates /d; /-security /d' "$1/etc/apt/sources.list"
+"""
+"""Before packages are listed: the list of updates may be newer than its mirror, and nothing is installed."""
+
+
 @dataclass(frozen=True)
 class Debian:
     """A release for a processor: Debian's names of both, its kernel's package, qemu-user's handler."""
@@ -102,7 +107,7 @@ def find_image(debian: Debian) -> Image:
 
 def _recipe(debian: Debian) -> str:
     """Another text for another recipe."""
-    text = repr((astuple(debian), _PROGRAMS, _MODULES, AGENT, _PREPARE))
+    text = repr((astuple(debian), _PROGRAMS, _MODULES, AGENT, _PREPARE, _RELEASE_ALONE))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -117,6 +122,7 @@ def _mmdebstrap(debian: Debian, root: Path) -> tuple[str, ...]:
             f"--include={packages}",
         ),
         *("--dpkgopt=force-unsafe-io", '--aptopt=Acquire::Languages "none"', '--aptopt=Acquire::Retries "3"'),
+        f"--setup-hook={_RELEASE_ALONE}",
         f"--essential-hook={prepare}",
         *(debian.release, str(root)),
     )
