@@ -146,12 +146,12 @@ def _plan(summary: Summary) -> Iterator[tuple[str, Sequence[str], Sequence[str]]
         )
     if summary.signed is not None:
         yield _plan_keys(summary, summary.signed)
-    by_hand = summary.start.startswith("knockd ")
-    yield (
-        "Start knockd.",
-        [summary.start],
-        ("At each boot a service does so: docs/service.md.",) if by_hand else (),
+    after = (
+        ["At each boot a service does so: docs/service.md."] if summary.start.startswith("knockd ") else []
     )
+    if summary.signed is not None:
+        after.append("Signed knocks count two minutes after the first start: knockctl status says when.")
+    yield "Start knockd.", [summary.start], after
     yield _plan_knock(summary)
     if not work.close:
         return

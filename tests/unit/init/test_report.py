@@ -164,6 +164,8 @@ Door:      ssh opens 22/tcp for 30 seconds; one packet to 47811/udp, signed by
 
 3. Start knockd.
      systemctl enable --now knockd
+   Signed knocks count two minutes after the first start: knockctl status says
+   when.
 
 4. Try it from another host.
      knockctl export ssh --host 8.8.8.8 --verify 22
