@@ -8,6 +8,7 @@ World: the log, leases and one-time files.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from knockd.keeper.duplicates import Duplicates
@@ -151,15 +152,13 @@ class Messages:
         self._logger.log("stage", ip=knock.source, door=door.name, stage=message.stage, steps=message.stage)
         used = worker.doors.rotate(message.door)  # struck out before it opens anything
         if used.refused is None:
-            self._log_open(knock)
+            self._leases.open(knock, granted=partial(self._log_open, knock))
         else:
             self._setup.lines.log("refused", ip=knock.source, door=door.name, reason=used.refused)
         for log in used.lines:
             log()
         if door.one_time_file is not None and worker.doors is not self.doors:
             self.doors.reload_files()
-        if used.refused is None:
-            self._leases.open(knock)
         return door.one_time_file is not None
 
     def _log_open(self, knock: Knock) -> None:

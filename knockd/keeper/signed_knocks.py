@@ -77,9 +77,12 @@ class SignedKnocks:
         }
         knock = _knock_of(granted, arrival, interface)
         if verb is Verb.OPEN:
-            self._log("open", ip=knock.source, door=door.name, key=fields["key"])
-            self._log("signed-opened", **fields)
-            self._leases.open(knock)
+
+            def log_granted() -> None:
+                self._log("open", ip=knock.source, door=door.name, key=fields["key"])
+                self._log("signed-opened", **fields)
+
+            self._leases.open(knock, granted=log_granted)
             return None
         if verb is Verb.RENEW and self._leases.ask.may_renew(knock):
             self._log("signed-renewed", **fields)

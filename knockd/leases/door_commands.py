@@ -27,6 +27,9 @@ STOP_DEADLINE = 60.0
 ENDING = "shutting down"
 """Why an opening is refused when the daemon ends."""
 
+CROWD = "too many commands of this door wait"
+"""Why an opening is refused whose start command would wait for too many others."""
+
 START_FAILED = "its start command failed"
 """Why an opening is none after all."""
 
@@ -43,7 +46,8 @@ class DoorCommands:
     """Runs commands, which have the rights that ``have`` says.
 
     ``handle`` takes the event that a command has ended or was not run, ``refuse`` logs why an opening is not
-    granted, and ``started`` hears of each opening whose start command has worked, after the event.
+    granted, ``granted`` hears of each opening before its start command runs or waits for a slot, perhaps
+    twice, and ``started`` when that has worked, after the event.
     """
 
     def __init__(
@@ -54,12 +58,14 @@ class DoorCommands:
         *,
         handle: Callable[[Event], None],
         refuse: Callable[[Knock, str], None],
+        granted: Callable[[Knock], None],
         started: Callable[[Knock], None],
         runner: Runner | None = None,
     ) -> None:
         self._log = log
         self._handle = handle
         self._refuse = refuse
+        self._granted = granted
         self._started_well = started
         self.output = CommandOutput.LOG
         """Where commands write whose door does not say so."""
@@ -69,6 +75,13 @@ class DoorCommands:
     def find_obstacle(self, knock: Knock) -> str | None:
         """Why the commands of an opening cannot be run; None when nothing is known against it."""
         return find_obstacle(knock, search_path())
+
+    def find_crowd(self, knock: Knock, ahead: int) -> str | None:
+        """Why the start command of an opening cannot even wait, when ``ahead`` others come first."""
+        door = knock.door
+        if door.start_for(knock.version) is None:
+            return None
+        return None if self.runner.has_room((door.name, door.occurrence), ahead) else CROWD
 
     def preview(self, knock: Knock) -> Preview:
         """What an opening would run. Runs nothing."""
@@ -116,10 +129,14 @@ class DoorCommands:
             drop,
         )
         if not taken:
-            self._refuse(knock, "too many commands of this door wait")
+            self._refuse(knock, CROWD)
             self._not_run(run)
+        elif isinstance(run, Start):
+            self._granted(knock)  # it may wait for a slot
 
     def _started(self, run: Start | Stop, line: str) -> None:
+        if isinstance(run, Start):
+            self._granted(run.knock)
         if isinstance(run, Stop) and run.expired:
             self._log("command-timeout", ip=run.knock.source, door=run.knock.door.name)
         self._log_of(run, "command", command=line)

@@ -52,6 +52,9 @@ from knockd.process.capabilities import Rights
 from knockd.process.loop import Loop, Timer
 from knockd_conf.model import Config
 
+_ANSWERS = Start, Granted, Refuse
+"""Commands that say at once what becomes of a knock."""
+
 LOOK = 60.0
 """Seconds after which the clock is looked at again: the loop's does not count while the machine sleeps."""
 
@@ -79,6 +82,8 @@ class LeaseManager:
         self._doors = config.doors
         self._leases = Leases(config.options.max_leases, run=random_name())
         self._refusals = RateLimit(loop, logger.log)
+        self._unsaid: dict[int, tuple[Knock, Callable[[], None]]] = {}
+        """Who is to hear of openings that are granted, by the identity of the knock: two may be equal."""
         self._recovery = Recovery(loop, logger.log, is_new=self.ask.is_new, handle=self._handle)
         self._commands = DoorCommands(
             loop,
@@ -86,6 +91,7 @@ class LeaseManager:
             have,
             handle=self._handle,
             refuse=self._log_refused,
+            granted=self._grant,
             started=lambda knock: self.answered(knock, None),
             runner=runner,
         )
@@ -161,11 +167,14 @@ class LeaseManager:
         self._idle.check_doors(config.doors)
         self._choose_place()
 
-    def open(self, knock: Knock, *, by_hand: bool = False) -> None:
+    def open(self, knock: Knock, *, by_hand: bool = False, granted: Callable[[], None] | None = None) -> None:
         """Opens the door of a complete knock, or refuses to: also when it could not be closed.
 
-        ``by_hand``: it opens whoever may knock, and on whatever day.
+        ``by_hand``: it opens whoever may knock, and on whatever day. ``granted`` is called before the first
+        command of an opening that is not refused.
         """
+        if granted is not None:
+            self._unsaid[id(knock)] = knock, granted
         self._admit(knock, Knocked(knock), None if by_hand else self.find_bar(knock))
 
     def renew(self, knock: Knock) -> None:
@@ -178,6 +187,8 @@ class LeaseManager:
     def _admit(self, knock: Knock, event: Knocked | Renewed, obstacle: str | None) -> None:
         """Gives a knock to the table, or refuses it."""
         obstacle = obstacle or self._commands.find_obstacle(knock)
+        if obstacle is None and self.ask.lease_of(knock) is None:
+            obstacle = self._commands.find_crowd(knock, self._noting.count_awaited())
         first = self.ask.closes_first(knock, renewing=isinstance(event, Renewed))
         if obstacle is None and self._noting.required and first:
             reason = self._noting.commit()  # where that fails what is open stays so
@@ -279,7 +290,10 @@ class LeaseManager:
     # Events and commands.
 
     def _handle(self, event: Event) -> None:
-        self._do(self._leases.handle(event, self._clock()))
+        commands = self._leases.handle(event, self._clock())
+        if isinstance(event, Knocked) and not any(isinstance(one, _ANSWERS) for one in commands):
+            self._grant(event.knock)  # what is open is closed first, or is being closed
+        self._do(commands)
         self._arm()
 
     def _do(self, commands: Sequence[Command]) -> None:
@@ -291,10 +305,13 @@ class LeaseManager:
                     self._noting.note(command)
                     noted = True
                 case Start() if noted:
+                    if not self._noting.required:
+                        self._grant(command.knock)
                     self._noting.wait(command)
                 case Start() | Stop():
                     self._commands.run(command)
                 case Granted(knock):
+                    self._grant(knock)
                     self.answered(knock, None)
                 case Refuse(knock, reason):
                     self._log_refused(knock, reason)
@@ -334,7 +351,14 @@ class LeaseManager:
             self._handle(NotStarted(start.lease))
         self._log_refused(start.knock, reason)
 
+    def _grant(self, knock: Knock) -> None:
+        """Says once that an opening is one: only its own commands and the end of the daemon undo it."""
+        _, granted = self._unsaid.pop(id(knock), (knock, None))
+        if granted is not None:
+            granted()
+
     def _log_refused(self, knock: Knock, reason: str) -> None:
+        self._unsaid.pop(id(knock), None)
         self._refusals.log("refused", ip=knock.source, door=knock.door.name, reason=reason)
         self.answered(knock, reason)
 

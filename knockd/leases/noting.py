@@ -73,6 +73,10 @@ class Noting:
         """Whether start commands wait."""
         return bool(self._starts)
 
+    def count_awaited(self) -> int:
+        """How many start commands wait."""
+        return len(self._starts)
+
     def note(self, command: Note | Forget) -> None:
         """The next commit has this."""
         if isinstance(command, Note):

@@ -129,6 +129,11 @@ class Runner:
             return True
         return self._slots.enqueue(command.slot_key, job, None if command.urgent else MAX_WAITING)
 
+    def has_room(self, door: object, ahead: int) -> bool:
+        """Whether a command that opens a door may wait for a slot at least, when ``ahead`` come first."""
+        waiting = self._slots.count_waiting((door, False))
+        return not waiting or waiting + ahead < MAX_WAITING
+
     def reap(self) -> None:
         """Collects every command whose process has ended."""
         for pid, job in list(self._running.items()):

@@ -35,6 +35,10 @@ class CommandSlots(Generic[K, T]):
         self._queues.setdefault(key, deque()).append(item)
         return True
 
+    def count_waiting(self, key: K) -> int:
+        """How many items wait for a slot of the key."""
+        return len(self._queues.get(key, ()))
+
     def release(self, key: K) -> T | None:
         """Hands the slot to the next item in the queue and returns that; None: it is free now."""
         if key in self._queues:

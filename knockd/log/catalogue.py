@@ -250,8 +250,9 @@ EVENTS: Mapping[str, Event] = {
         "warning",
         "{who}: {door}: not opened: {reason}",
         limited=True,
-        note="also after a start command that failed or was killed, and the door is not counted as open: its"
-        " stop command runs all the same",
+        note="in place of `open`; after it when the start command has failed or was killed (the door is not"
+        " counted as open, its stop command runs all the same), and when the daemon ends or the door is"
+        " closed by hand before the start command runs",
     ),
     "held-open": Event(
         "info",

@@ -99,6 +99,7 @@ def test_an_expired_door(pair: Pair, start: Start, tmp_path: Path) -> None:
     send_knock(pair.client, SERVER[4], *STEPS)
     daemon.wait_for("secret: not opened: it has expired: its last day was 2020-01-31")
     assert not done.exists()
+    assert daemon.count("OPEN SESAME") == 0
     said = knockctl(daemon, "open", "secret", CLIENT[4])
     assert "note: a knock would not have opened it: it has expired: its last day was 2020-01-31" in said
     assert done.exists()

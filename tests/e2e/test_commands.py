@@ -66,7 +66,7 @@ def test_a_door_for_ipv4_alone(pair: Pair, start: Start) -> None:
     lines = daemon.wait_for(
         f"{CLIENT[6]}: trouble: not opened: its start command works for IPv4 knockers only"
     )
-    assert f"{CLIENT[6]}: trouble: OPEN SESAME" in lines
+    assert [] == [line for line in lines if "OPEN SESAME" in line]
     knock(pair)
     daemon.wait_for(f"trouble: running command: iptables -D {rule}".replace("%IP%", CLIENT[4]))
     assert daemon.count("running command") == 2

@@ -177,6 +177,7 @@ def test_required(disk: Disk, scene: Scene) -> None:
     lines = daemon.wait_for("not opened")
     assert f"{CLIENT[4]}: secret: not opened: " in lines[-1]
     assert "No space left on device" in "".join(lines)
+    assert "OPEN SESAME" not in "".join(lines)
     assert scene.commands() == []
     disk.free()
     scene.open_and_close()

@@ -292,7 +292,7 @@ def test_one_key_for_many_addresses(scene: Scene) -> None:
     for number in range(60, 64):
         scene.pair.client.ip(f"addr add 10.7.0.{number}/24 dev eth0")
         scene.send(scene.signed.packet(), source=f"10.7.0.{number}")
-        daemon.wait_for(BY_ALICE, times=number - 59)
+        daemon.wait_for(BY_ALICE, times=min(number - 59, 3))
     daemon.wait_for("10.7.0.63: ssh: not opened: 3 leases of its key are open")
     scene.knock("bob")
     daemon.wait_for(BY_BOB)

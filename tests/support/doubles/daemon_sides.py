@@ -177,7 +177,7 @@ class DaemonSides:
             ask=SimpleNamespace(all=tuple),
             answered=None,
             now=0.0,
-            open=lambda _: None,
+            open=lambda _, **__: None,
             lasts=self.lasts,
             recover=lambda: self.note("leases: recover"),
             adopt=lambda config: self.note("leases: adopt", str(len(config.doors))),

@@ -71,6 +71,10 @@ class FakeRunner:
         self.running.append(on_end)
         return True
 
+    def has_room(self, _door: object, _ahead: int) -> bool:
+        """Whether one more would be taken."""
+        return not self.full
+
     def drop_waiting(self) -> None:
         """What waits is not run."""
         while self.waiting:

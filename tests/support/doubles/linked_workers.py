@@ -168,8 +168,9 @@ class LinkedWorkers(NullLogger):
     def show(self, text: str) -> None:
         """A line about a packet."""
 
-    def open(self, knock: Knock) -> None:
+    def open(self, knock: Knock, granted: Callable[[], None]) -> None:
         """An opening."""
+        granted()
         self.said.append(f"open {knock.source}")
 
     def log(self, event: str, **fields: Any) -> None:

@@ -148,7 +148,12 @@ def messages_of(
     keyed: KeySetup | None = None,
 ) -> Messages:
     """Messages for a daemon without signed knocks."""
-    leases = cast(Any, SimpleNamespace(open=open_lease))
+
+    def grant(knock: Knock, granted: Callable[[], None]) -> None:
+        granted()
+        open_lease(knock)
+
+    leases = cast(Any, SimpleNamespace(open=grant))
     return Messages(config, logger, leases, show, keyed or no_keys(), no_signed(logger.log))
 
 
@@ -332,6 +337,16 @@ def test_attempt_at_a_door_with_a_key(tmp_path: Path) -> None:
     assert (stage["steps"], guarded["seconds"]) == (4, 120.0)
 
 
+def test_refused_opening(link: socket.socket) -> None:
+    """What the leases refuse is no opening in the log."""
+    leases = cast(Any, SimpleNamespace(open=lambda _, **__: None))
+    logger = Logger(get_logger())
+    messages = Messages(CONFIG, logger, leases, None, no_keys(), no_signed(logger.log))
+    with capture_logs() as log:
+        messages.hear(worker_process(link), HEARD, changing=False)
+    assert ["stage"] == [entry["event"] for entry in log]
+
+
 class SignedMessages:
     """Messages of a daemon with a door that signed knocks alone open, and what its packet process says."""
 
@@ -343,9 +358,14 @@ class SignedMessages:
         logger = Logger(get_logger())
         setup = ToldSetup(ManualLoop().loop, logger.log, self.doors)
         setup.adopt(config)
-        leases = cast(Any, SimpleNamespace(open=self.opened.append))
+        leases = cast(Any, SimpleNamespace(open=self.open))
         self.messages = Messages(config, logger, leases, None, no_keys(), setup)
         self.worker = worker_process(link, config, "eth0", "tun0", signed=setup)
+
+    def open(self, knock: Knock, granted: Callable[[], None]) -> None:
+        """A knock opens."""
+        granted()
+        self.opened.append(knock)
 
     def say(self, message: Message, *, changing: bool = False) -> list[str]:
         """The events that are logged for a message."""

@@ -74,3 +74,11 @@ def test_nothing_is_left() -> None:
         assert slots.release(number) == number
         assert slots.release(number) is None
     assert vars(slots) == vars(CommandSlots[int, int]())
+
+
+def test_count_waiting() -> None:
+    """How many wait for a slot of a key."""
+    slots = CommandSlots[str, int]()
+    assert slots.acquire("a", 1)
+    assert [slots.enqueue("a", number, None) for number in range(2)] == [True, True]
+    assert [slots.count_waiting(key) for key in "ab"] == [2, 0]
