@@ -176,7 +176,7 @@ VERBS = (
     Verb(2, "OPENED", Opening, When.UP),
     Verb(3, "SPOILED", Spoiled, When.UP, limited=True),
     Verb(4, "EXPIRED", Expired, When.UP, limited=True),
-    Verb(5, "HELD_BACK", HeldBack, When.UP),
+    Verb(5, "HELD_BACK", HeldBack, When.UP, limited=True),
     Verb(6, "DROPPED", Dropped, When.UP, limited=True),
     Verb(7, "READY", Ready, When.STARTING),
     Verb(8, "FAILED", Failed, When.ANY),

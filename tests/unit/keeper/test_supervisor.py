@@ -295,10 +295,14 @@ def test_events_behind_a_malformed_message(up: LinkedWorkers) -> None:
     assert not [line for line in up.said if line.startswith("open")]
 
 
-def test_more_than_it_may_tell(up: LinkedWorkers) -> None:
-    """A packet process that does not hold back what strangers cause would fill the log: it is killed."""
+@pytest.mark.parametrize("message", [SPOILED, HeldBack(1)])
+def test_more_than_it_may_tell(up: LinkedWorkers, message: Message) -> None:
+    """A packet process that does not hold back what strangers cause would fill the log: it is killed.
+
+    So is one that says again and again how much it held back.
+    """
     for _ in range(10 * BURST + 1):
-        up.say(0, SPOILED)
+        up.say(0, message)
     assert up.running() == []
     assert up.said[-3:] == [
         "worker-malformed more than it may tell",
