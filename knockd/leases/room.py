@@ -9,7 +9,10 @@ Pure.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
+from functools import lru_cache
+from ipaddress import ip_address
+from typing import Any
 
 from knockd.leases.journal import State
 from knockd.leases.opened_by import is_by_key
@@ -24,6 +27,8 @@ class Room:
         self._states = dict.fromkeys(State, 0)
         self._for_anybody = 0
         self._by_keys: Counter[str] = Counter()
+        self._by_doors: Counter[tuple[str, int]] = Counter()
+        self._by_networks: Counter[str | bytes] = Counter()
         self.open_at: Counter[tuple[str, int]] = Counter()
         """Leases by name and occurrence of their door, without those whose start command failed."""
         self.unopened = 0
@@ -34,18 +39,16 @@ class Room:
         self._states[lease.state] += by
         self.unopened += by * lease.unopened
         if not lease.unopened:
-            door = lease.knock.key[:2]
-            self.open_at[door] += by
-            if not self.open_at[door]:
-                del self.open_at[door]
+            _count(self.open_at, lease.knock.key[:2], by)
         if lease.state is State.FAILED:
             return
         if _is_for_anybody(lease.knock.door):
             self._for_anybody += by
         if is_by_key(lease.knock.by):
-            self._by_keys[lease.knock.by] += by
-            if not self._by_keys[lease.knock.by]:
-                del self._by_keys[lease.knock.by]
+            _count(self._by_keys, lease.knock.by, by)
+        else:
+            _count(self._by_doors, lease.knock.key[:2], by)
+            _count(self._by_networks, _network_of(lease.knock.source), by)
 
     def remove(self, lease: Lease) -> None:
         """Counts a lease no more: call it before it changes or goes."""
@@ -58,17 +61,34 @@ class Room:
     def find_reason(self, knock: Knock, bound: int) -> str | None:
         """Why there is no room for a lease of this knock, None when there is. At most ``bound`` may be open.
 
-        A flood opens doors with one step for as many sources as it likes, and so does whoever has a key, with
-        forged addresses: a quarter is not for them.
+        A flood opens doors with one step for as many sources as it likes, and so does who has a key or knows
+        a door, with forged addresses or with all of a network: a quarter is not for them.
         """
         if sum(self._states.values()) - self._states[State.FAILED] >= bound:
             return f"{bound} leases are open"
         most = bound - bound // 4
         if _is_for_anybody(knock.door) and self._for_anybody >= most:
             return f"{most} leases of doors with one step are open"
-        if self._by_keys[knock.by] >= most:
-            return f"{most} leases of its key are open"
+        if is_by_key(knock.by):  # not held back by others at its door, whoever they are
+            return f"{most} leases of its key are open" if self._by_keys[knock.by] >= most else None
+        if self._by_doors[knock.key[:2]] >= most:
+            return f"{most} leases of its door are open"
+        if self._by_networks[_network_of(knock.source)] >= most:
+            return f"{most} leases of its network are open"
         return None
+
+
+def _count(counter: Counter[Any], what: Hashable, by: int) -> None:
+    """Counts, and forgets what there is none of."""
+    counter[what] += by
+    if not counter[what]:
+        del counter[what]
+
+
+@lru_cache(maxsize=1_024)
+def _network_of(source: str) -> str | bytes:
+    """What the addresses have in common that one knocker may well have: a /24 of IPv4, a /64 of IPv6."""
+    return ip_address(source).packed[:8] if ":" in source else source.rpartition(".")[0]
 
 
 def _is_for_anybody(door: Door) -> bool:

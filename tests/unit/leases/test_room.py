@@ -13,20 +13,21 @@ from knockd.leases.values import Lease
 from knockd_conf.model import Door
 from tests.support.doubles.playbook import DOOR, knock
 
-ANYBODY = replace(DOOR, steps=DOOR.steps[:1])
+ANYBODY = replace(DOOR, name="anybody", steps=DOOR.steps[:1])
 """A door that a single packet opens."""
 
 
-def lease(at: Door = DOOR, state: State = State.OPEN) -> Lease:
+def lease(at: Door = DOOR, state: State = State.OPEN, source: str = "192.0.2.1") -> Lease:
     """A lease of a door."""
-    return Lease("run.1", knock(at).knock, 0.0, state)
+    return Lease("run.1", knock(at, source).knock, 0.0, state)
 
 
 def room(count: int, at: Door = DOOR, state: State = State.OPEN) -> Room:
-    """What is left beside so many leases of a door."""
+    """What is left beside so many leases of ANYBODY, or of as many doors, for sources everywhere."""
     made = Room()
-    for _ in range(count):
-        made.add(lease(at, state))
+    for number in range(count):
+        its = at if at.name == "anybody" else replace(at, name=f"door {number}")
+        made.add(lease(its, state, f"198.51.{number}.7"))
     return made
 
 
@@ -45,7 +46,10 @@ def test_a_flood_leaves_room_for_those_who_know() -> None:
 
 def test_a_one_time_file_is_a_secret() -> None:
     """A door whose steps are in a one-time file is not one that a single packet opens."""
-    assert room(6, ANYBODY).find_reason(knock(replace(ANYBODY, one_time_file="/codes")).knock, 8) is None
+    assert (
+        room(6, ANYBODY).find_reason(knock(replace(ANYBODY, name="once", one_time_file="/codes")).knock, 8)
+        is None
+    )
 
 
 @pytest.mark.parametrize("fields", [{"sequence_key": "/keys"}, {"signed_port": 47_811}])
@@ -74,6 +78,36 @@ def test_one_key_leaves_room_for_others() -> None:
     assert made.find_reason(knock(DOOR).knock, 8) is None
     made.remove(leases[0])
     assert made.find_reason(anne, 8) is None
+
+
+def test_one_door_leaves_room_for_others() -> None:
+    """Who knows one door opens it for forged addresses: others open the other doors all the same."""
+    made = Room()
+    for number in range(6):
+        made.add(lease(source=f"198.51.{number}.7"))
+    other, anne = replace(DOOR, name="other"), knock().knock._replace(by="key anne")
+    assert made.find_reason(anne, 8) is None
+    assert made.find_reason(knock().knock, 8) == "6 leases of its door are open"
+    assert made.find_reason(knock(replace(DOOR, occurrence=2)).knock, 8) is None
+    assert made.find_reason(knock(other).knock, 8) is None
+    made.remove(lease(source="198.51.1.7"))
+    assert made.find_reason(knock().knock, 8) is None
+
+
+@pytest.mark.parametrize(
+    ("sources", "same", "other"),
+    [
+        ("198.51.100.{}", "198.51.100.99", "198.51.101.1"),
+        ("2001:db8:0:1::{}", "2001:db8::1:ff:0:0:9", "2001:db8:0:2::1"),
+    ],
+)
+def test_one_network_leaves_room_for_others(sources: str, same: str, other: str) -> None:
+    """Whoever has a /24, or a /64 of IPv6, opens several doors for all of it, and keeps nobody else out."""
+    made = Room()
+    for number in range(6):
+        made.add(lease(replace(DOOR, name=f"door {number}"), source=sources.format(number)))
+    assert made.find_reason(knock(source=same).knock, 8) == "6 leases of its network are open"
+    assert made.find_reason(knock(source=other).knock, 8) is None
 
 
 def test_a_door_with_one_step_has_room_beside_others() -> None:
