@@ -29,6 +29,9 @@ BESIDE = 4
 REACH = 8
 """How far from a step a guard may be where nearer ports cannot be one: an interleaved door has them."""
 
+FAR = 64
+"""How far away one may be that a scan of every second to fourth port touches, where none nearer can."""
+
 
 class Guards(NamedTuple):
     """The guards of one watch, and the neighbours left out with the reason."""
@@ -76,17 +79,24 @@ def _guards(watch: Watch, wanted: GuardPorts, knocks: set[int], taken: Taken) ->
     for nearest_first in (
         _beside(watch.steps) if wanted.auto else ([number_of(port)] for port in wanted.ports)
     ):
-        chosen = 0
-        for port in nearest_first:
+        chosen, passing = 0, {3, 4}  # strides of scans that touch none of those chosen; 4 is for 2 as well
+        for far, port in enumerate(nearest_first, 1):
+            near = chosen < BESIDE and far <= REACH
+            met = {stride for stride in passing if far % stride == 0}
+            if wanted.auto and not (near or met):
+                continue
             if port in knocks:
-                left_out[port] = "is a knock port"
-            elif wanted.auto and (why := taken.why(port, routed=bool(watch.target))):
-                left_out[port] = why
+                why: str | None = "is a knock port"
             else:
+                why = taken.why(port, routed=bool(watch.target)) if wanted.auto else None
+            if why is None:
                 ports[port] = None
                 chosen += 1
-                if chosen == BESIDE:
-                    break
+                passing -= met
+            elif near or not wanted.auto:
+                left_out[port] = why
+            if wanted.auto and not passing and (chosen >= BESIDE or far >= REACH):
+                break
     return Guards(
         tuple(_step(number) for number in sorted(ports)),
         {_step(number): why for number, why in left_out.items()},
@@ -97,8 +107,8 @@ def _beside(steps: Iterable[Step]) -> Iterator[range]:
     """The ports below and those above every step, the nearest first, as numbers."""
     for step in dict.fromkeys(steps):
         at = number_of(step)
-        yield range(at - 1, at - 1 - min(REACH, max(step.port - 1, 0)), -1)  # nobody scans port 0
-        yield range(at + 1, at + 1 + min(REACH, LAST_PORT - step.port))
+        yield range(at - 1, at - 1 - min(FAR, max(step.port - 1, 0)), -1)  # nobody scans port 0
+        yield range(at + 1, at + 1 + min(FAR, LAST_PORT - step.port))
 
 
 def _step(number: int) -> Step:

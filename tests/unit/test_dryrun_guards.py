@@ -96,7 +96,9 @@ def test_services_can_take_the_guards_away(config: Config) -> None:
     """
     warnings, guards = lines(config, " ".join(str(port) for port in range(6990, 7010) if port != 7000))
     assert [STRIDES.format("5, 10, 20 ... 1000")] == [one[3:] for one in warnings if one.startswith("2:")]
-    assert guards[0].startswith("7996-7999:tcp, 8001-8004:tcp, 8996-8999:tcp, 9001-9004:tcp; left out: 6999:")
+    assert guards[0].startswith(
+        "6988:tcp, 7012:tcp, 7996-7999:tcp, 8001-8004:tcp, 8996-8999:tcp, 9001-9004:tcp; left out: 6999:"
+    )
 
 
 def test_guards_as_lines(config: Config) -> None:

@@ -99,10 +99,28 @@ def test_listening_sockets_are_left_out() -> None:
     assert one.left_out == dict.fromkeys(steps("22 23 7999u"), LISTENS)
 
 
-def test_a_guard_is_at_most_eight_ports_away() -> None:
-    """Beside a long run of services there are fewer guards on that side, or none."""
+def test_beside_a_long_run_of_services() -> None:
+    """There a guard is farther than eight ports away only if scans of every second to fourth port need it."""
     (one,) = chosen(door("8000 9000"), listening=map(Step, (*range(8001, 8009), *range(9001, 9007))))
-    assert words(one.ports) == "7996-7999 8996-8999 9007-9008"
+    assert words(one.ports) == "7996-7999 8009 8012 8996-8999 9007-9009"
+
+
+@pytest.mark.parametrize("stride", [2, 3, 4])
+@pytest.mark.parametrize("sequence", [SHIPPED, "7000 7012 7024", "9000 8000 7000"])
+def test_services_of_one_parity(sequence: str, stride: int) -> None:
+    """Where every port that such a scan touches near a step has a socket, it touches a guard farther away."""
+    one, knocks = door(sequence, flags=FlagRule(SYN, 0)), steps(sequence)
+    used = [Step(step.port + stride * far) for step in knocks for far in range(-10, 11) if far]
+    matcher = Matcher(with_guards(watches_of([one]), chosen(one, listening=used)))
+    ports = [port for port in ALL_PORTS if (port - knocks[0].port) % stride == 0]
+    for source, order in ((bytes(4), ports), (bytes(3) + b"\1", ports[::-1])):
+        sent = packet("7", source)
+        assert [] == [
+            event
+            for port in order
+            for event in matcher.feed(sent._replace(port=port), LOCAL, 100.0)
+            if isinstance(event, Opened)
+        ]
 
 
 def test_services_of_a_target() -> None:
