@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from knockd.files.mounts import may_be_emptied
 from tests.support.lab.packages import PATH
 from tests.support.lab.tools import need_lab
 
@@ -24,8 +26,21 @@ with suppress(ImportError):  # a Python without it
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")  # a busy machine makes no test fail by its time
 
+TEMPROOT, LASTING = "PYTEST_DEBUG_TEMPROOT", "/var/tmp"
+"""pytest's variable for where it makes ``tmp_path``, and where that may go instead of memory."""
+
 NETWORK = ("e2e", "faults", "differential")
 """Folders whose tests build labs; each is a marker too."""
+
+
+def pytest_configure() -> None:
+    """Makes ``tmp_path`` on a disk where /tmp is in memory, as on Debian 13.
+
+    What is used of keys is noted there. A daemon whose notes a reboot may empty opens nothing by keys and
+    signed knocks for a minute or two after its first start.
+    """
+    if may_be_emptied(tempfile.gettempdir()) and not may_be_emptied(LASTING):
+        os.environ.setdefault(TEMPROOT, LASTING)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
