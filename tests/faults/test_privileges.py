@@ -78,6 +78,13 @@ def find_other() -> User:
     return user
 
 
+def captures(interfaces: int, reader: str | None) -> dict[int, str]:
+    """The descriptors of captures: one an interface, and before Python 3.13 one for each ring's memory."""
+    own_socket = reader == "socket" or importlib.util.find_spec("pcapy") is None
+    each = 2 if own_socket and sys.version_info < (3, 13) else 1
+    return dict.fromkeys(range(5, 5 + each * interfaces), "packet")
+
+
 def need_seccomp() -> None:
     """Leave the test on machines whose calls we have no numbers of."""
     if find_own_machine() is None:
@@ -130,12 +137,8 @@ def test_as_the_kernel_shows_it(pair: Pair, start: Start, reader: str | None) ->
     if find_own_machine() is not None:
         assert ["2"] == shown["Seccomp"]
     output = str(daemon.output_path)
-    expected = {0: "/dev/null", 1: output, 2: output, 3: "unix", 4: "unix", 5: "packet", 6: "packet"}
-    most = "7"
-    own_socket = reader == "socket" or importlib.util.find_spec("pcapy") is None
-    if own_socket and sys.version_info < (3, 13):  # the ring in memory has a descriptor of its own
-        expected |= {7: "packet", 8: "packet"}
-        most = "8"
+    expected = {0: "/dev/null", 1: output, 2: output, 3: "unix", 4: "unix", **captures(2, reader)}
+    most = str(max(7, len(expected) - 1))
     assert expected == descriptors(pid)
     bounds = limits(pid)
     assert {"Max processes": ("0", "0"), "Max file size": ("0", "0"), "Max core file size": ("0", "0")} == {
@@ -160,13 +163,16 @@ def test_no_filter_shows_what_the_host_sends(pair: Pair) -> None:
         capture.close()
 
 
-def test_a_daemon_keeps_no_descriptor_of_its_starter(pair: Pair, start: Start, tmp_path: Path) -> None:
+@BOTH_READERS
+def test_a_daemon_keeps_no_descriptor_of_its_starter(
+    pair: Pair, start: Start, tmp_path: Path, reader: str | None
+) -> None:
     """Started without the standard three it has the null device there, and so has the packet process."""
     closed = ("sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh")
     state = ("--state-dir", str(tmp_path / "state"))
     daemon = start(pair.server, config(door("plain", ",".join(STEPS))), *state, program=(*closed, *OURS))
     null = dict.fromkeys(range(3), "/dev/null")
-    assert {**null, 3: "unix", 4: "unix", 5: "packet"} == descriptors(only_child(daemon.pid))
+    assert {**null, 3: "unix", 4: "unix", **captures(1, reader)} == descriptors(only_child(daemon.pid))
     assert null == {number: what for number, what in descriptors(daemon.pid).items() if number <= 2}
 
 
