@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from tests.support.lab.packages import find, provide
 from tests.systems.cpython import LACKING, Target, build_python, only_trial
-from tests.systems.other_python import install_packages, run_tests
+from tests.systems.other_python import install_packages, run_parts
 
 LIBRARY = "/usr/mips-linux-gnu/lib"
 MIPS = Target(
@@ -28,11 +29,18 @@ MIPS = Target(
     linker=f"-Wl,--dynamic-linker={LIBRARY}/ld.so.1 -Wl,-rpath,{LIBRARY}",
 )
 
-EXAMPLES = 3
-"""Examples of a property: the emulation takes twenty times as long."""
+PATIENCE, EXAMPLES = 10, 3
+"""How many times as long tests wait, and examples of a property: the emulation takes twenty times as long."""
 
-PARTS = ("bpf", "conf", "knocks", "leases", "sequences", "signed", "net", "process", "worker")
+FOLDERS = (
+    ("files", "net", "process"),
+    ("log", "worker", "leases"),
+    ("bpf", "knocks", "sequences", "signed"),
+)
 """Folders of tests/unit that are run: what processor, C library and kernel structures matter to."""
+
+PARTS = (*(tuple(f"tests/unit/{one}" for one in part) for part in FOLDERS), ("tests/property",))
+"""Tests that run together, each part with counts of its own."""
 
 PACKAGES = (
     *("pytest", "pluggy", "iniconfig", "packaging", "pygments", "pytest-xdist", "execnet"),
@@ -100,10 +108,10 @@ def main(*tests: str) -> int:
         install_packages(MIPS, ("any",), PACKAGES)
         install_packages(MIPS, (), HALVES)
         print(subprocess.run((python, "-VV"), check=True, capture_output=True, text=True).stdout.strip())
-        return run_tests(
-            ("nice", python),
-            tests or (*(f"tests/unit/{part}" for part in PARTS), "tests/property"),
-            report=MIPS.folder / "report.xml",
+        os.environ.setdefault("TESTS_PATIENCE", str(PATIENCE))
+        return run_parts(
+            MIPS,
+            [tests] if tests else PARTS,
             examples=EXAMPLES,
             impossible=IMPOSSIBLE,
             lacking=MISSING,

@@ -9,14 +9,13 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from tests.support.lab.packages import find, provide
 from tests.systems.archive import fetch_package
 from tests.systems.cpython import FOLDER, LACKING, Target, build_python, only_trial
 from tests.systems.footprint import measure
-from tests.systems.other_python import install_packages, run_tests
+from tests.systems.other_python import install_packages, run_parts
 
 COMPILER = FOLDER / "musl" / "musl-cc"
 LOADER = FOLDER / "musl" / "ld-musl-x86_64.so.1"
@@ -59,6 +58,7 @@ PACKAGES = (
         "pyasn1",
         "prometheus-client",
         "varlink",
+        "backports.zstd",
     ),
 )
 
@@ -117,26 +117,16 @@ def main(*tests: str) -> int:
         python = build_python(MUSL)
         install_packages(MUSL, TAGS, PACKAGES)
         print(subprocess.run((python, "-VV"), check=True, capture_output=True, text=True).stdout.strip())
-        failed = run_parts(python, [tests] if tests else [*PARTS])
-        if not tests:
-            measure_daemon(python)
-    return failed
-
-
-def run_parts(python: Path, parts: Sequence[Sequence[str]]) -> int:
-    """Runs each part of the tests and prints how many there were; 0 when all passed."""
-    os.environ.setdefault("TESTS_PATIENCE", str(PATIENCE))
-    failed = 0
-    for number, part in enumerate(parts):
-        print(f"tests of {' '.join(part)}:", flush=True)
-        failed |= run_tests(
-            ("nice", python),
-            part,
-            report=MUSL.folder / f"report-{number}.xml",
+        os.environ.setdefault("TESTS_PATIENCE", str(PATIENCE))
+        failed = run_parts(
+            MUSL,
+            [tests] if tests else PARTS,
             examples=EXAMPLES,
             impossible=IMPOSSIBLE,
             lacking=LACKING,
         )
+        if not tests:
+            measure_daemon(python)
     return failed
 
 

@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
@@ -43,6 +44,31 @@ def install_packages(target: Target, tags: Sequence[str], names: Sequence[str]) 
     site = target.root / "lib" / SERIES / "site-packages"
     subprocess.run((*pip, *chosen, "--target", site, *names), check=True)
     done.write_text(wanted)
+
+
+def run_parts(
+    target: Target,
+    parts: Sequence[Sequence[str]],
+    *,
+    examples: int,
+    impossible: Mapping[str, str],
+    lacking: Mapping[str, str],
+) -> int:
+    """Runs each part of the tests, and prints how many there were, and how long it took; 0: all passed."""
+    failed = 0
+    for number, part in enumerate(parts):
+        print(f"tests of {' '.join(part)}:", flush=True)
+        began = time.monotonic()
+        failed |= run_tests(
+            ("nice", target.python),
+            part,
+            report=target.folder / f"report-{number}.xml",
+            examples=examples,
+            impossible=impossible,
+            lacking=lacking,
+        )
+        print(f"  {(time.monotonic() - began) / 60:.0f} minutes", flush=True)
+    return failed
 
 
 def run_tests(
