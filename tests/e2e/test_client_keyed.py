@@ -100,9 +100,9 @@ def test_a_profile_that_was_imported_opens_the_door(
 
 def test_the_next_knock_waits_for_the_next_period(service: Pair, start: Start, tmp_path: Path) -> None:
     """A second knock in a period sends nothing while the port is open, and waits when it is closed."""
-    door = Keyed(service, start, tmp_path)
+    door = Keyed(service, start, tmp_path, Cmd_Timeout=6)
     assert OK == door.knock("home").returncode
-    for _ in range(4):  # until a knock falls into the period of the one before it, and the port is still open
+    for _ in range(8):  # until a knock falls into the period of the one before it, and the port is still open
         again = door.knock("home")
         if "the present sequence has opened it" in again.stderr:
             break

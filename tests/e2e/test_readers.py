@@ -98,8 +98,7 @@ class Wire:
         seen = []
         for reader in self.readers:
             found = _read_on(reader, most, end, lambda: self._send(end))
-            first = next((number for number, (_, _, frame) in enumerate(found, 1) if begin in frame), 0)
-            seen.append(found[first:])
+            seen.append(found[_find(found, begin) or 0 : _find(found, end)])
         if self.linktype == DLT_LINUX_SLL:
             # libpcap leaves behind the address what happened to be in the ring.
             seen[0] = [(s, us, _without_rest(frame)) for s, us, frame in seen[0]]
@@ -112,6 +111,11 @@ class Wire:
         """Closes both."""
         for reader in self.readers:
             reader.close()
+
+
+def _find(found: Seen, mark: bytes) -> int | None:
+    """The number of frames up to a mark, with it; None where it was lost."""
+    return next((number for number, (_, _, frame) in enumerate(found, 1) if mark in frame), None)
 
 
 def _without_rest(cooked: bytes) -> bytes:
