@@ -58,6 +58,19 @@ IMPOSSIBLE = {
         (f"process/test_name.py::test_{name}" for name in ("daemon", "other_processes", "too_long")),
         "QEMU's user emulation has no place of the command line in /proc/self/stat",
     ),
+    **dict.fromkeys(
+        (f"worker/test_lockdown.py::test_{name}" for name in ("calls_are_really", "as_the_kernel_shows_it")),
+        "QEMU's user emulation has no seccomp(2)",
+    ),
+    **dict.fromkeys(
+        (
+            "leases/test_runner.py::test_without_a_shell",
+            "leases/test_spawn.py::test_path",
+            "leases/test_spawn.py::test_refused_first",
+            "leases/test_spawn.py::test_what_cannot_be_run",
+        ),
+        "QEMU's user emulation forks for vfork(2): posix_spawn(3) does not hear that a program cannot be run",
+    ),
     "test_interfaces.py::test_next_hops": "QEMU's user emulation does not translate RTA_MULTIPATH",
 }
 """What QEMU's user emulation cannot do, by a part of a test's id."""
