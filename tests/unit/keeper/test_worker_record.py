@@ -70,11 +70,11 @@ def test_halves() -> None:
 
 
 def test_limit() -> None:
-    """What becomes a line of the log is limited, and comes again with time; a count is not."""
+    """What becomes a line of the log is limited, also a count of lines, and comes again with time."""
     worker = record()
     said = [worker.why_malformed(STAGE, When.UP, 1.0) for _ in range(10 * BURST + 1)]
     assert said == [*[""] * (10 * BURST), "more than it may tell"]
-    assert worker.why_malformed(HeldBack(1), When.UP, 1.0) == ""
+    assert worker.why_malformed(HeldBack(1), When.UP, 1.0) == "more than it may tell"
     assert worker.why_malformed(STAGE, When.UP, 1.0 + 2 / (10 * RATE)) == ""
 
 
