@@ -178,7 +178,7 @@ def _format_object(
             "version": knockd.__version__,
             "file": printable(path),
             "good": not problems,
-            "state_dir": state_dir and printable(state_dir),
+            "state_directory": state_dir and printable(state_dir),
             "doors": doors,
             "interfaces": interfaces,
             "notes": [

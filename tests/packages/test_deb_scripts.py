@@ -120,7 +120,7 @@ def test_an_installation_that_is_given_up(host: Host, end: str) -> None:
 def test_removal_closes_what_an_ended_daemon_left_open(host: Host, place: str) -> None:
     """Wherever it is noted: in StateDir, as options and configuration have it, its default, or /run."""
     host.write("/etc/default/knockd", b'KNOCKD_OPTS="-c other.conf"\n')
-    answer = f'{{"good": false, "state_dir": "{host.path("/var/lib/else where")}", "doors": []}}'
+    answer = f'{{"good": false, "state_directory": "{host.path("/var/lib/else where")}", "doors": []}}'
     host.program("knockd", f"echo '{answer}'; exit 69")
     host.write(f"{place}/leases", LEASE)
     host.run("prerm", "remove")

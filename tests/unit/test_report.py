@@ -80,7 +80,7 @@ def test_for_programs() -> None:
         "version": knockd.__version__,
         "file": PATH,
         "good": True,
-        "state_dir": "/var/lib/knockd",
+        "state_directory": "/var/lib/knockd",
         "doors": [
             {"name": "ssh", "file": PATH, "line": 4, "steps": 3, "disabled": False, **timed, **everybody}
             | {"guards": ["7001:tcp"], "guards_left_out": {"6999:tcp": "is in use"}, "rotating": None}
@@ -227,5 +227,5 @@ def test_a_file_with_problems() -> None:
     problems = [Problem(PATH, 3, "Sequence", "expected a port"), Problem(PATH, None, None, "expected a file")]
     found = json.loads(format_problems_json(PATH, problems))
     assert (False, [], [], []) == (found["good"], found["doors"], found["interfaces"], found["notes"])
-    assert found["state_dir"] is None
+    assert found["state_directory"] is None
     assert [3, None] == [one["line"] for one in found["problems"]]
