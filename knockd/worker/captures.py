@@ -20,6 +20,7 @@ from knockd.process.handover import MOST_STAMPS
 from knockd.process.verbs import Dropped, Lost, SmallRing, Widened
 from knockd.process.view import View
 from knockd.worker.capture import (
+    SMALLEST_BUFFER,
     Capture,
     CaptureError,
     FilterTooLongError,
@@ -40,9 +41,6 @@ Make = Callable[[frozenset[bytes], int, int], Prefilter]
 
 MOST_RINGS = 8
 """Rings of the full size; more interfaces share the memory of these."""
-
-SMALLEST_RING = 64
-"""KiB of a ring, however many there are."""
 
 LATEST = 16
 """Batches of an interface whose stamps are remembered."""
@@ -225,7 +223,7 @@ class Captures:
 
 def share_rings(size: int, interfaces: int) -> int:
     """KiB for the ring of each interface, where one alone has ``size``."""
-    return max(SMALLEST_RING, min(size, size * MOST_RINGS // max(1, interfaces)))
+    return max(SMALLEST_BUFFER // 1024, min(size, size * MOST_RINGS // max(1, interfaces)))
 
 
 def _filter(view: View, ipv6: bool, local: frozenset[bytes], linktype: int, limit: int) -> Prefilter:

@@ -24,13 +24,13 @@ set -e
 root=$1 source=$2 out=$3 epoch=$4
 mount --make-rprivate /
 mount -t tmpfs tmpfs /mnt
-mkdir /mnt/written /mnt/work /mnt/root
-mount -t overlay overlay -o "lowerdir=$root,upperdir=/mnt/written,workdir=/mnt/work" /mnt/root
-mkdir /mnt/root/source /mnt/root/out
-mount --bind "$source" /mnt/root/source
-mount --bind "$out" /mnt/root/out
-mount -t proc proc /mnt/root/proc
-cd /mnt/root
+mkdir /mnt/written /mnt/work /mnt/system
+mount -t overlay overlay -o "lowerdir=$root,upperdir=/mnt/written,workdir=/mnt/work" /mnt/system
+mkdir /mnt/system/source /mnt/system/out
+mount --bind "$source" /mnt/system/source
+mount --bind "$out" /mnt/system/out
+mount -t proc proc /mnt/system/proc
+cd /mnt/system
 run() {
     chroot . env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root SOURCE_DATE_EPOCH="$epoch" \\
         PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=/source:/source/conf python3 -m knockd_packages.deb "$@"

@@ -31,6 +31,9 @@ PATIENCE = float(os.environ.get("TESTS_PATIENCE", "10"))
 TIME_OVER = 124
 """The status of timeout(1)."""
 
+TREES = "/srv"
+"""Where sources and libraries are unpacked in the machine."""
+
 TOOLS = (
     *("pytest", "pluggy", "iniconfig", "packaging", "pygments", "pytest-xdist", "execnet"),
     *("hypothesis", "sortedcontainers", "attrs", "varlink"),
@@ -78,21 +81,20 @@ def try_processor(
         print(f"{debian.name}: booted in {machine.boot_seconds:.0f} s", flush=True)
         if not arguments or "package" in arguments:
             use_package(machine)
-            machine.run(
-                "userdel knockd", 60
-            )  # the packet process is that user where it is there, as Debian leaves it
+            # The packet process is that user where it is there, as Debian leaves it.
+            machine.run("userdel knockd", 60)
         for name, packed in (
             ("tools", pack_libraries(folder, "tools", ("any",), TOOLS)),
             ("source", pack_source(folder)),
         ):
-            machine.run(f"mkdir /root/{name} && tar -C /root/{name} -xf {machine.bring(packed)}", 300)
+            machine.run(f"mkdir {TREES}/{name} && tar -C {TREES}/{name} -xf {machine.bring(packed)}", 300)
         # Now, not by a test: warnings are errors there.
-        machine.run("python3 -W ignore -m compileall -q -j 2 /root/tools", 1_200)
+        machine.run(f"python3 -W ignore -m compileall -q -j 2 {TREES}/tools", 1_200)
         for group in chosen:
             failed += not run_group(machine, group)
         if tags:
             packed = pack_libraries(folder, "pcapy", tags, ("pcapy-ng",))
-            machine.run(f"mkdir /root/pcapy && tar -C /root/pcapy -xf {machine.bring(packed)}", 300)
+            machine.run(f"mkdir {TREES}/pcapy && tar -C {TREES}/pcapy -xf {machine.bring(packed)}", 300)
             print("with pcapy-ng:", flush=True)
             for group in (one for one in chosen if one in NETWORK):
                 failed += not run_group(machine, group, "pcapy")
@@ -140,7 +142,7 @@ def pack_source(folder: Path) -> Path:
 def run_group(machine: VirtualMachine, group: str, *libraries: str) -> bool:
     """Runs tests and prints how many there were; whether all passed within SECONDS."""
     folders = ("source", "source/bpf", "source/conf", "tools", *libraries)
-    path = ":".join(f"/root/{folder}" for folder in folders)
+    path = ":".join(f"{TREES}/{folder}" for folder in folders)
     lacking = json.dumps({} if "pcapy" in libraries else {"pcapy": "pcapy-ng is not there"})
     environment = (
         f"PYTHONPATH={path} {EXAMPLES}={MOST_EXAMPLES} TESTS_PATIENCE={PATIENCE:g} {LACKING}='{lacking}'"
@@ -150,7 +152,8 @@ def run_group(machine: VirtualMachine, group: str, *libraries: str) -> bool:
     report = machine.shared / "report.xml"
     report.unlink(missing_ok=True)
     done = machine.attempt(
-        f"cd /root/source && {environment} {pytest} --junitxml=/run/host/{report.name} {group}", SECONDS + 120
+        f"cd {TREES}/source && {environment} {pytest} --junitxml=/run/host/{report.name} {group}",
+        SECONDS + 120,
     )
     counts = other_python.sum_up(report.read_text()) if report.exists() else done.output[-TAIL:]
     ended = "interrupted" if done.status == TIME_OVER else f"status {done.status}"
