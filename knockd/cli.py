@@ -273,6 +273,7 @@ def _check(settings: Settings, *, as_json: bool) -> int:
 
 def _make_report(settings: Settings) -> Report:
     from knockd.checks.command_notes import is_elsewhere
+    from knockd.checks.fleet_host import find_missing_store_package
     from knockd.checks.keys import find_keys
     from knockd.checks.notes import (
         current_clock,
@@ -317,6 +318,6 @@ def _make_report(settings: Settings) -> Report:
     )
     absent = explain_absent(names)
     problems = [Problem(*config.note("interface", absent)[:4])] if absent is not None else []
-    missing = find_missing_package(config), find_missing_reader(config)
-    problems += [one for one in missing if one is not None]
+    finders = find_missing_package, find_missing_store_package, find_missing_reader
+    problems += [one for find in finders if (one := find(config)) is not None]
     return Report(config, live, guards, keys, signed, filters, found, problems)

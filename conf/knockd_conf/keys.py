@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
-from knockd_conf import fields, networks, open_prefix, services, timed
+from knockd_conf import fields, fleet_urls, networks, open_prefix, services, timed
 from knockd_conf.classes import dataclass
 from knockd_conf.errors import seen
 from knockd_conf.mistakes import is_quoted
@@ -49,6 +49,11 @@ TARGET: Final = Key("Target", "target", fields.targets)
 SIGNED_PORT: Final = Key("Signed_Port", "signed_port", fields.port_or_none)
 AUTHORIZED_KEYS: Final = Key("Authorized_Keys", "authorized_keys", fields.file_path)
 KNOCK_SECRET: Final = Key("Knock_Secret", "knock_secret", fields.file_path)
+FLEET: Final = Key("Fleet", "fleet", fleet_urls.parse_fleet)
+FLEET_KEY: Final = Key("Fleet_Key", "fleet_key", fields.file_path)
+FLEET_CA: Final = Key("Fleet_CA", "fleet_ca", fields.file_path)
+FLEET_REQUIRED: Final = Key("Fleet_Required", "fleet_required", fields.yes_no)
+FLEET_SHARE: Final = Key("Fleet_Share", "fleet_share", fields.yes_no)
 INCLUDE: Final = Key("Include", "include", fields.file_path)
 
 _OPTION_KEYS: Final = (
@@ -76,6 +81,13 @@ _OPTION_KEYS: Final = (
     SIGNED_PORT,
     AUTHORIZED_KEYS,
     KNOCK_SECRET,
+    FLEET,
+    Key("Fleet_Name", "fleet_name", fleet_urls.parse_fleet_name),
+    FLEET_KEY,
+    Key("Fleet_Password", "fleet_password", fields.file_path),
+    FLEET_CA,
+    FLEET_REQUIRED,
+    FLEET_SHARE,
     Key("Allow", "allow", networks.parse_allow),
     Key("Deny", "deny", networks.parse_deny),
     INCLUDE,
@@ -95,6 +107,8 @@ _DOOR_KEYS: Final = (
     Key("Sequence_Protocol", "sequence_protocol", fields.one_of(timed.KINDS)),
     SIGNED_PORT,
     AUTHORIZED_KEYS,
+    FLEET_REQUIRED,
+    FLEET_SHARE,
     Key("Seq_Timeout", "seq_timeout", fields.seconds, aliases=("Timeout",)),
     Key("TCPFlags", "flags", fields.flag_rule),
     TARGET,
@@ -185,7 +199,7 @@ def parse_value(key: Key, value: str | None) -> Any:
         if key.flag:
             return True
         raise ValueError(f"expected {key.name} = value, got no '='")
-    if not key.is_command and not key.is_path and key is not SEQUENCE and is_quoted(value):
+    if not key.is_command and not key.is_path and key not in (SEQUENCE, FLEET) and is_quoted(value):
         raise ValueError(f"expected a value without quotes, got {seen(value)}")
     return key.parse(value)
 

@@ -17,6 +17,7 @@ from knockd_conf.access import Access, Networks, settle_access
 from knockd_conf.classes import dataclass
 from knockd_conf.doors import Builder, Resolve
 from knockd_conf.errors import ConfigError, Note, Problem, seen
+from knockd_conf.fleet_doors import find_fleet_problems, settle_fleet
 from knockd_conf.ini import RawKey, RawSection
 from knockd_conf.model import Config, Door, Options
 from knockd_conf.signed_doors import find_signed_problems, settle_signed
@@ -93,10 +94,13 @@ def load(
     signed = bool(options.signed_port)
     builder = Builder(reader.host, entries, resolve, signed, reader.problems, reader.notes)
     made = (door for door in map(builder.make_door, doors) if door is not None)
-    built = _numbered(settle_signed(door, options) for door in made)
+    built = _numbered(settle_fleet(settle_signed(door, options), options) for door in made)
     reader.problems += _shared_files(built)
     reader.problems += _shared_sequences(built)
     reader.problems += find_signed_problems(built, options)
+    places = {name: entry.place for name, entry in chosen.items()}
+    fleets = any(entry.key is keys.FLEET for entry in stated)
+    reader.problems += find_fleet_problems(built, options, places, elsewhere=fleets)
     if reader.problems:
         order = {name: index for index, name in enumerate(reader.files)}
         raise RefusedError(
@@ -114,7 +118,7 @@ def load(
         files=tuple(reader.files),
         texts=tuple(reader.texts),
         notes=tuple(reader.notes),
-        places=tuple((name, entry.place) for name, entry in chosen.items()),
+        places=tuple(places.items()),
     )
 
 

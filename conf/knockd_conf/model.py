@@ -119,6 +119,30 @@ class CommandOutput(Enum):
     NONE = "none"
 
 
+class FleetKind(Enum):
+    """What the URLs of a store name: servers of one replicated set, sentinels of one, nodes of a cluster."""
+
+    SINGLE = "single"
+    SENTINEL = "sentinel"
+    CLUSTER = "cluster"
+
+
+class FleetEndpoint(NamedTuple):
+    """A server of the store that the gateways of a fleet share.
+
+    ``host``: a name or an address, without brackets. ``user`` is empty where there is none, and
+    ``service``, the name that sentinels have for the set, where there are no sentinels.
+    """
+
+    kind: FleetKind
+    tls: bool
+    host: str
+    port: int
+    user: str = ""
+    database: int = 0
+    service: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class GuardPorts:
     """Guard_Ports: chosen by us (``auto``), or just ``ports`` (none of them: no guards)."""
@@ -180,6 +204,10 @@ class Door:
     """The UDP port of signed knocks; 0: none. None: what ``[options]`` says, which ``load`` puts here."""
     authorized_keys: str | None = None
     """The file of the keys that may sign for it; None: that of ``[options]``, which ``load`` puts here."""
+    fleet_required: bool | None = None
+    """Whether nothing opens while the store does not answer; None: ``load`` puts here what follows."""
+    fleet_share: bool | None = None
+    """Whether the other gateways open too; None: what ``[options]`` says, which ``load`` puts here."""
     occurrence: int = 0
     """How many doors of its name come before it: name and occurrence identify it over reloads."""
     guard_ports: GuardPorts | None = None
@@ -282,6 +310,18 @@ class Options:
     authorized_keys: str | None = None
     knock_secret: str | None = None
     """The file with this host's knock secret; set where a door has a signed port."""
+    fleet: tuple[FleetEndpoint, ...] = ()
+    """Servers of the store that the gateways share, all of one kind; empty: there is none."""
+    fleet_name: str = "knockd"
+    fleet_key: str | None = None
+    """The file with the secret that the gateways share; set where there is a store."""
+    fleet_password: str | None = None
+    """The file whose first line is the password for the store."""
+    fleet_ca: str | None = None
+    """The file of the certificates by which the store's are judged; None: the system's."""
+    fleet_required: bool | None = None
+    """None: for doors with one-time or rotating sequences or signed knocks."""
+    fleet_share: bool = False
     allow: Networks = ()
     """Empty: everybody."""
     deny: Networks = ()

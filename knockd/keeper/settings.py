@@ -87,13 +87,15 @@ class Settings:
         May wait for name servers. Raises ConfigError.
         """
         # Here, for the daemon itself needs neither.
+        from knockd.checks.fleet_host import find_missing_store_package
         from knockd.checks.notes import current_notes, current_taken
         from knockd.checks.reader import find_missing_reader
         from knockd.checks.signed_host import find_missing_package
         from knockd_conf.command_facts import find_facts
 
         config = self.load_config(given)
-        if missing := [one for find in (find_missing_package, find_missing_reader) if (one := find(config))]:
+        finders = find_missing_package, find_missing_store_package, find_missing_reader
+        if missing := [one for find in finders if (one := find(config))]:
             raise ConfigError(missing)
         taken, unsure = current_taken(config)
         notes = (*current_notes(config, taken, self.find_circumstances(config, starting=True)), *unsure)
@@ -147,6 +149,9 @@ class Settings:
             log_file=self.log_file or self._absolute(options.log_file),
             authorized_keys=self._absolute(options.authorized_keys),
             knock_secret=self._absolute(options.knock_secret),
+            fleet_key=self._absolute(options.fleet_key),
+            fleet_password=self._absolute(options.fleet_password),
+            fleet_ca=self._absolute(options.fleet_ca),
             state_dir=self.choose_state_dir(options),
             control_socket=self._choose_control_socket(options.control_socket),
             pid_file=self.pid_file or self._absolute(options.pid_file) or DEFAULT_PID_FILE,

@@ -11,7 +11,7 @@ import pytest
 from knockd_conf.extras import PACKAGES
 
 ROOT = Path(__file__).resolve().parents[2]
-FOR_PEOPLE = ("packets", "html", "qr", "signed")
+FOR_PEOPLE = ("packets", "html", "qr", "signed", "fleet")
 """Extras that bring what a part of knockd needs."""
 
 

@@ -17,7 +17,7 @@ from unittest.mock import patch
 from knockd_conf.errors import ConfigError, Problem
 from knockd_conf.fields import MAX_INTERFACE_NAME
 from knockd_conf.load import load
-from knockd_conf.model import MAX_STEPS, Config, Door, Options
+from knockd_conf.model import MAX_STEPS, Config, Door, Options, Reknock
 from knockd_conf.rotating import rule_of
 from knockd_conf.source import Source
 from knockd_conf.timed import check_rule
@@ -123,6 +123,9 @@ def _check_options(options: Options) -> None:
     assert options.log_file != ""
     assert options.pid_file != ""
     assert options.state_dir != ""
+    assert bool(options.fleet_key) or not options.fleet
+    assert len({(one.kind, one.service, one.database) for one in options.fleet}) <= 1
+    assert all(one.host and "@" not in one.host and 1 <= one.port <= 65_535 for one in options.fleet)
 
 
 def _check_door(door: Door) -> None:
@@ -131,6 +134,8 @@ def _check_door(door: Door) -> None:
     ways = sum(bool(kind) for kind in (door.steps, door.one_time_file, door.sequence_key))
     assert ways == 1 or (ways == 0 and door.is_signed_alone)
     assert not door.is_signed or (door.authorized_keys and 1 <= (door.signed_port or 0) <= 65_535)
+    assert door.fleet_required is not None
+    assert not door.fleet_share or door.reknock is not Reknock.REPEAT
     if door.sequence_key:
         check_rule(rule_of(door))
         assert door.sequence_period >= door.seq_timeout

@@ -69,9 +69,12 @@ def test_a_key_that_is_not_known(name: str, options: bool, message: str) -> None
 
 
 def test_a_key_of_both() -> None:
-    """Six keys may stand in [options] and in a door, and no other key may."""
+    """Eight keys may stand in [options] and in a door, and no other key may."""
     both = {key.name for key in ALL_KEYS if all(is_known(key, options=options) for options in (True, False))}
-    assert {"Guard_Ports", "Command_Output", "Allow", "Deny", "Signed_Port", "Authorized_Keys"} == both
+    assert {
+        *("Guard_Ports", "Command_Output", "Allow", "Deny", "Signed_Port", "Authorized_Keys"),
+        *("Fleet_Required", "Fleet_Share"),
+    } == both
 
 
 def test_a_key_without_a_value() -> None:

@@ -40,7 +40,8 @@ def networks(*texts: str) -> Networks:
 def test_defaults(load_text: Load) -> None:
     """A door with nothing but a sequence has 0.8's defaults."""
     config = load_text("[a]\nsequence = 7\n")
-    assert Door("a", config.path, 1, (Step(7),)) == only(config)
+    expected = Door("a", config.path, 1, (Step(7),), fleet_required=False, fleet_share=False)
+    assert expected == only(config)
     assert Options() == config.options
 
 
@@ -78,6 +79,8 @@ def test_every_door_key(load_text: Load) -> None:
         deny=networks("10.1.1.1"),
         expires="2028-02-29",
         open_prefix=(24, 56),
+        fleet_required=False,
+        fleet_share=False,
         access=Access(networks("10.0.0.0/8", "::/0"), networks("10.1.1.1")),
     ) == only(config)
 
