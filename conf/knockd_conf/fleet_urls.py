@@ -91,12 +91,13 @@ def _parse_url(text: str) -> FleetEndpoint:
     for sign in "?#":
         if sign in f"{host}{found['port'] or ''}{path}":
             raise ValueError(f"expected a URL without {sign!r}: what a store needs has keys of its own")
+    port = _parse_port(kind, found["port"])
     service, database = _parse_path(kind, path.removeprefix("/"))
     return FleetEndpoint(
         kind=kind,
         tls=_SCHEMES[scheme],
         host=_parse_host(host),
-        port=_parse_port(kind, found["port"]),
+        port=port,
         user=user or "",
         database=database,
         service=service,
