@@ -17,7 +17,7 @@ from knockd.ctl.terminal import complain
 from knockd.files.secret_file import change_secret, make_folder
 from knockd_conf import keys
 from knockd_conf.errors import ConfigError
-from knockd_conf.knock_secret import COMMENT, format_secret, parse_secret
+from knockd_conf.knock_secret import KNOCK, Kind, format_secret, parse_secret
 from knockd_conf.model import Config, Options, Step
 from knockd_conf.signed_packet import SECRET_BYTES
 from knockd_conf.text import printable
@@ -62,13 +62,13 @@ def make_host_secret(path: str | None, config_path: str = DEFAULT_CONFIG) -> int
     return os.EX_OK
 
 
-def add_secret(old: bytes, secret: bytes) -> bytes:
+def add_secret(old: bytes, secret: bytes, kind: Kind = KNOCK) -> bytes:
     """The text of a file with a secret. Raises ThereError, and ValueError where it is none of secrets."""
     if any(line.strip() and not line.lstrip().startswith(b"#") for line in old.split(b"\n")):
-        parse_secret(old)
+        parse_secret(old, kind)
         raise ThereError
     end = b"" if not old or old.endswith(b"\n") else b"\n"
-    comment = "" if old else f"{COMMENT}\n"
+    comment = "" if old else f"{kind.comment}\n"
     return old + end + f"{comment}{format_secret(secret)}\n".encode()
 
 

@@ -1,4 +1,6 @@
-"""``knockctl keygen``: makes a key of a door whose sequences rotate, or (``host_secret.py``) a knock secret.
+"""``knockctl keygen``: makes a key of a door whose sequences rotate, a knock secret, or a fleet's key.
+
+``host_secret.py`` and ``fleet_key.py`` make the other two.
 
 World: the process, its standard streams and the time.
 """
@@ -38,6 +40,8 @@ def run_command(arguments: Sequence[str]) -> int:
         found = _parser().parse_args(list(arguments))
         if found.host is not None:
             return _make_host(found)
+        if found.fleet is not None:
+            return _make_fleet(found)
         if found.config is not None:
             raise UsageError("--config: expected with --host only")
         return _make(found.file, _read_name(found), _read_day(found))
@@ -112,12 +116,30 @@ def _make_host(found: argparse.Namespace) -> int:
     from knockd.ctl.door_config import DEFAULT_CONFIG
     from knockd.ctl.host_secret import make_host_secret
 
-    for option, value in (("NAME", found.name), ("--file", found.file), ("--expires", found.expires)):
-        if value is not None:
-            raise UsageError(f"{option}: expected without --host, which makes no key but the host's secret")
+    _refuse_others(found, "--host, which makes no key but the host's secret")
+    if found.fleet is not None:
+        raise UsageError("--fleet: expected without --host")
     if found.host == "":
         raise UsageError("--host: expected a file, got ''")
     return make_host_secret(None if found.host is True else found.host, found.config or DEFAULT_CONFIG)
+
+
+def _make_fleet(found: argparse.Namespace) -> int:
+    from knockd.ctl.fleet_key import DEFAULT_KEY, make_fleet_key
+
+    _refuse_others(found, "--fleet, which makes no key but the fleet's")
+    if found.config is not None:
+        raise UsageError("--config: expected with --host only")
+    if found.fleet == "":
+        raise UsageError("--fleet: expected a file, got ''")
+    return make_fleet_key(DEFAULT_KEY if found.fleet is True else found.fleet)
+
+
+def _refuse_others(found: argparse.Namespace, wanted: str) -> None:
+    """Raises UsageError where something of a named key is given too."""
+    for option, value in (("NAME", found.name), ("--file", found.file), ("--expires", found.expires)):
+        if value is not None:
+            raise UsageError(f"{option}: expected without {wanted}")
 
 
 def _find_door(path: str) -> Door | None:
@@ -169,10 +191,12 @@ def _read_day(found: argparse.Namespace) -> str:
 def _parser() -> Parser:
     parser = Parser(
         prog="knockctl keygen",
-        usage="knockctl keygen [OPTION...] [NAME]\n       knockctl keygen --host [FILE] [-c FILE]",
+        usage="knockctl keygen [OPTION...] [NAME]\n       knockctl keygen --host [FILE] [-c FILE]"
+        "\n       knockctl keygen --fleet [FILE]",
         description="Makes a key of a door whose sequences rotate (Sequence_Key), and prints its line,"
         " or adds it to a file that nobody else may read. Each person, best each device, has its own."
-        " With --host it makes the knock secret of this host, for doors that signed knocks open.",
+        " With --host it makes the knock secret of this host, for doors that signed knocks open,"
+        " with --fleet the key of gateways that share a store.",
         epilog="See knockctl(1), and Rotating sequences and Signed knocks in knockd.conf(5).",
     )
     parser.add_argument("name", nargs="?", metavar="NAME", help=f"whose key it is; default: {DEFAULT_NAME}")
@@ -193,6 +217,13 @@ def _parser() -> Parser:
         metavar="FILE",
         help="make the knock secret of this host, and propose a port of signed knocks;"
         " default: in the file of Knock_Secret, else /etc/knockd/knock_secret",
+    )
+    parser.add_argument(
+        "--fleet",
+        nargs="?",
+        const=True,
+        metavar="FILE",
+        help="make the key of a fleet (Fleet_Key); default: in /etc/knockd/fleet_key",
     )
     parser.add_argument(
         "-c", "--config", metavar="FILE", help="with --host: the configuration; default: /etc/knockd.conf"

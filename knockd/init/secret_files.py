@@ -11,7 +11,7 @@ import secrets
 from knockd.init.new_files import NewFile
 from knockd.signed.key_files import read_knock_secret
 from knockd_conf.key_file import NamedKey, format_key, parse_name
-from knockd_conf.knock_secret import COMMENT, format_secret
+from knockd_conf.knock_secret import KNOCK, format_secret
 from knockd_conf.signed_packet import SECRET_BYTES
 from knockd_conf.timed import KEY_BYTES
 
@@ -34,5 +34,5 @@ def make_secret_file(path: str) -> NewFile | None:
     if os.path.lexists(path):
         read_knock_secret(path)
         return None
-    text = f"{COMMENT}\n{format_secret(secrets.token_bytes(SECRET_BYTES))}\n"
+    text = f"{KNOCK.comment}\n{format_secret(secrets.token_bytes(SECRET_BYTES))}\n"
     return NewFile(path, text.encode(), folder=True)

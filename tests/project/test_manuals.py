@@ -34,7 +34,7 @@ COLUMNS, LINES = 80, 24
 SECTIONS = {
     "log": {"Options of knockctl log"},
     "doctor": {"DOCTOR"},
-    "keygen": {"knockctl keygen", "knockctl keygen --host"},
+    "keygen": {"knockctl keygen", "knockctl keygen --host", "knockctl keygen --fleet"},
 }
 """Where options of a subcommand are, if not under ``knockctl NAME``."""
 

@@ -90,6 +90,7 @@ complete -c knockctl -n '__fish_seen_subcommand_from keygen' -s h -l help -d 'sh
 complete -c knockctl -n '__fish_seen_subcommand_from keygen' -l file -r -F -d 'add it to this file, which is made when there is none; default: print it'
 complete -c knockctl -n '__fish_seen_subcommand_from keygen' -l expires -x -d 'last day on which it opens, as 2026-12-31; default: it opens for ever'
 complete -c knockctl -n '__fish_seen_subcommand_from keygen' -l host -d 'make the knock secret of this host, and propose a port of signed knocks; default: in the file of Knock_Secret, else /etc/knockd/knock_secret'
+complete -c knockctl -n '__fish_seen_subcommand_from keygen' -l fleet -d 'make the key of a fleet (Fleet_Key); default: in /etc/knockd/fleet_key'
 complete -c knockctl -n '__fish_seen_subcommand_from keygen' -s c -l config -r -F -d 'with --host: the configuration; default: /etc/knockd.conf'
 complete -c knockctl -n '__fish_seen_subcommand_from export' -s h -l help -d 'show this help message and exit'
 complete -c knockctl -n '__fish_seen_subcommand_from export' -l host -x -d 'name or address by which the client reaches this host'

@@ -7,7 +7,7 @@ from base64 import b64encode
 
 import pytest
 
-from knockd_conf.knock_secret import MAX_SIZE, format_secret, parse_secret
+from knockd_conf.knock_secret import FLEET, MAX_SIZE, format_secret, parse_secret
 
 SECRET = bytes(range(32))
 TEXT = b64encode(SECRET).decode()
@@ -44,3 +44,11 @@ def test_mistakes(text: str, expected: str) -> None:
     """The message says where and what was expected, and shows nothing of the file."""
     with pytest.raises(ValueError, match=f"^{re.escape(expected)}$"):
         parse_secret(text.encode())
+
+
+def test_a_key_of_a_fleet() -> None:
+    """The same file; its messages have its own name and command."""
+    assert SECRET == parse_secret(TEXT.encode(), FLEET)
+    expected = "expected a line with the key of a fleet, got none: 'knockctl keygen --fleet' makes one"
+    with pytest.raises(ValueError, match=f"^{expected}$"):
+        parse_secret(b"", FLEET)
