@@ -30,7 +30,7 @@ PACKAGES = {
     "jinja2": Package("Jinja2", "knockd[html]", "Debian: python3-jinja2"),
     "segno": Package("segno", "knockd[qr]", "Debian: python3-segno"),
     "nacl": Package("PyNaCl", "knockd[signed]", "Debian: python3-nacl, OpenWrt: python3-pynacl"),
-    "valkey": Package("valkey", "knockd[fleet]", "Debian has none: pip install --break-system-packages valkey"),
+    "valkey": Package("valkey", "knockd[fleet]", "Debian: pip install --break-system-packages valkey"),
 }
 """By the name that is imported."""
 

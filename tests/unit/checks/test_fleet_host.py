@@ -29,6 +29,6 @@ def test_without_valkey(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     message = str(find_missing_store_package(read(path, fleet)))
     assert message.startswith(f"{path}:3: Fleet: expected the Python package valkey, got none: install it: ")
     assert message.endswith(
-        " -m pip install 'knockd[fleet]' (Debian has none: pip install --break-system-packages valkey)"
+        " -m pip install 'knockd[fleet]' (Debian: pip install --break-system-packages valkey)"
     )
     assert find_missing_store_package(read(path, door)) is None
