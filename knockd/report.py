@@ -67,6 +67,9 @@ def format_report(report: Report) -> Iterator[str]:
     if sum(not door.is_signed_alone for door in doors) > 1:
         yield f"  all doors: a scan in random order opens one of them {format_odds(_add_up(report))} at most"
     without = ", without the ports that are made of keys" if find_keyed(report.config) else ""
+    if report.config.options.fleet:
+        servers = ", ".join(map(str, report.config.options.fleet))
+        yield f"  fleet {report.config.options.fleet_name}: store at {servers}"
     for one in report.filters:
         length = len(one.prefilter.fitted.program)
         yield f"  {printable(one.interface)}: filter of {length} instructions{without}"
@@ -123,7 +126,10 @@ def _format_door(
         "strength": None if strength is None else as_values(strength),
         "rotating": None,
         "signed": None,
+        "fleet": None,
     }
+    if config.options.fleet:
+        made["fleet"] = {"required": door.fleet_required, "share": door.fleet_share}
     if signed is not None:
         made["signed"] = {
             "port": door.signed_port,

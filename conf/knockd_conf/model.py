@@ -142,6 +142,14 @@ class FleetEndpoint(NamedTuple):
     database: int = 0
     service: str = ""
 
+    def __str__(self) -> str:
+        kind = "" if self.kind is FleetKind.SINGLE else f"{self.kind.value}+"
+        user = f"{self.user}@" if self.user else ""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        service = f"/{self.service}" if self.service else ""
+        database = f"/{self.database}" if self.database else ""
+        return f"{kind}valkey{'s' * self.tls}://{user}{host}:{self.port}{service}{database}"
+
 
 @dataclass(frozen=True, slots=True)
 class GuardPorts:

@@ -74,6 +74,10 @@ def describe_door(
     if door.open_prefix is not None:
         four, six = door.open_prefix
         yield f"  opens for the knocker's network: /{four} over IPv4, /{six} over IPv6"
+    if door.fleet_required:
+        yield "  opens nothing while the fleet's store does not answer"
+    if door.fleet_share:
+        yield "  opens at the fleet's other gateways too"
     if door.expires:
         yield f"  opens until {door.expires}, all of that day"
     if door.close_when_idle:

@@ -16,6 +16,7 @@ from shlex import quote
 from knockd.checks.access_notes import find_access_notes, find_shut_doors
 from knockd.checks.command_notes import Circumstances, find_current_notes, is_elsewhere
 from knockd.checks.doors import find_scan_openings, find_surprises
+from knockd.checks.fleet_surprises import find_fleet_surprises
 from knockd.checks.keys import ELSEWHERE, KeyFiles, find_clock_notes, find_key_notes
 from knockd.checks.program_trust import find_replaceable_programs
 from knockd.checks.signed_host import current_signed
@@ -62,6 +63,7 @@ def find_notes(
     found += opened
     found += find_weak_doors(config.doors, live, taken.in_use, [Place(*note[:3]) for note in opened])
     found += find_signed_surprises(config, taken.in_use)
+    found += find_fleet_surprises(config)
     found += find_shared_ports(config, live) if not known.starting else ()
     found += find_shut_doors(config, known.has_ipv6, known.days.today)
     found += find_access_notes(config, known.has_ipv6, known.days, versions=not known.starting)

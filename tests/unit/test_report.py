@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import knockd
@@ -16,7 +17,7 @@ from knockd.knocks.watch import watches_of
 from knockd.report import Report, format_problems_json, format_report, format_report_json, judge_door
 from knockd_bpf.wire import DLT_EN10MB
 from knockd_conf.errors import Note, Place, Problem
-from knockd_conf.model import Config, Door, GuardPorts, Options, Step
+from knockd_conf.model import Config, Door, FleetEndpoint, FleetKind, GuardPorts, Options, Step
 from knockd_conf.timed import Rule
 from tests.support.doubles.played import door, steps
 
@@ -84,10 +85,10 @@ def test_for_programs() -> None:
         "doors": [
             {"name": "ssh", "file": PATH, "line": 4, "steps": 3, "disabled": False, **timed, **everybody}
             | {"guards": ["7001:tcp"], "guards_left_out": {"6999:tcp": "is in use"}, "rotating": None}
-            | {"strength": as_values(STRENGTH), "signed": None},
+            | {"strength": as_values(STRENGTH), "signed": None, "fleet": None},
             {"name": "once", "file": "/etc/more.conf", "line": 9, "steps": 0, "disabled": True}
             | {"seq_timeout": 25.0, "guards": [], "guards_left_out": {}, "rotating": None, **everybody}
-            | {"strength": None, "signed": None},
+            | {"strength": None, "signed": None, "fleet": None},
         ],
         "interfaces": [{"name": "eth9", "exists": False, "instructions": length}],
         "notes": [
@@ -96,6 +97,29 @@ def test_for_programs() -> None:
         ],
         "problems": [],
     } == as_json(report)
+
+
+STORE = (
+    FleetEndpoint(FleetKind.SINGLE, True, "one.example", 6379, "ann", 2),
+    FleetEndpoint(FleetKind.SINGLE, False, "2001:db8::1", 7000, "", 2),
+)
+
+
+def test_fleet() -> None:
+    """What doors have of the fleet, and its store; without one there is nothing to say."""
+    report = a_report()
+    doors = (replace(DOOR, fleet_required=True), replace(ONCE, fleet_share=True))
+    config = replace(report.config, doors=doors, options=Options(fleet=STORE, fleet_name="east"))
+    report = report._replace(config=config)
+    lines = list(format_report(report))
+    assert "    opens nothing while the fleet's store does not answer" == lines[2]
+    assert "    opens at the fleet's other gateways too" in lines
+    assert (
+        "  fleet east: store at valkeys://ann@one.example:6379/2, valkey://[2001:db8::1]:7000/2" == lines[-2]
+    )
+    assert [{"required": True, "share": None}, {"required": None, "share": True}] == [
+        one["fleet"] for one in as_json(report)["doors"]
+    ]
 
 
 def test_door_with_a_key_for_people() -> None:

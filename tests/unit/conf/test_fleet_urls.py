@@ -31,8 +31,9 @@ SINGLE, SENTINEL, CLUSTER = FleetKind
     ],
 )
 def test_a_url(text: str, expected: FleetEndpoint) -> None:
-    """Each kind, with the defaults of what is left out."""
+    """Each kind, with the defaults of what is left out; its text is such a URL too."""
     assert (expected,) == parse_fleet(text)
+    assert (expected,) == parse_fleet(str(expected))
 
 
 def test_several() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from knockd_conf.errors import Place
-from knockd_conf.model import Config, Door, FlagRule, Options, Step
+from knockd_conf.model import Config, Door, FlagRule, FleetEndpoint, FleetKind, Options, Step
 from knockd_conf.protocol import Protocol
 
 
@@ -115,3 +115,20 @@ def test_doors_of_signed_knocks() -> None:
         Door("a", "k", 1, (), sequence_key="/k", signed_port=47811),
     )
     assert not any(door.is_signed_alone for door in others)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "expected"),
+    [
+        (FleetEndpoint(FleetKind.SINGLE, False, "h", 6379), "valkey://h:6379"),
+        (FleetEndpoint(FleetKind.SINGLE, True, "::1", 7, "ann", 3), "valkeys://ann@[::1]:7/3"),
+        (
+            FleetEndpoint(FleetKind.SENTINEL, True, "h", 26379, "", 3, "one"),
+            "sentinel+valkeys://h:26379/one/3",
+        ),
+        (FleetEndpoint(FleetKind.CLUSTER, False, "h", 6379), "cluster+valkey://h:6379"),
+    ],
+)
+def test_a_server_of_a_store(endpoint: FleetEndpoint, expected: str) -> None:
+    """As its URL."""
+    assert expected == str(endpoint)
