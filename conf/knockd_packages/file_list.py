@@ -100,7 +100,10 @@ FILES = (
         _DEBIAN | _WHEEL,
         f"{_DOC}/examples",
         "conf/knockd.conf",
-        *(f"conf/examples/{name}.conf" for name in ("fleet", "idle", "iptables", "mobile", "nftables")),
+        *(
+            f"conf/examples/{name}.conf"
+            for name in ("fleet", "gateways", "idle", "iptables", "mobile", "nftables")
+        ),
         *(
             f"conf/examples/{name}.conf"
             for name in ("openwrt", "rotating", "router-nat", "router", "signed", "ufw")

@@ -57,6 +57,7 @@ def test_examples_are_there() -> None:
     """There is an example for each common case."""
     names = [
         "fleet",
+        "gateways",
         "idle",
         "iptables",
         "mobile",
@@ -98,6 +99,14 @@ def test_fleet() -> None:
     assert old.doors[0].start_command == "/usr/local/sbin/open-door %DOOR% %IP%"
     assert (edge.doors[1].cmd_timeout, edge.doors[0].cmd_timeout) == (300.0, 30.0)
     assert web.options.log_format is LogFormat.JSON
+
+
+def test_gateways() -> None:
+    """Two gateways share openings, and a store that does not answer shuts them both."""
+    config = read(CONF / "examples/gateways.conf")
+    assert [True] == [door.fleet_share and door.fleet_required for door in config.doors]
+    assert ["store1.example.org", "store2.example.org"] == [one.host for one in config.options.fleet]
+    assert all(one.tls for one in config.options.fleet)
 
 
 @pytest.mark.parametrize("key", ALL_KEYS, ids=lambda key: key.name)

@@ -51,6 +51,7 @@ TEST = DEMO | {
     "pdftotext": "poppler-utils",
     "mkfs.ext4": "e2fsprogs",
     "mandoc": "mandoc",
+    "redis-server": "redis-server",
 }
 BENCH = DEMO | {
     "tcpreplay": "tcpreplay",
