@@ -130,7 +130,10 @@ FILES = (
     *_each(
         _DEBIAN,
         _DOC,
-        *(f"docs/{name}.md" for name in ("control-protocol", "doctor", "fwknop", "knockctl", "log-events")),
+        *(
+            f"docs/{name}.md"
+            for name in ("control-protocol", "doctor", "fleet", "fwknop", "knockctl", "log-events")
+        ),
         *(f"docs/{name}.md" for name in ("log-review", "monitoring", "security", "service")),
     ),
 )
