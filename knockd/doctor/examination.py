@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from knockd.checks.fleet_host import find_missing_store_package
 from knockd.checks.notes import current_guards, current_keys, current_sequences, current_taken
 from knockd.checks.signed_host import current_signed, find_missing_package
 from knockd.doctor.clock import look_at_clock
@@ -19,6 +20,7 @@ from knockd.doctor.daemons import look_at_daemons
 from knockd.doctor.findings import Looked
 from knockd.doctor.firewall import judge_firewall
 from knockd.doctor.firewall_reader import read_firewall
+from knockd.doctor.fleet import look_at_fleet
 from knockd.doctor.kernel_filter import look_at_filter
 from knockd.doctor.keys import look_at_keys
 from knockd.doctor.network import find_surroundings, look_at_interfaces, look_at_ports
@@ -75,6 +77,8 @@ def _examine_configured(
     signed = current_signed(config)
     yield look_at_notes(config, live, guards, keys, signed, known, told)
     yield look_at_keys(config, keys, signed, find_missing_package(config), known.days.today)
+    if config.options.fleet:
+        yield look_at_fleet(find_missing_store_package(config))
     # Why a key cannot be used, the notes have said.
     now = find_watches_now(config, make_base(config, live, guards, taken), lambda _: None)
     yield look_at_filter(config, now.watches, ipv6=settings.ipv6)

@@ -83,6 +83,7 @@ KINDS: Mapping[str, tuple[Severity, str]] = {
         " opens it.",
     ),
     "no-pynacl": (_OUT, "A door has a `Signed_Port`, and PyNaCl is missing: a restart fails."),
+    "no-valkey": (_OUT, "There is a `Fleet`, and the Python package valkey is missing: a restart fails."),
     "clock-keyed": (
         _OUT,
         "Nothing keeps the clock in time, and doors with keys wait for that (`Clock = synchronised`).",

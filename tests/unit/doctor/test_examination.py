@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,16 @@ def test_everything(settings: Settings) -> None:
     assert "firewall-open" in [one.name for one in found["firewall"].findings]
     assert ("ufw (x)",) == found["firewall"].unlooked
     assert ("none runs",) == found["daemon"].unlooked
+
+
+def test_fleet(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is a fleet, what it needs is looked at too."""
+    path = Path(settings.config_path)
+    path.write_text(TEXT.replace("Interface", "Fleet = valkey://h\nFleet_Key = /k\nInterface"))
+    monkeypatch.setitem(sys.modules, "valkey", None)
+    (finding,) = subjects(settings)["fleet"].findings
+    assert "no-valkey" == finding.name
+    assert f"{path}:2" == finding.place
 
 
 def test_path(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
