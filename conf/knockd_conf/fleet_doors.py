@@ -35,15 +35,15 @@ def settle_fleet(door: Door, options: Options) -> Door:
 
 
 def find_fleet_problems(
-    doors: Sequence[Door], options: Options, written: Mapping[str, Place], *, elsewhere: bool
+    doors: Sequence[Door], options: Options, written: Mapping[str, Place], *, named: bool
 ) -> Iterator[Problem]:
     """Yields what is wrong with the fleet of ``doors`` that are settled.
 
-    ``written``: where each key of ``options`` is, by its field; ``elsewhere``: whether other hosts have a
-    Fleet in the same file.
+    ``written``: where each key of ``options`` is, by its field; ``named``: whether there is a Fleet at all,
+    which may be for other hosts, or bad.
     """
     if not options.fleet:
-        if not elsewhere:
+        if not named:
             yield from _find_without_fleet(doors, written)
         return
     if options.fleet_key is None:

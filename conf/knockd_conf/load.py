@@ -99,8 +99,8 @@ def load(
     reader.problems += _shared_sequences(built)
     reader.problems += find_signed_problems(built, options)
     places = {name: entry.place for name, entry in chosen.items()}
-    fleets = any(entry.key is keys.FLEET for entry in stated)
-    reader.problems += find_fleet_problems(built, options, places, elsewhere=fleets)
+    named = any(_names_fleet(one) for one in reader.sections if one.name == keys.OPTIONS)
+    reader.problems += find_fleet_problems(built, options, places, named=named)
     if reader.problems:
         order = {name: index for index, name in enumerate(reader.files)}
         raise RefusedError(
@@ -146,6 +146,11 @@ def _with_access(doors: Iterable[Door], options: Options) -> Iterator[Door]:
 def _tells_sequence(section: RawSection) -> bool:
     """Whether who reads a section knows a sequence of knocks: other doors have theirs in files, or none."""
     return any(key.name.lower() == keys.SEQUENCE.name.lower() for key in section.keys)
+
+
+def _names_fleet(section: RawSection) -> bool:
+    """Whether a section has a Fleet, for whatever host, good or bad."""
+    return any(key.name.lower() == keys.FLEET.name.lower() for key in section.keys)
 
 
 def _unknown_user(entry: Entry | None, is_user: Callable[[str], bool]) -> Iterator[Problem]:

@@ -31,7 +31,7 @@ STEPS = ("7000", "8000", "9000")
 
 PROGRAM = """
 import json, os, sys
-for name in ("impacket", "jinja2", "nacl", "segno"):
+for name in ("impacket", "jinja2", "nacl", "segno", "valkey"):
     sys.modules[name] = None  # as where it is not installed
 sys.path[:0] = {paths!r}
 

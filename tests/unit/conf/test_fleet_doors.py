@@ -150,6 +150,13 @@ def test_a_fleet_of_other_hosts(tmp_path: Path) -> None:
     assert here.fleet_share is False
 
 
+def test_a_bad_fleet(tmp_path: Path) -> None:
+    """What is wrong with it is the only mistake; no other key is blamed for it."""
+    text = f"[options]\nFleet = valkey://h/x\nFleet_Key = /k\nFleet_Share = yes\n{DOOR}"
+    expected = ["2: Fleet: expected the number of a database behind the host, got 'x'"]
+    assert expected == problems(text, tmp_path)
+
+
 def test_places_of_keys(tmp_path: Path) -> None:
     """What is in [options] has a name that notes may say."""
     note = read(FLEET + DOOR, tmp_path).note("fleet_key", "odd")
