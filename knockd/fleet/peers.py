@@ -1,0 +1,195 @@
+"""The other gateways: who lives now, and which of their messages count.
+
+| message | of a gateway | what becomes of it |
+|---|---|---|
+| PROOF with a nonce of ours, made a moment ago | any | it lives; how its clock stands to ours is known |
+| HELLO or ASK with a nonce | any | we prove with it that we live |
+| all but these | that has not proved that it lives | dropped; it is asked to |
+| with a number that is not greater than the last one | any | dropped: it is repeated |
+| made more than ``MAX_AGE`` before | any | dropped: it is late; what was missed is asked for |
+| for all, and the ones before it are missing | any | it counts; what was missed is asked for |
+
+So whoever owns the store can keep messages back, and nothing else. Ages are those of the sender's clock since
+boot, which is compared with ours by each proof. Where that is not sure, by the time that the proof has taken,
+a message counts as older than it is. No wall clock counts.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from knockd.fleet.records import Kind, Message, Proof
+from knockd_conf.classes import NamedTuple, dataclass
+
+MAX_AGE: Final = 5.0
+"""Seconds that a message may take; one that takes longer is dropped."""
+
+AGAIN: Final = 600.0
+"""Seconds after which gateways prove again that they live, since clocks drift; in a fleet of more than 100
+``AGAIN_EACH`` seconds for each gateway."""
+
+AGAIN_EACH: Final = 6.0
+
+PAUSE: Final = 2.0
+"""Seconds until a gateway that has not answered is asked again."""
+
+LOST_AFTER: Final = 3.5
+"""Beats after which a gateway that says nothing is not there any more."""
+
+UNPROVED: Final = 30.0
+"""Seconds for which one is remembered that has not proved that it lives."""
+
+MOST: Final = 4_096
+"""Gateways that are remembered."""
+
+
+@dataclass(slots=True)
+class Peer:
+    """Another gateway, by its run. Times are by our clock since boot."""
+
+    run: str
+    name: str
+    seen: float
+    every: float = 5.0
+    """Seconds between its signs of life."""
+    proved_at: float | None = None
+    whole: bool = False
+    """It knows all that is open."""
+    serial: int = 0
+    direct: int = 0
+    """The last numbers of its messages for all, and for us."""
+    base: float = 0.0
+    """Our clock minus its clock, at least."""
+    trip: float = 0.0
+    """Seconds from our nonce to its proof: by so much ``base`` may be wrong."""
+    skew: float = 0.0
+    """Seconds by which its wall clock is ahead of ours."""
+    missed: bool = False
+    """It has said something that we have not heard."""
+    asked_at: float = -PAUSE
+    """When it was asked to prove that it lives."""
+
+    @property
+    def lives(self) -> bool:
+        """Whether it has proved that it lives."""
+        return self.proved_at is not None
+
+
+class Judged(NamedTuple):
+    """What becomes of a message.
+
+    ``age``: seconds since it was made; None: it is dropped. ``prove``: a nonce to prove with that we live;
+    empty: none. ``ask``: the sender is to prove that it lives. ``new``: it has done so, and had not before.
+    """
+
+    peer: Peer
+    age: float | None = None
+    prove: str = ""
+    ask: bool = False
+    new: bool = False
+
+
+class Peers:
+    """``make_nonce`` makes a random name."""
+
+    def __init__(self, make_nonce: Callable[[], str]) -> None:
+        self._make_nonce = make_nonce
+        self._peers: dict[str, Peer] = {}
+        self._nonces: dict[str, float] = {}
+
+    def make_nonce(self, now: float) -> str:
+        """A new nonce: who has it back to us within ``MAX_AGE`` lives."""
+        self._nonces = {one: made for one, made in self._nonces.items() if now - made <= MAX_AGE}
+        nonce = self._make_nonce()
+        self._nonces[nonce] = now
+        return nonce
+
+    def judge(self, message: Message, now: float, wall: float) -> Judged | None:
+        """What becomes of a message of another run; None: there are too many gateways."""
+        peer = self._peers.get(message.run)
+        if peer is None:
+            if len(self._peers) >= MOST:
+                return None
+            peer = self._peers[message.run] = Peer(message.run, message.gateway, now)
+        if message.kind is Kind.PROOF:
+            return self._judge_proof(peer, message, message.body, now, wall)
+        prove = _find_nonce(message)
+        if not peer.lives:
+            peer.missed |= message.kind is not Kind.HELLO or message.body.news
+            return Judged(peer, prove=prove, ask=self._may_ask(peer, now))
+        if not _is_next(peer, message):
+            return Judged(peer)
+        peer.missed |= not message.to and message.serial > peer.serial + 1
+        _count(peer, message)
+        age = max(0.0, now - (message.at + peer.base))
+        if age > MAX_AGE:
+            peer.missed = True
+            return Judged(peer, prove=prove, ask=self._may_ask(peer, now))
+        peer.seen = now
+        if message.kind is Kind.HELLO:
+            peer.every = message.body.every
+            peer.missed |= message.body.news
+        return Judged(peer, age, prove, ask=self._is_due(peer, now) and self._may_ask(peer, now))
+
+    def drop(self, peer: Peer) -> None:
+        """A gateway has left."""
+        self._peers.pop(peer.run, None)
+
+    def forget(self, now: float) -> list[Peer]:
+        """Forgets who is not there any more; returns those of them that had lived."""
+        lost = [peer for peer in self._peers.values() if now - peer.seen > _patience(peer)]
+        for peer in lost:
+            self.drop(peer)
+        return [peer for peer in lost if peer.lives]
+
+    def live(self) -> Iterator[Peer]:
+        """Those who live."""
+        return (peer for peer in self._peers.values() if peer.lives)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self.live())
+
+    def _is_due(self, peer: Peer, now: float) -> bool:
+        """Whether it is to prove again that it lives."""
+        return now - (peer.proved_at or 0.0) > max(AGAIN, AGAIN_EACH * len(self._peers))
+
+    def _may_ask(self, peer: Peer, now: float) -> bool:
+        if now - peer.asked_at < PAUSE:
+            return False
+        peer.asked_at = now
+        return True
+
+    def _judge_proof(self, peer: Peer, message: Message, proof: Proof, now: float, wall: float) -> Judged:
+        made = self._nonces.get(proof.echo)
+        if made is None or now - made > MAX_AGE or not _is_next(peer, message):
+            return Judged(peer)
+        new = not peer.lives
+        peer.missed |= not new and message.serial > peer.serial
+        _count(peer, message)
+        peer.proved_at = peer.seen = now
+        peer.whole, peer.base, peer.trip = proof.whole, made - message.at, now - made
+        peer.skew = proof.wall - (wall - peer.trip / 2)
+        return Judged(peer, 0.0, prove=proof.nonce, new=new)
+
+
+def _find_nonce(message: Message) -> str:
+    if message.kind is Kind.ASK:
+        return str(message.body)
+    return str(message.body.nonce) if message.kind is Kind.HELLO else ""
+
+
+def _is_next(peer: Peer, message: Message) -> bool:
+    """Whether it is no repeated one."""
+    return message.direct > peer.direct if message.to else message.serial > peer.serial
+
+
+def _count(peer: Peer, message: Message) -> None:
+    peer.serial = max(peer.serial, message.serial)
+    peer.direct = max(peer.direct, message.direct)
+
+
+def _patience(peer: Peer) -> float:
+    return LOST_AFTER * max(peer.every, 1.0) if peer.lives else UNPROVED
