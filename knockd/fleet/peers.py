@@ -2,16 +2,17 @@
 
 | message | of a gateway | what becomes of it |
 |---|---|---|
+| with a number that is not greater than the last one | any | dropped: it is repeated |
 | PROOF with a nonce of ours, made a moment ago | any | it lives; how its clock stands to ours is known |
 | HELLO or ASK with a nonce | any | we prove with it that we live |
-| all but these | that has not proved that it lives | dropped; it is asked to |
-| with a number that is not greater than the last one | any | dropped: it is repeated |
-| made more than ``MAX_AGE`` before | any | dropped: it is late; what was missed is asked for |
-| for all, and the ones before it are missing | any | it counts; what was missed is asked for |
+| any but a PROOF | that has not proved that it lives | dropped; it is asked to |
+| made more than ``MAX_AGE`` before, or after now | any | dropped; it is asked to prove again that it lives |
+| with a CHANGE before it that did not count here | any | it counts; what was missed is asked for |
 
-So whoever owns the store can keep messages back, and nothing else. Ages are those of the sender's clock since
-boot, which is compared with ours by each proof. Where that is not sure, by the time that the proof has taken,
-a message counts as older than it is. No wall clock counts.
+So whoever owns the store can keep messages back, and no more.
+Ages are those of the sender's clock since boot, which is compared with ours by each proof. Where that is not
+sure, by the time that the proof has taken, a message counts as older than it is; it counts as younger only
+where our clock has stood still. No wall clock counts.
 
 Pure.
 """
@@ -26,6 +27,9 @@ from knockd_conf.classes import NamedTuple, dataclass
 
 MAX_AGE: Final = 5.0
 """Seconds that a message may take; one that takes longer is dropped."""
+
+DRIFT: Final = 1.0
+"""Seconds by which two clocks may differ from what the last proof has said."""
 
 AGAIN: Final = 600.0
 """Seconds after which gateways prove again that they live, since clocks drift; in a fleet of more than 100
@@ -58,9 +62,13 @@ class Peer:
     proved_at: float | None = None
     whole: bool = False
     """It knows all that is open."""
-    serial: int = 0
+    number: int = 0
     direct: int = 0
     """The last numbers of its messages for all, and for us."""
+    changes: int = 0
+    """How many CHANGEs it has said."""
+    sure: float = 0.0
+    """All that it had said until this time of its clock is known."""
     base: float = 0.0
     """Our clock minus its clock, at least."""
     trip: float = 0.0
@@ -68,9 +76,13 @@ class Peer:
     skew: float = 0.0
     """Seconds by which its wall clock is ahead of ours."""
     missed: bool = False
-    """It has said something that we have not heard."""
+    """It has said a CHANGE that did not count here."""
     asked_at: float = -PAUSE
     """When it was asked to prove that it lives."""
+    wanted_at: float = -PAUSE
+    """When it was asked for changes."""
+    after: float | None = None
+    """It was asked for changes after this time of its clock; None: it was not, or has told them all."""
 
     @property
     def lives(self) -> bool:
@@ -99,10 +111,12 @@ class Peers:
         self._make_nonce = make_nonce
         self._peers: dict[str, Peer] = {}
         self._nonces: dict[str, float] = {}
+        """When they were made, the oldest first."""
 
     def make_nonce(self, now: float) -> str:
         """A new nonce: who has it back to us within ``MAX_AGE`` lives."""
-        self._nonces = {one: made for one, made in self._nonces.items() if now - made <= MAX_AGE}
+        while self._nonces and now - next(iter(self._nonces.values())) > MAX_AGE:
+            del self._nonces[next(iter(self._nonces))]
         nonce = self._make_nonce()
         self._nonces[nonce] = now
         return nonce
@@ -114,35 +128,33 @@ class Peers:
             if len(self._peers) >= MOST:
                 return None
             peer = self._peers[message.run] = Peer(message.run, message.gateway, now)
-        if message.kind is Kind.PROOF:
-            return self._judge_proof(peer, message, message.body, now, wall)
-        prove = _find_nonce(message)
-        if not peer.lives:
-            peer.missed |= message.kind is not Kind.HELLO or message.body.news
-            return Judged(peer, prove=prove, ask=self._may_ask(peer, now))
-        if not _is_next(peer, message):
+        if message.number <= (peer.direct if message.to else peer.number):
             return Judged(peer)
-        peer.missed |= not message.to and message.serial > peer.serial + 1
-        _count(peer, message)
-        age = max(0.0, now - (message.at + peer.base))
-        if age > MAX_AGE:
-            peer.missed = True
-            return Judged(peer, prove=prove, ask=self._may_ask(peer, now))
-        peer.seen = now
-        if message.kind is Kind.HELLO:
-            peer.every = message.body.every
-            peer.missed |= message.body.news
-        return Judged(peer, age, prove, ask=self._is_due(peer, now) and self._may_ask(peer, now))
+        peer.missed |= message.changes > peer.changes + (message.kind is Kind.CHANGE)
+        peer.changes = max(peer.changes, message.changes)
+        if message.to:
+            peer.direct = message.number
+        else:
+            peer.number = message.number
+        if message.kind is Kind.PROOF:
+            judged = self._judge_proof(peer, message, message.body, now, wall)
+        else:
+            judged = self._judge_age(peer, message, now)
+        if judged.age is None:
+            peer.missed |= message.kind is Kind.CHANGE
+        elif not peer.missed:
+            peer.sure = message.at
+        return judged
 
-    def drop(self, peer: Peer) -> None:
-        """A gateway has left."""
-        self._peers.pop(peer.run, None)
+    def end(self, peer: Peer) -> None:
+        """A gateway has left. Its numbers are remembered for a while: what it had said may be repeated."""
+        peer.proved_at = None
 
     def forget(self, now: float) -> list[Peer]:
         """Forgets who is not there any more; returns those of them that had lived."""
         lost = [peer for peer in self._peers.values() if now - peer.seen > _patience(peer)]
         for peer in lost:
-            self.drop(peer)
+            del self._peers[peer.run]
         return [peer for peer in lost if peer.lives]
 
     def live(self) -> Iterator[Peer]:
@@ -152,43 +164,39 @@ class Peers:
     def __len__(self) -> int:
         return sum(1 for _ in self.live())
 
-    def _is_due(self, peer: Peer, now: float) -> bool:
-        """Whether it is to prove again that it lives."""
-        return now - (peer.proved_at or 0.0) > max(AGAIN, AGAIN_EACH * len(self._peers))
-
-    def _may_ask(self, peer: Peer, now: float) -> bool:
-        if now - peer.asked_at < PAUSE:
-            return False
-        peer.asked_at = now
-        return True
-
     def _judge_proof(self, peer: Peer, message: Message, proof: Proof, now: float, wall: float) -> Judged:
         made = self._nonces.get(proof.echo)
-        if made is None or now - made > MAX_AGE or not _is_next(peer, message):
+        if made is None or now - made > MAX_AGE:
             return Judged(peer)
         new = not peer.lives
-        peer.missed |= not new and message.serial > peer.serial
-        _count(peer, message)
         peer.proved_at = peer.seen = now
         peer.whole, peer.base, peer.trip = proof.whole, made - message.at, now - made
         peer.skew = proof.wall - (wall - peer.trip / 2)
         return Judged(peer, 0.0, prove=proof.nonce, new=new)
+
+    def _judge_age(self, peer: Peer, message: Message, now: float) -> Judged:
+        prove = _find_nonce(message)
+        age = now - (message.at + peer.base)
+        if not peer.lives or not -DRIFT <= age <= MAX_AGE:
+            return Judged(peer, prove=prove, ask=_may_ask(peer, now))
+        peer.seen = now
+        if message.kind is Kind.HELLO:
+            peer.every, peer.whole = message.body.every, message.body.whole
+        due = now - (peer.proved_at or 0.0) > max(AGAIN, AGAIN_EACH * len(self._peers))
+        return Judged(peer, max(0.0, age), prove, ask=due and _may_ask(peer, now))
+
+
+def _may_ask(peer: Peer, now: float) -> bool:
+    if now - peer.asked_at < PAUSE:
+        return False
+    peer.asked_at = now
+    return True
 
 
 def _find_nonce(message: Message) -> str:
     if message.kind is Kind.ASK:
         return str(message.body)
     return str(message.body.nonce) if message.kind is Kind.HELLO else ""
-
-
-def _is_next(peer: Peer, message: Message) -> bool:
-    """Whether it is no repeated one."""
-    return message.direct > peer.direct if message.to else message.serial > peer.serial
-
-
-def _count(peer: Peer, message: Message) -> None:
-    peer.serial = max(peer.serial, message.serial)
-    peer.direct = max(peer.direct, message.direct)
 
 
 def _patience(peer: Peer) -> float:

@@ -19,10 +19,10 @@ from typing import Any, Final
 from knockd_conf.classes import NamedTuple
 from knockd_conf.hashes import KeyedHash
 
-MAX_RECORD: Final = 262_144
+MAX_RECORD: Final = 1 << 20
 """Bytes of the longest message: one with the most rows, of the longest names, is shorter."""
 
-MOST_ROWS: Final = 100
+MOST_ROWS: Final = 250
 """Openings in one message."""
 
 MAX_NAME: Final = 255
@@ -30,6 +30,9 @@ MAX_NAME: Final = 255
 
 MAX_SECONDS: Final = 10.0 * 365 * 86_400
 """Seconds that an opening lasts at most."""
+
+MAX_EVERY: Final = 3600.0
+"""Seconds between two signs of life at most."""
 
 _CODE: Final = 32
 _PREFIX: Final = b"knockd fleet 1 message\n"
@@ -41,15 +44,14 @@ _HEX: Final = frozenset("0123456789abcdef")
 
 
 class Kind(Enum):
-    """What a message is. HELLO, OPEN, CLOSE, USED and BYE are for all; the others are for one gateway."""
+    """What a message is. HELLO, CHANGE, USED and BYE are for all; the others are for one gateway."""
 
     HELLO = "hello"
     ASK = "ask"
     PROOF = "proof"
     WANT = "want"
     STATE = "state"
-    OPEN = "open"
-    CLOSE = "close"
+    CHANGE = "change"
     USED = "used"
     BYE = "bye"
 
@@ -66,7 +68,7 @@ OLDEST: Final = Version(0, "")
 
 
 class Row(NamedTuple):
-    """An opening, or a close where ``seconds`` is 0. None: nothing closes it."""
+    """An opening, or one that is over where ``seconds`` is 0. None: nothing closes it."""
 
     door: str
     address: str
@@ -77,28 +79,28 @@ class Row(NamedTuple):
 class Message(NamedTuple):
     """One message. ``run`` names this run of its sender; ``to`` that of the receiver, empty for all.
 
-    ``serial`` numbers the messages for all, ``direct`` those for one gateway: each is greater than the ones
-    before, by one for those for all. ``at``: seconds of the sender's clock since boot.
+    ``number`` is greater than all before; messages for all have numbers of their own. ``changes``: how
+    many CHANGEs it has said, with this one. ``at``: seconds of the sender's clock since boot.
     """
 
     kind: Kind
     run: str
     gateway: str
     to: str
-    serial: int
-    direct: int
+    number: int
+    changes: int
     at: float
     body: Any
 
 
 class Hello(NamedTuple):
-    """I am here. ``nonce``: prove with it that you live; empty: no need. ``news``: you have missed something.
+    """I am here. ``nonce``: prove with it that you live; empty: no need. ``whole``: I know all that is open.
 
     ``every``: seconds until the next one at most.
     """
 
     nonce: str
-    news: bool
+    whole: bool
     every: float
 
 
@@ -114,10 +116,19 @@ class Proof(NamedTuple):
     whole: bool
 
 
-class State(NamedTuple):
-    """What is open and what was closed lately; ``more``: there is another one to come."""
+class Want(NamedTuple):
+    """What has changed ``after`` a time of your clock? ``own``: by you alone, not by others."""
 
+    own: bool
+    after: float
+
+
+class State(NamedTuple):
+    """An answer to a WANT, oldest change first. ``more``: ask again, for what changed after ``last``."""
+
+    want: Want
     rows: tuple[Row, ...]
+    last: float
     more: bool
 
 
@@ -126,11 +137,11 @@ class ForgedError(ValueError):
 
 
 class Seal:
-    """Makes and checks the codes of a fleet. ``key``: its secret, at most 64 bytes."""
+    """Makes and checks the codes of a fleet. ``key``: its secret, at most 64 bytes; ``fleet``: its name."""
 
-    def __init__(self, key: bytes) -> None:
-        self._messages = KeyedHash(key, _PREFIX)
-        self._burnt = KeyedHash(key, _BURN)
+    def __init__(self, key: bytes, fleet: str = "") -> None:
+        self._messages = KeyedHash(key, _PREFIX + fleet.encode() + b"\n")
+        self._burnt = KeyedHash(key, _BURN + fleet.encode() + b"\n")
 
     def seal(self, message: Message) -> bytes:
         """The bytes of a message."""
@@ -166,18 +177,17 @@ def _pack(message: Message) -> list[Any]:
 
 
 def _parse(found: Any) -> Message:
-    kind, run, gateway, to, serial, direct, at, body = found
+    kind, run, gateway, to, number, changes, at, body = found
     made = Kind(kind)
-    is_direct = made in DIRECT
-    if (to != "") is not is_direct or (direct > 0) is not is_direct:
-        raise ValueError("for one or for all")
+    if made not in DIRECT and to != "":
+        raise ValueError("it is for all")
     return Message(
         made,
         _id(run),
         _name(gateway),
-        _id(to) if to else "",
-        _whole(serial),
-        _whole(direct),
+        _id(to) if made in DIRECT else "",
+        _whole(number),
+        _whole(changes),
         _number(at),
         _PARTS[made][1](body),
     )
@@ -193,7 +203,7 @@ def _pack_row(row: Row) -> list[Any]:
 
 def _row(found: Any) -> Row:
     door, address, seconds, clock, run = found
-    if not isinstance(address, str) or str(ip_address(address)) != address:
+    if not isinstance(address, str) or "%" in address or str(ip_address(address)) != address:
         raise ValueError("no address")
     left = None if seconds is None else _number(seconds)
     if left is not None and not 0 <= left <= MAX_SECONDS:
@@ -202,19 +212,26 @@ def _row(found: Any) -> Row:
 
 
 def _pack_state(state: State) -> list[Any]:
-    return [[_pack_row(row) for row in state.rows], state.more]
+    return [state.want, [_pack_row(row) for row in state.rows], state.last, state.more]
 
 
 def _state(found: Any) -> State:
-    rows, more = found
+    want, rows, last, more = found
     if len(rows) > MOST_ROWS:
         raise ValueError("too many rows")
-    return State(tuple(map(_row, rows)), _flag(more))
+    return State(_want(want), tuple(map(_row, rows)), _number(last), _flag(more))
+
+
+def _want(found: Any) -> Want:
+    own, after = found
+    return Want(_flag(own), _number(after))
 
 
 def _hello(found: Any) -> Hello:
-    nonce, news, every = found
-    return Hello(_nonce(nonce), _flag(news), _number(every))
+    nonce, whole, every = found
+    if not 0 < _number(every) <= MAX_EVERY:
+        raise ValueError("no beat")
+    return Hello(_nonce(nonce), _flag(whole), float(every))
 
 
 def _proof(found: Any) -> Proof:
@@ -277,10 +294,9 @@ _PARTS: Final[dict[Kind, tuple[Callable[[Any], Any], Callable[[Any], Any]]]] = {
     Kind.HELLO: (list, _hello),
     Kind.ASK: (_same, _id),
     Kind.PROOF: (list, _proof),
-    Kind.WANT: (_same, _nothing),
+    Kind.WANT: (list, _want),
     Kind.STATE: (_pack_state, _state),
-    Kind.OPEN: (_pack_row, _row),
-    Kind.CLOSE: (_pack_row, _row),
+    Kind.CHANGE: (_pack_row, _row),
     Kind.USED: (_same, _mark),
     Kind.BYE: (_same, _nothing),
 }
