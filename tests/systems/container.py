@@ -85,8 +85,9 @@ def build() -> None:
     base = SCRATCH / "base.tar"
     if not base.exists():
         with said("mmdebstrap makes the base"):
-            subprocess.run(["mmdebstrap", "--variant=minbase", "trixie", f"{base}.part"], check=True)
-            Path(f"{base}.part").rename(base)
+            unfinished = base.with_suffix(".new.tar")  # the suffix says what mmdebstrap makes
+            subprocess.run(["mmdebstrap", "--variant=minbase", "trixie", str(unfinished)], check=True)
+            unfinished.rename(base)
     if subprocess.run([*PODMAN, "image", "exists", BASE], check=False).returncode:
         podman("import", str(base), BASE)
     with said("the image is built"):
