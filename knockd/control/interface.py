@@ -149,8 +149,9 @@ method Keys(door: ?string, skip: ?int) -> (keys: []Key, keys_total: int)
 
 # Opens a door for an address as a knock would. seconds: in place of Cmd_Timeout. Answers when the start
 # command has ended. lease: null for a door without a stop command. Of several doors of one name it is the
-# first in the file. destination and interface: what the knock would have had, for %DST% and %IFACE%; else an
-# address of the first interface that is listened on. note: why a knock would not have opened it.
+# first in the file. destination and interface: what the knock would have had, for %DST% and %IFACE%; else the
+# door's Target, or an address of the first interface that is listened on. note: why a knock would not have
+# opened it.
 method Open(door: string, address: string, seconds: ?float, destination: ?string, interface: ?string) -> (
   lease: ?Lease,
   note: ?string

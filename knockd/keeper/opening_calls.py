@@ -75,7 +75,7 @@ class OpeningCalls:
             if door.stop_for(source.version) is None:
                 reason = "nothing closes this door, so it cannot be opened for some seconds: leave them out"
                 raise RefusedError("Refused", reason=reason)
-        interface, destination = self._find_place(source.version, given)
+        interface, destination = self._find_place(door, source.version, given)
         caller = call.caller
         by = f"by hand, {_name_user(caller.uid)}"
         knock = Knock(door, source.text, source.version, destination, interface, by)
@@ -112,7 +112,7 @@ class OpeningCalls:
         door, source = find_door(self._doors(), given["door"]), read_address(given["address"])
         nowhere = None
         try:
-            interface, destination = self._find_place(source.version, {})
+            interface, destination = self._find_place(door, source.version, {})
         except RefusedError as error:
             nowhere = str(error.parameters["reason"])
             interface, destination = next(iter(self._places()), "none"), _NOWHERE[source.version]
@@ -126,12 +126,17 @@ class OpeningCalls:
             }
         )
 
-    def _find_place(self, version: int, given: Mapping[str, str]) -> tuple[str, str]:
-        """The interface and the destination of an opening: those given, else of what is listened on."""
+    def _find_place(self, door: Door, version: int, given: Mapping[str, str]) -> tuple[str, str]:
+        """The interface and the destination of an opening: those given, else Target or what we listen on."""
         places = self._places()
         interface = None if given.get("interface") is None else _read_interface(given["interface"])
         if given.get("destination") is not None:
             destination = _read_destination(given["destination"], version)
+        else:
+            destination = next(
+                (address_text(one.packed) for one in door.target if one.version == version), ""
+            )
+        if destination:
             its = (name for name, own in places.items() if destination in map(address_text, own))
             found = interface or next(its, None) or next(iter(places), None)
             if found is None:

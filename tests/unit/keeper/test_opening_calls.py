@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 import pytest
@@ -194,6 +194,24 @@ def test_place(address: str, given: dict[str, Any], interface: str, destination:
     opened.open(address, **given)
     assert opened.knock_of_lease().interface == interface
     assert opened.knock_of_lease().destination == destination
+
+
+@pytest.mark.parametrize(
+    ("address", "given", "destination"),
+    [
+        (ALICE, {}, "10.77.0.9"),
+        (ALICE, {"destination": "10.0.0.1"}, "10.0.0.1"),
+        (SIX, {}, "2001:db8::2"),
+    ],
+)
+def test_target(address: str, given: dict[str, Any], destination: str) -> None:
+    """A door with Target is knocked at there, where that has an address of the knocker's version."""
+    at = replace(DOOR, target=(ip_address("10.77.0.9"), ip_address("10.77.0.8")), start_command="open %DST%")
+    opened = Opened(at)
+    opened.open(address, **given)
+    assert opened.knock_of_lease().destination == destination
+    if not given:
+        assert opened.test(address)["start"]["command"] == f"open {destination}"
 
 
 @pytest.mark.parametrize("given", [{}, {"destination": "10.0.0.1"}])
