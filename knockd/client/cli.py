@@ -90,7 +90,10 @@ def settle(options: Options) -> Plan:
         problems = found.problems
     if problems:
         raise status.Refused(status.CONFIG, *problems)
-    return make_plan(options, profile, profiles.describe_profiles(found, path))
+    plan = make_plan(options, profile, profiles.describe_profiles(found, path))
+    if plan.ports and (warning := profiles.warn_of_readers(path)) is not None:
+        tell(warning)
+    return plan
 
 
 def list_profiles() -> int:

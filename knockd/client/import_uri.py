@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import os
-import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ from io import FileIO
 
 from knockd.client.hits import ServiceLookup
 from knockd.client.output import say, tell
-from knockd.client.private_file import MODES, OTHERS, advise_chmod
+from knockd.client.private_file import advise_chmod, find_open_mode
 from knockd.client.profile_file import Profile, is_profile_name
 from knockd.client.profiles import read_profiles
 from knockd.client.status import BAD_DATA, CANNOT_CREATE, CONFIG, Refused
@@ -64,7 +63,7 @@ def import_profile(
     say(f"profile {printable(name)} is in {printable(path)}; to knock: knock {printable(name)}")
     if source != "-":
         tell(VISIBLE)
-    if uri.sequence and _is_open_to_others(path):
+    if uri.sequence and find_open_mode(path) is not None:
         tell(f"{printable(path)}: {advise_chmod(path)}")
 
 
@@ -142,7 +141,3 @@ def _write(file: FileIO, text: str) -> None:
     if file.write(data) != len(data):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     os.fsync(file.fileno())
-
-
-def _is_open_to_others(path: str) -> bool:
-    return MODES and bool(stat.S_IMODE(os.stat(path).st_mode) & OTHERS)

@@ -25,12 +25,21 @@ def read_private(path: str, limit: int, what: str) -> bytes:
     leave_no_core()
     try:
         with open(path, "rb") as file:
-            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-            if MODES and mode & OTHERS:
+            mode = find_open_mode(file.fileno())
+            if mode is not None:
                 raise Refused(CONFIG, f"{place}: expected mode 0600, got {mode:04o}; {advise_chmod(path)}")
             return file.read(limit + 1)
     except OSError as error:
         raise Refused(NO_INPUT, f"{place}: {error.strerror}") from None
+
+
+def find_open_mode(file: int | str) -> int | None:
+    """The mode of a file, by its path or descriptor, that others than its owner may use; None: they may not.
+
+    Raises OSError.
+    """
+    mode = stat.S_IMODE(os.stat(file).st_mode)
+    return mode if MODES and mode & OTHERS else None
 
 
 def leave_no_core() -> None:

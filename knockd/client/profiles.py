@@ -11,6 +11,7 @@ from typing import Final
 
 from knockd.client.choices import FINGERPRINT, Choices
 from knockd.client.hits import ServiceLookup
+from knockd.client.private_file import advise_chmod, find_open_mode
 from knockd.client.profile_file import MAX_SIZE, Profile, ProfileFile, parse_profiles
 from knockd.client.status import NO_INPUT, Refused
 from knockd_conf.text import printable
@@ -63,6 +64,19 @@ def locate(written: str | None, folder: str) -> str | None:
     if written is None or written.startswith(FINGERPRINT):
         return written
     return os.path.join(folder, os.path.expanduser(written))
+
+
+def warn_of_readers(path: str) -> str | None:
+    """What to say of the file where others than its owner may read a sequence in it; None: nothing."""
+    try:
+        mode = find_open_mode(path)
+    except OSError:  # it is gone since it was read
+        return None
+    if mode is None:
+        return None
+    return (
+        f"profiles {printable(path)}: a sequence is in it, and its mode is {mode:04o}; {advise_chmod(path)}"
+    )
 
 
 def describe_profiles(found: ProfileFile | None, path: str) -> str:

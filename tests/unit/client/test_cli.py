@@ -35,6 +35,7 @@ def write_profiles(home: Path, text: str) -> Path:
     path = home / "knock" / "config"
     path.parent.mkdir()
     path.write_text(text)
+    path.chmod(0o600)
     return path
 
 
@@ -273,7 +274,23 @@ def test_a_profile_is_knocked(home: Path, sent: Sent, capfd: pytest.CaptureFixtu
     write_profiles(home, TEXT)
     assert 0 == cli.main(["-v", "home"])
     assert [("plain", "tcp", 7000), ("plain", "udp", 8000)] == sent
-    assert "hitting tcp 192.0.2.7:7000\nhitting udp 192.0.2.7:8000\n" == capfd.readouterr().out
+    assert ("hitting tcp 192.0.2.7:7000\nhitting udp 192.0.2.7:8000\n", "") == tuple(capfd.readouterr())
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o602])
+def test_a_sequence_that_others_can_read(
+    home: Path, sent: Sent, capfd: pytest.CaptureFixture[str], mode: int
+) -> None:
+    """It is knocked, and the command that mends it is named; what is no secret earns no word."""
+    path = write_profiles(home, TEXT)
+    path.chmod(mode)
+    assert 0 == cli.main(["home"])
+    assert 2 == len(sent)
+    advice = f"others than you may use it: run chmod 600 {path}"
+    expected = f"knock: profiles {path}: a sequence is in it, and its mode is {mode:04o}; {advice}\n"
+    assert expected == capfd.readouterr().err
+    assert os.EX_NOINPUT == cli.main(["office"])
+    assert "a sequence is in it" not in capfd.readouterr().err
 
 
 def test_ports_behind_a_name_are_0_8_s(home: Path, sent: Sent, monkeypatch: pytest.MonkeyPatch) -> None:

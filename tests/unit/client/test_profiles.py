@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 from knockd.client.profile_file import Profile, ProfileFile
-from knockd.client.profiles import config_folder, describe_profiles, locate, profile_path, read_profiles
+from knockd.client.profiles import (
+    config_folder,
+    describe_profiles,
+    locate,
+    profile_path,
+    read_profiles,
+    warn_of_readers,
+)
 from knockd.client.status import NO_INPUT, Refused
 
 
@@ -104,3 +111,13 @@ def test_which_profiles_there_are() -> None:
     assert "the profiles are home, work (F)" == describe_profiles(two, "F")
     assert "there are no profiles in F" == describe_profiles(ProfileFile({}), "F")
     assert "there are no profiles (F does not exist)" == describe_profiles(None, "F")
+
+
+def test_who_can_read_it(tmp_path: Path) -> None:
+    """Others than the owner are warned of, and a file that is gone meanwhile is no mistake."""
+    path = tmp_path / "config"
+    assert warn_of_readers(str(path)) is None
+    path.touch(0o600)
+    assert warn_of_readers(str(path)) is None
+    path.chmod(0o604)
+    assert "its mode is 0604; others than you may use it" in (warn_of_readers(str(path)) or "")
