@@ -191,6 +191,21 @@ def test_an_interrupt_is_status_130(monkeypatch: pytest.MonkeyPatch) -> None:
     assert cli.main(["192.0.2.1", "1"]) == 130
 
 
+def test_an_interrupted_start_says_nothing() -> None:
+    """Ctrl-C while modules are imported ends the command likewise."""
+    code = (
+        "import sys\n"
+        "class Finder:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'knockd.client.options': raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Finder())\n"
+        "from knockd.client.cli import main\n"
+        "sys.exit(main(['192.0.2.1', '1']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (130, "", "") == (done.returncode, done.stdout, done.stderr)
+
+
 def test_the_version_is_shown_in_the_form_of_0_8(capfd: pytest.CaptureFixture[str]) -> None:
     """``knock`` and the version, on standard output."""
     assert cli.main(["-V"]) == 0
