@@ -12,20 +12,8 @@ from typing import Final
 
 from knockd_conf.command_words import ip_version_of
 from knockd_conf.model import CommandFacts, Door
+from knockd_conf.shell_builtins import BUILTINS
 from knockd_conf.shell_words import HARMLESS, SimpleCommand, split_script
-
-BUILTINS: Final = frozenset(
-    {
-        *(".", ":", "[", "[[", "alias", "bg", "bind", "break", "builtin", "caller", "cd", "chdir"),
-        *("command", "compgen", "complete", "compopt", "continue", "declare", "dirs", "disown", "echo"),
-        *("enable", "eval", "exec", "exit", "export", "false", "fc", "fg", "getopts", "hash"),
-        *("help", "history", "jobs", "kill", "let", "local", "logout", "mapfile", "popd", "printf"),
-        *("pushd", "pwd", "read", "readarray", "readonly", "return", "set", "shift", "shopt"),
-        *("source", "suspend", "test", "times", "trap", "true", "type", "typeset", "ulimit"),
-        *("umask", "unalias", "unset", "wait"),
-    }
-)
-"""Commands that a shell has in itself (dash, bash, busybox ash)."""
 
 LITERAL: Final = re.compile(r"[^$`%*?~\[\]{}]+")
 """A word that stands for itself."""

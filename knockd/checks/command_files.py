@@ -16,9 +16,10 @@ from typing import Final
 from knockd.checks.command_advice import COMMANDS
 from knockd.checks.sandbox import RAISERS, SERVICE_PATH, Sandbox, read_sandbox
 from knockd_conf.classes import NamedTuple
-from knockd_conf.command_facts import BUILTINS, LITERAL
+from knockd_conf.command_facts import LITERAL
 from knockd_conf.errors import Note, seen
 from knockd_conf.model import Config, Door
+from knockd_conf.shell_builtins import BUILTINS
 from knockd_conf.shell_words import SimpleCommand, split_script
 
 UNIT: Final = "knockd.service"

@@ -14,21 +14,10 @@ from collections.abc import Mapping
 
 from knockd.leases.opened_by import find_key
 from knockd.leases.values import Knock
+from knockd_conf.shell_builtins import WITHOUT_PROGRAM
 
 MAX_COMMAND = 4_096
 """Bytes of the longest command after expansion, as in knockd 0.8."""
-
-WITHOUT_PROGRAM = frozenset(
-    {
-        *(".", ":", "alias", "bg", "break", "builtin", "case", "cd", "command"),
-        *("continue", "coproc", "declare", "do", "done", "elif", "else", "esac", "eval"),
-        *("exec", "exit", "export", "fc", "fg", "fi", "for", "function", "getopts"),
-        *("hash", "if", "in", "jobs", "let", "local", "read", "readonly", "return"),
-        *("select", "set", "shift", "source", "then", "times", "trap", "type", "typeset"),
-        *("ulimit", "umask", "unalias", "unset", "until", "wait", "while"),
-    }
-)
-"""What a shell does itself or reads as its own, and what is no program on most systems."""
 
 _PLAIN = re.compile(r"[A-Za-z0-9_./:,@%+=\- ]+")
 _PLACEHOLDER = re.compile(r"%(IP|NET|DOOR|DST|IFACE|TIMEOUT)%")

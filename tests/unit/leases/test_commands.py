@@ -158,6 +158,7 @@ def test_assignments_need_a_shell(command: str) -> None:
         (" nft add element a", "exec nft add element a"),
         ("/usr/bin/open 192.0.2.1", "exec /usr/bin/open 192.0.2.1"),
         ("ulimit -t 5", "ulimit -t 5"),
+        ("time open", "time open"),
         ("open; sleep 30; close", "open; sleep 30; close"),
         ("MARK=7 open", "MARK=7 open"),
         ("-l", "-l"),
