@@ -35,8 +35,8 @@ def advise_established(opening: Opening, hook: str, rule: str) -> str:
     return f"put 'ct state established,related accept' first in the chain of hook {hook}, and keep it"
 
 
-def advise_open(rules: Sequence[str], versions: Sequence[int], forwarded: bool) -> str:
-    """How a port is closed for who has not knocked."""
+def advise_open(rules: Sequence[str], versions: Sequence[int], forwarded: bool, examples: str) -> str:
+    """How a port is closed for who has not knocked. ``examples``: the folder of whole firewalls."""
     ruling = [rule for rule in rules if not rule.startswith("policy")]
     if ruling:
         return "take that rule away, once the door has let you in"
@@ -45,9 +45,9 @@ def advise_open(rules: Sequence[str], versions: Sequence[int], forwarded: bool) 
         program = "ip6tables" if list(versions) == [6] else _IPTABLES
         return (
             f"accept ESTABLISHED,RELATED and lo in {chain}, then run '{program} -P {chain} DROP';"
-            " conf/examples/iptables.conf has all of it"
+            f" {examples}/iptables.conf has all of it"
         )
     return (
-        "drop what nobody has asked for: conf/examples/nftables.conf, iptables.conf and ufw.conf"
+        f"drop what nobody has asked for: nftables.conf, iptables.conf and ufw.conf in {examples}"
         " show a whole firewall each"
     )

@@ -42,6 +42,8 @@ class Surroundings(NamedTuple):
     """Whether plain iptables is the older kind."""
     ufw_active: bool | None = None
     """None: not known, or there is no ufw."""
+    examples: str = "conf/examples"
+    """The folder of example configurations."""
 
 
 class Way(NamedTuple):
@@ -198,9 +200,8 @@ class _Judge:
                 why = "; ".join(rules) or "no rule drops anything"
                 whoever = f"whoever has knocked at {', '.join(doors)}"
                 text = f"{port} is open for everybody over {over}, {whoever}: {why}"
-                self.findings.append(
-                    Finding("firewall-open", text, advise_open(rules, versions, port.forwarded))
-                )
+                cure = advise_open(rules, versions, port.forwarded, self._here.examples)
+                self.findings.append(Finding("firewall-open", text, cure))
 
     def _outcome_of_stranger(self, port: Port, version: Version) -> Outcome:
         here = self._here

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from knockd.doctor.findings import Finding, Looked
 from knockd.doctor.firewall import Surroundings
 from knockd.doctor.firewall_reader import Firewall
+from knockd.doctor.installed import find_examples
 from knockd.keeper.settings import explain_absent, explain_trouble
 from knockd.knocks.taken import Taken, number_of
 from knockd.net.interface import LOOPBACK, find_interface
@@ -18,7 +19,7 @@ from knockd_conf.firewall_tools import Version
 from knockd_conf.model import Config, Step
 from knockd_conf.opened_ports import find_opened_ports
 from knockd_conf.protocol import Protocol
-from knockd_conf.text import is_link_local
+from knockd_conf.text import is_link_local, printable
 
 
 def look_at_interfaces(config: Config, names: Sequence[str]) -> Looked:
@@ -108,4 +109,6 @@ def find_surroundings(names: Sequence[str], firewall: Firewall, *, ipv6: bool) -
         versions = (6,)
     found = (find_interface(name, there) for name in names)
     known = tuple(one.link.name if one is not None else name for name, one in zip(names, found, strict=True))
-    return Surroundings(known, own, versions, firewall.legacy, firewall.ufw_active)
+    return Surroundings(
+        known, own, versions, firewall.legacy, firewall.ufw_active, printable(find_examples())
+    )

@@ -9,7 +9,9 @@ import os
 from collections.abc import Mapping
 
 from knockd.doctor.findings import Finding, Looked
+from knockd.doctor.installed import find_unit
 from knockd.net.programs import Patience, UnreadableError, find_program, run_program
+from knockd_conf.text import printable
 
 SUBJECT = "service"
 TIMEOUT = 5.0
@@ -37,8 +39,10 @@ def read_properties(text: str) -> dict[str, str]:
 def judge_service(properties: Mapping[str, str]) -> tuple[Finding, ...]:
     """What is wrong with the service."""
     if properties.get("LoadState") == "not-found":
+        unit = printable(find_unit())
         cure = (
-            "install conf/systemd/knockd.service (see docs/service.md), then: systemctl enable --now knockd"
+            f"copy {unit} to /etc/systemd/system, and see that its ExecStart is this knockd;"
+            " then: systemctl enable --now knockd"
         )
         return (Finding("service-off", "there is no service knockd: nothing starts it at boot", cure),)
     found: list[Finding] = []

@@ -46,7 +46,9 @@ def test_established() -> None:
 def test_open() -> None:
     """A rule is taken away, a policy changed, and who has neither is shown a whole firewall."""
     policy = "policy accept of chain INPUT (iptables)"
-    assert advise_open(["'-A INPUT -j ACCEPT' (iptables)"], [4], False).startswith("take that rule away")
-    assert "'iptables -P INPUT DROP'" in advise_open([policy], [4, 6], False)
-    assert "'ip6tables -P FORWARD DROP'" in advise_open([policy], [6], True)
-    assert "conf/examples/nftables.conf" in advise_open([], [4], False)
+    assert advise_open(["'-A INPUT -j ACCEPT' (iptables)"], [4], False, "/there").startswith(
+        "take that rule away"
+    )
+    assert "'iptables -P INPUT DROP'" in advise_open([policy], [4, 6], False, "/there")
+    assert "'ip6tables -P FORWARD DROP'" in advise_open([policy], [6], True, "/there")
+    assert "ufw.conf in /there show a whole firewall each" in advise_open([], [4], False, "/there")

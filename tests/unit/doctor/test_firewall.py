@@ -78,12 +78,12 @@ def test_example_for_ufw() -> None:
 
 def test_no_firewall() -> None:
     """Without any rule everybody is let in, over both IP versions."""
-    ((name, text, cure),) = found(load_ruleset("open"), INSERT, here=HERE)
+    ((name, text, cure),) = found(load_ruleset("open"), INSERT, here=HERE._replace(examples="/there"))
     assert name == "firewall-open"
     assert text == (
         "tcp 22 is open for everybody over IPv4 and IPv6, whoever has knocked at ssh: no rule drops anything"
     )
-    assert "conf/examples/nftables.conf" in cure
+    assert "nftables.conf, iptables.conf and ufw.conf in /there" in cure
 
 
 def test_policy_accept() -> None:
