@@ -15,6 +15,11 @@ from knockd_conf.text import printable
 
 SUBJECT = "daemons"
 _NAME = "knockd"
+_SERVICE = "/knockd.service"
+"""Ends the control group of the service."""
+
+_DELETED = " (deleted)"
+"""What Linux puts behind the path of a program that is not there any more."""
 
 
 class Daemon(NamedTuple):
@@ -22,6 +27,11 @@ class Daemon(NamedTuple):
 
     pid: int
     words: tuple[str, ...]
+    program: str = ""
+    """Where it is a program of its own, as 0.8 is: its path. Ours is run by Python."""
+
+    service: bool = False
+    """Whether it is in the service's control group."""
 
 
 def look_at_daemons() -> Looked:
@@ -37,12 +47,33 @@ def judge_daemons(daemons: Iterable[Daemon]) -> tuple[Finding, ...]:
     if not daemons:
         cure = "start it: systemctl start knockd, or without systemd: knockd -d"
         return (Finding("no-daemon", "no knockd runs here", cure),)
+    if foreign := judge_foreign(daemons):
+        return foreign
     daemons = [one for one in daemons if any(_overlap(one, other) for other in daemons if other is not one)]
     if not daemons:
         return ()
-    named = ", ".join(f"{one.pid} ('{printable(' '.join(one.words))[:60]}')" for one in daemons)
+    named = ", ".join(map(_name, daemons))
     cure = "stop all but one; to watch the service use 'knockctl log --follow'"
     return (Finding("second-daemon", f"{len(daemons)} daemons listen here: {named}", cure),)
+
+
+def judge_foreign(daemons: Iterable[Daemon]) -> tuple[Finding, ...]:
+    """Those that are programs of their own: beside ours, each knock runs its commands twice."""
+    return tuple(
+        Finding(
+            "other-daemon",
+            f"another knockd runs: {_name(one)} is the program {printable(one.program)}, as knockd 0.8 is",
+            "put this one in its place: systemctl restart knockd"
+            if one.service
+            else f"end it: kill {one.pid}",
+        )
+        for one in sorted(daemons)
+        if one.program
+    )
+
+
+def _name(daemon: Daemon) -> str:
+    return f"{daemon.pid} ('{printable(' '.join(daemon.words))[:60]}')"
 
 
 def _overlap(one: Daemon, other: Daemon) -> bool:
@@ -66,7 +97,7 @@ def _read_interfaces(words: Sequence[str]) -> frozenset[str]:
 
 def find_daemons() -> tuple[list[Daemon], int]:
     """The daemons of this network namespace, and how many of them do not say where they are."""
-    found: dict[int, tuple[int, tuple[str, ...]]] = {}
+    found: dict[int, tuple[int, Daemon]] = {}
     hidden = 0
     here = os.stat("/proc/self/ns/net")
     for pid in _find_pids():
@@ -80,8 +111,19 @@ def find_daemons() -> tuple[list[Daemon], int]:
                 hidden += 1
                 continue
             parent = int(_read(pid, "stat").rpartition(")")[2].split()[1])
-            found[pid] = parent, tuple(filter(None, _read(pid, "cmdline").split("\0")))
-    return [Daemon(pid, words) for pid, (parent, words) in found.items() if parent not in found], hidden
+            found[pid] = parent, _look_at(pid)
+    daemons = [one for parent, one in found.values() if parent not in found]
+    # 0.8 has a process for each open door. They stay in the service when ours takes its place.
+    ours = any(one.service and not one.program for one in daemons)
+    return [one for one in daemons if not (ours and one.service and one.program)], hidden
+
+
+def _look_at(pid: int) -> Daemon:
+    words = tuple(filter(None, _read(pid, "cmdline").split("\0")))
+    program = os.readlink(f"/proc/{pid}/exe")
+    own = os.path.basename(program).removesuffix(_DELETED) == _NAME
+    service = any(line.endswith(_SERVICE) for line in _read(pid, "cgroup").splitlines())
+    return Daemon(pid, words, program if own else "", service)
 
 
 def _find_pids() -> Iterator[int]:

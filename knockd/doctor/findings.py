@@ -103,6 +103,10 @@ KINDS: Mapping[str, tuple[Severity, str]] = {
     ),
     "no-daemon": (_OUT, "No knockd runs."),
     "second-daemon": (_WEAK, "Two daemons listen here: each knock runs its commands twice."),
+    "other-daemon": (
+        _WEAK,
+        "A knockd that is not this one runs, as 0.8 is: by its own configuration, or commands run twice.",
+    ),
     "service-off": (_OUT, "The service is not enabled: nothing opens after the next boot."),
     "service-failed": (_OUT, "The service has failed."),
     "unit-stale": (_NOTE, "systemd has not read the unit file since it was changed."),

@@ -28,6 +28,7 @@ class Host:
         for name in ("deb-systemd-helper", "deb-systemd-invoke", "knockctl", "dpkg"):
             self.program(name, "")
         self.program("knockd", "exit 78")
+        self.program("python3", "")
         self.unit()
 
     def path(self, path: str) -> Path:
@@ -88,6 +89,32 @@ def test_installed_again_it_starts(host: Host) -> None:
     assert host.invoked() == ["start"]
     host.run("postinst", "configure", "1.0.1")
     assert host.invoked() == ["try-restart"]
+
+
+@pytest.mark.parametrize("first", ["enabled", "configured"])
+def test_the_daemon_of_0_8_ran_on(host: Host, first: str) -> None:
+    """A start would start nothing: it gives way, and this is said. Its open doors stay."""
+    host.unit(ENABLED, ACTIVE)
+    host.program("deb-systemd-invoke", f"cat {host.path('/run/systemd/system')}/*/*.conf >> $CALLS")
+    if first == "configured":
+        host.program("knockd", "")
+        said = host.run("postinst", "configure", "")
+    else:
+        host.run("preinst", "install", "0.8-2", "1.0.0")
+        said = host.run("postinst", "configure", "0.8-2")
+    assert "knockd 0.8 ran on after its removal: this knockd takes its place" in said
+    assert host.invoked() == ["try-restart"]
+    assert "KillMode=process" in host.calls
+
+
+def test_another_daemon_is_named(host: Host) -> None:
+    """The check of knockctl doctor names what is not the package's to end; no failure of it matters."""
+    host.program("python3", "echo another knockd runs: 7 >&2; exit 1")
+    said = host.run("postinst", "configure", "")
+    assert said == "another knockd runs: 7\nwhether another knockd runs was not seen: knockctl doctor\n"
+    assert host.invoked() == []
+    host.path("/run/systemd/system").rmdir()
+    assert host.run("postinst", "configure", "") == ""
 
 
 def test_installed_again_it_stays_disabled(host: Host) -> None:

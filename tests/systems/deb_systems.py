@@ -9,6 +9,7 @@ docs/platforms.md.
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import subprocess
 import sys
@@ -47,6 +48,9 @@ SYSTEM = (
 )
 LONG = 180
 """Seconds that a door stays open while apt works, on a busy machine, too."""
+
+SHORT = 60
+"""Seconds likewise, across the installation of one package."""
 
 ELSEWHERE = "/var/log/knockd-notes"
 """A StateDir that the unit lets it write."""
@@ -116,13 +120,64 @@ def from_0_8_and_back(trial: Trial, ours: str, later: str) -> None:
     say(f"  back to {old}: ours closed its door, the service was {state}; started, 0.8 opens again")
     system.run("systemctl stop knockd; nft flush set inet filter knocked")
 
-    system.run(f"{APT} knockd={later}; systemctl start knockd")
+    see_left_by_0_8(trial, old, ours)
+    system.run(f"{APT} knockd={later}")
+    system.write("/etc/knockd.conf", CONFIGURATION.format(door="ssh", seconds=LONG), 0o600)
+    system.run("systemctl enable --now knockd")
     see_removal(trial, later)
     left = sorted(trial.files() - before)
     new = sorted(set(system.run("cut -d: -f1 /etc/passwd /etc/group").split()) - set(users))
     say(f"  purged; files left: {left or 'none'}; users left: {', '.join(new)}")
     notes = ("/etc/passwd-", "/etc/group-", "/etc/shadow-", "/etc/gshadow-", "/var/lib/logrotate/status")
     assert [one for one in left if one not in notes] == []
+
+
+def see_left_by_0_8(trial: Trial, old: str, ours: str) -> None:
+    """A purge of Debian 12's 0.8 leaves its daemon running; ours says so, or takes its place."""
+    system = trial.system
+    old_pid = leave_0_8(trial, old, "purge")
+    said = system.run(f"{APT} knockd={ours}")
+    if old_pid is None:
+        assert "another knockd runs" not in said, said
+        say(f"  {old} ends when it is removed")
+        system.run("apt-get purge -y -q knockd")
+        return
+    named = f"another knockd runs: {old_pid} ('/usr/sbin/knockd')"
+    assert named in said, said
+    assert "put this one in its place: systemctl restart knockd" in said, said
+    found = {
+        one["name"]: one for one in json.loads(system.attempt("knockctl doctor --json").stdout)["findings"]
+    }
+    assert named in found["other-daemon"]["text"], found
+    assert system.show("knockd", "MainPID") == old_pid, "what is not ours was ended"
+    system.write("/etc/knockd.conf", CONFIGURATION.format(door="ssh", seconds=SHORT), 0o600)
+    system.run("systemctl restart knockd")
+    assert "1 door on eth0" in trial.status(), trial.status()
+    system.run("apt-get purge -y -q knockd")
+
+    old_pid = leave_0_8(trial, old, "remove")
+    since = trial.open_door()
+    said = system.run(f"{APT} knockd={ours}")
+    assert "knockd 0.8 ran on after its removal: this knockd takes its place" in said, said
+    assert "another knockd runs" not in said, said
+    assert system.show("knockd", "MainPID") != old_pid
+    assert "1 door on eth0" in trial.status(), trial.status()
+    assert "other-daemon" not in system.attempt("knockctl doctor --json").stdout
+    trial.closes(since, SHORT, "0.8's own process, after its removal")
+    trial.closes(trial.open_door(), SHORT, "ours")
+    system.run("apt-get purge -y -q knockd")
+    say(f"  {old} runs on after its purge or removal: ours names it, or takes its place")
+
+
+def leave_0_8(trial: Trial, version: str, verb: str) -> str | None:
+    """Installs and starts 0.8, then removes it; the pid of its daemon where that runs on."""
+    system = trial.system
+    system.run(f"{APT} knockd={version}")
+    system.write("/etc/knockd.conf", CONFIGURATION.format(door="ssh", seconds=SHORT))
+    begin_0_8(trial, "enable --now")
+    pid = system.show("knockd", "MainPID")
+    system.run(f"apt-get {verb} -y -q knockd")
+    return pid if system.path(f"/proc/{pid}").exists() else None
 
 
 def begin_0_8(trial: Trial, verb: str) -> None:

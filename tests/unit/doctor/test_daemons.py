@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from knockd.doctor import daemons as module
 from knockd.doctor.daemons import Daemon, find_daemons, judge_daemons, look_at_daemons
+from tests.support.lab.waiting import wait_until
 
 ONE, OTHER = Daemon(7, ("/usr/sbin/knockd", "-d")), Daemon(8, ("knockd", "-v\x1b"))
 
@@ -75,3 +78,45 @@ def test_what_is_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     looked = look_at_daemons()
     assert () == looked.findings
     assert ("2 processes of others: run it as root",) == looked.unlooked
+
+
+OLD = Daemon(9, ("/usr/sbin/knockd",), "/usr/sbin/knockd (deleted)", service=True)
+
+
+def test_another_program() -> None:
+    """0.8, whose removal left it running, is named alone or beside ours, each time with what to do."""
+    (alone,) = judge_daemons([OLD])
+    assert "other-daemon" == alone.name
+    assert "9 ('/usr/sbin/knockd') is the program /usr/sbin/knockd (deleted)" in alone.text
+    assert "put this one in its place: systemctl restart knockd" == alone.cure
+    (beside,) = judge_daemons([ONE, OLD._replace(service=False)])
+    assert "end it: kill 9" == beside.cure
+
+
+def test_programs_are_told_apart(tmp_path: Path) -> None:
+    """A program of the name knockd is not ours, also when its file is gone."""
+    program = tmp_path / "knockd"
+    shutil.copy(shutil.which("sleep") or "sleep", program)
+    process = subprocess.Popen([program, "60"])
+    try:
+        wait_until(lambda: process.pid in {one.pid for one in find_daemons()[0]}, 10, "it runs")
+        program.unlink()
+        (found,) = (one for one in find_daemons()[0] if one.pid == process.pid)
+        assert f"{program} (deleted)" == found.program
+        assert not found.service
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.parametrize(("beside", "expected"), [(True, [7]), (False, [8, 9])])
+def test_open_doors_of_0_8(monkeypatch: pytest.MonkeyPatch, beside: bool, expected: list[int]) -> None:
+    """Processes of doors that 0.8 has left open in the service, where ours runs now, are no daemons."""
+    ours = {7: Daemon(7, ("knockd",), service=True)} if beside else {}
+    processes = {**ours, **{pid: OLD._replace(pid=pid) for pid in (8, 9)}}
+    monkeypatch.setattr(module, "_find_pids", lambda: iter(processes))
+    monkeypatch.setattr(module, "_look_at", processes.__getitem__)
+    monkeypatch.setattr(module, "_read", lambda _pid, name: "knockd" if name == "comm" else "8 (knockd) S 1")
+    monkeypatch.setattr("os.path.samestat", lambda *_: True)
+    monkeypatch.setattr("os.stat", lambda _: None)
+    assert expected == [one.pid for one in find_daemons()[0]]
