@@ -16,17 +16,19 @@ from functools import partial
 from pwd import getpwuid
 from typing import Any
 
-from knockd.doctor.knock_plan import Untried, Way, find_door, plan_ways
+from knockd.doctor.knock_plan import Untried, Way, find_door, plan_signed, plan_ways
 from knockd.doctor.knock_walk import Knocked, Outcome, walk
 from knockd.doctor.knock_words import (
     OTHERWISE,
     compare_with_daemon,
     describe_actions,
     describe_door,
+    describe_signed,
     explain_flags,
 )
 from knockd.doctor.lab import LabError, Peer, run_in_lab
 from knockd.doctor.lab_client import run_client
+from knockd.doctor.signed_profile import find_signed
 from knockd.keeper.settings import Settings, find_directory, wanted_interfaces
 from knockd.knocks.watch import Watch
 from knockd.leases.obstacles import find_bar, find_obstacle
@@ -35,6 +37,8 @@ from knockd.leases.values import Knock
 from knockd.replay.command import load_base
 from knockd.replay.keys import find_watches_now
 from knockd.replay.openings import Openings
+from knockd.replay.signed_means import SignedMeans
+from knockd.replay.signed_times import SignedTimes
 from knockd.replay.text import wrap
 from knockd.worker.capture import CaptureError
 from knockd_conf.command_facts import find_facts
@@ -43,8 +47,8 @@ from knockd_conf.text import address_text, printable
 
 MOST_NAMED = 20
 UNSIGNED = (
-    "signed knocks alone open door {}, and none is made here, for want of a private key: knock from another"
-    " host; 'knockctl keys' says whose keys open it, and 'knockctl log' why a knock was refused"
+    "signed knocks: not tried, {}. Knock from another host: 'knockctl keys' says whose keys open the door,"
+    " and 'knockctl log' why a knock was refused"
 )
 NOT_OPENED = 1
 """Exit status when the door would not open."""
@@ -105,16 +109,22 @@ class _Script:
 
     def play(self) -> int:
         """Knocks by each IP version that the door serves; returns the exit status."""
-        if self._watch is None:
-            name = printable(self._door.name)
-            if self._door.is_signed_alone:
-                self.say_all([UNSIGNED.format(name)])
-                return os.EX_UNAVAILABLE
+        planned: list[Way | Untried] = []
+        if self._watch is not None:
+            self.say_all([describe_door(self._door, self._watch)])
+            planned += plan_ways(self._door, self._watch, ipv6=self._at.ipv6)
+        elif not self._door.is_signed_alone:
             what = "waits for a key" if self._door.sequence_key is not None else "is disabled"
-            self.say_all([f"door {name} has no sequence that can be used: it {what}"])
-            return NOT_OPENED
-        self.say_all([describe_door(self._door, self._watch)])
-        planned = [*plan_ways(self._door, self._watch, ipv6=self._at.ipv6)]
+            self.say_all([f"door {printable(self._door.name)} has no sequence that can be used: it {what}"])
+        if self._door.is_signed:
+            self.say_all([describe_signed(self._door)])
+            signed = find_signed(self._door)
+            if isinstance(signed, str):
+                self.say_all([UNSIGNED.format(signed)])
+                if self._door.is_signed_alone:
+                    return os.EX_UNAVAILABLE
+            else:
+                planned += plan_signed(self._door, signed, ipv6=self._at.ipv6)
         ways = [one for one in planned if isinstance(one, Way)]
         for one in planned:
             if isinstance(one, Untried):
@@ -147,13 +157,18 @@ class _Script:
 
     def _walk_all(self, ways: Sequence[Way], peer: Peer) -> int:
         """In the lab; the exit status."""
+        with SignedMeans(self._at.config, _complain) as means:
+            signed = SignedTimes(self._at.config.doors, means.means)
+            signed.move_to(int(time.time() * 1_000_000))
+            return self._walk_each(ways, peer, self._at._replace(signed=signed))
+
+    def _walk_each(self, ways: Sequence[Way], peer: Peer, at: Knocked) -> int:
         opened = []
-        kept_out = self._at.watches[self._at.door].access is not None
         for way in ways:
-            client = f", from {way.link.client}, who may knock" if kept_out else ""
+            client = f", from {way.link.client}, who may knock" if self._door.access is not None else ""
             self.say_all(["", f"IPv{way.link.version}: {way.command}{client}"])
             try:
-                outcome = walk(peer, way, self._at, self._delay, self._tell)
+                outcome = walk(peer, way, at, self._delay, self._tell)
             except LabError as error:
                 self.say_all([f"not tried: {error}"])
                 continue
@@ -169,7 +184,10 @@ class _Script:
     def _tell_outcome(self, way: Way, outcome: Outcome) -> bool:
         """Tells what comes of a knock; returns whether the door would open."""
         if not outcome.tried:
-            self.say_all([explain_flags(way, outcome.advice)])
+            signed = way.signed is not None
+            self.say_all(
+                [f"could not be sent: {outcome.advice}" if signed else explain_flags(way, outcome.advice)]
+            )
             return False
         if outcome.opened is None:
             self.say_all([outcome.advice])

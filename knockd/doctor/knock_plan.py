@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
+from knockd.client.plan import Signed
 from knockd.knocks.watch import Watch
 from knockd_conf.access import Access
 from knockd_conf.classes import NamedTuple
@@ -36,13 +37,15 @@ _OTHER_CLIENTS = {4: "192.0.2.3", 6: "2001:db8::3"}
 class Way(NamedTuple):
     """A knock to be tried. ``flags``: the byte to send in place of an ordinary client's, None: that.
 
-    ``secret``: the name of a door with a key, whose ports of now are not to be shown.
+    ``secret``: the name of a door with a key, whose ports of now are not to be shown. ``signed``: what the
+    only packet is made of, where that is signed.
     """
 
     link: Link
     steps: tuple[Step, ...]
     flags: int | None
     secret: str = ""
+    signed: Signed | None = None
 
     def show_step(self, number: int) -> str:
         """The step at a place as it may be shown."""
@@ -51,6 +54,13 @@ class Way(NamedTuple):
     @property
     def command(self) -> str:
         """The command line that sends it."""
+        if self.signed is not None:
+            identity = (
+                "" if self.signed.identity is None else f" --identity {printable(self.signed.identity)}"
+            )
+            secret, name = printable(self.signed.secret), printable(self.signed.door)
+            asked = f"--signed {self.signed.port} --secret {secret} --door {name}{identity}"
+            return f"knock {asked} {self.link.server}"
         flags = "" if self.flags is None else f"--flags {_flag_names(self.flags)} "
         if self.secret:
             return f"knock {flags}--key FILE --door {printable(self.secret)} {self.link.server}"
@@ -80,6 +90,20 @@ def plan_ways(door: Door, watch: Watch, *, ipv6: bool) -> Iterator[Way | Untried
         and any(step.protocol is Protocol.TCP for step in watch.steps)
     ):
         flags = watch.flags.must_set
+    secret = "" if door.sequence_key is None else door.name
+    for link in _plan_links(door, watch.access, ipv6=ipv6):
+        yield link if isinstance(link, Untried) else Way(link, watch.steps, flags, secret)
+
+
+def plan_signed(door: Door, signed: Signed, *, ipv6: bool) -> Iterator[Way | Untried]:
+    """Yields the same for a signed knock."""
+    step = Step(signed.port, Protocol.UDP)
+    for link in _plan_links(door, door.access, ipv6=ipv6):
+        yield link if isinstance(link, Untried) else Way(link, (step,), None, signed=signed)
+
+
+def _plan_links(door: Door, access: Access | None, *, ipv6: bool) -> Iterator[Link | Untried]:
+    """Yields the addresses by which a door is knocked at, who may, or why it is not."""
     for link in LINKS:
         reason = _explain_unserved(door, link.version, ipv6=ipv6)
         target = _choose_target(door, link.version)
@@ -89,14 +113,13 @@ def plan_ways(door: Door, watch: Watch, *, ipv6: bool) -> Iterator[Way | Untried
             yield Untried(link.version, reason)
             continue
         server = target or link.server
-        client = _choose_client(watch.access, link, server)
+        client = _choose_client(access, link, server)
         if client is None:
             yield Untried(
                 link.version, f"Allow and Deny leave no IPv{link.version} address that a client could have"
             )
             continue
-        secret = "" if door.sequence_key is None else door.name
-        yield Way(Link(link.version, server, client), watch.steps, flags, secret)
+        yield Link(link.version, server, client)
 
 
 def _explain_unserved(door: Door, version: int, *, ipv6: bool) -> str | None:

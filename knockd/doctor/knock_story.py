@@ -76,6 +76,8 @@ class Story:
     def find_opening(self) -> Opened | None:
         """The opening that the knock leads to."""
         for account in self._accounts:
+            if account.signed is not None and account.signed.opens:
+                return Opened(self._door, self._doors.source, account.destination or b"", 1)
             for verdict in account.verdicts:
                 if verdict.kind is Kind.OPENS and verdict.door == self._door:
                     destination = account.destination or b""

@@ -18,6 +18,7 @@ from knockd.doctor.knock_story import Story, Tell
 from knockd.doctor.lab import SERVER, LabError, Peer, join
 from knockd.explanation.accounts import Listener, Place
 from knockd.explanation.live import BATCH, Ear, Hearing
+from knockd.explanation.signed_accounts import SignedExplainer
 from knockd.explanation.words import Doors
 from knockd.knocks.addresses import spread_addresses
 from knockd.knocks.batch import RECORD
@@ -27,6 +28,7 @@ from knockd.knocks.prefilter import prefilter
 from knockd.knocks.watch import Watch
 from knockd.net.interfaces import read_interfaces
 from knockd.net.selection import make_scene
+from knockd.replay.signed_times import SignedTimes
 from knockd.worker.capture import attach_source, open_capture
 from knockd_conf.classes import NamedTuple
 from knockd_conf.model import Config
@@ -39,12 +41,16 @@ _WAIT = 100
 
 
 class Knocked(NamedTuple):
-    """A configuration, what its doors watch for here, and the place of the door that is knocked at."""
+    """A configuration, what its doors watch for here, and the place of the door that is knocked at.
+
+    ``signed`` judges signed knocks.
+    """
 
     config: Config
     watches: Sequence[Watch]
     door: int
     ipv6: bool
+    signed: SignedTimes | None = None
 
 
 class Outcome(NamedTuple):
@@ -71,7 +77,8 @@ class Ears:
         reader = at.config.options.capture
         self._filtered = open_capture(SERVER, latency=latency, buffer=buffer, reader=reader)
         self._all = open_capture(SERVER, latency=latency, buffer=buffer, reader=reader)
-        made = prefilter(at.watches, local, self._filtered.linktype, ipv6=at.ipv6)
+        signed = None if at.signed is None else at.signed.watch
+        made = prefilter(at.watches, local, self._filtered.linktype, ipv6=at.ipv6, signed=signed)
         program = made.fitted.program
         self._filtered.attach(program.pack(), made.text)
         attach_source(self._all, self._client)
@@ -112,7 +119,8 @@ def walk(peer: Peer, way: Way, at: Knocked, delay: int, tell: Tell) -> Outcome:
     join_lab(peer, way.link)
     source = ip_address(way.link.client).packed
     slack = 2 * at.config.options.latency / 1000
-    listener = Listener(source, at.watches, slack=slack, ipv6=at.ipv6)
+    explainer = None if at.signed is None else SignedExplainer(at.signed)
+    listener = Listener(source, at.watches, slack=slack, ipv6=at.ipv6, signed=explainer)
     doors = Doors([door.name for door in at.config.doors], listener.known, source)
     story = Story(way, listener, doors, at.door, tell)
     with closing(Ears(way.link.client, at)) as ears:
@@ -133,8 +141,8 @@ def ask_for(peer: Peer, way: Way, delay: int) -> None:
     """Tells the client to knock. Raises LabError."""
     ports = [str(step) for step in way.steps]
     link = way.link
-    asked = {"host": link.server, "version": link.version, "ports": ports, "flags": way.flags, "delay": delay}
-    peer.send(knock=asked)
+    how = {"ports": ports, "flags": way.flags, "signed": way.signed, "delay": delay}
+    peer.send(knock={"host": link.server, "version": link.version, **how})
 
 
 def follow(peer: Peer, ears: Ears, story: Story) -> str:

@@ -37,6 +37,12 @@ def describe_door(door: Door, watch: Watch) -> str:
     return text
 
 
+def describe_signed(door: Door) -> str:
+    """What is asked for at a door that signed knocks open."""
+    text = f"door {printable(door.name)} ({printable(door.path)}:{door.line}): "
+    return f"{text}signed knocks at {door.signed_port}:udp, keys in {printable(door.authorized_keys or '')}"
+
+
 def describe_packet(
     number: int, account: Account, doors: Doors, door: int, *, secret: bool = False
 ) -> Iterator[tuple[str, str]]:
@@ -48,6 +54,9 @@ def describe_packet(
     head = f"  {number:>2}  {packet.partition(':')[2] if secret else packet:<14} "
     if account.why:
         yield head, f"left, arrived: {account.why}"
+        return
+    if account.signed is not None:
+        yield head, f"left, arrived, passed the filter: {account.signed.text}"
         return
     ours = [one for one in account.verdicts if one.door == door]
     for verdict in ours:

@@ -8,12 +8,16 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from knockd.client.hits import Hit, parse_hit
-from knockd.client.knock import Target, send_hits
+from knockd.client.knock import Send, Target, send_hits
 from knockd.client.network import Destination, Unavailable, resolve_host, service_port
+from knockd.client.plan import Signed
 from knockd.client.senders import sender
+from knockd.client.signed_sender import open_signed
+from knockd.client.status import Refused
 from knockd.doctor.lab import CLIENT, LabError, Peer, join
 from knockd_conf.protocol import Protocol
 
@@ -43,6 +47,7 @@ def _knock(peer: Peer, asked: Mapping[str, Any]) -> None:
     tcp = any(hit.protocol is Protocol.TCP for hit in hits)
     destination = resolve_host(asked["host"], asked["version"])
     sent = 0
+    sending: AbstractContextManager[Send]
 
     def complain(_deed: str, error: OSError, _where: Destination) -> None:
         nonlocal sent
@@ -50,7 +55,12 @@ def _knock(peer: Peer, asked: Mapping[str, Any]) -> None:
         sent += 1
 
     try:
-        with sender(destination, asked["flags"] if tcp else None) as send:
+        if asked["signed"] is not None:
+            signed = open_signed(asked["host"], Signed(*asked["signed"]), lambda _: None)
+            sending = nullcontext(signed.sender(destination))
+        else:
+            sending = sender(destination, asked["flags"] if tcp else None)
+        with sending as send:
 
             def send_and_tell(hit: Hit) -> None:
                 nonlocal sent
@@ -66,6 +76,6 @@ def _knock(peer: Peer, asked: Mapping[str, Any]) -> None:
                 announce=lambda _: None,
                 complain=complain,
             )
-    except Unavailable as error:
+    except (Unavailable, Refused) as error:
         peer.send(unavailable=str(error))
     peer.send(done=True)

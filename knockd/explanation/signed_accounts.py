@@ -22,6 +22,7 @@ from knockd_conf.text import address_text, printable
 ELSEWHERE, WAITING, FOREIGN = "elsewhere", "waiting", "foreign"
 """Words beside those of reasons: for another address, nobody can judge it, for another host or days ago."""
 
+_OPENS: Final = "opens"
 _DOES: Final = {
     Verb.OPEN: "the door would open",
     Verb.RENEW: "what is open for its address would be renewed",
@@ -66,6 +67,11 @@ class SignedAccount(NamedTuple):
     def counts(self) -> bool:
         """Whether it does something."""
         return not self.cure
+
+    @property
+    def opens(self) -> bool:
+        """Whether it opens the door."""
+        return self.word == _OPENS
 
 
 class Misfit(NamedTuple):

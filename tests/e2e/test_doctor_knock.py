@@ -16,8 +16,10 @@ import pytest
 from knockd_conf.timed import Rule, derive_ports
 from tests.support.daemons.daemon import environment
 from tests.support.daemons.doors import config, door
+from tests.support.daemons.signed import PORT, SignedHost
 from tests.support.lab.hosts import Host, Lab
 from tests.support.lab.processes import children
+from tests.support.lab.ssh_agent import make_key
 from tests.support.lab.tools import need
 from tests.support.lab.waiting import wait_until
 
@@ -45,6 +47,7 @@ class Bench:
         self.host = host
         self.folder = folder
         self.path = folder / "knockd.conf"
+        self.variables = {"KNOCKD_SOCKET": str(folder / "no-daemon"), "XDG_CONFIG_HOME": str(folder)}
 
     def write(self, *doors: str) -> None:
         """Writes the configuration."""
@@ -65,7 +68,7 @@ class Bench:
             text=True,
             timeout=60,
             check=False,
-            env={**environment(), "KNOCKD_SOCKET": str(self.folder / "no-daemon")},
+            env={**environment(), **self.variables},
         )
         return done.returncode, " ".join((done.stdout + done.stderr).split())
 
@@ -164,6 +167,28 @@ def test_door_with_a_key(bench: Bench) -> None:
         periods = range(first - 3, rule.period_at(time.time()) + 4)
         made = [derive_ports(bytes(32), "home", period, rule) for period in periods]
         assert not [port for one in made for port in (*one.steps, *one.guards) if str(port.port) in said]
+
+
+def test_signed(bench: Bench) -> None:
+    """A signed knock is made of a profile, sent and judged; one of nobody's key does not open."""
+    signed = SignedHost(bench.folder)
+    key = make_key(bench.folder / "laptop", "me@laptop")
+    signed.write_keys(key.with_suffix(".pub").read_text().strip())
+    bench.path.write_text(signed.config(signed.section("ssh"), Interface="eth0"))
+    bench.path.chmod(0o600)
+    lines = f"host = h\nsigned = {PORT}\nsecret = {signed.secret_path}\ndoor = ssh\nidentity = {key}\n"
+    (bench.folder / "knock").mkdir()
+    (bench.folder / "knock/config").write_text(f"[home]\n{lines}")
+    for _ in range(2):
+        status, said = bench.knock("ssh")
+        assert status == 0, said
+        assert said.count("passed the filter: signed by me@laptop") == 2
+        assert "would run as root: true 192.0.2.2" in said
+        assert said.endswith("door ssh would open")
+    signed.write_keys()
+    status, said = bench.knock("ssh")
+    assert status == 1, said
+    assert said.count("let the key in (knockctl authorize FILE.pub)") == 2
 
 
 def test_killed(bench: Bench) -> None:

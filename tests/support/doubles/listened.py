@@ -6,6 +6,7 @@ from ipaddress import ip_address
 
 from knockd.explanation.accounts import Account, Listener, Place, Sighting
 from knockd.explanation.advice import Heard, advise
+from knockd.explanation.signed_accounts import SignedExplainer
 from knockd.explanation.words import Doors, format_account
 from knockd.knocks.watch import Watch
 from knockd_bpf.wire import DLT_EN10MB
@@ -31,9 +32,15 @@ def frame(
 class Listened:
     """Doors that listen to one source, all packets of which pass the filter unless a test says otherwise."""
 
-    def __init__(self, *doors: Door, guards: tuple[str, ...] = (), watches: tuple[Watch, ...] = ()) -> None:
+    def __init__(
+        self,
+        *doors: Door,
+        guards: tuple[str, ...] = (),
+        watches: tuple[Watch, ...] = (),
+        signed: SignedExplainer | None = None,
+    ) -> None:
         made = watches or watched(*doors, guards=guards)
-        self.listener = Listener(ALICE, made)
+        self.listener = Listener(ALICE, made, signed=signed)
         self.doors = Doors([door.name for door in doors], self.listener.known, ALICE)
         self.accounts: list[Account] = []
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from knockd.client.plan import Signed
 from knockd.doctor import knock
 from knockd.doctor.knock import run_knock
 from knockd.doctor.knock_plan import Way
@@ -69,6 +70,7 @@ class Bench:
         self.outcomes: dict[int, Outcome | Exception] = {}
         self.ways: list[tuple[Way, int]] = []
         monkeypatch.setattr(os, "geteuid", lambda: 0)
+        monkeypatch.setenv("XDG_CONFIG_HOME", str(folder))
         monkeypatch.setattr(knock, "wanted_interfaces", lambda config: config.options.interface)
         monkeypatch.setattr(knock, "run_in_lab", self._run)
         monkeypatch.setattr(knock, "walk", self._walk)
@@ -91,6 +93,11 @@ class Bench:
         tell("   1  ", "left")
         server, client = (ip_address(one).packed for one in way.link[1:])
         return Outcome(Opened(at.door, client, server, 2))
+
+    def write_profile(self, text: str) -> None:
+        """Writes the file of profiles."""
+        (self.path.parent / "knock").mkdir()
+        (self.path.parent / "knock/config").write_text(text)
 
     def knock(self, name: str, asked: dict[str, object] | str = "nobody answers", *, delay: int = 0) -> int:
         """The status of a knock."""
@@ -189,17 +196,50 @@ def test_nothing_to_try(bench: Bench, capsys: pytest.CaptureFixture[str]) -> Non
     assert bench.ways == []
 
 
-def test_signed_knocks_alone(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
-    """A signed knock needs a private key, so none is tried, and nothing is known."""
-    options = "[options]\nSigned_Port = 4711\nKnock_Secret = /s\nAuthorized_Keys = /k\n"
-    bench.path.write_text(f"{options}[remote]\nStart_Command = true\n")
+SIGNED = """\
+[options]
+Interface = eth7
+Signed_Port = 4711
+Knock_Secret = /s
+Authorized_Keys = /k
+[remote]
+Start_Command = true
+[both]
+Sequence = 7000,8000:udp
+Start_Command = true
+"""
+
+
+def test_no_signed_knock_here(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without a profile for the door none is tried, and nothing is known."""
+    bench.path.write_text(SIGNED)
     assert bench.knock("remote") == os.EX_UNAVAILABLE
     said = " ".join(capsys.readouterr().out.split())
     assert said.startswith(
-        "signed knocks alone open door remote, and none is made here, for want of a private key"
+        f"door remote ({bench.path}:6): signed knocks at 4711:udp, keys in /k signed knocks:"
     )
+    assert "signed knocks: not tried, no profile in" in said
     assert said.endswith("door remote: nothing is known, the knock could not be tried")
     assert bench.ways == []
+    assert bench.knock("both") == 0
+    assert "signed knocks: not tried, no profile in" in " ".join(capsys.readouterr().out.split())
+    assert [way.signed for way, _ in bench.ways] == [None, None]
+
+
+@pytest.mark.parametrize(("name", "before"), [("remote", 0), ("both", 2)])
+def test_signed_knocks(bench: Bench, capsys: pytest.CaptureFixture[str], name: str, before: int) -> None:
+    """With a profile it is knocked by it, beside the sequence where the door has one."""
+    bench.path.write_text(SIGNED)
+    bench.write_profile(f"[it]\nhost = h\nsigned = 4711\nsecret = /other\ndoor = {name}\n")
+    assert bench.knock(name) == 0
+    signed = Signed(4711, "/other", name)
+    assert [way.signed for way, _ in bench.ways] == [*[None] * before, signed, signed]
+    said = capsys.readouterr()
+    assert f"IPv4: knock --signed 4711 --secret /other --door {name} 192.0.2.1" in said.out.splitlines()
+    assert "signed knocks are left out: " in said.err
+    bench.outcomes[4] = Outcome(None, "no key", tried=False)
+    assert bench.knock(name) == 1
+    assert "could not be sent: no key" in " ".join(capsys.readouterr().out.split())
 
 
 def test_door_with_a_key(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,11 +7,12 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
-from knockd.doctor.knock_plan import LINKS, Link, Untried, Way, find_door, plan_ways
+from knockd.client.plan import Signed
+from knockd.doctor.knock_plan import LINKS, Link, Untried, Way, find_door, plan_signed, plan_ways
 from knockd.knocks.watch import watches_of
 from knockd_conf.access import Access, make_networks
 from knockd_conf.model import CommandFacts, Config, Door, FlagRule, Options
-from tests.support.doubles.played import door
+from tests.support.doubles.played import door, steps
 
 SHUT = replace(door("7 8u"), start_command="open", stop_command="close")
 
@@ -49,6 +50,19 @@ def test_door_with_a_key() -> None:
     plain, _ = planned(SHUT)
     assert isinstance(plain, Way)
     assert [plain.show_step(number) for number in (0, 1)] == ["7:tcp", "8:udp"]
+
+
+def test_signed() -> None:
+    """A signed knock is one packet, by both versions, with the command that would send it."""
+    one = replace(SHUT, name="home", signed_port=47_811, target=(ip_address("203.0.113.5"),))
+    signed = Signed(47_811, "/secret", "home", "/id")
+    way, six = plan_signed(one, signed, ipv6=True)
+    assert way == Way(Link(4, "203.0.113.5", "192.0.2.2"), steps("47811u"), None, signed=signed)
+    assert way.command == "knock --signed 47811 --secret /secret --door home --identity /id 203.0.113.5"
+    assert isinstance(six, Untried)
+    way, _ = plan_signed(replace(one, target=()), signed._replace(identity=None), ipv6=True)
+    assert isinstance(way, Way)
+    assert way.command == "knock --signed 47811 --secret /secret --door home 192.0.2.1"
 
 
 def test_targets() -> None:

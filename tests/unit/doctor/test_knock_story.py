@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from ipaddress import ip_address
 
 import pytest
 
 from knockd.doctor.knock_plan import Link, Way
 from knockd.doctor.knock_story import Story
 from knockd.explanation.accounts import Place, Sighting
+from knockd.explanation.signed_accounts import SignedExplainer
 from knockd.knocks.events import Opened
+from knockd.replay.signed_times import SignedTimes
 from knockd_bpf.wire import DLT_EN10MB
 from knockd_conf.model import Door
 from tests.support.doubles.listened import BEGIN, HERE, Listened, frame
 from tests.support.doubles.played import ALICE, OURS, door, steps
+from tests.support.doubles.signed_replays import PORT, SSH, means_of, signed_frame, signed_packet
+from tests.support.samples.signed_vectors import KEYS
 
+NAMED = f"alice@laptop ({KEYS['alice'].fingerprint})"
 PASSED = "left, arrived, passed the filter: "
 
 
 class Told:
     """A story of a knock at the first of some doors, and the lines of it so far."""
 
-    def __init__(self, trace: str, *doors: Door, secret: str = "") -> None:
-        listened = Listened(*doors)
+    def __init__(self, trace: str, *doors: Door, secret: str = "", signed: SignedTimes | None = None) -> None:
+        listened = Listened(*doors, signed=None if signed is None else SignedExplainer(signed))
         self.lines: list[str] = []
         way = Way(Link(4, "10.0.0.1", "192.0.2.1"), tuple(steps(trace)), None, secret)
         self.story = Story(way, listened.listener, listened.doors, 0, self._tell)
@@ -63,6 +69,25 @@ def test_in_order(told: Told) -> None:
     assert told.story.is_complete
     assert told.story.passed == 2
     assert told.story.find_opening() == Opened(0, ALICE, OURS, 2)
+
+
+@pytest.mark.parametrize(
+    ("verb", "text", "opened"),
+    [
+        ("open", f"signed by {NAMED}: the door would open", Opened(0, ALICE, OURS, 1)),
+        ("renew", f"signed by {NAMED}: what is open for its address would be renewed", None),
+    ],
+)
+def test_signed(verb: str, text: str, opened: Opened | None) -> None:
+    """What a signed knock does is told; it opens where it asks for that."""
+    times = SignedTimes((SSH,), means_of())
+    one = signed_frame(1.0, signed_packet(verb=verb), str(ip_address(ALICE)), to=str(ip_address(OURS)))
+    times.move_to(one.stamp)
+    told = Told(f"{PORT}u", SSH, signed=times)
+    told.story.leave(0)
+    told.story.hear(Sighting(DLT_EN10MB, one.data, one.stamp, 1.0, True), HERE)
+    assert told.lines == [f"   1  {PORT}:udp      {PASSED}{text}"]
+    assert told.story.find_opening() == opened
 
 
 def test_door_with_a_key() -> None:

@@ -9,7 +9,13 @@ from typing import Any
 import pytest
 
 from knockd.doctor.knock_plan import Link, Way
-from knockd.doctor.knock_words import compare_with_daemon, describe_actions, describe_door, explain_flags
+from knockd.doctor.knock_words import (
+    compare_with_daemon,
+    describe_actions,
+    describe_door,
+    describe_signed,
+    explain_flags,
+)
 from knockd.knocks.watch import watches_of
 from knockd.replay.openings import Action
 from knockd_conf.model import FlagRule
@@ -52,6 +58,12 @@ def test_door_with_a_key() -> None:
     assert describe_door(replace(DOOR, sequence_key="/k\x1b"), watch) == (
         rf"door ssh ({CONFIG}:7): 2 steps made of a key in /k\x1b within 25 s"
     )
+
+
+def test_door_of_signed_knocks() -> None:
+    """Port and file of keys are named."""
+    one = replace(DOOR, signed_port=4711, authorized_keys="/k\x1b")
+    assert describe_signed(one) == rf"door ssh ({CONFIG}:7): signed knocks at 4711:udp, keys in /k\x1b"
 
 
 def test_commands() -> None:

@@ -13,6 +13,8 @@ import pytest
 from knockd.client import network
 from knockd.client.hits import Hit
 from knockd.client.network import Destination, Unavailable
+from knockd.client.plan import Signed
+from knockd.client.signed_sender import Opened
 from knockd.doctor import lab_client
 from knockd.doctor.lab import CLIENT, LabError
 from knockd.doctor.lab_client import run_client
@@ -38,7 +40,8 @@ def asked_for(ends: LabEnds, **asked: Mapping[str, Any]) -> list[dict[str, Any]]
 
 def knock(*ports: str, flags: int | None = None) -> Mapping[str, Any]:
     """A knock at this host."""
-    return {"host": "127.0.0.1", "version": 4, "ports": ports, "flags": flags, "delay": 0}
+    how = {"ports": ports, "flags": flags, "signed": None, "delay": 0}
+    return {"host": "127.0.0.1", "version": 4, **how}
 
 
 def test_knock(ends: LabEnds) -> None:
@@ -50,6 +53,34 @@ def test_knock(ends: LabEnds) -> None:
         said = asked_for(ends, knock=knock(f"{port}:udp", f"{port}:udp"))
         assert [service.recv(10), service.recv(10)] == [b"\0", b"\0"]
     assert said == [{"left": 0}, {"left": 1}, {"done": True}]
+
+
+def test_signed(ends: LabEnds, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A signed knock is made as knock makes it, when it is sent."""
+    opened: list[tuple[str, Signed]] = []
+
+    def open_signed(host: str, signed: Signed, _announce: object) -> Opened:
+        opened.append((host, signed))
+        return Opened(
+            lambda where: lambda hit: network.send_made(where, hit.port, lambda _: b"made", None), ()
+        )
+
+    monkeypatch.setattr(lab_client, "open_signed", open_signed)
+    signed = Signed(47_811, "/secret", "ssh")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as service:
+        service.bind(("127.0.0.1", 0))
+        service.settimeout(10)
+        asked = {**knock(f"{service.getsockname()[1]}:udp"), "signed": signed}
+        assert asked_for(ends, knock=asked) == [{"left": 0}, {"done": True}]
+        assert service.recv(10) == b"made"
+    assert opened == [("127.0.0.1", signed)]
+
+
+def test_signed_by_nobody(ends: LabEnds) -> None:
+    """Why no signed knock can be made is said."""
+    asked = {**knock("7:udp"), "signed": Signed(7, "/nowhere", "ssh")}
+    why = "knock secret /nowhere: No such file or directory"
+    assert asked_for(ends, knock=asked) == [{"unavailable": why}, {"done": True}]
 
 
 def test_what_cannot_be_sent(ends: LabEnds, monkeypatch: pytest.MonkeyPatch) -> None:
