@@ -12,7 +12,8 @@ from knockd.control.call import Call, Method
 from knockd.keeper.control_values import RefusedError
 from knockd.keeper.lease_calls import LeaseCalls
 from knockd.keeper.life import Life
-from knockd.keeper.opening_calls import OpeningCalls, Places, Shut
+from knockd.keeper.opening_calls import OpeningCalls, Shut
+from knockd.keeper.places import Places
 from knockd.keeper.reload_calls import ReloadCalls, Request
 from knockd.leases.manager import LeaseManager
 from knockd.log.logger import Log

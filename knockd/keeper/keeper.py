@@ -16,6 +16,7 @@ from functools import partial
 
 from knockd.keeper.config_process import Outcome, start_reading
 from knockd.keeper.control_side import ControlSide
+from knockd.keeper.fleet_setup import FleetSetup
 from knockd.keeper.held_pid_file import HeldPidFile
 from knockd.keeper.life import Life, Lifecycle
 from knockd.keeper.notify import Manager, send_fields
@@ -112,6 +113,9 @@ class _Daemon:
             self._loaded,
             self._logger,
             self._leases,
+            FleetSetup(
+                loop, self.log, self._leases, lambda: self._workers.addresses, lambda: self._loaded.user
+            ),
             Callbacks(
                 up=self._enter_up,
                 alive=service.send_sign_of_life,

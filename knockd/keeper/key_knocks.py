@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
+from knockd.keeper.fleet_setup import Burnt
 from knockd.keeper.key_setup import KeySetup
 from knockd.knocks.events import Stage, Stale
 from knockd.leases.opened_by import by_key, find_key
@@ -39,11 +40,12 @@ class KeyKnocks:
         self.doors = doors
         self._logger = logger
 
-    def open(self, knock: Knock, serial: int) -> Knock | None:
+    def open(self, knock: Knock, serial: int) -> tuple[Knock, Burnt] | None:
         """The knock, and by which key it is, if it opens; then its sequence is used. Else None."""
         found = self.doors.get().open(knock.door, serial)
         if found.fate is Fate.GRANTED:
-            return knock._replace(by=by_key(found.key))
+            used = self.doors.get().name_sequence(knock.door, found)
+            return knock._replace(by=by_key(found.key)), Burnt(*used)
         _log(self.doors.get().refusals.log, knock.source, knock.door, found)
         return None
 

@@ -89,6 +89,20 @@ class LiveDoors:
         """Strikes the used sequence of a door out; a door with a fixed sequence keeps it."""
         return self._rotation.rotate(self.known[number])
 
+    def name_one_time(self) -> Iterator[tuple[str, str]]:
+        """The doors of the configuration with a live one-time sequence, and the name of that."""
+        for door in self._config.doors:
+            if name := self._rotation.name_live(door):
+                yield door.name, name
+
+    def strike(self, door: str, name: str) -> Rotated | None:
+        """Strikes a one-time sequence out that is used elsewhere; None: it is not live any more."""
+        for number in self._numbers.values():
+            known = self.known[number]
+            if known.name == door and known in self._config.doors and self._rotation.name_live(known) == name:
+                return self.rotate(number)
+        return None
+
     def reload_files(self) -> None:
         """Reads the one-time files once more: others than we have changed them."""
         self._rotation.load_files(self._config.doors)

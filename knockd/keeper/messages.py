@@ -7,11 +7,12 @@ World: the log, leases and one-time files.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from knockd.keeper.duplicates import Duplicates
+from knockd.keeper.fleet_setup import Burnt, FleetSetup
 from knockd.keeper.key_knocks import KeyKnocks
 from knockd.keeper.key_setup import KeySetup
 from knockd.keeper.live_doors import LiveDoors, count_steps
@@ -56,6 +57,9 @@ _EVENTS = {
 AFTER_OPENING, AFTER_GUARD = "opened a moment ago, Seq_Cooldown", "guard port touched"
 """Why a knock was ignored."""
 
+ONE_TIME = 366 * 86_400
+"""Seconds for which a fleet remembers a one-time sequence: a gateway may be away for long."""
+
 NO_SEQUENCE = "it has no sequence"
 """Why what the packet process took for one opens nothing."""
 
@@ -74,6 +78,7 @@ class Messages:
         show: Callable[[str], None] | None,
         keyed: KeySetup,
         signed: SignedSetup,
+        fleet: FleetSetup,
     ) -> None:
         self._config = config
         self._logger = logger
@@ -81,6 +86,8 @@ class Messages:
         self._show = show
         self._keyed = KeyKnocks(logger, keyed)
         self._setup = signed
+        self._fleet = fleet
+        fleet.watched = self._name_one_time
         self._signed: SignedKnocks | None = None
         self._duplicates = Duplicates()
         policy = TrustPolicy.current(allow_insecure=config.insecure)
@@ -98,6 +105,9 @@ class Messages:
             return True
         self.doors = LiveDoors(config, self._logger, self._noted, self._keyed.doors, self._setup)
         return False
+
+    def _name_one_time(self) -> Iterable[tuple[str, str]]:
+        return self.doors.name_one_time()
 
     def take_over(self) -> None:
         """Another packet process is heard from now on."""
@@ -131,7 +141,7 @@ class Messages:
     def _hear_signed(self) -> SignedKnocks:
         """Who hears of signed knocks; without such a door the code is not there."""
         if self._signed is None:
-            self._signed = self._setup.make_knocks(self._leases)
+            self._signed = self._setup.make_knocks(self._leases, self._fleet)
         return self._signed
 
     def _hear_opening(self, worker: WorkerProcess, message: Opening, *, changing: bool) -> bool:
@@ -144,22 +154,51 @@ class Messages:
             return False
         if changing:
             self._duplicates.remember(door.name, message.source, message.stamp)
+        burnt = None
         if door.sequence_key is not None:
             by_key = self._keyed.open(knock, message.serial)
             if by_key is None:
                 return False
-            knock = by_key
+            knock, burnt = by_key
         self._logger.log("stage", ip=knock.source, door=door.name, stage=message.stage, steps=message.stage)
         used = worker.doors.rotate(message.door)  # struck out before it opens anything
+        if used.name:
+            burnt = Burnt(used.name, ONE_TIME, tell=True)
         if used.refused is None:
-            self._leases.open(knock, granted=partial(self._log_open, knock))
+            self._fleet.admit(door, burnt, partial(self._open, knock))
         else:
-            self._setup.lines.log("refused", ip=knock.source, door=door.name, reason=used.refused)
+            self._open(knock, used.refused)
         for log in used.lines:
             log()
-        if door.one_time_file is not None and worker.doors is not self.doors:
+        if door.one_time_file is None:
+            return False
+        if worker.doors is not self.doors:
             self.doors.reload_files()
-        return door.one_time_file is not None
+        self._fleet.look()
+        return True
+
+    def _open(self, knock: Knock, refused: str | None) -> None:
+        if refused is None:
+            self._leases.open(knock, granted=partial(self._log_open, knock))
+        else:
+            self._setup.lines.log("refused", ip=knock.source, door=knock.door.name, reason=refused)
+
+    def strike(self, door: str, name: str, others: Iterable[LiveDoors]) -> bool:
+        """Strikes a one-time sequence out that is used at another gateway; returns whether it was live.
+
+        ``others``: doors of packet processes, which may have another configuration.
+        """
+        used = self.doors.strike(door, name)
+        if used is None:
+            return False
+        self._logger.log("one-time-elsewhere", door=door)
+        for log in used.lines:
+            log()
+        for doors in others:
+            if doors is not self.doors:
+                doors.reload_files()
+        self._fleet.look()
+        return True
 
     def _log_open(self, knock: Knock) -> None:
         by = find_key(knock.by)

@@ -7,7 +7,7 @@ Pure.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from knockd.control.call import Call
@@ -20,20 +20,15 @@ from knockd.keeper.control_values import (
     run_row,
 )
 from knockd.keeper.lease_rows import lease_row
+from knockd.keeper.places import NOWHERE, Places, find_place
 from knockd.leases.manager import LeaseManager
 from knockd.leases.values import Knock
 from knockd.log.logger import Log
 from knockd_conf.model import Door
-from knockd_conf.text import address_text, encoded, is_link_local
-
-Places = Callable[[], Mapping[str, Collection[bytes]]]
-"""The packed addresses of the interfaces that are listened on, in their order."""
+from knockd_conf.text import address_text, encoded
 
 Shut = Callable[[Door], str | None]
 """Why no knock opens a door now; None: one does."""
-
-_NOWHERE = {4: "0.0.0.0", 6: "::"}
-"""In place of an own address where there is none."""
 
 _LONGEST_NAME = 15
 """Bytes of an interface's name (IFNAMSIZ of linux/if.h, without the NUL)."""
@@ -115,7 +110,7 @@ class OpeningCalls:
             interface, destination = self._find_place(door, source.version, {})
         except RefusedError as error:
             nowhere = str(error.parameters["reason"])
-            interface, destination = next(iter(self._places()), "none"), _NOWHERE[source.version]
+            interface, destination = next(iter(self._places()), "none"), NOWHERE[source.version]
         found = self._leases.preview(Knock(door, source.text, source.version, destination, interface))
         call.reply(
             {
@@ -142,10 +137,8 @@ class OpeningCalls:
             if found is None:
                 raise RefusedError("Refused", reason="nothing is listened on now: name an interface, too")
             return found, destination
-        for name in [interface] if interface is not None else places:
-            own = [one for one in places.get(name, ()) if (len(one) == 4) is (version == 4)]
-            if own:
-                return name, address_text(min(own, key=lambda one: (is_link_local(one), one)))
+        if (place := find_place(places, version, interface)) is not None:
+            return place
         where = "no interface that is listened on has an"
         if interface is not None:
             where = f"{interface} is not listened on, or has no"

@@ -8,9 +8,11 @@ Pure.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 from knockd.keeper.duplicates import Duplicates
+from knockd.keeper.fleet_setup import Burnt, FleetSetup
 from knockd.keeper.signed_setup import SignedSetup
 from knockd.knocks.events import Discarded, Why
 from knockd.leases.manager import LeaseManager
@@ -20,11 +22,14 @@ from knockd.log.logger import Log
 from knockd.process.verbs import Signed
 from knockd.signed.values import Arrival, Granted, Reason, Refused
 from knockd_conf.authorized_keys import AuthorizedKey
-from knockd_conf.signed_packet import Verb
+from knockd_conf.signed_packet import Verb, nonce_of
 from knockd_conf.text import address_text
 
 CLOSED: Final = "its key has closed it"
 """Why a knock is refused that would have opened again what is closed."""
+
+REMEMBERED: Final = 600
+"""Seconds for which a fleet remembers a nonce: longer than any clock takes its minute to be live."""
 
 _REASONS: Final = {
     Why.UNKNOWN_KEY: Reason.KEY,
@@ -34,10 +39,10 @@ _REASONS: Final = {
 
 
 class SignedKnocks:
-    """``setup`` judges packets; ``leases`` open, renew and close what is granted."""
+    """``setup`` judges packets, ``fleet`` admits them, ``leases`` open, renew and close what is granted."""
 
-    def __init__(self, log: Log, setup: SignedSetup, leases: LeaseManager) -> None:
-        self._log, self._setup, self._leases = log, setup, leases
+    def __init__(self, log: Log, setup: SignedSetup, leases: LeaseManager, fleet: FleetSetup) -> None:
+        self._log, self._setup, self._leases, self._fleet = log, setup, leases, fleet
         self._duplicates = Duplicates()
 
     def take_over(self) -> None:
@@ -57,10 +62,22 @@ class SignedKnocks:
         port = message.port & 0xFFFF
         arrival = Arrival(message.source, message.destination, port, message.packet, message.stamp)
         verdict = self._setup.get().judge(arrival)
-        if isinstance(verdict, Granted):
-            verdict = self._act(verdict, arrival, interface) or verdict
         if isinstance(verdict, Refused):
             self._refuse(arrival.source, verdict, failures=failures)
+            return
+        burnt = Burnt(f"signed {verdict.key.fingerprint} {nonce_of(arrival.packet).hex()}", REMEMBERED)
+        then = partial(self._go_on, verdict, arrival, interface, failures)
+        self._fleet.admit(verdict.door, burnt, then)
+
+    def _go_on(
+        self, granted: Granted, arrival: Arrival, interface: str, failures: bool, refused: str | None
+    ) -> None:
+        """Does what a packet asks for, unless the fleet has ``refused`` it."""
+        if refused is not None:
+            ip = address_text(arrival.source)
+            self._setup.lines.log("refused", ip=ip, door=granted.door.name, reason=refused)
+        elif (nothing := self._act(granted, arrival, interface)) is not None:
+            self._refuse(arrival.source, nothing, failures=failures)
 
     def discard(self, message: Discarded, *, failures: bool) -> None:
         """Logs why the packet process has not handed a packet over."""

@@ -17,6 +17,7 @@ from knockd.process.loop import Loop
 from knockd_conf.model import Config, Door
 
 if TYPE_CHECKING:
+    from knockd.keeper.fleet_setup import FleetSetup
     from knockd.keeper.signed_knocks import SignedKnocks
     from knockd.knocks.signed_watch import SignedWatch
     from knockd.leases.manager import LeaseManager
@@ -51,10 +52,10 @@ class SignedSetup:
             self.made.changed = self.tell
         return self.made
 
-    def make_knocks(self, leases: LeaseManager) -> SignedKnocks:
+    def make_knocks(self, leases: LeaseManager, fleet: FleetSetup) -> SignedKnocks:
         """Who hears of packets, once there is such a door."""
         assert self._hearing is not None
-        return self._hearing(self._log, self, leases)
+        return self._hearing(self._log, self, leases, fleet)
 
     def tell(self) -> None:
         """Packet processes watch something else."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from knockd.keeper import worker_events as on
 from knockd.keeper.figures import FigureDesk
+from knockd.keeper.fleet_setup import FleetSetup
 from knockd.keeper.follow import Follow, Kernel
 from knockd.keeper.key_setup import KeySetup
 from knockd.keeper.live_doors import LiveDoors
@@ -71,6 +72,7 @@ class Supervisor:
         loaded: Loaded,
         logger: Logger,
         leases: LeaseManager,
+        fleet: FleetSetup,
         call: Callbacks,
         *,
         kernel: Kernel | None = None,
@@ -78,7 +80,7 @@ class Supervisor:
         keyed: Callable[[Loop, Log, Config], KeySetup] = KeySetup,
         signed: Callable[[Loop, Log, Callable[[], SignedDoors]], SignedSetup] = SignedSetup,
     ) -> None:
-        """``leases`` take openings.
+        """``leases`` take openings, where the ``fleet`` admits them.
 
         ``kernel`` is asked for interfaces, ``start`` forks a packet process, ``keyed`` makes the doors with
         keys, ``signed`` those of signed knocks: others than ours in tests.
@@ -93,7 +95,7 @@ class Supervisor:
         doors, show = keyed(loop, self._log, loaded.config), call.show if settings.debug else None
         self.signed = signed(loop, self._log, doors.make_signed)
         """The doors of signed knocks."""
-        self._messages = Messages(loaded.config, logger, leases, show, doors, self.signed)
+        self._messages = Messages(loaded.config, logger, leases, show, doors, self.signed, fleet)
         self._follow = Follow(loop, kernel or Kernel(), loaded.config.options.interface, self._log_change)
         self._follow.changed = self._handle
         self.desk = FigureDesk(loop, lambda: self._handle(on.FiguresAsked()))
@@ -102,7 +104,8 @@ class Supervisor:
             TakenPorts(loop, self._log, loaded.taken),
             doors,
             self.signed,
-            lambda: self._messages.doors,
+            fleet,
+            self._messages,
             self._workers,
             handle=self._handle,
             log=self._log,
@@ -168,6 +171,7 @@ class Supervisor:
         same_process = setup_of(before, self._settings) == setup
         same_process &= wanted == before.config.options.interface
         same_process = self._messages.adopt(loaded.config, same_process=same_process)
+        self._changes.follow(loaded.config)
         self._changes.set_taken()
         self._handle(self._changes.doors_changed(setup) if same_process else on.ConfigChanged())
 

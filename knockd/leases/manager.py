@@ -21,6 +21,7 @@ from knockd.leases.patience import Patience
 from knockd.leases.questions import Questions
 from knockd.leases.recovery import Recovery
 from knockd.leases.runner import Runner
+from knockd.leases.sharing import CLOSED_ELSEWHERE, Sharing
 from knockd.leases.table import Leases
 from knockd.leases.values import (
     BY_HAND,
@@ -36,6 +37,7 @@ from knockd.leases.values import (
     Knock,
     Knocked,
     Log,
+    Looked,
     Note,
     NotStarted,
     Refuse,
@@ -84,6 +86,8 @@ class LeaseManager:
         self._refusals = RateLimit(loop, logger.log)
         self._unsaid: dict[int, tuple[Knock, Callable[[], None]]] = {}
         """Who is to hear of openings that are granted, by the identity of the knock: two may be equal."""
+        self.sharing = Sharing()
+        """Tells other gateways what becomes of leases."""
         self._recovery = Recovery(loop, logger.log, is_new=self.ask.is_new, handle=self._handle)
         self._commands = DoorCommands(
             loop,
@@ -173,8 +177,7 @@ class LeaseManager:
         ``by_hand``: it opens whoever may knock, and on whatever day. ``granted`` is called before the first
         command of an opening that is not refused.
         """
-        if granted is not None:
-            self._unsaid[id(knock)] = knock, granted
+        self._unsaid[id(knock)] = knock, granted or _nothing
         self._admit(knock, Knocked(knock), None if by_hand else self.find_bar(knock))
 
     def renew(self, knock: Knock) -> None:
@@ -182,6 +185,7 @@ class LeaseManager:
 
         With Reknock = repeat it does what Reknock = renew does, for what was opened last.
         """
+        self._unsaid[id(knock)] = knock, _nothing
         self._admit(knock, Renewed(knock), self.find_bar(knock))
 
     def _admit(self, knock: Knock, event: Knocked | Renewed, obstacle: str | None) -> None:
@@ -203,11 +207,18 @@ class LeaseManager:
 
         ``why``: why a knock is refused that would have opened one again.
         """
+        if why != CLOSED_ELSEWHERE:
+            self.sharing.note_closed(filter(None, map(self.ask.get, leases)))
         self._handle(Close(tuple(leases), why))
 
-    def extend(self, lease: str, seconds: float) -> None:
-        """Gives a lease that is open more time; it is noted when this returns."""
+    def extend(self, lease: str, seconds: float, *, elsewhere: bool = False) -> None:
+        """Gives a lease that is open more time; it is noted when this returns.
+
+        ``elsewhere``: another gateway has done so.
+        """
         self._handle(Extend(lease, seconds))
+        if not elsewhere:
+            self.sharing.note_extended(self.ask.get(lease), self.now)
         self._noting.commit()
 
     def give_up(self, lease: str) -> None:
@@ -294,6 +305,8 @@ class LeaseManager:
         if isinstance(event, Knocked) and not any(isinstance(one, _ANSWERS) for one in commands):
             self._grant(event.knock)  # what is open is closed first, or is being closed
         self._do(commands)
+        if isinstance(event, Looked):
+            self.sharing.note_looked(filter(None, map(self.ask.get, event.leases)), self._clock())
         self._arm()
 
     def _do(self, commands: Sequence[Command]) -> None:
@@ -317,6 +330,8 @@ class LeaseManager:
                     self._log_refused(knock, reason)
                 case Log(event, fields):
                     self._logger.log(event, **fields)
+                    if event == "left":
+                        self.sharing.note_left(str(fields["door"]), str(fields["ip"]))
         if noted:
             self._noting.plan_commit()
 
@@ -356,11 +371,16 @@ class LeaseManager:
         _, granted = self._unsaid.pop(id(knock), (knock, None))
         if granted is not None:
             granted()
+            self.sharing.note_granted(knock)
 
     def _log_refused(self, knock: Knock, reason: str) -> None:
         self._unsaid.pop(id(knock), None)
         self._refusals.log("refused", ip=knock.source, door=knock.door.name, reason=reason)
         self.answered(knock, reason)
+
+
+def _nothing() -> None:
+    """Nobody is to hear of it."""
 
 
 def _ignore(knock: Knock, reason: str | None) -> None:

@@ -17,6 +17,7 @@ NAMELESS: Final = "unnamed"
 """In place of a comment that is empty."""
 
 _KEY: Final = "key "
+_FLEET: Final = "gateway "
 _SIGNED: Final = r"key .* ?\((SHA256:[A-Za-z0-9+/]{43})\)"
 _NAMED: Final = r"key ([A-Za-z0-9_@][A-Za-z0-9_@.-]{0,63})"
 """A name of a key file (knockd_conf/key_file.py), which never looks like the other ones."""
@@ -30,6 +31,16 @@ def by_key(name: str) -> str:
 def by_signature(comment: str, fingerprint: str) -> str:
     """Opened by a signed knock of an SSH key."""
     return f"{_KEY}{show_comment(comment)} ({fingerprint})"
+
+
+def by_fleet(gateway: str) -> str:
+    """Opened at another gateway of the fleet."""
+    return f"{_FLEET}{show_comment(gateway)}"
+
+
+def is_by_fleet(by: str) -> bool:
+    """Whether another gateway has opened it."""
+    return by.startswith(_FLEET)
 
 
 def show_comment(comment: str) -> str:

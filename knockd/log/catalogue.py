@@ -62,8 +62,10 @@ FIELDS: Mapping[str, tuple[type, str]] = {
     "command": (str, "command line as it is run"),
     "count": (int, "how many there are of what the text names"),
     "door": (str, "name of the door"),
+    "endpoint": (str, "address and port of a store"),
     "fingerprint": (str, "fingerprint of an SSH key, `SHA256:...`"),
     "flags": (str, "the door's TCPFlags"),
+    "gateway": (str, "name of a gateway of the fleet"),
     "host": (str, "name of `ip`, empty when it has none; only with `-l`, and only where it is known in time"),
     "interface": (str, "name of an interface, or several names with commas between them"),
     "ip": (str, "address that the knocks came from"),
@@ -253,6 +255,43 @@ EVENTS: Mapping[str, Event] = {
         note="in place of `open`; after it when the start command has failed or was killed (the door is not"
         " counted as open, its stop command runs all the same), and when the daemon ends or the door is"
         " closed by hand before the start command runs",
+    ),
+    "fleet-opened": Event(
+        "info",
+        "{who}: {door}: opened at gateway {gateway}, so here, too",
+        opening=True,
+        note="`Fleet_Share`; in place of `open`",
+    ),
+    "fleet-closed": Event(
+        "info",
+        "{who}: {door}: closed at gateway {gateway}, so here, too",
+        opening=True,
+        note="`Fleet_Share`; `command-timeout` follows",
+    ),
+    "fleet-came": Event("info", "gateway {gateway} is there", limited=True, note="`Fleet`"),
+    "fleet-left": Event("info", "gateway {gateway} has left", limited=True, note="`Fleet`: it has ended"),
+    "fleet-silent": Event(
+        "warning",
+        "gateway {gateway} says nothing any more",
+        limited=True,
+        note="`Fleet`: it is dead, or does not reach the store",
+    ),
+    "fleet-reached": Event("info", "the store of the fleet answers at {endpoint}", note="`Fleet`"),
+    "fleet-unreachable": Event(
+        "warning",
+        "the store of the fleet does not answer: {reason}",
+        note="`Fleet`: doors with `Fleet_Required` stay closed until it does",
+    ),
+    "fleet-child-ended": Event(
+        "error",
+        "the process that speaks with the fleet has ended: {reason}; another one follows in"
+        " {seconds:.0f} seconds",
+        note="`Fleet`: doors with `Fleet_Required` stay closed until then",
+    ),
+    "one-time-elsewhere": Event(
+        "info",
+        "{door}: its one time sequence was used at another gateway",
+        note="`Fleet`: it is struck out here, too",
     ),
     "held-open": Event(
         "info",

@@ -145,6 +145,11 @@ def leave_no_core() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
+def limit_memory(most: int) -> None:
+    """Lets this process have so many bytes of memory at most."""
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+
+
 def leave_network() -> None:
     """Puts this process into a network namespace of its own, in which there is nothing. Raises OSError."""
     _must(ctypes.get_errno() if _libc.unshare(_CLONE_NEWNET) else 0)

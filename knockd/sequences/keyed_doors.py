@@ -151,6 +151,18 @@ class KeyedDoors:
             reason = CROWDED
         return f"key file {known.path}: {reason}" if reason else None
 
+    def name_sequence(self, door: Door, found: Judgement) -> tuple[str, int]:
+        """The name of a knock's sequence, the same wherever its key is, and the seconds that it may count."""
+        sequence = found.sequence
+        assert sequence is not None
+        known = next((one for one in self._live.get(_identity(door), ()) if one.key == found.key), None)
+        ports = None if known is None else known.ports.get(sequence.period)
+        steps = (
+            found.key if ports is None else ",".join(f"{step.port}/{step.protocol}" for step in ports.steps)
+        )
+        seconds = (2 * RECOGNISED + 1) * door.sequence_period
+        return f"rotating {door.name} {door.sequence_period} {sequence.period} {steps}", seconds
+
     # Knocks.
 
     def open(self, door: Door, serial: int) -> Judgement:

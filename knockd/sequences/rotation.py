@@ -32,10 +32,14 @@ REFUSED = "its sequence could not be struck out ({})"
 
 
 class Rotated(NamedTuple):
-    """What came of a used sequence: why it opens nothing (None: it does), and lines that follow its own."""
+    """What came of a used sequence: why it opens nothing (None: it does), and lines that follow its own.
+
+    ``name`` is that of a one-time sequence, the same wherever its file is; empty: it is none.
+    """
 
     refused: str | None
     lines: tuple[Callable[[], None], ...]
+    name: str = ""
 
 
 class Rotation:
@@ -52,12 +56,15 @@ class Rotation:
         self._policy = policy
         self._live: dict[str, tuple[Step, ...]] = {}
         self._used: dict[str, int] = {}
+        self._owners: dict[str, str] = {}
+        """The first door of each file, by the file: files have other names at other gateways."""
         self.load_files(doors)
 
     def load_files(self, doors: Iterable[Door]) -> None:
         """Reads the files of the doors, also those that were read before."""
         for door in doors:
             if door.one_time_file is not None:
+                self._owners.setdefault(door.one_time_file, door.name)
                 self._live[door.one_time_file] = self._load(door, door.one_time_file)
 
     def steps(self, door: Door) -> tuple[Step, ...]:
@@ -80,11 +87,20 @@ class Rotation:
         def log(event: str, **fields: Any) -> None:
             lines.append(partial(self._logger.log, event, **fields))
 
-        refused = None
+        refused, name = None, self.name_live(door)
         if path is not None:
             self._live[path], refused = self._strike(door, path, log)
             self._used[path] = self._used.get(path, 0) + 1
-        return Rotated(refused, tuple(lines))
+        return Rotated(refused, tuple(lines), name)
+
+    def name_live(self, door: Door) -> str:
+        """The name of the live one-time sequence of a door; empty: it has none."""
+        path = door.one_time_file
+        if path is None or not self._live[path]:
+            return ""
+        from knockd_conf.one_time import written  # it is there: the file was read
+
+        return f"one-time {self._owners[path]} {written(self._live[path])}"
 
     def _load(self, door: Door, path: str) -> tuple[Step, ...]:
         from knockd.sequences.one_time_file import read_one_time, strike_used

@@ -29,6 +29,7 @@ from knockd.worker.setup import Setup
 from knockd_conf.model import Config, Door, Options, Step
 from knockd_conf.trust import TrustPolicy
 from tests.support.doubles.fake_kernel import ETH0, FakeKernel
+from tests.support.doubles.fleet import ToldFleet
 from tests.support.doubles.keyed import KeyedHost
 from tests.support.doubles.manual_loop import ManualLoop
 from tests.support.doubles.played import ALICE, door
@@ -107,6 +108,7 @@ class LinkedWorkers(NullLogger):
             Loaded(config, None),
             self,
             cast(Any, SimpleNamespace(open=self.open)),
+            ToldFleet(),
             Callbacks(self.up, self.alive, self.changed, self.give_up, self.show),
             kernel=self.kernel,
             start=self.start,

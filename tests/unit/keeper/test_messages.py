@@ -27,6 +27,7 @@ from knockd.sequences.live_periods import find_period
 from knockd.signed.values import Granted
 from knockd_conf.model import Config, FlagRule, Step
 from knockd_conf.signed_packet import Verb
+from tests.support.doubles.fleet import ToldFleet
 from tests.support.doubles.keyed import NOON as KEYED_NOON
 from tests.support.doubles.keyed import KeyedHost
 from tests.support.doubles.linked_workers import CONFIG, NullLogger, no_keys, worker_process
@@ -154,7 +155,7 @@ def messages_of(
         open_lease(knock)
 
     leases = cast(Any, SimpleNamespace(open=grant))
-    return Messages(config, logger, leases, show, keyed or no_keys(), no_signed(logger.log))
+    return Messages(config, logger, leases, show, keyed or no_keys(), no_signed(logger.log), ToldFleet())
 
 
 NOON = 1_790_000_000_000_000
@@ -341,7 +342,7 @@ def test_refused_opening(link: socket.socket) -> None:
     """What the leases refuse is no opening in the log."""
     leases = cast(Any, SimpleNamespace(open=lambda _, **__: None))
     logger = Logger(get_logger())
-    messages = Messages(CONFIG, logger, leases, None, no_keys(), no_signed(logger.log))
+    messages = Messages(CONFIG, logger, leases, None, no_keys(), no_signed(logger.log), ToldFleet())
     with capture_logs() as log:
         messages.hear(worker_process(link), HEARD, changing=False)
     assert ["stage"] == [entry["event"] for entry in log]
@@ -359,7 +360,7 @@ class SignedMessages:
         setup = ToldSetup(ManualLoop().loop, logger.log, self.doors)
         setup.adopt(config)
         leases = cast(Any, SimpleNamespace(open=self.open))
-        self.messages = Messages(config, logger, leases, None, no_keys(), setup)
+        self.messages = Messages(config, logger, leases, None, no_keys(), setup, ToldFleet())
         self.worker = worker_process(link, config, "eth0", "tun0", signed=setup)
 
     def open(self, knock: Knock, granted: Callable[[], None]) -> None:

@@ -14,6 +14,7 @@ from knockd.process.verbs import Signed
 from knockd.signed.values import Arrival, Granted, Reason, Refused, Verdict
 from knockd_conf.model import Door
 from knockd_conf.signed_packet import Verb
+from tests.support.doubles.fleet import ToldFleet
 from tests.support.doubles.lease_manager import DOOR, PlayedManager, knock
 from tests.support.doubles.manual_loop import ManualLoop
 from tests.support.doubles.played import ALICE
@@ -35,7 +36,7 @@ class Scene:
         self.fields: list[dict[str, Any]] = []
         self.doors, self.played, self.loop = ToldDoors(), PlayedManager(), ManualLoop()
         self.setup: SignedSetup = ToldSetup(self.loop.loop, self.log, self.doors)
-        self.knocks = SignedKnocks(self.log, self.setup, self.played.manager)
+        self.knocks = SignedKnocks(self.log, self.setup, self.played.manager, ToldFleet())
 
     def log(self, event: str, **fields: Any) -> None:
         """A line."""
