@@ -69,8 +69,11 @@ WHO = {"ip": "192.0.2.1", "door": "ssh"}
 
 def test_granted(knocks: Knocks) -> None:
     """It opens by the key; the sequence is noted as used before anything else is done."""
-    knock = knocks.knocks.open(KNOCK, knocks.serial(NOW))
+    opened = knocks.knocks.open(KNOCK, knocks.serial(NOW))
+    assert opened is not None
+    knock, burnt = opened
     assert knock == KNOCK._replace(by="key anne")
+    assert (burnt.value.split()[:2], burnt.seconds, burnt.tell) == (["rotating", "ssh"], 210, False)
     assert '"used", "ssh", "anne"' in knocks.noted()
     knocks.knocks.log_opened(knock)
     assert knocks.logger.said == [("key-opened", {**WHO, "key": "anne"})]

@@ -51,6 +51,8 @@ class Rotated:
 
     def __init__(self, *files: Path | None) -> None:
         self.doors = doors(*files)
+        self.name = ""
+        """The name of the sequence that was knocked last."""
         self._state = next(str(path.parent) for path in files if path is not None)
         self.start()
 
@@ -65,10 +67,11 @@ class Rotated:
 
     def rotate(self, index: int = 0) -> str | None:
         """Somebody has knocked whole at a door; returns why it opens nothing."""
-        refused, lines = self.rotation.rotate(self.doors[index])
-        for line in lines:
+        used = self.rotation.rotate(self.doors[index])
+        self.name = used.name
+        for line in used.lines:
             line()
-        return refused
+        return used.refused
 
 
 def test_first_sequence(path: Path, log: list[Any]) -> None:
@@ -321,3 +324,18 @@ def test_notes_that_cannot_be_read(path: Path, log: list[Any]) -> None:
     notes.chmod(0o600)
     rotated.rotation.load_files(rotated.doors)
     assert not rotated.rotation.is_disabled(rotated.doors[0])
+
+
+def test_the_name_of_a_sequence(path: Path) -> None:
+    """It is that of the first door of the file, whatever the file is called, and of the live sequence."""
+    made = Rotated(path, path, None)
+    assert [made.rotation.name_live(one) for one in made.doors] == [
+        "one-time door0 1:tcp,2:tcp,3:tcp"
+    ] * 2 + [""]
+    made.rotate(1)
+    assert made.name == "one-time door0 1:tcp,2:tcp,3:tcp"
+    made.rotate(2)
+    assert made.name == ""
+    made.rotate(0)
+    assert made.name == "one-time door0 4:tcp,5:tcp"
+    assert [made.rotation.name_live(one) for one in made.doors] == ["", "", ""]
