@@ -9,7 +9,10 @@ World: the network, with Valkey or Redis at its other end.
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import socket
+import ssl
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -271,6 +274,10 @@ def explain(error: BaseException) -> str:
     """A failure in one line."""
     if isinstance(error, TimeoutError) and not str(error):
         return "no answer in time"
+    inner = error.__cause__ or error.__context__
+    number = inner.errno if isinstance(inner, OSError) and not isinstance(inner, ssl.SSLError) else None
+    if number is not None and number in errno.errorcode:
+        return os.strerror(number)  # the library's own words have the address twice
     return " ".join(str(error).split())[:300] or type(error).__name__
 
 

@@ -82,7 +82,7 @@ class Played:
 
     def orders(self) -> list[verbs.Order]:
         """What the child was told since the last look."""
-        found = []
+        found: list[verbs.Order] = []
         while True:
             try:
                 data = self.ends[-1].recv(MAX_MESSAGE)
