@@ -20,6 +20,7 @@ from knockd.process.fork import fork_child
 from knockd.process.link import pair
 from knockd.process.privileges import User, end_with, give_up, leave_no_core, limit_memory
 from knockd_conf.classes import NamedTuple
+from knockd_conf.extras import explain_missing
 from knockd_conf.model import Config
 from knockd_conf.trust import TrustPolicy
 
@@ -57,7 +58,7 @@ def start_fleet_child(config: Config, user: Callable[[], User | None], commands:
         except OSError as error:
             return _end(theirs, str(error.strerror))
         except ImportError as error:
-            return _end(theirs, f"{error}: pip install 'knockd[fleet]'")
+            return _end(theirs, explain_missing("valkey", error))
         erase_texts(commands)
         limit_memory(MEMORY)
         give_up(user(), DESCRIPTORS)

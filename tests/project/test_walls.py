@@ -17,7 +17,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "architecture.md"
 PACKAGES = {"knockd": ROOT, "knockd_bpf": ROOT / "bpf", "knockd_conf": ROOT / "conf"}
-DEPENDENCIES = {"pcapy", "impacket", "structlog", "jinja2", "nacl", "segno"}
+DEPENDENCIES = {"pcapy", "impacket", "structlog", "jinja2", "nacl", "segno", "valkey"}
 
 SAFE = frozenset(
     {
