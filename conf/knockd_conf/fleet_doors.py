@@ -10,13 +10,14 @@ from dataclasses import replace
 from typing import Final
 
 from knockd_conf.errors import Place, Problem, seen
-from knockd_conf.model import Door, Options, Reknock
+from knockd_conf.model import Door, FleetKind, Options, Reknock
 
 _OF_OPTIONS: Final = (
     "fleet_name",
     "fleet_key",
     "fleet_password",
     "fleet_ca",
+    "fleet_replicas",
     "fleet_required",
     "fleet_share",
 )
@@ -52,6 +53,9 @@ def find_fleet_problems(
     if options.fleet_ca is not None and not any(one.tls for one in options.fleet):
         message = "expected valkeys:// in Fleet, for certificates are of TLS alone; got no such URL"
         yield Problem(*written["fleet_ca"], message)
+    if options.fleet_replicas and options.fleet[0].kind is FleetKind.CLUSTER:
+        message = "expected 0 with cluster+ in Fleet: it waits for replicas of one server alone"
+        yield Problem(*written["fleet_replicas"], f"{message}; got {options.fleet_replicas}")
     yield from _find_shared(doors)
 
 

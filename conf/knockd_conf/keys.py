@@ -52,6 +52,7 @@ KNOCK_SECRET: Final = Key("Knock_Secret", "knock_secret", fields.file_path)
 FLEET: Final = Key("Fleet", "fleet", fleet_urls.parse_fleet)
 FLEET_KEY: Final = Key("Fleet_Key", "fleet_key", fields.file_path)
 FLEET_CA: Final = Key("Fleet_CA", "fleet_ca", fields.file_path)
+FLEET_REPLICAS: Final = Key("Fleet_Replicas", "fleet_replicas", fields.whole(0, 16))
 FLEET_REQUIRED: Final = Key("Fleet_Required", "fleet_required", fields.yes_no)
 FLEET_SHARE: Final = Key("Fleet_Share", "fleet_share", fields.yes_no)
 INCLUDE: Final = Key("Include", "include", fields.file_path)
@@ -86,6 +87,7 @@ _OPTION_KEYS: Final = (
     FLEET_KEY,
     Key("Fleet_Password", "fleet_password", fields.file_path),
     FLEET_CA,
+    FLEET_REPLICAS,
     FLEET_REQUIRED,
     FLEET_SHARE,
     Key("Allow", "allow", networks.parse_allow),

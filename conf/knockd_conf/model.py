@@ -327,6 +327,8 @@ class Options:
     """The file whose first line is the password for the store."""
     fleet_ca: str | None = None
     """The file of the certificates by which the store's are judged; None: the system's."""
+    fleet_replicas: int = 0
+    """Replicas of the store that a used knock is on before it opens."""
     fleet_required: bool | None = None
     """None: for doors with one-time or rotating sequences or signed knocks."""
     fleet_share: bool = False

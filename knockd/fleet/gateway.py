@@ -46,7 +46,7 @@ class _Gateway:
         self._seal = Seal(secrets.key)
         self._member = Member(self._seal, name, lambda: os.urandom(8).hex())
         prefix = f"knockd:{{{options.fleet_name}}}:"
-        access = Access(options.fleet, secrets.password, secrets.ca)
+        access = Access(options.fleet, secrets.password, secrets.ca, options.fleet_replicas)
         events = Events(self._begin_session, self._end_session, self._hear)
         self._store = Store(access, prefix, self._member.run, events)
         self._endpoint, self._problem = "", "it is being connected to"

@@ -50,11 +50,15 @@ _FAILURES: Final = (ValkeyError, OSError, asyncio.TimeoutError, EOFError)
 
 
 class Access(NamedTuple):
-    """Where the store is, and how one gets in. ``ca``: PEM certificates; None: the system's."""
+    """Where the store is, and how one gets in. ``ca``: PEM certificates; None: the system's.
+
+    ``replicas``: so many have what is burnt before it counts.
+    """
 
     endpoints: Sequence[FleetEndpoint]
     password: str | None
     ca: str | None
+    replicas: int = 0
 
 
 class Events(NamedTuple):
@@ -98,10 +102,23 @@ class Store:
     async def burn(self, mark: str, seconds: int) -> Verdict:
         """Notes a mark, unless it is there."""
         key = f"{self._prefix}used:{mark}"
-        done = await self._ask(lambda commands: commands.set(key, b"1", nx=True, ex=seconds))
+        done = await self._ask(lambda commands: self._set(commands, key, seconds))
         if done is _NO_ANSWER:
             return Verdict.UNREACHABLE
         return Verdict.FRESH if done else Verdict.USED
+
+    async def _set(self, commands: Any, key: str, seconds: int) -> Any:
+        """Raises OSError when too few replicas have it in time: it is burnt all the same."""
+        wanted = self._access.replicas
+        if not wanted:
+            return await commands.set(key, b"1", nx=True, ex=seconds)
+        async with commands.pipeline(transaction=False) as pipe:
+            pipe.set(key, b"1", nx=True, ex=seconds)
+            pipe.execute_command("WAIT", wanted, int(BUDGET * 500))
+            done, replicas = await pipe.execute()
+        if done and replicas < wanted:
+            raise OSError(f"{replicas} replicas have it, and {wanted} are to")
+        return done
 
     async def burn_again(self, marks: Sequence[tuple[str, int]]) -> None:
         """Notes marks that a store may have lost."""

@@ -70,7 +70,7 @@ USED: Final = "it was used at another gateway"
 UNREACHABLE: Final = "the store of the fleet does not answer ({})"
 """Why a knock opens nothing."""
 
-_Files = tuple[Sequence[FleetEndpoint], str, str | None, str | None, str | None, bool]
+_Files = tuple[Sequence[FleetEndpoint], str, str | None, str | None, str | None, int, bool]
 
 
 class _Pending(NamedTuple):
@@ -416,5 +416,6 @@ def _files_of(config: Config) -> _Files:
         options.fleet_key,
         options.fleet_password,
         options.fleet_ca,
+        options.fleet_replicas,
         config.insecure,
     )

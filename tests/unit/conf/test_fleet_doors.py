@@ -90,6 +90,7 @@ REPEAT = (
     " openings for one address are the same to it"
 )
 CA = "expected valkeys:// in Fleet, for certificates are of TLS alone; got no such URL"
+REPLICAS = "expected 0 with cluster+ in Fleet: it waits for replicas of one server alone; got 1"
 SHARED = (
     "expected another name than that of a door with Fleet_Share = yes before it: gateways say no more than"
     " the name; got 'a', as in line 5"
@@ -118,6 +119,10 @@ SHARED = (
             f"[options]\nFleet = valkey://h, valkey://g\nFleet_CA = /c\nFleet_Key = /k\n{DOOR}",
             [f"3: Fleet_CA: {CA}"],
         ),
+        (
+            f"[options]\nFleet = cluster+valkey://h\nFleet_Key = /k\nFleet_Replicas = 1\n{DOOR}",
+            [f"4: Fleet_Replicas: {REPLICAS}"],
+        ),
         (f"{FLEET}{DOOR}Fleet_Share = yes\nReknock = repeat\n", [f"8: Reknock: {REPEAT}"]),
         (
             f"{FLEET}Fleet_Share = yes\n{DOOR}[a]\nSequence = 4,5\n[a]\nSequence = 7,8\nFleet_Share = no\n",
@@ -128,6 +133,12 @@ SHARED = (
 def test_what_is_wrong(text: str, expected: list[str], tmp_path: Path) -> None:
     """A fleet has a key, certificates are of TLS, and openings that are shared have one address and name."""
     assert expected == problems(text, tmp_path)
+
+
+def test_replicas(tmp_path: Path) -> None:
+    """How many of them have a used knock is a number."""
+    text = f"[options]\nFleet = valkey://h\nFleet_Key = /k\nFleet_Replicas = 2\n{DOOR}"
+    assert read(text, tmp_path).options.fleet_replicas == 2
 
 
 def test_one_of_several_with_tls(tmp_path: Path) -> None:

@@ -138,3 +138,49 @@ def test_names_without_threads() -> None:
 
     with asyncio.Runner(loop_factory=ResolvingLoop) as runner:
         assert runner.run(look())[0][4] == ("127.0.0.1", 7)
+
+
+class Replicated:
+    """A client of a server with so many replicas; ``done`` is what SET answers."""
+
+    def __init__(self, replicas: int, done: Any = True) -> None:
+        self.answers, self.asked = [done, replicas], list[tuple[Any, ...]]()
+
+    def pipeline(self, *, transaction: bool) -> Replicated:
+        """One connection for all."""
+        assert not transaction
+        return self
+
+    async def __aenter__(self) -> Replicated:
+        return self
+
+    async def __aexit__(self, *_: object) -> None: ...
+
+    def set(self, *given: Any, **_: Any) -> None:
+        """SET."""
+        self.asked.append(given)
+
+    def execute_command(self, *given: Any) -> None:
+        """WAIT."""
+        self.asked.append(given)
+
+    async def execute(self) -> list[Any]:
+        """The answers."""
+        return self.answers
+
+
+@pytest.mark.parametrize(
+    ("replicas", "done", "verdict"),
+    [
+        (2, True, Verdict.FRESH),
+        (3, True, Verdict.FRESH),
+        (1, True, Verdict.UNREACHABLE),
+        (0, None, Verdict.USED),
+    ],
+)
+def test_replicas(replicas: int, done: Any, verdict: Verdict) -> None:
+    """What too few replicas have is not sure to be used up, and opens nothing; what was used is."""
+    made = Store(Access((PLAIN,), None, None, replicas=2), "knockd:{lab}:", "ab", Events(*[ignore] * 3))
+    made._commands = client = Replicated(replicas, done)
+    assert asyncio.run(made.burn("aa", 60)) is verdict
+    assert client.asked == [("knockd:{lab}:used:aa", b"1"), ("WAIT", 2, 75)]
