@@ -395,8 +395,8 @@ class Fleet:
                 self._hear_overview(report)
 
     def _hear_store(self, endpoint: str, problem: str) -> None:
-        was, self_problem = self.problem, problem
-        self._set_problem(endpoint, self_problem)
+        was = self.problem
+        self._set_problem(endpoint, problem)
         if problem and problem != was:
             self._log("fleet-unreachable", reason=problem)
         elif was and not problem:

@@ -16,6 +16,7 @@ KEYS = {
     "sequences/kernel_clock.py",  # sequences of keys are of the wall clock, which is judged before it counts
     "sequences/key_child.py",  # the last day of a key is one of the calendar, and a file is older than a use
     "signed/local_time.py",  # the last second of a key is one of the calendar
+    "fleet/gateway.py",  # gateways tell each other their wall clocks, to show how far they are apart
 }
 
 WALL_CLOCK = {
