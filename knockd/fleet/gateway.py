@@ -44,7 +44,7 @@ class _Gateway:
     def __init__(self, link: socket.socket, options: Options, name: str, secrets: Secrets) -> None:
         self._link = link
         self._seal = Seal(secrets.key)
-        self._member = Member(self._seal, name, lambda: os.urandom(8).hex())
+        self._member = Member(self._seal, name, lambda: os.urandom(8).hex(), time.time() - _now())
         prefix = f"knockd:{{{options.fleet_name}}}:"
         access = Access(options.fleet, secrets.password, secrets.ca, options.fleet_replicas)
         events = Events(self._begin_session, self._end_session, self._hear)
