@@ -266,7 +266,7 @@ EVENTS: Mapping[str, Event] = {
         "info",
         "{who}: {door}: closed at gateway {gateway}, so here, too",
         opening=True,
-        note="`Fleet_Share`; `command-timeout` follows",
+        note="`Fleet_Share`; in place of `command-timeout`; the stop command follows",
     ),
     "fleet-came": Event("info", "gateway {gateway} is there", limited=True, note="`Fleet`"),
     "fleet-left": Event("info", "gateway {gateway} has left", limited=True, note="`Fleet`: it has ended"),

@@ -31,6 +31,9 @@ REMEDIES: Mapping[str, str] = {
     "clock-waiting": "doors with keys are disabled until the clock is good: timedatectl",
     "periods-unnoted": "make StateDir writable: after each restart doors with keys wait two periods",
     "used-unnoted": "make the file writable, or strike the sequence out by hand",
+    "fleet-unreachable": "doors with Fleet_Required stay closed until it does: knockctl doctor",
+    "fleet-child-ended": "doors with Fleet_Required stay closed until it speaks: knockctl doctor",
+    "fleet-silent": "look whether it runs, and reaches the store",
     "worker-failed": "no door can open: mend what it names, then start knockd",
     "capture-failed": "no door opens there: look at the interface",
     "command-rights": "commands of the door fail: give knockd the right, or change the command",
@@ -44,6 +47,13 @@ REMEDIES: Mapping[str, str] = {
     "internal-error": "please report it",
 }
 """What to do about an event of the daemon."""
+
+WELL: Mapping[str, tuple[str, ...]] = {
+    "clock-good": ("clock-waiting",),
+    "fleet-reached": ("fleet-unreachable", "fleet-child-ended"),
+    "fleet-came": ("fleet-silent",),
+}
+"""Events of the daemon that say that what others told of is over, and those others."""
 
 
 class Novelty:

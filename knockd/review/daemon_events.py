@@ -15,7 +15,10 @@ MOST_EVENTS = 256
 
 RESTARTS = frozenset({"worker-lost", "worker-silent", "worker-malformed"})
 QUIET = frozenset(
-    {"worker-state", "listening", "own-reader", "reopening", "keeping", "state-restored", "guards-in-use"}
+    {
+        *("worker-state", "listening", "own-reader", "reopening", "keeping", "state-restored"),
+        *("guards-in-use", "one-time-elsewhere"),
+    }
 )
 """What is not worth a line in a review."""
 

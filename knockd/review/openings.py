@@ -2,15 +2,17 @@
 
     what comes                              the opening of this address at this door
     --------------------------------------  ------------------------------------------------------
-    open, opened-by-hand                    begins
+    open, opened-by-hand, fleet-opened      begins
     key-opened, signed-opened behind it     was made with that key
     signed-renewed                          begins, with that key
     signed-closed                           of each address, made with that key: ends
     command, none was run for it yet        its start command; one that undoes another door's: that ends
     command, another one ran for an earlier the earlier one is renewed: it ends
     command-failed behind the start command was not opened
-    refused, command-too-long               was not opened
-    command-timeout, closed-by-hand         ends; the stop command follows
+    refused, command-too-long,              was not opened
+      none was run for it yet
+    command-timeout, closed-by-hand,        ends; the stop command follows
+      fleet-closed
     command-failed behind the stop command  is not closed
     stop-failed, left-open, given-up        is not closed
     stopping, then its stop command         ends with the daemon
@@ -41,19 +43,22 @@ LEFT = "the daemon ended before it closed it"
 
 Kind = Literal["start", "stop"]
 
+_ENDS = {"command-timeout": End.TIMEOUT, "closed-by-hand": End.BY_HAND, "fleet-closed": End.AT_GATEWAY}
+
 
 class Opened:
     """One opening while it is read. ``lost``: the daemon that made it is gone."""
 
     __slots__ = (
-        "by_hand", "closed", "closer", "command", "door", "end", "fingerprint", "host", "ip", "key", "lost",
-        "precision", "recovered", "selected", "stop", "time",
+        "by_hand", "closed", "closer", "command", "door", "end", "fingerprint", "gateway", "host", "ip",
+        "key", "lost", "precision", "recovered", "selected", "stop", "time",
     )  # fmt: skip
 
     def __init__(self, entry: Entry, selected: bool) -> None:
         self.time, self.door, self.ip, self.host = entry.time, entry.door, entry.ip, entry.host
         self.precision, self.selected = entry.precision, selected
         self.by_hand = entry.event == "opened-by-hand"
+        self.gateway = str(entry.fields.get("gateway", ""))
         self.command = self.stop = self.closer = self.key = self.fingerprint = ""
         self.end, self.closed = End.UNKNOWN, None
         self.lost = self.recovered = False
@@ -75,6 +80,7 @@ class Opened:
             self.by_hand,
             self.key,
             self.fingerprint,
+            self.gateway,
         )
 
 
@@ -180,18 +186,18 @@ class Openings:
         return None
 
     def end_by_time(self, entry: Entry) -> None:
-        """The time of an opening is over, or it is closed by hand.
+        """The time of an opening is over, or it is closed by hand or at another gateway.
 
         Later knocks that ran nothing have extended it, and end too.
         """
-        end = End.BY_HAND if entry.event == "closed-by-hand" else End.TIMEOUT
+        end, closer = _ENDS[entry.event], str(entry.fields.get("gateway", ""))
         own = self._of(entry.door, entry.ip)
         own = [opened for opened in own if not opened.lost] or own
         first = own[0] if own else None
         for at, opened in enumerate(own):
             if at and opened.command:
                 break
-            self._end(opened, end, entry.time, "")
+            self._end(opened, end, entry.time, closer)
         self._expect_stop(entry.door, entry.ip, first)
 
     def _expect_stop(self, door: str, ip: str, opened: Opened | None) -> None:
@@ -219,7 +225,7 @@ class Openings:
         own, last = self._of(entry.door, entry.ip), self._last.get((entry.door, entry.ip))
         if "start command failed" in reason and last and last[1].end is End.NOT_OPENED:
             return None
-        if not own or ("start command failed" in reason and not own[-1].command):
+        if not own or ("start command failed" in reason) is not bool(own[-1].command):
             return None
         self._end(own[-1], End.NOT_OPENED, None, reason)
         return own[-1]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from knockd.review import charts, dates
 from knockd.review.clock import show_rough_span
-from knockd.review.sections import show_key
+from knockd.review.sections import show_opener
 from knockd.review.summary import End, Opening, Summary
 from knockd_conf.extras import explain_missing
 from knockd_conf.text import printable, show_span
@@ -35,6 +35,7 @@ _ENDED: Mapping[End, str] = {
     End.CLOSED_ANOTHER: "opened nothing, closed",
     End.BY_KEY: "closed by its key",
     End.BY_HAND: "closed by hand",
+    End.AT_GATEWAY: "closed at gateway",
     End.DAEMON: "the daemon ended",
     End.NOT_CLOSED: "not closed",
     End.NOT_OPENED: "not opened",
@@ -115,12 +116,12 @@ def _open_for(one: Opening) -> str:
 
 
 def _ended(one: Opening) -> str:
-    """How an opening ended, in words, by which key it was, and whether nobody had knocked."""
-    return _describe_end(one) + show_key(one) + ", opened by hand" * one.by_hand
+    """How an opening ended, in words, by which key it was, and where nobody had knocked here, why."""
+    return _describe_end(one) + show_opener(one)
 
 
 def _describe_end(one: Opening) -> str:
-    if one.end in (End.DOOR, End.CLOSED_ANOTHER):
+    if one.end in (End.DOOR, End.AT_GATEWAY, End.CLOSED_ANOTHER):
         return f"{_ENDED[one.end]} {one.closer}"
     if one.end in (End.NOT_CLOSED, End.NOT_OPENED) and one.closer:
         return f"{_ENDED[one.end]}: {one.closer}"

@@ -127,8 +127,14 @@ def join_alike(owners: Sequence[Owner]) -> list[tuple[Failure, int]]:
 
 
 def describe_end(opening: Opening) -> str:
-    """How long an opening lasted, who or what ended it, by which key, and whether nobody had knocked."""
-    return _describe_end(opening) + show_key(opening) + ", opened by hand" * opening.by_hand
+    """How long an opening lasted, who or what ended it, and who or what opened it."""
+    return _describe_end(opening) + show_opener(opening)
+
+
+def show_opener(opening: Opening) -> str:
+    """By what it was opened, if not by a knock without a key: ``, by laptop``, ``, opened by hand``."""
+    at = f", opened at gateway {opening.gateway}" if opening.gateway else ""
+    return show_key(opening) + ", opened by hand" * opening.by_hand + at
 
 
 def show_key(opening: Opening) -> str:
@@ -152,6 +158,8 @@ def _describe_end(opening: Opening) -> str:
             return f"{span}, closed by its key"
         case End.BY_HAND:
             return f"{span}, closed by hand"
+        case End.AT_GATEWAY:
+            return f"{span}, closed at gateway {opening.closer}"
         case End.DAEMON:
             return f"{span}, the daemon ended"
         case End.CLOSED_ANOTHER:

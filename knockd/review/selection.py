@@ -17,8 +17,8 @@ from knockd_conf.classes import dataclass
 Network = IPv4Network | IPv6Network
 
 
-OPENED = frozenset({"open", "opened-by-hand"})
-"""Events of openings: by a knock, and by hand."""
+OPENED = frozenset({"open", "opened-by-hand", "fleet-opened"})
+"""Events of openings: by a knock, by hand, and by a knock at another gateway of the fleet."""
 
 
 class Kind(StrEnum):
@@ -56,7 +56,7 @@ _OPENINGS = frozenset(
             "command-timeout",
             "left-open",
         ),
-        *("held-open", "left", "open-max"),
+        *("held-open", "left", "open-max", "fleet-opened", "fleet-closed"),
         *("opened-by-hand", "closed-by-hand", "more-closed-by-hand", "extended-by-hand", "given-up"),
         *("recovered", "recovered-starting", "recovered-unopened", "recovered-failed"),
     }

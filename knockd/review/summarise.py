@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from math import inf
 
-from knockd.review.attention import REMEDIES, Novelty, Repeats, Troubles, describe_attention
+from knockd.review.attention import REMEDIES, WELL, Novelty, Repeats, Troubles, describe_attention
 from knockd.review.clock import Clock
 from knockd.review.daemon_events import DaemonEvents
 from knockd.review.doors import MOST_DOORS, Doors
@@ -27,8 +27,11 @@ MOST_OPENINGS = 2_000
 MOST_OWNERS = 500
 MOST_SCANNERS = 500
 
-ORDINARY = ("its start command failed", "its start command has not ended yet", "shutting down")
-"""Reasons of refused openings that need nobody, or that the failed command tells of."""
+ORDINARY = (
+    *("its start command failed", "its start command has not ended yet", "shutting down"),
+    "it was used at another gateway",
+)
+"""Reasons of refused openings that need nobody, or that other lines tell of."""
 
 REPEATED = "came before"
 """Why a signed knock is refused that somebody may have heard and sent again (knockd/signed/values.py)."""
@@ -78,6 +81,7 @@ class Review:
         self._others: dict[str, Callable[[Entry, bool], None]] = {
             "open": self._open,
             "opened-by-hand": self._open,
+            "fleet-opened": self._open,
             "key-opened": self._key_opened,
             "signed-opened": self._key_opened,
             "signed-renewed": self._signed_renewed,
@@ -90,6 +94,7 @@ class Review:
             "command-timeout": lambda entry, _: self._openings.end_by_time(entry),
             "refused": self._refused,
             "closed-by-hand": lambda entry, _: self._openings.end_by_time(entry),
+            "fleet-closed": lambda entry, _: self._openings.end_by_time(entry),
             "stop-failed": self._left_open,
             "given-up": self._left_open,
             "left-open": self._left_open,
@@ -232,11 +237,12 @@ class Review:
         elif entry.event == "stopping":
             self._openings.stop()
             self._stopped = entry.time
-        elif entry.event == "clock-good":
-            self._troubles.remove("clock-waiting ")
+        about = f"{entry.door} {entry.fields.get('gateway', '')}"
+        for trouble in WELL.get(entry.event, ()):
+            self._troubles.remove(f"{trouble} {about}")
         event = self._daemon.add(entry, selected)
         if event is not None and (event.restart or event.event in REMEDIES):
-            self._troubles.add(f"{event.event} {entry.door}", event)
+            self._troubles.add(f"{event.event} {about}", event)
 
     def _leave(self, left: Iterable[Opened], time: float) -> None:
         """A daemon has ended at about that time, and has not closed these."""

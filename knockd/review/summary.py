@@ -28,6 +28,8 @@ class End(StrEnum):
     """Whose key had opened it closed it (``knock --close``)."""
     BY_HAND = "by hand"
     """Somebody closed it by hand (``knockctl close``)."""
+    AT_GATEWAY = "at gateway"
+    """It was closed at the gateway of the fleet that ``closer`` names."""
     DAEMON = "daemon"
     """The daemon ended, and closed it or left it to the next start."""
     NOT_CLOSED = "not closed"
@@ -42,7 +44,7 @@ class End(StrEnum):
 class Opening:
     """A door that was opened for an address. ``closed`` is None where the log does not say when.
 
-    ``closer`` is the name of the other door where one closed the other, else a reason where there is one.
+    ``closer`` is the name of the other door or gateway that closed it, else a reason where there is one.
     """
 
     time: float
@@ -59,6 +61,8 @@ class Opening:
     """The name of the key that opened it, or the comment of the SSH key; empty: of none."""
     fingerprint: str = ""
     """That of the SSH key whose signed knock opened it."""
+    gateway: str = ""
+    """The other gateway of the fleet where it was opened; empty: it was opened here."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,10 +41,11 @@ def test_formats_fit_the_fields(name: str) -> None:
 
 
 def test_what_strangers_cause() -> None:
-    """A packet that opens nothing causes these events and no other."""
+    """A packet that opens nothing causes these events and no other, but for those of a fleet's network."""
     signed = {"signed-refused", "signed-unread"}
     limited = {name for name, event in EVENTS.items() if event.limited}
     keyed = {"key-used", "key-behind", "key-ahead", "key-before-start"}
+    fleet = {"fleet-came", "fleet-left", "fleet-silent"}
     assert {
         "stage",
         "expired",
@@ -55,6 +56,7 @@ def test_what_strangers_cause() -> None:
         "refused",
         *keyed,
         *signed,
+        *fleet,
     } == limited
 
 
@@ -63,6 +65,8 @@ def test_what_openings_cause() -> None:
     caused = {name for name, event in EVENTS.items() if event.opening}
     said = {f"command-{what}" for what in ("failed", "timeout", "output", "late", "too-long")}
     said |= {
+        "fleet-opened",
+        "fleet-closed",
         "held-open",
         "left",
         "open-max",

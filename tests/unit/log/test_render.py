@@ -66,6 +66,8 @@ FIELDS: dict[str, Any] = {
     "note": "/etc/knockd.conf: everybody on this machine can read the sequences",
     "then": "the next start closes them",
     "interface": "eth0",
+    "gateway": "gw2",
+    "endpoint": "192.0.2.9:6379",
     "share": 0.125,
     "key": "anne",
     "fingerprint": "SHA256:AAAA",

@@ -26,6 +26,7 @@ def read(entries: Iterable[Entry]) -> list[Opening]:
         "command": openings.run_command,
         "command-timeout": openings.end_by_time,
         "closed-by-hand": openings.end_by_time,
+        "fleet-closed": openings.end_by_time,
         "command-failed": lambda one: openings.fail_command(one, f"exit status {one.fields['status']}"),
         "refused": lambda one: openings.refuse(one, str(one.fields["reason"])),
         "stop-failed": lambda one: openings.leave_open(one, "stop failed"),
@@ -153,6 +154,29 @@ def test_by_hand(form: Callable[[list[Entry]], list[Entry]]) -> None:
     assert ann.closed // 60 == (NOON + 120) // 60
     assert not bob.by_hand
     assert bob.end is End.TIMEOUT
+
+
+@pytest.mark.parametrize("form", [list, classic], ids=["json", "classic"])
+def test_at_another_gateway(form: Callable[[list[Entry]], list[Entry]]) -> None:
+    """An opening of another gateway is one, and says so; one that is closed there ends then."""
+    lines = [
+        entry(0, "fleet-opened", ANN, gateway="gw2"),
+        entry(0, "command", ANN, command=f"start {ANN}"),
+        entry(120, "fleet-closed", ANN, gateway="gw3"),
+        entry(120, "command", ANN, command=f"stop {ANN}"),
+        *opening(240, BOB),
+    ]
+    ann, bob = read(form(lines))
+    assert (ann.gateway, ann.end, ann.closer) == ("gw2", End.AT_GATEWAY, "gw3")
+    assert ann.closed is not None
+    assert (bob.gateway, bob.end) == ("", End.TIMEOUT)
+
+
+def test_a_refused_knock_ends_no_opening() -> None:
+    """A knock that is refused while an earlier one has the door open is not that one."""
+    lines = opening(0, ANN)
+    lines[2:2] = [entry(1, "refused", ANN, reason="it was used at another gateway")]
+    assert ends(lines) == [End.TIMEOUT]
 
 
 @pytest.mark.parametrize("form", [list, classic], ids=["json", "classic"])

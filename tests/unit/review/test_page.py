@@ -235,6 +235,12 @@ def test_openings_by_hand_say_so(end: End) -> None:
     assert "opened by hand" not in render_page(replace(WEEK, openings=(replace(one, by_hand=False),)))
 
 
+def test_openings_of_other_gateways_say_so() -> None:
+    """Where a door was opened, and closed, is said."""
+    one = Opening(START, "ssh", "192.0.2.1", "", End.AT_GATEWAY, START, "gw3", 1, gateway="gw2")
+    assert "closed at gateway gw3, opened at gateway gw2" in render_page(replace(WEEK, openings=(one,)))
+
+
 def test_openings_by_signed_knocks_say_so() -> None:
     """By whose SSH key a door was opened is said, and that it has closed it."""
     given = {"key": "laptop", "fingerprint": "SHA256:x"}

@@ -37,6 +37,12 @@ def test_opened_by_hand() -> None:
     assert describe_end(one) == "10 s, time over, opened by hand"
 
 
+def test_opened_at_another_gateway() -> None:
+    """Where it was opened, and closed, is said."""
+    one = Opening(NOON, "ssh", ANN, "", End.AT_GATEWAY, NOON + 10, "gw3", 0.001, gateway="gw2")
+    assert describe_end(one) == "10 s, closed at gateway gw3, opened at gateway gw2"
+
+
 def test_opened_with_a_key() -> None:
     """Whose key it was is said."""
     one = Opening(NOON, "ssh", ANN, "", End.TIMEOUT, NOON + 10, "", 0.001, key="anne")

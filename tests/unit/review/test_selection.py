@@ -70,6 +70,8 @@ def test_kinds_of_knocks() -> None:
         ("stage", False, Kind.SCAN),
         ("refused", False, Kind.OPEN),
         ("opened-by-hand", False, Kind.OPEN),
+        ("fleet-opened", False, Kind.OPEN),
+        ("fleet-silent", False, Kind.DAEMON),
         ("reload-by-hand", False, Kind.DAEMON),
         ("command-output", False, Kind.COMMAND),
         ("held-back", False, Kind.DAEMON),

@@ -176,6 +176,40 @@ def test_clock_that_is_good_again() -> None:
     assert summary_of([waiting, entry(5, "clock-good", door="")]).attention == ()
 
 
+def test_fleet_that_is_well_again() -> None:
+    """A store that answers again, and a gateway that is back, need nobody; another silent gateway does."""
+    ill = [
+        entry(0, "fleet-unreachable", door="", reason="Connection refused"),
+        entry(1, "fleet-silent", door="", gateway="gw2"),
+        entry(2, "fleet-silent", door="", gateway="gw3"),
+    ]
+    assert len(summary_of(ill).attention) == 3
+    well = [
+        entry(5, "fleet-reached", door="", endpoint="a:1"),
+        entry(6, "fleet-came", door="", gateway="gw2"),
+    ]
+    (said,) = summary_of([*ill, *well]).attention
+    assert "gateway gw3 says nothing any more; look whether it runs" in said
+
+
+def test_openings_of_the_fleet() -> None:
+    """An opening at another gateway counts here, its address is an owner's; a used knock needs nobody."""
+    summary = summary_of(
+        [
+            entry(0, "expired", ANN, stage=1),
+            entry(10, "fleet-opened", ANN, gateway="gw2"),
+            entry(10, "command", ANN, command=f"start {ANN}"),
+            entry(11, "refused", ANN, reason="it was used at another gateway"),
+            entry(60, "fleet-closed", ANN, gateway="gw2"),
+            entry(60, "command", ANN, command=f"stop {ANN}"),
+        ]
+    )
+    assert (summary.totals["openings"], summary.totals["not_opened"]) == (1, 0)
+    assert [(one.gateway, one.end) for one in summary.openings] == [("gw2", End.AT_GATEWAY)]
+    assert [one.ip for one in summary.owners] == [ANN]
+    assert summary.attention == ()
+
+
 def test_what_was_not_opened_is_not_counted() -> None:
     """A start command that fails takes the opening back, everywhere, and needs a person."""
     lines = opening(0, ANN)
