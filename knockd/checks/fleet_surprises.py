@@ -7,9 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from ipaddress import ip_address
+from typing import Final
 
 from knockd_conf.errors import Note
 from knockd_conf.model import Config, Door, FleetEndpoint, FleetKind
+
+NO_STORE: Final = "the fleet has no store"
+"""The end of a note about a file that keeps this host from its store."""
 
 
 def find_fleet_surprises(config: Config) -> Iterator[Note]:

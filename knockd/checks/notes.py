@@ -16,6 +16,7 @@ from shlex import quote
 from knockd.checks.access_notes import find_access_notes, find_shut_doors
 from knockd.checks.command_notes import Circumstances, find_current_notes, is_elsewhere
 from knockd.checks.doors import find_scan_openings, find_surprises
+from knockd.checks.fleet_host import find_unusable_files
 from knockd.checks.fleet_surprises import find_fleet_surprises
 from knockd.checks.keys import ELSEWHERE, KeyFiles, find_clock_notes, find_key_notes
 from knockd.checks.program_trust import find_replaceable_programs
@@ -68,6 +69,8 @@ def find_notes(
     found += find_shut_doors(config, known.has_ipv6, known.days.today)
     found += find_access_notes(config, known.has_ipv6, known.days, versions=not known.starting)
     found += find_current_notes(config, known)
+    if not known.starting:  # then the daemon says itself what it cannot read
+        found += find_unusable_files(config)
     if not is_elsewhere(config):
         found += find_key_notes(config, files, known.days, starting=known.starting)
         found += _find_missing_folders(config)

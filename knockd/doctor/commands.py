@@ -8,12 +8,14 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from knockd.checks.access_notes import find_shut_doors
 from knockd.checks.asked_tools import PATIENCE
 from knockd.checks.command_advice import COMMANDS, judge_opening
 from knockd.checks.command_files import find_file_notes, find_program_notes, find_whereabouts
 from knockd.checks.command_notes import Circumstances, find_one_sided, find_unreadable
+from knockd.checks.fleet_surprises import NO_STORE
 from knockd.checks.keys import WAITS, KeyFiles
 from knockd.checks.notes import Sequences, find_notes
 from knockd.checks.program_trust import find_replaceable_programs
@@ -62,6 +64,10 @@ def find_missing_versions(doors: Sequence[Door], known: Circumstances) -> Iterat
         )
 
 
+ELSEWHERE_TOLD: Final = (WAITS, ALL_WAIT, NO_STORE)
+"""Ends of notes that are findings of their own."""
+
+
 def look_at_notes(
     config: Config,
     live: Sequences,
@@ -73,9 +79,9 @@ def look_at_notes(
 ) -> Looked:
     """All other notes of the configuration: those that are not among the findings ``told``."""
     said = {(one.text, one.place) for one in told}
-    # Ports of sequences that are in use are a finding of their own, and so is a door that waits for a key.
+    # Ports of sequences that are in use are findings of their own, too.
     found = find_notes(config, live, guards, files, signed, known, Taken())
-    notes = (from_note("config-note", note) for note in found if not note.message.endswith((WAITS, ALL_WAIT)))
+    notes = (from_note("config-note", note) for note in found if not note.message.endswith(ELSEWHERE_TOLD))
     return Looked(
         "notes of the configuration", tuple(one for one in notes if (one.text, one.place) not in said)
     )

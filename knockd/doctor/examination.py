@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from knockd.checks.fleet_host import find_missing_store_package
+from knockd.checks.fleet_host import find_missing_store_package, find_unusable_files
 from knockd.checks.notes import current_guards, current_keys, current_sequences, current_taken
 from knockd.checks.signed_host import current_signed, find_missing_package
 from knockd.doctor.clock import look_at_clock
@@ -78,7 +78,7 @@ def _examine_configured(
     yield look_at_notes(config, live, guards, keys, signed, known, told)
     yield look_at_keys(config, keys, signed, find_missing_package(config), known.days.today)
     if config.options.fleet:
-        yield look_at_fleet(find_missing_store_package(config))
+        yield look_at_fleet(find_unusable_files(config), find_missing_store_package(config))
     # Why a key cannot be used, the notes have said.
     now = find_watches_now(config, make_base(config, live, guards, taken), lambda _: None)
     yield look_at_filter(config, now.watches, ipv6=settings.ipv6)

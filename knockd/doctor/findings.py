@@ -83,6 +83,10 @@ KINDS: Mapping[str, tuple[Severity, str]] = {
         " opens it.",
     ),
     "no-pynacl": (_OUT, "A door has a `Signed_Port`, and PyNaCl is missing: a restart fails."),
+    "fleet-unusable": (
+        _OUT,
+        "A file of the fleet cannot be used: doors with `Fleet_Required` stay shut.",
+    ),
     "no-valkey": (_OUT, "There is a `Fleet`, and the Python package valkey is missing: a restart fails."),
     "clock-keyed": (
         _OUT,

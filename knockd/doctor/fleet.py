@@ -5,15 +5,19 @@ Pure.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from knockd.doctor.findings import Finding, Looked
-from knockd_conf.errors import Problem
+from knockd_conf.errors import Note, Problem
 
 SUBJECT = "fleet"
+_MEND = "mend it, then run 'knockctl reload'"
 
 
-def look_at_fleet(missing: Problem | None) -> Looked:
-    """``missing``: why the store cannot be asked from this host."""
-    if missing is None:
-        return Looked(SUBJECT, ())
-    text, _, cure = missing.message.partition(": ")
-    return Looked(SUBJECT, (Finding("no-valkey", text, cure, f"{missing.path}:{missing.line}"),))
+def look_at_fleet(unusable: Iterable[Note], missing: Problem | None) -> Looked:
+    """``unusable``: notes about its files; ``missing``: why the store cannot be asked from this host."""
+    found = [Finding("fleet-unusable", note.message, _MEND, f"{note.path}:{note.line}") for note in unusable]
+    if missing is not None:
+        text, _, cure = missing.message.partition(": ")
+        found.append(Finding("no-valkey", text, cure, f"{missing.path}:{missing.line}"))
+    return Looked(SUBJECT, tuple(found))

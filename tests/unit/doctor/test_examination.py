@@ -68,9 +68,11 @@ def test_fleet(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     path = Path(settings.config_path)
     path.write_text(TEXT.replace("Interface", "Fleet = valkey://h\nFleet_Key = /k\nInterface"))
     monkeypatch.setitem(sys.modules, "valkey", None)
-    (finding,) = subjects(settings)["fleet"].findings
-    assert "no-valkey" == finding.name
-    assert f"{path}:2" == finding.place
+    found = subjects(settings)
+    unusable, missing = found["fleet"].findings
+    assert ("fleet-unusable", f"{path}:3") == (unusable.name, unusable.place)
+    assert ("no-valkey", f"{path}:2") == (missing.name, missing.place)
+    assert unusable.text not in [one.text for one in found["notes of the configuration"].findings]
 
 
 def test_path(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

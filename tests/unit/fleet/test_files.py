@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from knockd.fleet.files import MAX_PASSWORD, Secrets, read_secrets
+from knockd.fleet.files import MAX_PASSWORD, MAX_SIZE, Secrets, find_unusable, read_secrets
 from knockd_conf.model import Options
 from knockd_conf.trust import TrustPolicy
 
@@ -68,3 +68,35 @@ def test_others_can_read_it(options: Options, tmp_path: Path, name: str) -> None
     os.chmod(path, 0o644)
     with pytest.raises(OSError, match="open: "):
         read_secrets(replace(options, **{name: path}), TrustPolicy.current())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "expected certificates in PEM, got none"),
+        ("x" * (MAX_SIZE + 1), f"expected at most {MAX_SIZE} bytes"),
+    ],
+)
+def test_no_certificates(options: Options, tmp_path: Path, text: str, reason: str) -> None:
+    """A file with something else, or with too much, is named."""
+    ca = tmp_path / "ca.pem"
+    ca.write_text(text)
+    with pytest.raises(OSError, match=f"ca.pem: {reason}"):
+        read_secrets(replace(options, fleet_ca=str(ca)), POLICY)
+
+
+def test_names_beside_certificates(options: Options, tmp_path: Path) -> None:
+    """Bundles have names of authorities between certificates, in any alphabet; OpenSSL takes ASCII alone."""
+    ca = tmp_path / "ca.pem"
+    ca.write_bytes("# Főtanúsítvány\n-----BEGIN CERTIFICATE-----\n".encode())
+    found = read_secrets(replace(options, fleet_ca=str(ca)), POLICY).ca
+    assert "# Ftanstvny\n-----BEGIN CERTIFICATE-----\n" == found
+
+
+def test_all_that_cannot_be_used(options: Options) -> None:
+    """Each by its field; what is not named is not looked at."""
+    assert [] == list(find_unusable(options, POLICY))
+    bad = replace(options, fleet_key="/no/key", fleet_ca="/no/ca")
+    found = [(field, error.strerror) for field, error in find_unusable(bad, POLICY)]
+    missing = "No such file or directory"
+    assert [("fleet_key", f"/no/key: {missing}"), ("fleet_ca", f"/no/ca: {missing}")] == found
