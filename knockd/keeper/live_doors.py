@@ -85,9 +85,12 @@ class LiveDoors:
             number = self._numbers.setdefault(_identity(door), len(self.known))
             self.known[number : number + 1] = [door]
 
-    def rotate(self, number: int) -> Rotated:
-        """Strikes the used sequence of a door out; a door with a fixed sequence keeps it."""
-        return self._rotation.rotate(self.known[number])
+    def rotate(self, number: int, serial: int | None = None) -> Rotated:
+        """Strikes the used sequence of a door out; a door with a fixed sequence keeps it.
+
+        ``serial``: that of the sequence's watch; None: the sequence is the live one.
+        """
+        return self._rotation.rotate(self.known[number], serial)
 
     def name_one_time(self) -> Iterator[tuple[str, str]]:
         """The doors of the configuration with a live one-time sequence, and the name of that."""

@@ -161,7 +161,7 @@ class Messages:
                 return False
             knock, burnt = by_key
         self._logger.log("stage", ip=knock.source, door=door.name, stage=message.stage, steps=message.stage)
-        used = worker.doors.rotate(message.door)  # struck out before it opens anything
+        used = worker.doors.rotate(message.door, message.serial)  # struck out before it opens
         if used.name:
             burnt = Burnt(used.name, ONE_TIME, tell=True)
         if used.refused is None:

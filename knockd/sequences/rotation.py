@@ -27,6 +27,9 @@ _NONE: tuple[Step, ...] = ()
 USED_UP = "no sequence of its file is live"
 """Why what the packet process took for a live sequence opens nothing."""
 
+NOT_LIVE = "its sequence is not the live one any more"
+"""Why a sequence opens nothing that was live when its last packet came."""
+
 REFUSED = "its sequence could not be struck out ({})"
 """Why a one-time sequence opens nothing, for a reason."""
 
@@ -45,7 +48,7 @@ class Rotated(NamedTuple):
 class Rotation:
     """The live steps by file; no steps: the doors of that file are disabled. ``noted`` outlives it.
 
-    ``used`` counts the sequences of a file that have been knocked.
+    ``used`` counts the sequences of a file that were live before: it tells one that is live from those.
     """
 
     def __init__(
@@ -65,7 +68,10 @@ class Rotation:
         for door in doors:
             if door.one_time_file is not None:
                 self._owners.setdefault(door.one_time_file, door.name)
-                self._live[door.one_time_file] = self._load(door, door.one_time_file)
+                live = self._load(door, door.one_time_file)
+                if live != self._live.get(door.one_time_file, live):
+                    self._count(door.one_time_file)
+                self._live[door.one_time_file] = live
 
     def steps(self, door: Door) -> tuple[Step, ...]:
         """The live steps of a door."""
@@ -76,12 +82,17 @@ class Rotation:
         return not self.steps(door)
 
     def used(self, door: Door) -> int:
-        """How many sequences of its file have been knocked."""
+        """How many sequences of its file were live before the one that is."""
         return self._used.get(door.one_time_file or "", 0)
 
-    def rotate(self, door: Door) -> Rotated:
-        """Strikes the live sequence of a door out and makes the next one live."""
+    def rotate(self, door: Door, used: int | None = None) -> Rotated:
+        """Strikes the live sequence of a door out and makes the next one live.
+
+        ``used``: how many there were before the one that was knocked, where that may be another one by now.
+        """
         path = door.one_time_file
+        if path is not None and used is not None and used != self.used(door):
+            return Rotated(NOT_LIVE, ())
         lines: list[Callable[[], None]] = []
 
         def log(event: str, **fields: Any) -> None:
@@ -90,7 +101,7 @@ class Rotation:
         refused, name = None, self.name_live(door)
         if path is not None:
             self._live[path], refused = self._strike(door, path, log)
-            self._used[path] = self._used.get(path, 0) + 1
+            self._count(path)
         return Rotated(refused, tuple(lines), name)
 
     def name_live(self, door: Door) -> str:
@@ -101,6 +112,9 @@ class Rotation:
         from knockd_conf.one_time import written  # it is there: the file was read
 
         return f"one-time {self._owners[path]} {written(self._live[path])}"
+
+    def _count(self, path: str) -> None:
+        self._used[path] = self._used.get(path, 0) + 1
 
     def _load(self, door: Door, path: str) -> tuple[Step, ...]:
         from knockd.sequences.one_time_file import read_one_time, strike_used

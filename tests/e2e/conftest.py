@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.daemons.daemon import LISTENING, OURS, PEER, Daemon
 from tests.support.daemons.doors import CLIENT_ADDRESSES, SERVER, SERVER_ADDRESSES
+from tests.support.daemons.fleet import FleetLab
 from tests.support.lab.hosts import Host, Lab
 from tests.support.lab.services import send_knock
 from tests.support.lab.tools import need
@@ -57,6 +58,14 @@ def pair(lab: Lab) -> Pair:
     server, client = lab.host("server"), lab.host("client")
     lab.link(server, "eth0", client, "eth0", SERVER_ADDRESSES, CLIENT_ADDRESSES)
     return Pair(lab, server, client)
+
+
+@pytest.fixture
+def fleet(lab: Lab, tmp_path: Path) -> Iterator[FleetLab]:
+    """A store that is not started, and no gateways yet; all daemons are stopped before the lab goes."""
+    made = FleetLab(lab, tmp_path)
+    with made.running:
+        yield made
 
 
 BOTH_READERS = pytest.mark.parametrize("reader", [None, "socket"], ids=["", "own-reader"])

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import Pair, either, lab, pair, reader, start
+from tests.e2e.conftest import Pair, either, fleet, lab, pair, reader, start
 from tests.support.lab.booted import need_systemd
 from tests.support.lab.disks import Disk
 from tests.support.lab.systemd_unit import Unit
 
-__all__ = ["either", "lab", "pair", "reader", "start"]
+__all__ = ["either", "fleet", "lab", "pair", "reader", "start"]
 
 
 @pytest.fixture

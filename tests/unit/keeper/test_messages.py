@@ -231,10 +231,10 @@ def test_one_time_sequence(link: socket.socket, once: Config) -> None:
     assert live(messages.doors) == steps("9 10")
 
 
-def heard_once(worker: WorkerProcess, messages: Messages) -> list[str]:
-    """The events of a whole knock."""
+def heard_once(worker: WorkerProcess, messages: Messages, serial: int = 0) -> list[str]:
+    """The events of a whole knock; ``serial``: how many sequences were live before its."""
     with capture_logs() as log:
-        assert messages.hear(worker, HEARD, changing=False)
+        assert messages.hear(worker, HEARD._replace(serial=serial), changing=False)
     return [entry["event"] for entry in log]
 
 
@@ -244,8 +244,18 @@ def test_the_last_one_time_sequence(link: socket.socket, once: Config) -> None:
     messages = messages_of(once, Logger(get_logger()), opened.append)
     worker = replace(worker_process(link, once), doors=messages.doors)
     assert ["stage", "open"] == heard_once(worker, messages)
-    assert ["stage", "open", "one-time-exhausted"] == heard_once(worker, messages)
+    assert ["stage", "open", "one-time-exhausted"] == heard_once(worker, messages, 1)
     assert 2 == len(opened)
+
+
+def test_one_time_sequence_that_is_not_live_any_more(link: socket.socket, once: Config) -> None:
+    """It was live when its last packet came, and is used elsewhere by now: the next one stays live."""
+    messages = messages_of(once, Logger(get_logger()), lambda _: None)
+    worker = replace(worker_process(link, once), doors=messages.doors)
+    (name,) = (name for _, name in messages.doors.name_one_time())
+    assert messages.strike(once.doors[0].name, name, ())
+    assert ["stage", "refused"] == heard_once(worker, messages)
+    assert live(messages.doors) == steps("9 10")
 
 
 def test_one_time_sequence_that_is_struck_out_already(link: socket.socket, once: Config) -> None:
@@ -264,7 +274,7 @@ def test_one_time_sequence_is_never_a_duplicate(link: socket.socket, once: Confi
     messages, worker = hear_once(link, once)
     messages.hear(worker, HEARD, changing=True)
     messages.take_over()
-    assert messages.hear(worker, HEARD, changing=False)
+    assert messages.hear(worker, HEARD._replace(serial=1), changing=False)
     assert live(worker.doors) == ()
 
 

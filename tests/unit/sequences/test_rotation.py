@@ -118,13 +118,15 @@ def test_two_doors_of_a_file(path: Path) -> None:
 
 
 def test_read_again(path: Path) -> None:
-    """Read once more, a file has the sequences that it has now, and as many of them are used as before."""
+    """Read once more, a file has the sequences that it has now: one more was live before its first."""
     made = Rotated(path)
     made.rotate()
     path.write_text("9,10\n")
     made.rotation.load_files(made.doors)
     assert made.live() == [steps("9 10")]
-    assert made.rotation.used(made.doors[0]) == 1
+    assert made.rotation.used(made.doors[0]) == 2
+    made.rotation.load_files(made.doors)
+    assert made.rotation.used(made.doors[0]) == 2
 
 
 @pytest.mark.parametrize("text", ["", "# 1,2\n\n", "nonsense\n"], ids=["empty", "used up", "invalid"])
