@@ -25,6 +25,8 @@ from valkey.exceptions import ValkeyError
 from knockd.fleet.verbs import Verdict
 from knockd_conf.model import FleetEndpoint, FleetKind
 
+"localhost".encode("idna")  # imports what TLS asks for later, when Python's files may be out of reach
+
 BUDGET: Final = 0.15
 """Seconds in which the store has answered, or counts as unreachable."""
 
