@@ -7,6 +7,7 @@ import signal
 import time
 from pathlib import Path
 
+from knockd.keeper.fleet import BUDGET
 from tests.support.daemons.doors import SECRET, door
 from tests.support.daemons.fleet import (
     LOST,
@@ -17,17 +18,16 @@ from tests.support.daemons.fleet import (
     STEPS,
     FleetLab,
     Gateway,
+    find_fleet_child,
+    measure_openings,
+    noting,
     ssh,
     wait_joined,
     wait_let_in,
     wait_shut_out,
 )
-from tests.support.lab.processes import children
 from tests.support.lab.services import send_knock, session
 from tests.support.lab.waiting import wait_until
-
-GRAIN = 0.02
-"""Seconds that /proc/uptime may be behind."""
 
 
 def left(gateway: Gateway) -> float:
@@ -72,8 +72,8 @@ def test_extended_and_closed_by_hand(fleet: FleetLab) -> None:
 def test_a_session_keeps_all_open(fleet: FleetLab) -> None:
     """While somebody is connected at one gateway the door is open at all, and then it closes at all."""
     fleet.store.start()
-    service = {"cmd_timeout": 4, "close_when_idle": 3, "service": f"{SECRET}/tcp"}
-    first, second = fleet.start_all(2, ssh(**service))
+    text = ssh(cmd_timeout=4, close_when_idle=3, service=f"{SECRET}/tcp")
+    first, second = fleet.start_all(2, text)
     client, address = fleet.add_client()
     second.host.run("nft", "insert", "rule", "inet", "filter", "input", "th", "dport", str(SECRET), "accept")
     with session(second.host, client, second.address, SECRET) as ends:
@@ -112,7 +112,7 @@ def test_who_joins_takes_over(fleet: FleetLab) -> None:
 
 
 def test_one_that_is_cut_off(fleet: FleetLab) -> None:
-    """A gateway without the store closes by its own clock, opens by its own doors, and tells it afterwards."""
+    """A gateway without the store closes by its own clock; what opens there the others hear afterwards."""
     fleet.store.start()
     gateways = fleet.start_all(3, ssh(cmd_timeout=20))
     first, _, third = gateways
@@ -156,23 +156,12 @@ def test_plain_doors_wait_for_nobody(fleet: FleetLab, tmp_path: Path) -> None:
     """At a door that asks the fleet nothing a knock opens while the fleet's child stands still."""
     fleet.store.start()
     noted = tmp_path / "noted"
-    note = f"read now idle </proc/uptime; echo $now >> {noted}"
-    gateway = fleet.add_gateway().start(door("plain", ",".join(STEPS), start_command=note), Fleet_Share="no")
+    plain = door("plain", ",".join(STEPS), start_command=noting(noted))
+    gateway = fleet.add_gateway().start(plain, Fleet_Share="no")
     gateway.daemon.wait_for(REACHED)
     client, _ = fleet.add_client()
-    (child,) = find_fleet_children(gateway)
+    child = find_fleet_child(gateway)
     os.kill(child, signal.SIGSTOP)
-    delays = []
-    for number in range(1, 11):
-        send_knock(client, gateway.address, *STEPS)
-        sent = time.clock_gettime(time.CLOCK_BOOTTIME)
-        wait_until(lambda: noted.exists() and noted.read_text().count("\n") == number, 10, "it opens")  # noqa: B023
-        delays.append(float(noted.read_text().splitlines()[-1]) + GRAIN - sent)
+    delays = measure_openings(gateway, client, noted)
     os.kill(child, signal.SIGCONT)
-    assert min(delays) < 0.15  # what a knock would have waited for
-
-
-def find_fleet_children(gateway: Gateway) -> list[int]:
-    """The fleet child of a gateway's daemon."""
-    pids = children(gateway.daemon.pid)
-    return [pid for pid in pids if Path(f"/proc/{pid}/comm").read_text().strip() == "knock-fleet"]
+    assert min(delays) < BUDGET

@@ -6,6 +6,7 @@ firewall, which drops what goes to the store and what comes from there.
 
 from __future__ import annotations
 
+import time
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -13,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from knockd.control.client import Control
-from tests.support.daemons.daemon import LISTENING, Daemon
-from tests.support.daemons.doors import FIREWALLS, SECRET, config, door
+from tests.support.daemons.daemon import Daemon
+from tests.support.daemons.doors import FIREWALLS, config, door
 from tests.support.daemons.keyed import with_runtime
 from tests.support.lab.hosts import Host, Lab
+from tests.support.lab.processes import children
+from tests.support.lab.services import send_knock
 from tests.support.lab.store import StoreServer
 from tests.support.lab.waiting import PATIENCE, wait_until
 
@@ -127,7 +130,8 @@ class FleetLab:
     def config(self, *sections: str, **options: object) -> str:
         """A configuration of a gateway."""
         fleet = {"Fleet": f"valkey://{STORE}", "Fleet_Key": self.key_path, "Fleet_Share": "yes"}
-        return config(*sections, **{**fleet, **options})
+        chosen = {**fleet, **options}
+        return config(*sections, **{key: value for key, value in chosen.items() if value is not None})
 
 
 def ssh(name: str = "ssh", sequence: str = ",".join(STEPS), **keys: object) -> str:
@@ -135,6 +139,34 @@ def ssh(name: str = "ssh", sequence: str = ",".join(STEPS), **keys: object) -> s
     start, stop, _, _ = FIREWALLS["nftables"].commands("tcp")
     commands = {"start_command": start, "stop_command": stop}
     return door(name, sequence, **{"seq_timeout": 10, "cmd_timeout": 60, **commands, **keys})
+
+
+GRAIN = 0.01
+"""Seconds between two values of /proc/uptime."""
+
+
+def noting(path: Path) -> str:
+    """A command that notes when it runs, in seconds since boot."""
+    return f"read now idle </proc/uptime; echo $now >> {path}"
+
+
+def measure_openings(gateway: Gateway, client: Host, path: Path, times: int = 10) -> list[float]:
+    """Seconds from the last packet of a knock to its command, which is ``noting(path)``, of some knocks."""
+    before = path.read_text().count("\n") if path.exists() else 0
+    delays = []
+    for number in range(before + 1, before + times + 1):
+        send_knock(client, gateway.address, *STEPS)
+        sent = time.clock_gettime(time.CLOCK_BOOTTIME)
+        wait_until(lambda: path.exists() and path.read_text().count("\n") >= number, 10, "it opens")  # noqa: B023
+        delays.append(float(path.read_text().splitlines()[-1]) + GRAIN - sent)
+    return delays
+
+
+def find_fleet_child(gateway: Gateway) -> int:
+    """The fleet child of a gateway's daemon."""
+    pids = children(gateway.daemon.pid)
+    (found,) = (pid for pid in pids if Path(f"/proc/{pid}/comm").read_text().strip() == "knock-fleet")
+    return found
 
 
 def wait_joined(gateways: Sequence[Gateway], timeout: float = 30.0) -> None:
@@ -155,6 +187,3 @@ def wait_shut_out(gateways: Sequence[Gateway], address: str, timeout: float = 20
     """Waits until the firewalls of none of them lets an address in."""
     for gateway in gateways:
         wait_until(lambda: not gateway.lets_in(address), timeout, f"{gateway.name} shuts {address} out")  # noqa: B023
-
-
-__all__ = ["LISTENING", "SECRET", "FleetLab", "Gateway", "ssh"]

@@ -52,6 +52,7 @@ TEST = DEMO | {
     "mkfs.ext4": "e2fsprogs",
     "mandoc": "mandoc",
     "redis-server": "redis-server",
+    "keepalived": "keepalived",
 }
 BENCH = DEMO | {
     "tcpreplay": "tcpreplay",
@@ -61,6 +62,7 @@ BENCH = DEMO | {
     "fwknopd": "fwknop-server",
     "fwknop": "fwknop-client",
     "taskset": "util-linux",
+    "redis-server": "redis-server",
     "cc": "gcc",
     "gencat": "libc6-dev",  # comes with the headers that a compiler needs
 }
