@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.bench import (
+    fleet,
     flood,
     footprint,
     idle,
@@ -52,6 +53,7 @@ BENCHMARKS: dict[str, Callable[[bool, Say], Outcome]] = {
     "scans": scans.run,
     "keyed": keyed.run,
     "signed": signed.run,
+    "fleet": fleet.run,
 }
 """In the order they run: the quiet ones first."""
 
