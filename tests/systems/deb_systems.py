@@ -130,7 +130,7 @@ def from_0_8_and_back(trial: Trial, ours: str, later: str) -> None:
 
 
 def see_left_by_0_8(trial: Trial, old: str, ours: str) -> None:
-    """A purge of Debian 12's 0.8 leaves its daemon running; ours says so, or takes its place."""
+    """A purge of Debian's 0.8 leaves its daemon running; ours says so, or takes its place."""
     system = trial.system
     old_pid = leave_0_8(trial, old, "purge")
     said = system.run(f"{APT} knockd={ours}")
