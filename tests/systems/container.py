@@ -48,6 +48,8 @@ TIGHT = (
 )
 BOTH = ("NET_RAW", "NET_ADMIN")
 MACVLAN = "10.7.0.3"
+FIRST_MAPPED = 100_000
+"""Who is root in the user namespace."""
 
 CONFIG = """
 [options]
@@ -114,7 +116,9 @@ def start(network: str, rights: tuple[str, ...] = BOTH, *options: str, interface
     config = SCRATCH / "knockd.conf"
     config.write_text(CONFIG.format(interface=interface))
     mapped = "--uidmap" in options
-    config.chmod(0o644 if mapped else 0o600)
+    config.chmod(0o600)
+    owner = FIRST_MAPPED if mapped else 0  # root there: nobody else may own what runs commands as root
+    os.chown(config, owner, owner)
     state = "knockd-mapped" if mapped else "knockd-state"
     files = ("-v", f"{config}:/etc/knockd.conf:ro", "-v", f"{state}:/var/lib/knockd")
     added = [word for right in rights for word in ("--cap-add", right)]
@@ -235,7 +239,7 @@ def lacking(host: Host, client: Host) -> None:
 
 def mapped() -> None:
     """In a user namespace with a network namespace of its own, both rights are enough too."""
-    options = ("--uidmap", "0:100000:65536", "--gidmap", "0:100000:65536")
+    options = ("--uidmap", f"0:{FIRST_MAPPED}:65536", "--gidmap", f"0:{FIRST_MAPPED}:65536")
     name = start("none", BOTH, *options, interface="lo")
     logged(name, "listening on")
     ruleset = "add table inet filter; add set inet filter knocked4 { type ipv4_addr; }"
