@@ -159,6 +159,29 @@ def test_sentinels(fleet: FleetLab, tmp_path: Path) -> None:
     wait_let_in(gateways, address)
 
 
+def test_replicas(fleet: FleetLab, tmp_path: Path) -> None:
+    """With Fleet_Replicas = 1 a packet opens once a replica has it; without a replica it opens nothing."""
+    fleet.store.start()
+    signed = SignedHost(tmp_path)
+    fields = {"Signed_Port": signed.port, "Authorized_Keys": signed.keys_path}
+    options = {"Knock_Secret": signed.secret_path, "Clock": "trust", "Fleet_Replicas": 1}
+    gateway = fleet.add_gateway().start(signed.section("signed", **fields), Fleet_Share="no", **options)
+    wait_signed(gateway.daemon)
+    gateway.daemon.wait_for(REACHED)
+    client, address = fleet.add_client()
+    signed.knock(client, door="signed", to=gateway.address)
+    assert answer(gateway, address, "signed") == REFUSED
+    StoreServer(fleet.lan, tmp_path / "replica", STORE, f"replicaof {STORE} 6379", port=6380).start()
+    wait_until(lambda: "state=online" in fleet.store.tell("INFO", "replication"), 20, "the replica is there")
+
+    def opens() -> bool:  # on a busy machine a replica may be too late, too
+        signed.knock(client, door="signed", to=gateway.address)
+        time.sleep(0.5)
+        return gateway.daemon.count(f"{address}: signed: {OPENED}") > 0
+
+    wait_until(opens, 20, "it opens")
+
+
 def test_cluster(fleet: FleetLab, tmp_path: Path) -> None:
     """A cluster of three primaries is one store: what opens at one gateway opens at the other, and once."""
     ports = (7001, 7002, 7003)
