@@ -34,9 +34,26 @@ type Rotation (keys: []string, keys_total: int, period: float, seconds_left: ?fl
 # waiting: why none opens it now.
 type Signing (port: int, keys_total: int, waiting: ?string)
 
+# A door at a gateway of a fleet. shared: its openings are the other gateways', too. required: no knock
+# opens it while the store of the fleet does not answer. waiting: why none does now.
+type Sharing (shared: bool, required: bool, waiting: ?string)
+
+# The store of the fleet. endpoint: which of its servers answered last. problem: why it is not reached.
+# seconds: since when. gateways: how many others are there.
+type Store (endpoint: ?string, problem: ?string, seconds: float, gateways: int)
+
+# Another gateway of the fleet. run: random, and another one after each start; it tells gateways of one name
+# apart. heard: seconds since it has said something. skew: seconds by which its clock is ahead of ours; it
+# may be wrong by as much as trip, the seconds of a way there and back.
+type Gateway (name: string, run: string, heard: float, skew: float, trip: float)
+
+# A door that is open in the fleet. gateway: which one has opened it; null: one that is not there any more.
+type Shared (door: string, address: string, seconds_left: float, gateway: ?string)
+
 # A door of the configuration. open: how many addresses are in. closes: whether it has a stop command.
-# disabled: it has no sequence that can be used. expires: the last day on which a knock opens it (YYYY-MM-DD).
-# waiting: why a door with Sequence_Key is disabled, or one that signed knocks alone open.
+# disabled: it has no sequence that can be used. expires: the last day on which a knock opens it
+# (YYYY-MM-DD). waiting: why a door with Sequence_Key is disabled, or one that signed knocks alone open.
+# fleet: null without a fleet.
 type Door (
   name: string,
   occurrence: int,
@@ -47,7 +64,8 @@ type Door (
   expires: ?string,
   waiting: ?string,
   rotation: ?Rotation,
-  signed: ?Signing
+  signed: ?Signing,
+  fleet: ?Sharing
 )
 
 # An SSH key of an Authorized_Keys file. hardware: it is an sk-ssh-ed25519 key. doors: names of the first
@@ -106,10 +124,13 @@ type Run (
 )
 
 # Something counted, under its name and what it is of. As it is now: up and config_age (seconds), leases (by
-# door), failed_leases, journal_elsewhere (1: not in StateDir), instructions (by interface). Since the daemon
-# started: openings and refusals (by door; what failed later is a start_failure), signed_openings (by door),
-# signed_refusals (signed knocks that did nothing, by reason), attempts, guard_hits, spoiled, expired,
-# ignored, held_back (lines), received and dropped (packets, by interface), start_failures, stop_failures,
+# door), failed_leases, journal_elsewhere (1: not in StateDir), instructions (by interface); of a fleet:
+# fleet_store_up (0: it is not reached), fleet_gateways, fleet_latency (seconds), fleet_skew (seconds by
+# which the clock of another gateway is wrong at most). Since the daemon started: openings and refusals (by
+# door; what failed later is a start_failure), signed_openings (by door), signed_refusals (signed knocks
+# that did nothing, by reason), fleet_openings (by door: it was opened elsewhere), fleet_refusals (knocks,
+# by reason: used, unreachable), fleet_forged (messages), attempts, guard_hits, spoiled, expired, ignored,
+# held_back (lines), received and dropped (packets, by interface), start_failures, stop_failures,
 # worker_starts, reloads, reload_refusals, journal_failures.
 type Count (name: string, door: ?string, interface: ?string, reason: ?string, value: float)
 
@@ -136,8 +157,34 @@ method Status(door: ?string, address: ?string) -> (
   worker: ?int,
   worker_restarts: int,
   journal: Journal,
+  fleet: ?Store,
   refused: []Problem,
   notes: []string
+)
+
+# The fleet, as this gateway sees it. gateway: its own name, run: its own one; null: the process that speaks
+# with the fleet has not answered, so all but the store, and refused, is empty. fleet: Fleet_Name. servers:
+# those of the configuration. latency: seconds that the store took to answer last. refusal: why it has not
+# done what it was asked for last. At most 100 gateways and 200 openings are listed, all are counted. burnt:
+# used knocks that are noted again should the store lose them. forged: messages without the fleet's code.
+# dropped: messages that came late, or again. refused: knocks that opened nothing, by reason: used,
+# unreachable.
+method Fleet() -> (
+  gateway: string,
+  run: ?string,
+  fleet: string,
+  servers: []string,
+  store: Store,
+  latency: ?float,
+  refusal: ?string,
+  gateways: []Gateway,
+  gateways_total: int,
+  openings: []Shared,
+  openings_total: int,
+  burnt: int,
+  forged: int,
+  dropped: int,
+  refused: [string]int
 )
 
 # What was counted, for monitoring: no addresses. left_out: how many counts there was no room for.
@@ -183,6 +230,9 @@ method Test(door: string, address: string) -> (start: ?Run, stop: ?Run, seconds:
 
 # The configuration has no such door; these are those that it has (at most 100).
 error NoSuchDoor (door: string, doors: []string)
+
+# The configuration has no Fleet.
+error NoFleet ()
 
 # No lease is what was asked for.
 error NoSuchLease (asked: string)

@@ -51,6 +51,8 @@ def explain_refusal(error: str, parameters: Mapping[str, Any], subcommand: str =
         return Complaint(text, NOT_DONE)
     if error == "NoSuchLease":
         return Complaint(f"{said('asked') or 'nothing'} is not open; see: knockctl status", NOT_DONE)
+    if error == "NoFleet":
+        return Complaint("the configuration has no Fleet; see docs/fleet.md", NOT_DONE)
     if error == "BadValue":
         text = f"{said('parameter')}: expected {said('expected')}, got '{said('seen')}'"
         return Complaint(text, EX_USAGE)

@@ -30,6 +30,7 @@ def pass_time(status: Status, seconds: float) -> Status:
         doors=doors,
         leases=leases,
         attempts=attempts,
+        fleet=None if status.fleet is None else status.fleet._replace(seconds=status.fleet.seconds + seconds),
     )
 
 

@@ -42,6 +42,23 @@ class Signing(NamedTuple):
     waiting: str | None
 
 
+class Sharing(NamedTuple):
+    """A door at a gateway of a fleet. ``waiting``: why no knock opens it while the store is not reached."""
+
+    shared: bool
+    required: bool
+    waiting: str | None
+
+
+class Store(NamedTuple):
+    """The store of the fleet: ``problem`` says why it is not reached, ``seconds`` since when."""
+
+    endpoint: str | None
+    problem: str | None
+    seconds: float
+    gateways: int
+
+
 class Door(NamedTuple):
     """A door of the configuration."""
 
@@ -55,10 +72,11 @@ class Door(NamedTuple):
     waiting: str | None
     rotation: Rotation | None
     signed: Signing | None = None
+    fleet: Sharing | None = None
 
     @property
     def is_shut(self) -> bool:
-        """Whether no knock opens it now."""
+        """Whether no knock opens it now, as far as it is up to this gateway."""
         return self.disabled and (self.signed is None or self.signed.waiting is not None)
 
 
@@ -151,6 +169,7 @@ class Status(NamedTuple):
     journal: Journal
     refused: tuple[Problem, ...]
     notes: tuple[str, ...]
+    fleet: Store | None = None
 
 
 def read_interface(found: object) -> Interface:
@@ -181,6 +200,7 @@ def read_door(found: object) -> Door:
         of.maybe_text("waiting"),
         of.maybe_record("rotation", read_rotation),
         of.maybe_record("signed", read_signing),
+        of.maybe_record("fleet", read_sharing),
     )
 
 
@@ -196,6 +216,20 @@ def read_signing(found: object) -> Signing:
     """Signed knocks at a door."""
     of = Fields(found)
     return Signing(of.count("port"), of.count("keys_total"), of.maybe_text("waiting"))
+
+
+def read_sharing(found: object) -> Sharing:
+    """A door at a gateway of a fleet."""
+    of = Fields(found)
+    return Sharing(of.flag("shared"), of.flag("required"), of.maybe_text("waiting"))
+
+
+def read_store(found: object) -> Store:
+    """The store of the fleet."""
+    of = Fields(found)
+    return Store(
+        of.maybe_text("endpoint"), of.maybe_text("problem"), of.number("seconds"), of.count("gateways")
+    )
 
 
 def read_lease(found: object) -> Lease:
@@ -276,4 +310,5 @@ def read_status(found: object) -> Status:
         of.record("journal", read_journal),
         of.items("refused", read_problem),
         of.texts("notes"),
+        of.maybe_record("fleet", read_store),
     )

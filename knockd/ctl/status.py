@@ -13,7 +13,7 @@ from knockd.control.client import Control
 from knockd.ctl.asking import ask, print_json, run_asking
 from knockd.ctl.complaints import NOT_DONE
 from knockd.ctl.options import Asking, add_target, make_parser, read_target
-from knockd.ctl.parser import Parser
+from knockd.ctl.parser import Parser, UsageError
 from knockd.ctl.reply import Status, read_status
 from knockd.ctl.status_needs import list_needs
 from knockd.ctl.status_screen import format_status
@@ -36,11 +36,16 @@ def _parser() -> Parser:
     )
     add_target(parser, "DOOR|IP")
     parser.add_argument("-w", "--watch", action="store_true", help="show it again when it changes, until ^C")
+    parser.add_argument(
+        "--fleet", action="store_true", help="the other gateways, who is in there, and the store between them"
+    )
     return parser
 
 
 def _status(found: argparse.Namespace, asking: Asking) -> int:
     target = read_target(found)
+    if found.fleet:
+        return _show_fleet(found, asking, target)
     if found.watch:
         return _watch(asking, target)
     reply = ask(asking, "Status", **target.parameters)
@@ -50,6 +55,24 @@ def _status(found: argparse.Namespace, asking: Asking) -> int:
     else:
         print("\n".join(_format(status, target)))
     return NOT_DONE if list_needs(status) else 0
+
+
+def _show_fleet(found: argparse.Namespace, asking: Asking, target: Target) -> int:
+    """Shows the fleet. Raises UsageError."""
+    if found.watch or target.parameters:
+        raise UsageError(f"--fleet: expected no {'--watch' if found.watch else 'door or address'} with it")
+
+    from knockd.ctl.fleet_needs import list_fleet_needs
+    from knockd.ctl.fleet_reply import read_fleet
+    from knockd.ctl.fleet_screen import format_fleet
+
+    reply = ask(asking, "Fleet")
+    fleet = read_fleet(reply)
+    if asking.json:
+        print_json(reply)
+    else:
+        print("\n".join(format_fleet(fleet, find_columns(), wants_colour(), unicode=shows_blocks())))
+    return NOT_DONE if list_fleet_needs(fleet) else 0
 
 
 def _watch(asking: Asking, target: Target) -> int:

@@ -35,6 +35,7 @@ def list_needs(status: Status) -> list[Need]:
         *_listening_needs(status),
         *_config_needs(status),
         *_lease_needs(status),
+        *_fleet_needs(status),
         *_door_needs(status),
         *_journal_needs(status),
         *_packet_needs(status),
@@ -99,6 +100,18 @@ def _lease_needs(status: Status) -> Iterator[Need]:
         )
     if len(retried) > MOST:
         yield Need(f"{count_of(len(retried) - MOST, 'more', 'more')} like it.", "knockctl status --json")
+
+
+def _fleet_needs(status: Status) -> Iterator[Need]:
+    if status.fleet is None or status.fleet.problem is None:
+        return
+    shut = [door.name for door in status.doors if door.fleet is not None and door.fleet.waiting is not None]
+    then = f" Nobody can open {_join(shut)}." if shut else ""
+    yield Need(
+        f"The store of the fleet has not been reached for {show_span(status.fleet.seconds)}:"
+        f" {status.fleet.problem}.{then}",
+        "knockctl status --fleet",
+    )
 
 
 def _door_needs(status: Status) -> Iterator[Need]:

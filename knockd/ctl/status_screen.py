@@ -143,7 +143,7 @@ class _Screen:
             if door.expires is not None:
                 parts.append(f"last day {door.expires}")
             lines = self._labelled(f"Door {door.name}", ", ".join(parts))
-            return [*lines, *self._keys(), *self._signed()]
+            return [*lines, *self._keys(), *self._signed(), *self._fleet()]
         parts = [_join(used, ", ")] if used else ["nobody in"]
         if endless:
             parts.append(f"without a stop command: {_join(endless, ', ')}")
@@ -152,7 +152,7 @@ class _Screen:
         if waiting:
             parts.append(f"waiting: {_join(waiting, ', ')}")
         doors = self._labelled(count_of(status.doors_total, "door", "doors"), "; ".join(parts))
-        return [*doors, *self._keys(), *self._signed()]
+        return [*doors, *self._keys(), *self._signed(), *self._fleet()]
 
     def _keys(self) -> list[str]:
         """The doors with keys, a line each."""
@@ -182,6 +182,21 @@ class _Screen:
         if (more := len(doors) - MOST_NAMES) > 0:
             lines += self._labelled("Signed knocks", f"{more} more: knockctl status DOOR")
         return lines
+
+    def _fleet(self) -> list[str]:
+        """How many other gateways there are, and what doors have of them."""
+        store = self._status.fleet
+        if store is None:
+            return []
+        parts = [count_of(store.gateways, "other gateway", "other gateways")]
+        doors = [(door.name, door.fleet) for door in self._status.doors if door.fleet is not None]
+        for label, names in (
+            ("shared", [name for name, one in doors if one.shared]),
+            ("only with the store", [name for name, one in doors if one.required]),
+        ):
+            if names:
+                parts.append(f"{label}: {_join(names, ', ')}")
+        return self._labelled("Fleet", "; ".join(parts))
 
     def _interfaces(self) -> list[str]:
         rows = [
@@ -268,8 +283,9 @@ class _Screen:
 
 
 def _waits(door: Door) -> bool:
-    """Whether its sequences or its signed knocks wait for something."""
-    return door.waiting is not None or (door.signed is not None and door.signed.waiting is not None)
+    """Whether its sequences or its signed knocks wait for something, or it for the store of the fleet."""
+    others = (one.waiting for one in (door.signed, door.fleet) if one is not None)
+    return door.waiting is not None or any(waiting is not None for waiting in others)
 
 
 def show_left(lease: Lease) -> str:

@@ -25,6 +25,7 @@ PARTS = (
     "knockd.keeper.lease_rows",
     "knockd.keeper.key_calls",
     "knockd.keeper.status",
+    "knockd.keeper.fleet_calls",
     "knockd.keeper.snapshot",
     "knockd.keeper.control_status",
     "knockd.keeper.lease_calls",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from knockd.keeper.control import Control
 from knockd.keeper.counters import Counters
+from knockd.keeper.fleet_setup import FleetSetup
 from knockd.keeper.life import Lifecycle
 from knockd.keeper.settings import Loaded
 from knockd.keeper.status_line import StatusLine, status_line
@@ -53,6 +54,7 @@ class ControlSide:
         logger: Logger,
         leases: LeaseManager,
         workers: Supervisor,
+        fleet: FleetSetup,
         *,
         life: Lifecycle,
         config: Callable[[], Config],
@@ -64,6 +66,7 @@ class ControlSide:
         self._logger = logger
         self._leases = leases
         self._workers = workers
+        self._fleet = fleet
         self._life = life
         self._config = config
         self._refused = refused
@@ -111,11 +114,14 @@ class ControlSide:
             refused=self._refused(),
             leases=leases.ask.all(),
             now=leases.now,
+            fleet=self._fleet.state,
         )
 
     def _explain_disabled(self, door: Door) -> str | None:
         """Why no knock opens a door now; a reload may have made other doors of all."""
-        return self._workers.doors.explain_disabled(door)
+        fleet = self._fleet.state
+        shut = None if fleet is None else fleet.why_shut(door)
+        return self._workers.doors.explain_disabled(door) or (shut and f"no knock opens it now: {shut}")
 
     def refuse(self) -> None:
         """The daemon ends: whoever waits for an answer is told so."""
@@ -141,6 +147,7 @@ class ControlSide:
         """Makes those who answer, for the first client."""
         from knockd.keeper.control_status import StatusMethods
         from knockd.keeper.control_verbs import ControlVerbs
+        from knockd.keeper.fleet_calls import FleetCalls
         from knockd.keeper.key_calls import KeyCalls
         from knockd.keeper.snapshot import SnapshotReader
 
@@ -161,6 +168,7 @@ class ControlSide:
             self._life,
             self._leases,
             self._workers,
+            self._fleet,
             self._config,
             self._refused,
             pid=os.getpid(),
@@ -168,7 +176,10 @@ class ControlSide:
             began=self._began,
             read_at=lambda: self._read_at,
         )
-        status = StatusMethods(self._loop, self._workers.desk, snapshots.read, self._counters)
+        status = StatusMethods(
+            self._loop, self._workers.desk, snapshots.read, self._counters, self._fleet.ask
+        )
         keys = KeyCalls(lambda: self._config().doors, self._workers.signed.keys)
         self._answering = _Answering(verbs, status)
-        return {"Keys": keys.list_keys, **status.methods, **verbs.methods}
+        fleet = FleetCalls(self._config, self._fleet)
+        return {"Keys": keys.list_keys, "Fleet": fleet.show, **status.methods, **verbs.methods}

@@ -7,7 +7,8 @@ Loop.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from knockd.control.call import Call, Method
 from knockd.keeper.control_values import RefusedError, no_such_door, read_address
@@ -16,17 +17,29 @@ from knockd.keeper.figures import FigureDesk, Figures
 from knockd.keeper.status import Snapshot, Wanted, build_status
 from knockd.process.loop import Loop, Timer
 
+if TYPE_CHECKING:
+    from knockd.fleet.verbs import Overview
+
 EVERY = 1.0
 """Seconds between two answers to a watcher at least."""
 
 
 class StatusMethods:
-    """Answers Status and Counters. ``read`` reads the daemon, with what the packet process has said."""
+    """Answers Status and Counters. ``read`` reads the daemon, with what the packet process has said.
+
+    ``ask_fleet`` calls its argument with an overview of the fleet; with an empty one where there is none.
+    """
 
     def __init__(
-        self, loop: Loop, desk: FigureDesk, read: Callable[[Figures], Snapshot], counters: Counters
+        self,
+        loop: Loop,
+        desk: FigureDesk,
+        read: Callable[[Figures], Snapshot],
+        counters: Counters,
+        ask_fleet: Callable[[Callable[[list[Overview]], None]], None],
     ) -> None:
         self._counters = counters
+        self._ask_fleet = ask_fleet
         self._loop = loop
         self._desk = desk
         self._read = read
@@ -86,10 +99,13 @@ class StatusMethods:
             call.reply(build_status(daemon, wanted), continues=True)
 
     def _count(self, call: Call) -> None:
-        self._desk.ask(lambda figures: self._answer_counts(call, self._read(figures)))
+        def answer(overview: list[Overview]) -> None:
+            self._desk.ask(lambda figures: self._answer_counts(call, self._read(figures), overview))
 
-    def _answer_counts(self, call: Call, daemon: Snapshot) -> None:
-        rows, left_out = build_counts(daemon, self._counters, self._desk.book)
+        self._ask_fleet(answer)
+
+    def _answer_counts(self, call: Call, daemon: Snapshot, overview: Sequence[Overview]) -> None:
+        rows, left_out = build_counts(daemon, self._counters, self._desk.book, overview)
         versions = {"version": daemon.version, "python": daemon.python}
         call.reply({"counts": rows, "left_out": left_out, **versions})
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from knockd.leases.values import Knock
 from knockd_conf.text import printable
 
 if TYPE_CHECKING:  # what is imported for the first client alone
+    from knockd.fleet.verbs import Overview
     from knockd.keeper.control_values import Row
     from knockd.keeper.status import Snapshot
 
@@ -45,6 +46,7 @@ class Counters:
         self.totals = Counter(dict.fromkeys(TOTALS, 0))
         self.by_door: dict[str, Counter[str]] = {"openings": Counter(), "refusals": Counter()}
         self.signed_openings: Counter[str] = Counter()
+        self.fleet_openings: Counter[str] = Counter()
 
     def hear(self, event: str, fields: Mapping[str, Any]) -> None:
         """An event of the log, before any limit on lines."""
@@ -52,6 +54,8 @@ class Counters:
             self._count_at("openings", fields["door"])
         elif event == "signed-opened":
             _add(self.signed_openings, fields["door"])
+        elif event == "fleet-opened":
+            _add(self.fleet_openings, fields["door"])
         elif event in {"held-back", "door-held-back"}:
             self.totals["held_back"] += fields["count"]
         elif event in {"command-failed", "command-too-long"}:
@@ -80,9 +84,12 @@ def _add(counts: Counter[str], door: str) -> None:
     counts[door if door in counts or len(counts) < MOST_DOORS else OTHERS] += 1
 
 
-def build_counts(daemon: Snapshot, counters: Counters, book: FigureBook) -> tuple[list[Row], int]:
+def build_counts(
+    daemon: Snapshot, counters: Counters, book: FigureBook, overview: Sequence[Overview] = ()
+) -> tuple[list[Row], int]:
     """The rows of Counters, those that there is room for, and how many others there are.
 
+    ``overview`` is the fleet's, where there is one.
     What has a door or an interface is no total: that is the sum of its rows, or a row of its own without.
     """
     from knockd.keeper.status import MOST_BYTES
@@ -92,6 +99,7 @@ def build_counts(daemon: Snapshot, counters: Counters, book: FigureBook) -> tupl
             _of_daemon(daemon, counters, book),
             _of_interfaces(daemon, book),
             _of_signed(daemon, counters),
+            _of_fleet(daemon, counters, overview),
             _of_doors(daemon, counters),
         )
     )
@@ -149,6 +157,26 @@ def _of_signed(daemon: Snapshot, counters: Counters) -> Iterator[Row]:
         yield _row("signed_openings", counters.signed_openings[name], door=name)
     for reason, count in daemon.signed_refusals.items():
         yield _row("signed_refusals", count, reason=reason)
+
+
+def _of_fleet(daemon: Snapshot, counters: Counters, overview: Sequence[Overview]) -> Iterator[Row]:
+    """Counts of the fleet, where there is one."""
+    if daemon.fleet is None:
+        return
+    yield _row("fleet_store_up", not daemon.fleet.problem)
+    yield _row("fleet_gateways", daemon.fleet.gateways)
+    for reason in ("used", "unreachable"):
+        yield _row("fleet_refusals", daemon.fleet.refused.get(reason, 0), reason=reason)
+    for door, count in counters.fleet_openings.items():
+        yield _row("fleet_openings", count, door=door)
+    from knockd.keeper.fleet_calls import read_figures
+
+    if overview:
+        figures = read_figures(overview)
+        yield _row("fleet_forged", figures.forged)
+        yield _row("fleet_latency", figures.latency)
+        skews = [abs(skew) for part in overview for _, _, _, skew, _ in part.gateways]
+        yield _row("fleet_skew", max(skews, default=0.0))
 
 
 def _row(name: str, value: float, **of: str) -> Row:

@@ -5,7 +5,7 @@ Loop.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from knockd.keeper.places import Places
@@ -16,6 +16,7 @@ from knockd_conf.classes import NamedTuple
 from knockd_conf.model import Config, Door
 
 if TYPE_CHECKING:
+    from knockd.fleet.verbs import Overview
     from knockd.keeper.fleet import Fleet
     from knockd.leases.manager import LeaseManager
 
@@ -29,6 +30,25 @@ class Burnt(NamedTuple):
     value: str
     seconds: int
     tell: bool = False
+
+
+class FleetState(NamedTuple):
+    """How the store of the fleet is.
+
+    ``problem``: why it is not reached; empty: it is, at ``endpoint``. ``seconds``: since when. ``gateways``:
+    how many others are there. ``refused``: knocks that opened nothing, as ``used`` or ``unreachable``.
+    """
+
+    endpoint: str
+    problem: str
+    seconds: float
+    gateways: int
+    refused: Mapping[str, int]
+
+    def why_shut(self, door: Door) -> str | None:
+        """Why no knock opens a door now; None: this is no reason."""
+        shut = self.problem and door.fleet_required
+        return f"the store of the fleet is not reached: {self.problem}" if shut else None
 
 
 Watched = Callable[[], Iterable[tuple[str, str]]]
@@ -55,9 +75,11 @@ class FleetSetup:
         self.changed: Callable[[], None] = lambda: None
         """Called when the fleet is another way."""
         self._loop, self._log, self._leases, self._places, self._user = loop, log, leases, places, user
+        self._configured = False
 
     def adopt(self, config: Config) -> None:
         """Takes a configuration."""
+        self._configured = bool(config.options.fleet)
         if self.made is None and config.options.fleet:
             from knockd.keeper.fleet import Fleet
 
@@ -71,6 +93,22 @@ class FleetSetup:
             then(None)
         else:
             self.made.admit(door, burnt, then)
+
+    @property
+    def state(self) -> FleetState | None:
+        """How the store is; None: the configuration has no fleet."""
+        made = self.made
+        if made is None or not self._configured:
+            return None
+        seconds = self._loop.time() - made.since
+        return FleetState(made.endpoint, made.problem, seconds, made.gateways.total(), dict(made.refused))
+
+    def ask(self, then: Callable[[list[Overview]], None]) -> None:
+        """Calls ``then`` with the parts of an overview; at once with none where there is no fleet."""
+        if self.made is None or not self._configured:
+            then([])
+        else:
+            self.made.ask(then)
 
     def look(self) -> None:
         """Other one-time sequences are live."""

@@ -107,15 +107,16 @@ class _Daemon:
             ask=self._ask_workers,
             patience=lambda: self._config.options.exit_patience,
         )
+        fleet = FleetSetup(
+            loop, self.log, self._leases, lambda: self._workers.addresses, lambda: self._loaded.user
+        )
         self._workers = Supervisor(
             loop,
             settings,
             self._loaded,
             self._logger,
             self._leases,
-            FleetSetup(
-                loop, self.log, self._leases, lambda: self._workers.addresses, lambda: self._loaded.user
-            ),
+            fleet,
             Callbacks(
                 up=self._enter_up,
                 alive=service.send_sign_of_life,
@@ -129,6 +130,7 @@ class _Daemon:
             self._logger,
             self._leases,
             self._workers,
+            fleet,
             life=self._life,
             config=lambda: self._config,
             refused=lambda: self._refused,

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from knockd import __version__
 from knockd.keeper.figures import Figures
+from knockd.keeper.fleet_setup import FleetSetup
 from knockd.keeper.key_calls import count_keys
 from knockd.keeper.life import Lifecycle
 from knockd.keeper.status import Journal, Signing, Snapshot
@@ -32,6 +33,7 @@ class SnapshotReader:
         life: Lifecycle,
         leases: LeaseManager,
         workers: Supervisor,
+        fleet: FleetSetup,
         config: Callable[[], Config],
         refused: Callable[[], Sequence[Problem]],
         *,
@@ -44,6 +46,7 @@ class SnapshotReader:
         self._life = life
         self._leases = leases
         self._workers = workers
+        self._fleet = fleet
         self._config = config
         self._refused = refused
         self._pid = pid
@@ -84,6 +87,7 @@ class SnapshotReader:
             notes=config.notes,
             signed=self._find_signed(config.doors),
             signed_refusals=workers.signed.refused,
+            fleet=self._fleet.state,
         )
 
     def _find_signed(self, doors: Sequence[Door]) -> dict[tuple[str, int], Signing]:

@@ -15,6 +15,7 @@ from typing import Any
 
 from knockd.keeper.control_values import Row
 from knockd.keeper.figures import Attempt, Figures
+from knockd.keeper.fleet_setup import FleetState
 from knockd.keeper.lease_rows import lease_row
 from knockd.keeper.live_doors import Rotating
 from knockd.leases.journal import State
@@ -74,9 +75,10 @@ class Snapshot(NamedTuple):
     """The daemon at one moment. Times are in seconds; ``now`` is of the leases' clock.
 
     ``rotating`` has doors with keys, ``signed`` those that signed knocks open, and ``open_at`` how many
-    leases are open, by name and occurrence of their door. ``signed_refusals`` counts signed knocks that did
-    nothing, by reason. ``leases`` are all, the oldest first, ``failed`` of which could not be closed, and
-    ``retrying`` not yet. ``starts`` are those of packet processes, ``losses`` how often one ended unasked.
+    leases are open, by name and occurrence of their door. ``signed_refusals`` counts signed knocks that
+    did nothing, by reason. ``fleet`` is None where there is none. ``leases`` are all, the oldest first,
+    ``failed`` of which could not be closed, and ``retrying`` not yet. ``starts`` are those of packet
+    processes, ``losses`` how often one ended unasked.
     """
 
     version: str
@@ -107,6 +109,7 @@ class Snapshot(NamedTuple):
     notes: Sequence[object]
     signed: Mapping[tuple[str, int], Signing] = {}
     signed_refusals: Mapping[str, int] = {}
+    fleet: FleetState | None = None
 
 
 class Wanted(NamedTuple):
@@ -153,13 +156,13 @@ def build_status(daemon: Snapshot, wanted: Wanted = Wanted()) -> Row:  # noqa: B
         "seconds_up": round(daemon.up, 1),
         "config": printable(daemon.config),
         "config_age": round(daemon.config_age, 1),
-        "interfaces": _fit((_interface(daemon, name) for name in daemon.listening), _SHARE),
-        "waiting": _fit(map(printable, daemon.waiting), _SHARE // 2),
-        "deaf": _fit(map(_text, daemon.deaf), _SHARE // 2),
+        "interfaces": fit((_interface(daemon, name) for name in daemon.listening), _SHARE),
+        "waiting": fit(map(printable, daemon.waiting), _SHARE // 2),
+        "deaf": fit(map(_text, daemon.deaf), _SHARE // 2),
         "doors_total": len(doors),
         "leases_total": total,
         "failed_total": failed,
-        "attempts": _fit(map(_attempt, attempts), _SHARE),
+        "attempts": fit(map(_attempt, attempts), _SHARE),
         "attempts_total": attempts_total,
         "worker": daemon.worker,
         "worker_restarts": daemon.losses,
@@ -168,14 +171,15 @@ def build_status(daemon: Snapshot, wanted: Wanted = Wanted()) -> Row:  # noqa: B
             "lasts": daemon.journal.lasts,
             "reason": None if daemon.journal.reason is None else _text(daemon.journal.reason),
         },
-        "refused": _fit((_problem(one, secrets=wanted.secrets) for one in daemon.refused), _SHARE),
-        "notes": _fit((_note(one, secrets=wanted.secrets) for one in daemon.notes), _SHARE),
+        "fleet": None if daemon.fleet is None else store_row(daemon.fleet),
+        "refused": fit((_problem(one, secrets=wanted.secrets) for one in daemon.refused), _SHARE),
+        "notes": fit((_note(one, secrets=wanted.secrets) for one in daemon.notes), _SHARE),
     }
     room = MOST_BYTES - _size(answer)
     door_rows = [_door(daemon, door) for door in doors[:MOST_DOORS]]
     rows = [lease_row(lease, daemon.now) for lease in leases]
-    answer["leases"] = _fit(rows, max(room // 2, room - _size(door_rows)))
-    answer["doors"] = _fit(door_rows, room - _size(answer["leases"]))
+    answer["leases"] = fit(rows, max(room // 2, room - _size(door_rows)))
+    answer["doors"] = fit(door_rows, room - _size(answer["leases"]))
     return answer
 
 
@@ -231,6 +235,7 @@ def _door(daemon: Snapshot, door: Door) -> Row:
         "waiting": None if waiting is None else _text(waiting),
         "rotation": None if rotating is None else _rotation(rotating),
         "signed": None if signed is None else _signing(signed),
+        "fleet": None if daemon.fleet is None else _sharing(daemon.fleet, door),
     }
 
 
@@ -249,6 +254,25 @@ def _signing(signed: Signing) -> Row:
         "port": signed.port,
         "keys_total": signed.keys,
         "waiting": None if signed.waiting is None else _text(signed.waiting),
+    }
+
+
+def _sharing(fleet: FleetState, door: Door) -> Row:
+    why = fleet.why_shut(door)
+    return {
+        "shared": bool(door.fleet_share),
+        "required": bool(door.fleet_required),
+        "waiting": None if why is None else _text(why),
+    }
+
+
+def store_row(fleet: FleetState) -> Row:
+    """The store of the fleet."""
+    return {
+        "endpoint": _text(fleet.endpoint) or None,
+        "problem": _text(fleet.problem) or None,
+        "seconds": round(fleet.seconds, 1),
+        "gateways": fleet.gateways,
     }
 
 
@@ -281,7 +305,7 @@ def _text(value: object) -> str:
     return text if len(text) <= MOST_TEXT else text[:MOST_TEXT] + "..."
 
 
-def _fit(rows: Iterable[object], most: int) -> list[Any]:
+def fit(rows: Iterable[object], most: int) -> list[Any]:
     """The first rows, as many as take at most so many bytes."""
     found = list(rows)
     while found and (size := _size(found)) > most:

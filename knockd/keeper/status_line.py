@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
+from knockd.keeper.fleet_setup import FleetState
 from knockd.leases.journal import State
 from knockd.leases.values import Lease
 from knockd_conf.classes import NamedTuple
@@ -48,12 +49,14 @@ def status_line(
     refused: Sequence[Problem] = (),
     leases: Iterable[Lease] = (),
     now: float = 0.0,
+    fleet: FleetState | None = None,
 ) -> StatusLine:
     """What ``systemctl status`` shows.
 
     ``deaf`` has a sentence for each interface without an address. ``failed`` of the doors ``open_now`` could
     not be closed, and ``disabled`` of all doors have no sequence that can be used. ``refused`` are the
-    problems of a file that is not in effect. ``leases``: the oldest first; ``now`` is of their clock.
+    problems of a file that is not in effect, ``fleet`` says how its store is.
+    ``leases``: the oldest first; ``now`` is of their clock.
     """
     parts = [f"{doors} door{'s' if doors != 1 else ''}"]
     if disabled:
@@ -65,6 +68,8 @@ def status_line(
     elif not interfaces:
         parts.append("not listening")
     parts += deaf
+    if fleet is not None and fleet.problem:
+        parts.append(f"the store of the fleet is not reached ({fleet.problem})")
     parts.append(f"{open_now} open")
     if failed:
         parts.append(f"{failed} could not be closed")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC
 
+from knockd.ctl.fleet_reply import read_fleet
+from knockd.ctl.fleet_screen import format_fleet
 from knockd.ctl.key_lines import describe_key
 from knockd.ctl.key_table import format_keys, join_keys, read_known
 from knockd.ctl.keygen import advise
@@ -13,6 +15,7 @@ from knockd_conf.access import network_of
 from knockd_conf.authorized_keys import AuthorizedKey
 from knockd_conf.expiry_time import Moment, utc_seconds
 from tests.support.oracles.take_status_picture import PAGE, PLACE, show_screen
+from tests.support.samples.fleets import fleet
 from tests.support.samples.signer_files import LAPTOP, PHONE
 from tests.support.samples.statuses import BUSY, NOW, STUCK, known_key
 
@@ -28,6 +31,12 @@ def test_the_screen() -> None:
     for screen in (show_screen(BUSY), show_screen(STUCK)):
         assert max(map(len, screen.splitlines())) <= 80
         assert len(screen.splitlines()) + PROMPTS <= 24
+
+
+def test_the_fleet() -> None:
+    """The screen of a fleet is that of today's knockctl."""
+    screen = "\n".join(format_fleet(read_fleet(fleet())))
+    assert f"<!-- fleet -->\n```\n{screen}\n```\n" in PAGE.read_text()
 
 
 def test_a_new_key() -> None:

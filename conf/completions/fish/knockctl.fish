@@ -29,6 +29,7 @@ complete -c knockctl -n '__fish_seen_subcommand_from status' -l socket -r -F -d 
 complete -c knockctl -n '__fish_seen_subcommand_from status' -l door -x -a '(__knockctl_door)' -d 'this door, whatever its name looks like'
 complete -c knockctl -n '__fish_seen_subcommand_from status' -l ip -x -d 'this address'
 complete -c knockctl -n '__fish_seen_subcommand_from status' -s w -l watch -d 'show it again when it changes, until ^C'
+complete -c knockctl -n '__fish_seen_subcommand_from status' -l fleet -d 'the other gateways, who is in there, and the store between them'
 complete -c knockctl -n '__fish_seen_subcommand_from status' -a '(__knockctl_door)'
 complete -c knockctl -n '__fish_seen_subcommand_from open' -s h -l help -d 'show this help message and exit'
 complete -c knockctl -n '__fish_seen_subcommand_from open' -l json -d 'print the daemon\'s answer as JSON'

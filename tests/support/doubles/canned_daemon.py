@@ -19,7 +19,7 @@ from tests.support.doubles.driven_loop import DrivenLoop
 Answer = Mapping[str, Any] | tuple[str, Mapping[str, Any]]
 """Parameters of the answer, or an error's short name and its parameters."""
 
-METHODS = ("Status", "Counters", "Keys", "Open", "Close", "Extend", "Forget", "Reload", "Test")
+METHODS = ("Status", "Counters", "Keys", "Fleet", "Open", "Close", "Extend", "Forget", "Reload", "Test")
 
 
 class CannedDaemon:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, cast
 
-from knockd.keeper.fleet_setup import Burnt, FleetSetup, Then
+from knockd.fleet.verbs import Overview
+from knockd.keeper.fleet_setup import Burnt, FleetSetup, FleetState, Then
 from knockd.leases.manager import LeaseManager
 from knockd_conf.model import Door
 from tests.support.doubles.manual_loop import ManualLoop
@@ -25,6 +27,18 @@ class ToldFleet(FleetSetup):
         self.asked: list[tuple[str, Burnt | None]] = []
         self.waits = False
         self.waiting: list[Then] = []
+        self.told: FleetState | None = None
+        """How the store is."""
+        self.overview: list[Overview] = []
+
+    @property
+    def state(self) -> FleetState | None:
+        """What is told."""
+        return self.told
+
+    def ask(self, then: Callable[[list[Overview]], None]) -> None:
+        """Answers at once."""
+        then(self.overview)
 
     def admit(self, door: Door, burnt: Burnt | None, then: Then) -> None:
         """Answers at once, or keeps the knock waiting."""

@@ -37,8 +37,14 @@ def door(name: str, now_open: int = 0, **fields: Any) -> dict[str, Any]:
         "waiting": None,
         "rotation": None,
         "signed": None,
+        "fleet": None,
         **fields,
     }
+
+
+def sharing(waiting: str | None = None, *, shared: bool = True, required: bool = False) -> dict[str, Any]:
+    """A door at a gateway of a fleet."""
+    return {"shared": shared, "required": required, "waiting": waiting}
 
 
 def signing(waiting: str | None = None, port: int = 47811, keys: int = 2) -> dict[str, Any]:
@@ -111,6 +117,7 @@ def status(**fields: Any) -> dict[str, Any]:
         "worker": 815,
         "worker_restarts": 0,
         "journal": {"place": "/var/lib/knockd/journal", "lasts": True, "reason": None},
+        "fleet": None,
         "refused": [],
         "notes": [],
         **fields,

@@ -35,6 +35,7 @@ def test_no_doors_at_all() -> None:
     ("error", "parameters", "text", "status"),
     [
         ("NoSuchLease", {"asked": "ssh for ::1"}, "ssh for ::1 is not open; see: knockctl status", 1),
+        ("NoFleet", {}, "the configuration has no Fleet; see docs/fleet.md", 1),
         (
             "BadValue",
             {"parameter": "seconds", "expected": "at most 3600", "seen": "7200"},

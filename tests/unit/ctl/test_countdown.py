@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from knockd.ctl.countdown import pass_time
 from knockd.ctl.reply import read_status
+from tests.support.samples.fleets import store
 from tests.support.samples.statuses import BUSY, attempt, door, lease, status
 
 
@@ -17,6 +18,13 @@ def test_time_passes() -> None:
     assert after.seconds_up == before.seconds_up + 2.0
     assert after.config_age == before.config_age + 2.0
     assert pass_time(before, 0.0) == before
+
+
+def test_fleet() -> None:
+    """How long its store has been as it is gets more."""
+    after = pass_time(read_status(status(fleet=store(seconds=5.0))), 2.0)
+    assert after.fleet is not None
+    assert after.fleet.seconds == 7.0
 
 
 def test_sequences_of_keys() -> None:

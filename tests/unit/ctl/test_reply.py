@@ -7,8 +7,9 @@ import pytest
 from knockd.control import interface
 from knockd.control.idl import check_fields, read_interface
 from knockd.ctl.fields import UnknownReply
-from knockd.ctl.reply import Problem, Rotation, read_problem, read_run, read_status
-from tests.support.samples.statuses import BUSY, UNWELL, door, status
+from knockd.ctl.reply import Problem, Rotation, Sharing, Store, read_problem, read_run, read_status
+from tests.support.samples.fleets import store
+from tests.support.samples.statuses import BUSY, UNWELL, door, sharing, status
 
 
 def test_status() -> None:
@@ -45,6 +46,16 @@ def test_door_with_keys() -> None:
     check_fields(known, known.methods["Status"].answers, reply)
     (found,) = read_status(reply).doors
     assert (found.waiting, found.rotation) == ("no clock", Rotation(("anne",), 9, 30, 17.5))
+
+
+def test_fleet() -> None:
+    """Its store is read, and what a door has of it."""
+    reply = status(fleet=store(problem="no route"), doors=[door("ssh", fleet=sharing("no store"))])
+    known = read_interface(interface.DESCRIPTION)
+    check_fields(known, known.methods["Status"].answers, reply)
+    found = read_status(reply)
+    assert found.fleet == Store("store.example:6379", "no route", 3_600.0, 1)
+    assert found.doors[0].fleet == Sharing(shared=True, required=False, waiting="no store")
 
 
 def test_more_than_is_known() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from knockd.ctl import cli
 from tests.support.doubles.canned_daemon import CannedDaemon
+from tests.support.samples.fleets import fleet
 from tests.support.samples.statuses import BUSY, UNWELL
 
 
@@ -33,6 +34,32 @@ def test_json(daemon: CannedDaemon, capfd: pytest.CaptureFixture[str]) -> None:
     daemon.answers["Status"] = UNWELL
     assert cli.main(["status", "--json"]) == 1
     assert UNWELL == json.loads(capfd.readouterr().out)
+
+
+def test_fleet(daemon: CannedDaemon, capfd: pytest.CaptureFixture[str]) -> None:
+    """The fleet is asked for in place of the status, as a screen or as it came; 1 when it is not well."""
+    daemon.answers["Fleet"] = fleet()
+    assert cli.main(["status", "--fleet"]) == 0
+    assert "\nOpen in the fleet: 1\n" in capfd.readouterr().out
+    daemon.answers["Fleet"] = fleet(forged=1)
+    assert cli.main(["status", "--fleet", "--json"]) == 1
+    assert fleet(forged=1) == json.loads(capfd.readouterr().out)
+    assert [("Fleet", {})] * 2 == daemon.calls
+
+
+def test_no_fleet(daemon: CannedDaemon, capfd: pytest.CaptureFixture[str]) -> None:
+    """A gateway of none says so."""
+    daemon.answers["Fleet"] = ("NoFleet", {})
+    assert cli.main(["status", "--fleet"]) == 1
+    assert "the configuration has no Fleet" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("other", ["ssh", "--watch"])
+def test_fleet_is_alone(daemon: CannedDaemon, other: str, capfd: pytest.CaptureFixture[str]) -> None:
+    """It is of no door, and is not watched."""
+    assert cli.main(["status", "--fleet", other]) == 64
+    assert "--fleet: expected no " in capfd.readouterr().err
+    assert daemon.calls == []
 
 
 def test_of_a_door_or_an_address(daemon: CannedDaemon) -> None:

@@ -8,7 +8,8 @@ import pytest
 
 from knockd.ctl.reply import read_status
 from knockd.ctl.status_needs import Need, list_needs
-from tests.support.samples.statuses import BUSY, door, interface, lease, signing, status
+from tests.support.samples.fleets import store
+from tests.support.samples.statuses import BUSY, door, interface, lease, sharing, signing, status
 
 OWNER = "203.0.113.7"
 EVENTS = "knockctl log --what daemon --since today"
@@ -140,6 +141,17 @@ def test_all_is_well() -> None:
 def test_one_need(fields: dict[str, Any], text: str, todo: str) -> None:
     """Each thing that is not well has its sentence, and says what to do."""
     assert [Need(text, todo)] == needs(**fields)
+
+
+def test_store_of_the_fleet() -> None:
+    """While it is not reached that is told, and which doors nobody can open; else nothing."""
+    doors = [door("web", fleet=sharing()), door("ssh", fleet=sharing("no store", required=True))]
+    (need,) = needs(fleet=store(problem="Connection refused", seconds=180.0), doors=doors)
+    expected = "The store of the fleet has not been reached for 3 min: Connection refused."
+    assert need == Need(f"{expected} Nobody can open ssh.", "knockctl status --fleet")
+    (need,) = needs(fleet=store(problem="Connection refused", seconds=180.0), doors=doors[:1])
+    assert need.text == expected
+    assert needs(fleet=store(), doors=[door("ssh", fleet=sharing(required=True))]) == []
 
 
 def test_both_ways_wait() -> None:

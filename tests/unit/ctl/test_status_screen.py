@@ -14,6 +14,7 @@ from knockd.ctl.status_screen import format_status, show_left
 from knockd.ctl.targets import Target
 from knockd.review.cells import width_of
 from knockd.review.clock import Clock
+from tests.support.samples.fleets import store
 from tests.support.samples.statuses import (
     BUSY,
     NOW,
@@ -22,6 +23,7 @@ from tests.support.samples.statuses import (
     door,
     interface,
     lease,
+    sharing,
     signing,
     status,
 )
@@ -199,6 +201,19 @@ def test_signed() -> None:
     many = [door(f"d{n}", signed=signing(port=n)) for n in range(1, 9)]
     assert "Signed knocks: 2 more: knockctl status DOOR" in lines(status(doors=many, doors_total=8))
     assert "Signed knocks: a; UDP port 1, 2 keys" in lines(status(doors=doors[:1]))
+
+
+def test_fleet() -> None:
+    """How many other gateways there are, which doors they share, and which need the store."""
+    doors = [
+        door("a", fleet=sharing()),
+        door("b", fleet=sharing("no store", shared=False, required=True)),
+        door("c", fleet=sharing(shared=False)),
+    ]
+    found = lines(status(fleet=store(gateways=2), doors=doors, doors_total=3))
+    assert "3 doors: nobody in; waiting: b" in found
+    assert "Fleet: 2 other gateways; shared: a; only with the store: b" in found
+    assert "Fleet: 1 other gateway; shared: a" in lines(status(fleet=store(), doors=doors[:1]))
 
 
 def test_notes() -> None:

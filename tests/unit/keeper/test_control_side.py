@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -12,7 +13,9 @@ from knockd.control import idl
 from knockd.control.interface import DESCRIPTION
 from knockd.keeper import control_side
 from knockd.keeper.control_side import ControlSide
+from knockd.keeper.fleet_setup import FleetState
 from knockd.keeper.life import Lifecycle
+from tests.support.doubles.fleet import ToldFleet
 from tests.support.doubles.lease_manager import knock
 from tests.support.doubles.linked_workers import CONFIG, LinkedWorkers, captured
 from tests.support.samples.snapshots import NOW, lease
@@ -24,6 +27,7 @@ class Side:
     def __init__(self, workers: LinkedWorkers, monkeypatch: pytest.MonkeyPatch) -> None:
         self.make_methods: Callable[[], dict[str, Any]] = dict
         self.updates = 0
+        self.fleet = ToldFleet()
         self.leases = SimpleNamespace(
             answered=lambda _knock, _reason: None,
             changed=None,
@@ -37,6 +41,7 @@ class Side:
             workers,
             cast(Any, self.leases),
             workers.supervisor,
+            self.fleet,
             life=Lifecycle(lambda _before, _life: None),
             config=lambda: CONFIG,
             refused=tuple,
@@ -71,6 +76,19 @@ def test_changes(monkeypatch: pytest.MonkeyPatch) -> None:
         line = made.side.make_line().text
     assert made.updates == 3
     assert line == "1 door on eth0; 1 open; ssh: 203.0.113.7, 7 s left"
+
+
+def test_a_store_that_is_not_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The service manager's line says so, and so does why no knock opens a door that needs it."""
+    with captured() as workers:
+        made = Side(workers, monkeypatch)
+        made.fleet.told = FleetState("store.example:6379", "Connection refused", 5.0, 2, {})
+        line = made.side.make_line().text
+        plain, needs = knock().door, replace(knock().door, fleet_required=True)
+        assert made.side._explain_disabled(plain) is None
+        why = made.side._explain_disabled(needs)
+    assert "; the store of the fleet is not reached (Connection refused); 1 open" in line
+    assert why == "no knock opens it now: the store of the fleet is not reached: Connection refused"
 
 
 def test_reload_without_a_packet_process(monkeypatch: pytest.MonkeyPatch) -> None:

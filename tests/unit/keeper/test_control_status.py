@@ -8,11 +8,14 @@ from typing import Any
 import pytest
 
 from knockd.control.call import Call, Caller
+from knockd.fleet.verbs import Overview
 from knockd.keeper.control_status import EVERY, StatusMethods
 from knockd.keeper.counters import Counters
 from knockd.keeper.figures import FigureDesk, Figures
+from knockd.keeper.fleet_setup import FleetState
 from knockd.keeper.status import Snapshot
 from knockd_conf.errors import Note, Problem
+from tests.support.doubles.fleet import ToldFleet
 from tests.support.doubles.manual_loop import ManualLoop
 from tests.support.samples.snapshots import daemon
 
@@ -26,7 +29,8 @@ class Asked:
         self.reads = 0
         desk = FigureDesk(self.loop.loop, lambda: None)
         self.counters = Counters()
-        self.methods = StatusMethods(self.loop.loop, desk, self.read, self.counters)
+        self.fleet = ToldFleet()
+        self.methods = StatusMethods(self.loop.loop, desk, self.read, self.counters, self.fleet.ask)
         self.desk = desk
 
     def read(self, _: Figures) -> Snapshot:
@@ -171,6 +175,17 @@ def test_counters() -> None:
     assert told["left_out"] == 0
     assert told["version"] == "0.9.0"
     assert told["python"] == "3.11.7"
+
+
+def test_counters_of_a_fleet() -> None:
+    """Its child is asked, too, for what it alone has counted."""
+    asked = Asked()
+    asked.daemon = daemon(fleet=FleetState("store.example:6379", "", 60.0, 1, {}))
+    asked.fleet.overview = [Overview(1, {"forged": 4.0}, (), (), more=False)]
+    _, (answer,) = asked.call("Counters")
+    counts = answer["parameters"]["counts"]
+    assert {"name": "fleet_store_up", "value": 1.0} in counts
+    assert {"name": "fleet_forged", "value": 4.0} in counts
 
 
 @pytest.mark.parametrize("uid", [0, 1_000])

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 
 from knockd.control.idl import check_fields, read_interface
 from knockd.control.interface import DESCRIPTION
+from knockd.fleet.verbs import Overview
 from knockd.keeper.counters import MOST_DOORS, Counters, build_counts
 from knockd.keeper.figures import OTHERS, FigureBook, Figures
-from knockd.keeper.status import MOST_BYTES, Signing
+from knockd.keeper.fleet_setup import FleetState
+from knockd.keeper.status import MOST_BYTES, Signing, Snapshot
 from knockd.leases.door_commands import START_FAILED
 from knockd.process.figures import Counted
 from tests.support.doubles.lease_manager import DOOR, knock
@@ -82,6 +85,40 @@ def test_signed() -> None:
     ]
     rows, _ = build_counts(daemon(), counters, FigureBook())
     assert {"name": "signed_openings", "door": "ssh", "value": 1.0} in rows
+
+
+def test_fleet() -> None:
+    """What the fleet has opened and refused is told where there is one, and what its child has counted."""
+    counters = Counters()
+    counters.hear("fleet-opened", {"ip": "192.0.2.1", "door": "ssh", "gateway": "gw2"})
+    told = daemon(fleet=FleetState("store.example:6379", "", 60.0, 2, {"used": 3}))
+    gateways = (("gw2", "ab", 1.0, -7.5, 0.01), ("gw3", "cd", 1.0, 2.0, 0.01))
+    overview = [
+        Overview(1, {"forged": 4.0, "latency": 0.002}, gateways[:1], (), more=True),
+        Overview(1, {"forged": 4.0, "latency": 0.002}, gateways[1:], (), more=False),
+    ]
+
+    def of_fleet(daemon: Snapshot, overview: Sequence[Overview]) -> dict[str, float]:
+        rows, _ = build_counts(daemon, counters, FigureBook(), overview)
+        of = ("name", "door", "reason")
+        return {
+            " ".join(row[name] for name in of if name in row): row["value"]
+            for row in rows
+            if row["name"].startswith("fleet")
+        }
+
+    known = {
+        "fleet_store_up": 1.0,
+        "fleet_gateways": 2.0,
+        "fleet_refusals used": 3.0,
+        "fleet_refusals unreachable": 0.0,
+        "fleet_openings ssh": 1.0,
+    }
+    asked = {"fleet_forged": 4.0, "fleet_latency": 0.002, "fleet_skew": 7.5}
+    assert of_fleet(told, overview) == {**known, **asked}
+    down = told._replace(fleet=FleetState("", "no route", 60.0, 2, {"used": 3}))
+    assert of_fleet(down, ()) == {**known, "fleet_store_up": 0.0}
+    assert of_fleet(daemon(), ()) == {}
 
 
 def test_answers() -> None:

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any, cast
 
-from knockd.keeper.fleet_setup import Burnt, FleetSetup
+from knockd.fleet.verbs import Overview
+from knockd.keeper.fleet_setup import Burnt, FleetSetup, FleetState
 from tests.support.doubles.lease_manager import DOOR, PlayedManager, configuration
+
+OVERVIEW = Overview(1, {}, (), (), more=False)
 
 
 def test_no_fleet() -> None:
@@ -22,6 +28,42 @@ def test_no_fleet() -> None:
     setup.reap()
     setup.stop()
     assert setup.made is None
+
+
+def test_state() -> None:
+    """How the store is: nothing without a fleet, nor once a reload has taken it away."""
+    played, parts = PlayedManager(), list[list[Overview]]()
+    setup = FleetSetup(played.loop.loop, lambda *_, **__: None, played.manager, dict, lambda: None)
+    setup.adopt(configuration())
+    setup.ask(parts.append)
+    assert setup.state is None
+    assert parts == [[]]
+    made = SimpleNamespace(
+        adopt=lambda _: None,
+        ask=lambda then: then([OVERVIEW]),
+        endpoint="store.example:6379",
+        problem="no route",
+        since=played.loop.now - 5.0,
+        gateways=Counter({"gw2": 2, "gw3": 1}),
+        refused=Counter(used=1),
+    )
+    setup.made = cast(Any, made)
+    setup.adopt(configuration(fleet=(object(),)))
+    assert setup.state == FleetState("store.example:6379", "no route", 5.0, 3, {"used": 1})
+    setup.ask(parts.append)
+    assert parts[1:] == [[OVERVIEW]]
+    setup.adopt(configuration())
+    setup.ask(parts.append)
+    assert setup.state is None
+    assert parts[2:] == [[]]
+
+
+def test_why_shut() -> None:
+    """A door that needs the store is shut while it is not reached."""
+    needs, state = replace(DOOR, fleet_required=True), FleetState("", "no route", 5.0, 0, {})
+    assert state.why_shut(needs) == "the store of the fleet is not reached: no route"
+    assert state.why_shut(replace(DOOR, fleet_required=False)) is None
+    assert state._replace(problem="").why_shut(needs) is None
 
 
 def test_no_code() -> None:

@@ -7,17 +7,21 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from knockd.keeper.figures import Figures
+from knockd.keeper.fleet_setup import FleetSetup, FleetState
 from knockd.keeper.life import Life, Lifecycle
 from knockd.keeper.snapshot import SnapshotReader
 from knockd.keeper.status import Journal, Signing
 from knockd.signed.values import KnownKey
 from knockd_conf.model import Config
+from tests.support.doubles.fleet import ToldFleet
 from tests.support.doubles.linked_workers import CONFIG, LinkedWorkers, captured
 from tests.support.doubles.signed import LAPTOP, PATH, PORT, ToldDoors, signed_door
 from tests.support.samples.snapshots import NOW, lease
 
 
-def reader_of(workers: LinkedWorkers, config: Config = CONFIG) -> SnapshotReader:
+def reader_of(
+    workers: LinkedWorkers, config: Config = CONFIG, fleet: FleetSetup | None = None
+) -> SnapshotReader:
     """A reader of a daemon that is up, with one lease."""
     life = Lifecycle(lambda _before, _life: None)
     life.enter(Life.UP)
@@ -36,6 +40,7 @@ def reader_of(workers: LinkedWorkers, config: Config = CONFIG) -> SnapshotReader
         life,
         cast(Any, leases),
         supervisor,
+        fleet or ToldFleet(),
         lambda: config,
         tuple,
         pid=17,
@@ -80,3 +85,12 @@ def test_read() -> None:
         assert told.rotating == {}
         assert told.signed == {}
         assert told.doors == CONFIG.doors
+
+
+def test_fleet() -> None:
+    """How the store is, where there is a fleet."""
+    fleet = ToldFleet()
+    with captured() as workers:
+        assert reader_of(workers, fleet=fleet).read(Figures()).fleet is None
+        fleet.told = FleetState("store.example:6379", "", 5.0, 2, {})
+        assert reader_of(workers, fleet=fleet).read(Figures()).fleet == fleet.told

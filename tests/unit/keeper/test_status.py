@@ -10,6 +10,7 @@ import pytest
 from knockd.control.idl import check_fields, read_interface
 from knockd.control.interface import DESCRIPTION
 from knockd.keeper.figures import Attempt, Figures
+from knockd.keeper.fleet_setup import FleetState
 from knockd.keeper.live_doors import Rotating
 from knockd.keeper.status import MOST_BYTES, MOST_LEASES, Journal, Signing, Snapshot, Wanted, build_status
 from knockd.leases.journal import State
@@ -53,6 +54,7 @@ def test_status() -> None:
                 "waiting": None,
                 "rotation": None,
                 "signed": None,
+                "fleet": None,
                 "close_when_idle": None,
             },
             {
@@ -65,6 +67,7 @@ def test_status() -> None:
                 "waiting": None,
                 "rotation": None,
                 "signed": None,
+                "fleet": None,
                 "close_when_idle": None,
             },
         ],
@@ -94,6 +97,7 @@ def test_status() -> None:
         "worker": 18,
         "worker_restarts": 2,
         "journal": {"place": "/run/knockd", "lasts": True, "reason": "Read-only file system"},
+        "fleet": None,
         "refused": [
             {
                 "path": "/etc/knockd.conf",
@@ -225,6 +229,30 @@ def test_door_of_signed_knocks() -> None:
     assert ssh["waiting"] is None
 
 
+def test_fleet() -> None:
+    """How the store is, what doors have of the fleet, and why none opens those that need it."""
+    doors = (
+        replace(door("1", name="ssh"), fleet_share=True, fleet_required=False),
+        replace(door("2", name="web"), fleet_share=False, fleet_required=True),
+    )
+    state = FleetState("store.example:6379", "", 60.04, 2, {})
+    told = build_status(daemon(doors=doors, fleet=state))
+    assert told["fleet"] == {
+        "endpoint": "store.example:6379",
+        "problem": None,
+        "seconds": 60.0,
+        "gateways": 2,
+    }
+    ssh, web = (row["fleet"] for row in told["doors"])
+    assert ssh == {"shared": True, "required": False, "waiting": None}
+    assert web == {"shared": False, "required": True, "waiting": None}
+    told = build_status(daemon(doors=doors, fleet=state._replace(endpoint="", problem="no route")))
+    assert (told["fleet"]["endpoint"], told["fleet"]["problem"]) == (None, "no route")
+    ssh, web = (row["fleet"]["waiting"] for row in told["doors"])
+    assert ssh is None
+    assert web == "the store of the fleet is not reached: no route"
+
+
 ATTEMPTS = tuple(Attempt(f"192.0.2.{n}", "ssh", 1, 3, 9) for n in range(3))
 
 
@@ -253,6 +281,7 @@ def long(count: int) -> Snapshot:
         refused=[Problem("/" + "x" * 4_000, 7, None, "z" * 10_000)] * count,
         notes=["\u00e9" * 10_000] * count,
         config="/" + "x" * 4_000,
+        fleet=FleetState("x" * 1_000, "y" * 10_000, 1.0, 7, {}),
     )
 
 
