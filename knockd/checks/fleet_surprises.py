@@ -21,15 +21,21 @@ def find_fleet_surprises(config: Config) -> Iterator[Note]:
     options = config.options
     if not options.fleet:
         return
-    heard = dict.fromkeys(one.host for one in options.fleet if _is_heard(one))
-    if heard and options.fleet_password is not None:
-        text = f"the password goes to {', '.join(heard)} without TLS: who listens on the way has it"
-        yield config.note("fleet", f"{text}; write valkeys://")
+    yield from find_heard_password(config)
     if options.fleet_password is None and any(one.user for one in options.fleet):
         yield config.note("fleet", "a user without a password: name its file with Fleet_Password")
     if not any(map(_uses_store, config.doors)):
         text = "does nothing: no door's knocks count once, and none has Fleet_Share = yes"
         yield config.note("fleet", text)
+
+
+def find_heard_password(config: Config) -> Iterator[Note]:
+    """Yields a note where the password for the store goes over a network as it is."""
+    options = config.options
+    heard = dict.fromkeys(one.host for one in options.fleet if _is_heard(one))
+    if heard and options.fleet_password is not None:
+        text = f"the password goes to {', '.join(heard)} without TLS: who listens on the way has it"
+        yield config.note("fleet", f"{text}; write valkeys://")
 
 
 def _uses_store(door: Door) -> bool:

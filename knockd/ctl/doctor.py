@@ -65,7 +65,7 @@ def _examine(found: argparse.Namespace, asking: Asking) -> int:
     from knockd.doctor.report import format_json, format_report
 
     asked = _ask_daemon(asking)
-    looked = list(examine(_choose_config(found, asked), asked))
+    looked = list(examine(_choose_config(found, asked), asked, _ask_fleet(asking, asked)))
     if asking.json:
         print(format_json(looked))
     else:
@@ -101,10 +101,19 @@ def _choose_config(found: argparse.Namespace, asked: Mapping[str, Any] | str) ->
         raise UsageError(f"--config: {reason}") from None
 
 
-def _ask_daemon(asking: Asking) -> Mapping[str, Any] | str:
-    """The reply of Status, or why there is none."""
+def _ask_fleet(asking: Asking, status: Mapping[str, Any] | str) -> Mapping[str, Any] | str:
+    """The reply of Fleet, or why there is none; ``status`` is that of Status."""
+    if isinstance(status, str):
+        return status
+    if status.get("fleet") is None:
+        return "the daemon has no fleet: knockctl reload"
+    return _ask_daemon(asking, "Fleet")
+
+
+def _ask_daemon(asking: Asking, method: str = "Status") -> Mapping[str, Any] | str:
+    """The reply of a method, or why there is none."""
     try:
-        return ask(asking, "Status")
+        return ask(asking, method)
     except ControlError as error:
         return error.text
     except CallError as error:

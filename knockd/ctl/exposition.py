@@ -60,6 +60,23 @@ METRICS: Mapping[str, Metric] = {
     ),
     "signed_openings": Metric("knockd_signed_openings", COUNTER, "Openings by signed knocks"),
     "signed_refusals": Metric("knockd_signed_refusals", COUNTER, "Signed knocks that did nothing"),
+    "fleet_openings": Metric(
+        "knockd_fleet_openings", COUNTER, "Openings here of doors that another gateway has opened"
+    ),
+    "fleet_refusals": Metric("knockd_fleet_refusals", COUNTER, "Knocks that the fleet has refused"),
+    "fleet_store_up": Metric(
+        "knockd_fleet_store_up", GAUGE, "1 when the store of the fleet is reached, else 0"
+    ),
+    "fleet_latency": Metric(
+        "knockd_fleet_store_latency_seconds", GAUGE, "Time that the store took to answer last", "seconds"
+    ),
+    "fleet_gateways": Metric("knockd_fleet_gateways", GAUGE, "Other gateways of the fleet that are there"),
+    "fleet_skew": Metric(
+        "knockd_fleet_clock_skew_seconds", GAUGE, "The most that another gateway's clock differs", "seconds"
+    ),
+    "fleet_forged": Metric(
+        "knockd_fleet_forged_messages", COUNTER, "Messages in the store without the fleet's code"
+    ),
     "attempts": Metric("knockd_attempts", COUNTER, "Sequences that somebody began"),
     "spoiled": Metric("knockd_attempts_spoiled", COUNTER, "Attempts that a wrong packet ended"),
     "expired": Metric("knockd_attempts_expired", COUNTER, "Attempts that took longer than Seq_Timeout"),

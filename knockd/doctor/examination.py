@@ -37,17 +37,20 @@ Asked = Mapping[str, Any] | str
 """The reply of Status, or why there is none."""
 
 
-def examine(path: str, asked: Asked) -> Iterator[Looked]:
-    """Yields what is found with the configuration ``path``, a subject after the other. Raises OSError."""
-    return examine_host(Settings(os.path.abspath(path), directory=find_directory()), asked)
+def examine(path: str, asked: Asked, fleet: Asked) -> Iterator[Looked]:
+    """Yields what is found with the configuration ``path``, a subject after the other. Raises OSError.
+
+    ``fleet`` is the reply of Fleet, or why there is none.
+    """
+    return examine_host(Settings(os.path.abspath(path), directory=find_directory()), asked, fleet)
 
 
-def examine_host(settings: Settings, asked: Asked) -> Iterator[Looked]:
+def examine_host(settings: Settings, asked: Asked, fleet: Asked) -> Iterator[Looked]:
     """The same with other settings."""
     config, looked = look_at_configuration(settings)
     yield looked
     if config is not None:
-        yield from _examine_configured(settings, config, _find_names(config, asked), looked)
+        yield from _examine_configured(settings, config, _find_names(config, asked), looked, fleet)
     yield look_at_daemons()
     yield Looked(SUBJECT, (), (asked,)) if isinstance(asked, str) else judge_status(asked)
     yield look_at_service()
@@ -63,7 +66,7 @@ def _find_names(config: Config, asked: Asked) -> tuple[str, ...]:
 
 
 def _examine_configured(
-    settings: Settings, config: Config, names: Sequence[str], files: Looked
+    settings: Settings, config: Config, names: Sequence[str], files: Looked, fleet: Asked
 ) -> Iterator[Looked]:
     known = settings.find_circumstances(config)
     live, _ = current_sequences(config)
@@ -71,14 +74,14 @@ def _examine_configured(
     yield look_at_interfaces(config, names)
     commands = look_at_commands(config, known)
     yield commands
-    told = (*files.findings, *commands.findings)
+    gateways = [*_find_fleet(config, fleet)]
+    told = (*files.findings, *commands.findings, *(one for part in gateways for one in part.findings))
     guards = current_guards(config, live, taken)
     keys = current_keys(config)
     signed = current_signed(config)
     yield look_at_notes(config, live, guards, keys, signed, known, told)
     yield look_at_keys(config, keys, signed, find_missing_package(config), known.days.today)
-    if config.options.fleet:
-        yield look_at_fleet(find_unusable_files(config), find_missing_store_package(config))
+    yield from gateways
     # Why a key cannot be used, the notes have said.
     now = find_watches_now(config, make_base(config, live, guards, taken), lambda _: None)
     yield look_at_filter(config, now.watches, ipv6=settings.ipv6)
@@ -93,3 +96,9 @@ def _examine_configured(
         yield judged._replace(unlooked=(*firewall.unlooked, *judged.unlooked))
     yield look_at_connections(config.doors)
     yield look_at_state(config.options.state_dir, required=config.options.state_required)
+
+
+def _find_fleet(config: Config, fleet: Asked) -> Iterator[Looked]:
+    if config.options.fleet:
+        missing = find_missing_store_package(config)
+        yield look_at_fleet(config, find_unusable_files(config), missing, fleet)

@@ -88,6 +88,19 @@ KINDS: Mapping[str, tuple[Severity, str]] = {
         "A file of the fleet cannot be used: doors with `Fleet_Required` stay shut.",
     ),
     "no-valkey": (_OUT, "There is a `Fleet`, and the Python package valkey is missing: a restart fails."),
+    "fleet-closed": (_OUT, "The store of the fleet is not reached, and doors have `Fleet_Required`."),
+    "fleet-unreached": (_WEAK, "The store of the fleet is not reached: each gateway is on its own."),
+    "fleet-heard": (_WEAK, "The password for the store goes over the network without TLS."),
+    "fleet-forged": (
+        _WEAK,
+        "Somebody without the fleet's key writes to its store, or a gateway has another key.",
+    ),
+    "fleet-alone": (_WEAK, "No other gateway of the fleet is there."),
+    "fleet-clock": (
+        _WEAK,
+        "A gateway's clock is more than 5 s from ours: one of both may refuse rotating and signed knocks.",
+    ),
+    "fleet-names": (_NOTE, "Two gateways of the fleet have one name: the log does not tell them apart."),
     "clock-keyed": (
         _OUT,
         "Nothing keeps the clock in time, and doors with keys wait for that (`Clock = synchronised`).",

@@ -13,21 +13,22 @@ from knockd.ctl.cli import main
 from knockd.doctor import examination
 from knockd.doctor.findings import Finding, Looked
 from tests.support.doubles.canned_daemon import CannedDaemon
+from tests.support.samples.fleets import fleet, store
 from tests.support.samples.statuses import BUSY
 
 BAD = Looked("daemons", (Finding("no-daemon", "no knockd runs here", "start it"),))
 NO_DAEMON = ("--socket", "/nowhere/knockd.sock")
 
-Seen = list[tuple[str, Any]]
+Seen = list[tuple[str, Any, Any]]
 
 
 @pytest.fixture
 def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
-    """A host on which nothing is wrong; with which file, and answer of the daemon, it is looked at."""
+    """A host on which nothing is wrong; with which file, and answers of the daemon, it is looked at."""
     made: Seen = []
 
-    def examine(path: str, asked: object) -> Iterator[Looked]:
-        made.append((path, asked))
+    def examine(path: str, asked: object, fleet: object) -> Iterator[Looked]:
+        made.append((path, asked, fleet))
         yield Looked("clock")
 
     monkeypatch.setattr(examination, "examine", examine)
@@ -38,9 +39,10 @@ def test_well(seen: Seen, capfd: pytest.CaptureFixture[str]) -> None:
     """Status 0 and a line; without a daemon the configuration is the usual one."""
     assert 0 == main(["doctor", *NO_DAEMON])
     assert "1 thing looked at, all well\n" == capfd.readouterr().out
-    path, asked = seen[0]
+    path, asked, fleet = seen[0]
     assert "/etc/knockd.conf" == path
     assert "/nowhere/knockd.sock" in asked
+    assert fleet == asked
 
 
 def test_unwell(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
@@ -67,12 +69,24 @@ def test_no_working_directory(seen: Seen, capfd: pytest.CaptureFixture[str]) -> 
     assert said in capfd.readouterr().err
 
 
+def test_a_fleet(seen: Seen, daemon: CannedDaemon) -> None:
+    """A daemon that has one is asked for it, too."""
+    daemon.answers |= {"Status": BUSY, "Fleet": fleet()}
+    main(["doctor"])
+    daemon.answers |= {"Status": {**BUSY, "fleet": store()}}
+    main(["doctor"])
+    daemon.answers |= {"Fleet": ("NoFleet", {})}
+    main(["doctor"])
+    without = "the daemon has no fleet: knockctl reload"
+    assert [without, fleet(), "it answers NoFleet"] == [asked for _, _, asked in seen]
+
+
 def test_a_running_daemon(seen: Seen, daemon: CannedDaemon) -> None:
     """Its answer is looked at, and its configuration unless another one is named."""
     daemon.answers["Status"] = {**BUSY, "config": "/srv/knockd.conf"}
     assert 0 == main(["doctor"])
     assert 0 == main(["doctor", "-c", "my.conf"])
-    assert ["/srv/knockd.conf", os.path.abspath("my.conf")] == [path for path, _ in seen]
+    assert ["/srv/knockd.conf", os.path.abspath("my.conf")] == [path for path, _, _ in seen]
     assert "/srv/knockd.conf" == seen[1][1]["config"]
 
 

@@ -32,9 +32,11 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     return Settings(str(path), state_dir=str(tmp_path / "state"))
 
 
-def subjects(settings: Settings, asked: dict[str, Any] | str = "none runs") -> dict[str, Looked]:
+def subjects(
+    settings: Settings, asked: dict[str, Any] | str = "none runs", fleet: dict[str, Any] | str = "none runs"
+) -> dict[str, Looked]:
     """What was looked at, by its subject."""
-    return {one.subject: one for one in examine_host(settings, asked)}
+    return {one.subject: one for one in examine_host(settings, asked, fleet)}
 
 
 ALWAYS = ["configuration", "daemons", "daemon", "service", "clock"]
@@ -79,7 +81,19 @@ def test_path(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file is named as from where the command is run."""
     path = Path(settings.config_path)
     monkeypatch.chdir(path.parent)
-    assert () == next(examine(path.name, "none runs")).findings
+    assert () == next(examine(path.name, "none runs", "none runs")).findings
+
+
+def test_a_fleet(settings: Settings, tmp_path: Path) -> None:
+    """Where there is one it is looked at behind the keys; what is found is no note besides."""
+    (tmp_path / "password").write_text("secret\n")
+    lines = f"Fleet = valkey://192.0.2.9\nFleet_Key = {tmp_path}/key\nFleet_Password = {tmp_path}/password\n"
+    Path(settings.config_path).write_text(TEXT.replace("[options]\n", f"[options]\n{lines}"))
+    found = subjects(settings)
+    names = list(found)
+    assert names[names.index("keys") + 1] == "fleet"
+    assert "fleet-heard" in [one.name for one in found["fleet"].findings]
+    assert not [one for one in found["notes of the configuration"].findings if "without TLS" in one.text]
 
 
 def test_a_bad_configuration(settings: Settings) -> None:
