@@ -165,17 +165,26 @@ class PortTable:
             if same and other not in self.silent and not self.is_used_up(other):
                 self._burnt.add(other)
                 self.silent.add(other)
-                self._roles[other] = port_roles(replace(watch, opens=False), other, self._slack)
-        self._index()
+                self._change_roles(other, port_roles(replace(watch, opens=False), other, self._slack))
 
     def use_up(self, tag: Tag) -> None:
         """Takes all ports of a watch out of the table, until the watch is changed."""
-        self._roles[tag] = {}
-        self._index()
+        self._change_roles(tag, {})
 
     def is_used_up(self, tag: Tag) -> bool:
         """Whether no port of a watch is in the table."""
         return not self._roles[tag]
+
+    def _change_roles(self, tag: Tag, roles: PortRoles) -> None:
+        """Gives a watch other roles of the same ports, or none: a door may have thousands of watches."""
+        before, self._roles[tag] = self._roles[tag], roles
+        for port in before:
+            all_roles = (role for found in self.roles[port] for role in found.siblings or (found,))
+            wanted = (role if role.tag != tag else roles.get(port) for role in all_roles)
+            if left := tuple(role for role in wanted if role):
+                self.roles[port] = _by_door(left)
+            else:
+                del self.roles[port]
 
     def _index(self) -> None:
         found: dict[int, tuple[PortRole, ...]] = {}

@@ -151,6 +151,37 @@ def test_used_up() -> None:
     assert set(owners(made)) == {1, 2, 3, 4}
 
 
+KEYED = [
+    Watch(0, steps("1 2"), key=1, serial=1, guards=steps("5 9")),
+    Watch(0, steps("2 3"), key=1, serial=2, guards=steps("5 9")),
+    Watch(0, steps("3 4"), key=2, serial=1, guards=steps("6 9")),
+    Watch(1, steps("3 9"), once=True, guards=steps("5 7 8")),
+]
+
+
+def test_what_a_burnt_sequence_leaves() -> None:
+    """The table is that of a sequence that opens nothing; what other ports mean is not made again."""
+    made = table(*KEYED)
+    before = dict(made.roles)
+    made.burn(b"\0\0")
+    assert made.roles == table(replace(KEYED[0], opens=False), *KEYED[1:]).roles
+    assert made.roles[TCP << 16 | 4] is before[TCP << 16 | 4]
+    made.burn(b"\0\1")
+    assert made.roles == table(*(replace(one, opens=False) for one in KEYED[:2]), *KEYED[2:]).roles
+
+
+def test_what_a_used_sequence_leaves() -> None:
+    """The table is that of a new view of the same watches; what other ports mean is not made again."""
+    made = table(*KEYED)
+    before = dict(made.roles)
+    made.use_up(b"\0\3")
+    assert made.roles[TCP << 16 | 4] is before[TCP << 16 | 4]
+    used = dict(made.roles)
+    made.set_watches(KEYED)
+    assert used == made.roles
+    assert TCP << 16 | 7 not in used
+
+
 def test_guards_that_are_none_any_more() -> None:
     """They are named for a watch that stays; a changed watch has lost nothing that counts."""
     made = table(replace(ONE, guards=steps("8 9u")), replace(TWO, guards=steps("8")))
