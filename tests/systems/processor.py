@@ -28,6 +28,9 @@ MOST_EXAMPLES = 10
 PATIENCE = float(os.environ.get("TESTS_PATIENCE", "10"))
 """Times as long as elsewhere a test waits for something: see tests/support/lab/waiting.py."""
 
+LONG = 3_600
+"""Seconds for what takes minutes at most on a quiet host: beside much other work it may take an hour."""
+
 TIME_OVER = 124
 """The status of timeout(1)."""
 
@@ -82,19 +85,19 @@ def try_processor(
         if not arguments or "package" in arguments:
             use_package(machine)
             # The packet process is that user where it is there, as Debian leaves it.
-            machine.run("userdel knockd", 60)
+            machine.run("userdel knockd", LONG)
         for name, packed in (
             ("tools", pack_libraries(folder, "tools", ("any",), TOOLS)),
             ("source", pack_source(folder)),
         ):
-            machine.run(f"mkdir {TREES}/{name} && tar -C {TREES}/{name} -xf {machine.bring(packed)}", 300)
+            machine.run(f"mkdir {TREES}/{name} && tar -C {TREES}/{name} -xf {machine.bring(packed)}", LONG)
         # Now, not by a test: warnings are errors there.
-        machine.run(f"python3 -W ignore -m compileall -q -j 2 {TREES}/tools", 1_200)
+        machine.run(f"python3 -W ignore -m compileall -q -j 2 {TREES}/tools", LONG)
         for group in chosen:
             failed += not run_group(machine, group)
         if tags:
             packed = pack_libraries(folder, "pcapy", tags, ("pcapy-ng",))
-            machine.run(f"mkdir {TREES}/pcapy && tar -C {TREES}/pcapy -xf {machine.bring(packed)}", 300)
+            machine.run(f"mkdir {TREES}/pcapy && tar -C {TREES}/pcapy -xf {machine.bring(packed)}", LONG)
             print("with pcapy-ng:", flush=True)
             for group in (one for one in chosen if one in NETWORK):
                 failed += not run_group(machine, group, "pcapy")
@@ -108,7 +111,7 @@ def use_package(machine: VirtualMachine) -> None:
     subprocess.run(build, cwd=ROOT, env=environment, check=True, stdout=subprocess.DEVNULL)
     packages = " ".join(machine.bring(path) for path in (ROOT / "build/deb").glob("*_all.deb"))
     inside = machine.bring(Path(__file__).with_name("inside.py"))
-    done = machine.run(f"python3 {inside} {packages}", 2_400)
+    done = machine.run(f"python3 {inside} {packages}", LONG)
     for line in done.output.splitlines():
         if line.startswith("FIGURE "):
             print(line.removeprefix("FIGURE "), flush=True)

@@ -16,7 +16,7 @@ from types import TracebackType
 
 from tests.systems.debian_image import Image
 
-BOOT_SECONDS = 600
+BOOT_SECONDS = 1_800
 """For a kernel and systemd to come up under emulation, on a busy host."""
 
 TAIL = 4_000
