@@ -110,7 +110,7 @@ class Member:
     @property
     def beat(self) -> float:
         """Seconds between two signs of life."""
-        return max(BEAT, EACH * (len(self.peers) + 1))
+        return max(BEAT, EACH * (self.peers.count_known() + 1))
 
     # What becomes of the store, and of time.
 
@@ -135,7 +135,7 @@ class Member:
             self.disconnect()
             yield from self.connect(now)
         self._ticked_at = now
-        for peer in self.peers.forget(now):
+        for peer in self.peers.forget(now, self.beat):
             yield Left(peer.name, silent=True)
         if not self._connected:
             return
@@ -144,6 +144,8 @@ class Member:
             yield self._hello("", now)
         if not self._whole and (self._source is None or now - self._source.wanted_at > WAIT):
             yield from self._ask_somebody(now)
+        for peer in self.peers.list_waiting(now):
+            yield self._say(Kind.ASK, self.peers.make_nonce(now), now, peer)
         for peer in self.peers.live():
             yield from self._catch_up(peer, now)
 
@@ -274,7 +276,12 @@ class Member:
 
     def _catch_up(self, peer: Peer, now: float) -> Iterator[Action]:
         """Asks a gateway for what was missed of it, again and again until it answers."""
-        if peer.missed and peer is not self._source and now - peer.wanted_at > WAIT:
+        if (
+            peer.missed
+            and peer is not self._source
+            and now - peer.wanted_at > WAIT
+            and self.peers.may_begin(now)
+        ):
             yield self._want(peer, now)
 
     def _want(self, peer: Peer, now: float) -> Send:

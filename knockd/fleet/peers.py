@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from knockd.fleet.records import Kind, Message, Proof
+from knockd.token_bucket import TokenBucket
 from knockd_conf.classes import NamedTuple, dataclass
 
 MAX_AGE: Final = 5.0
@@ -43,6 +44,11 @@ PAUSE: Final = 2.0
 LOST_AFTER: Final = 3.5
 """Beats after which a gateway that says nothing is not there any more."""
 
+BURST: Final = 30
+RATE: Final = 5.0
+"""Talks with one gateway that each begins at once, and then in a second: in a large fleet that starts as one
+there are more than the store can bear. The others wait."""
+
 UNPROVED: Final = 30.0
 """Seconds for which one is remembered that has not proved that it lives."""
 
@@ -57,7 +63,7 @@ class Peer:
     run: str
     name: str
     seen: float
-    every: float = 5.0
+    every: float = 0.0
     """Seconds between its signs of life."""
     proved_at: float | None = None
     whole: bool = False
@@ -79,6 +85,8 @@ class Peer:
     """It has said a CHANGE that did not count here."""
     asked_at: float = -PAUSE
     """When it was asked to prove that it lives."""
+    waits: bool = False
+    """It is to be asked as soon as a talk may begin."""
     wanted_at: float = -PAUSE
     """When it was asked for changes."""
     after: float | None = None
@@ -112,6 +120,7 @@ class Peers:
         self._peers: dict[str, Peer] = {}
         self._nonces: dict[str, float] = {}
         """When they were made, the oldest first."""
+        self._bucket = TokenBucket(BURST, RATE)
 
     def make_nonce(self, now: float) -> str:
         """A new nonce: who has it back to us within ``MAX_AGE`` lives."""
@@ -146,13 +155,30 @@ class Peers:
             peer.sure = message.at
         return judged
 
+    def may_begin(self, now: float) -> bool:
+        """Whether a talk with one gateway may begin now; then it has."""
+        self._bucket.refill(now)
+        return self._bucket.take()
+
+    def list_waiting(self, now: float) -> Iterator[Peer]:
+        """Those who are to be asked now to prove that they live."""
+        for peer in self._peers.values():
+            if peer.waits:
+                if not self.may_begin(now):
+                    return
+                peer.waits, peer.asked_at = False, now
+                yield peer
+
     def end(self, peer: Peer) -> None:
         """A gateway has left. Its numbers are remembered for a while: what it had said may be repeated."""
         peer.proved_at = None
 
-    def forget(self, now: float) -> list[Peer]:
-        """Forgets who is not there any more; returns those of them that had lived."""
-        lost = [peer for peer in self._peers.values() if now - peer.seen > _patience(peer)]
+    def forget(self, now: float, beat: float) -> list[Peer]:
+        """Forgets who is not there any more; returns those of them that had lived.
+
+        ``beat``: ours, for those that have not said theirs yet: in a large fleet all are long.
+        """
+        lost = [peer for peer in self._peers.values() if now - peer.seen > _patience(peer, beat)]
         for peer in lost:
             del self._peers[peer.run]
         return [peer for peer in lost if peer.lives]
@@ -160,6 +186,10 @@ class Peers:
     def live(self) -> Iterator[Peer]:
         """Those who live."""
         return (peer for peer in self._peers.values() if peer.lives)
+
+    def count_known(self) -> int:
+        """How many there are, with those that have not proved that they live."""
+        return len(self._peers)
 
     def __len__(self) -> int:
         return sum(1 for _ in self.live())
@@ -169,28 +199,31 @@ class Peers:
         if made is None or now - made > MAX_AGE:
             return Judged(peer)
         new = not peer.lives
-        peer.proved_at = peer.seen = now
+        peer.proved_at, peer.seen, peer.waits = now, now, False
         peer.whole, peer.base, peer.trip = proof.whole, made - message.at, now - made
         peer.skew = proof.wall - (wall - peer.trip / 2)
         return Judged(peer, 0.0, prove=proof.nonce, new=new)
 
     def _judge_age(self, peer: Peer, message: Message, now: float) -> Judged:
         prove = _find_nonce(message)
+        if message.kind is Kind.HELLO and prove and not self.may_begin(now):
+            prove, peer.waits = "", True
         age = now - (message.at + peer.base)
         if not peer.lives or not -DRIFT <= age <= MAX_AGE:
-            return Judged(peer, prove=prove, ask=_may_ask(peer, now))
+            return Judged(peer, prove=prove, ask=self._may_ask(peer, prove, now))
         peer.seen = now
         if message.kind is Kind.HELLO:
             peer.every, peer.whole = message.body.every, message.body.whole
         due = now - (peer.proved_at or 0.0) > max(AGAIN, AGAIN_EACH * len(self._peers))
-        return Judged(peer, max(0.0, age), prove, ask=due and _may_ask(peer, now))
+        return Judged(peer, max(0.0, age), prove, ask=due and self._may_ask(peer, prove, now))
 
-
-def _may_ask(peer: Peer, now: float) -> bool:
-    if now - peer.asked_at < PAUSE:
-        return False
-    peer.asked_at = now
-    return True
+    def _may_ask(self, peer: Peer, prove: str, now: float) -> bool:
+        if now - peer.asked_at < PAUSE:
+            return False
+        peer.waits = not (prove or self.may_begin(now))
+        if not peer.waits:
+            peer.asked_at = now
+        return not peer.waits
 
 
 def _find_nonce(message: Message) -> str:
@@ -199,5 +232,5 @@ def _find_nonce(message: Message) -> str:
     return str(message.body.nonce) if message.kind is Kind.HELLO else ""
 
 
-def _patience(peer: Peer) -> float:
-    return LOST_AFTER * max(peer.every, 1.0) if peer.lives else UNPROVED
+def _patience(peer: Peer, beat: float) -> float:
+    return LOST_AFTER * max(peer.every, beat) if peer.lives else max(UNPROVED, beat)

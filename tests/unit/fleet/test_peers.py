@@ -11,11 +11,13 @@ from knockd.fleet.openings import Place
 from knockd.fleet.peers import (
     AGAIN,
     AGAIN_EACH,
+    BURST,
     DRIFT,
     LOST_AFTER,
     MAX_AGE,
     MOST,
     PAUSE,
+    RATE,
     UNPROVED,
     Judged,
     Peer,
@@ -23,6 +25,7 @@ from knockd.fleet.peers import (
 )
 from knockd.fleet.records import Hello, Kind, Message, Proof, Row, State, Version, Want
 
+BEAT = 5.0
 WALL = 1_780_000_000.0
 BOOT = 500.0
 """By how many seconds the other gateway's clock since boot is ahead of ours."""
@@ -253,9 +256,9 @@ def test_proves_again_in_a_large_fleet(lives: Other) -> None:
 def test_lost(lives: Other, every: float) -> None:
     """Who says nothing for some beats of its own is not there any more."""
     lives.judge(lives.hello(every=every))
-    lives.now += LOST_AFTER * max(every, 1.0)
-    assert [] == lives.peers.forget(lives.now)
-    (lost,) = lives.peers.forget(lives.now + 0.1)
+    lives.now += LOST_AFTER * max(every, BEAT)
+    assert [] == lives.peers.forget(lives.now, BEAT)
+    (lost,) = lives.peers.forget(lives.now + 0.1, BEAT)
     assert "gw1" == lost.name
     assert 0 == len(lives.peers)
 
@@ -264,8 +267,43 @@ def test_unproved_is_forgotten() -> None:
     """Who never proves that it lives is forgotten, and nobody is told."""
     other = Other()
     other.judge(other.hello())
-    assert [] == other.peers.forget(other.now + UNPROVED + 1)
+    assert [] == other.peers.forget(other.now + UNPROVED + 1, BEAT)
     assert {} == other.peers._peers
+
+
+def test_lost_before_it_has_said_how_often(lives: Other) -> None:
+    """Whose sign of life was not heard yet is given as much time as we take ourselves."""
+    lives.now += LOST_AFTER * 100.0
+    assert [] == lives.peers.forget(lives.now, 100.0)
+    assert 1 == len(lives.peers.forget(lives.now, 90.0))
+
+
+def test_pace() -> None:
+    """When many come at once some are answered or asked at once, and the others by and by."""
+    other = Other()
+    talks = 0
+    for number in range(10 * BURST):
+        one = Other(f"{number:016x}", other.peers)
+        judged = one.judge(one.hello(nonce=NONCE if number % 2 else ""))
+        talks += bool(judged.prove or judged.ask)
+    assert BURST == talks
+    assert [] == list(other.peers.list_waiting(other.now))
+    other.now += 2.5 / RATE
+    assert 2 == len(list(other.peers.list_waiting(other.now)))
+    other.now += 1000.0
+    waited = list(other.peers.list_waiting(other.now))
+    other.now += 1000.0
+    assert not {peer.run for peer in waited} & {peer.run for peer in other.peers.list_waiting(other.now)}
+
+
+def test_who_was_asked_is_answered_at_once() -> None:
+    """What belongs to a talk that has begun waits for no other one."""
+    other = Other()
+    while other.peers.may_begin(other.now):
+        pass
+    judged = other.judge(other.make(Kind.ASK, NONCE, "us"))
+    assert (NONCE, True) == (judged.prove, judged.ask)
+    assert NONCE == other.prove().prove
 
 
 def test_left(lives: Other) -> None:
@@ -280,7 +318,7 @@ def test_left(lives: Other) -> None:
     for message in (proof, change, bye):
         assert Judged(lives.peer) == lives.judge(message)
     assert 0 == len(lives.peers)
-    assert [] == lives.peers.forget(lives.now + UNPROVED + 1)
+    assert [] == lives.peers.forget(lives.now + UNPROVED + 1, BEAT)
 
 
 def test_too_many() -> None:
@@ -289,7 +327,7 @@ def test_too_many() -> None:
     for number in range(MOST):
         Other(f"{number:016x}", other.peers).judge(Other(f"{number:016x}").hello())
     assert other.peers.judge(other.hello(), other.now, WALL) is None
-    other.peers.forget(other.now + UNPROVED + 1)
+    other.peers.forget(other.now + UNPROVED + 1, BEAT)
     assert other.peers.judge(other.hello(), other.now, WALL) is not None
 
 
