@@ -18,6 +18,7 @@ from pathlib import Path
 
 from tests.bench import (
     fleet,
+    fleet_simulation,
     flood,
     footprint,
     idle,
@@ -44,6 +45,8 @@ BENCHMARKS: dict[str, Callable[[bool, Say], Outcome]] = {
     "footprint": footprint.run,
     "latency": latency.run,
     "leases": leases.run,
+    "fleet": fleet.run,
+    "fleet-simulation": fleet_simulation.run,
     "prefilter": prefilter.run,
     "review": review.run,
     "rotation": rotation.run,
@@ -53,7 +56,6 @@ BENCHMARKS: dict[str, Callable[[bool, Say], Outcome]] = {
     "scans": scans.run,
     "keyed": keyed.run,
     "signed": signed.run,
-    "fleet": fleet.run,
 }
 """In the order they run: the quiet ones first."""
 
