@@ -81,7 +81,7 @@ class Fleet:
         self.octets = 0.0
         self.longest = 0.0
         """Seconds that a message has taken at most."""
-        self._costs, self._free = costs, 0.0
+        self.costs, self._free = costs, 0.0
         self._real = Seal(KEY)
         self._sizes: dict[Kind, float] = {}
         self._events: list[tuple[float, int, int, Any]] = []
@@ -137,13 +137,13 @@ class Fleet:
         message = cast(Message, send.data)
         to = range(len(self.members)) if not send.to else [self._places[send.to]]
         heard = [number for number in to if number != by and self._online[number]]
-        self._free = max(self._free, self.now) + self._costs.publish + self._costs.deliver * len(heard)
+        self._free = max(self._free, self.now) + self.costs.publish + self.costs.deliver * len(heard)
         arrives = self._free + TRIP / 2
         self.published[message.kind] += 1
         self.delivered[message.kind] += len(heard)
         self.octets += len(heard) * self._size(message)
         for number in heard:
-            self._busy[number] = now = max(self._busy[number], arrives) + self._costs.hear
+            self._busy[number] = now = max(self._busy[number], arrives) + self.costs.hear
             self.longest = max(self.longest, now - message.at)
             self._do(number, self.members[number].hear(send.data, now, now), now)
 
@@ -361,6 +361,7 @@ def run(quick: bool, say: Say) -> Outcome:
         Figure(f"restart of {gateways} at once: messages", "", sum(fleet.published.values())),
         Figure(f"restart of {gateways} at once: longest way of a message", "s", fleet.longest),
     ]
+    fleet.costs = Costs(publish, deliver * scale, each["hello"])  # each message goes to fewer gateways
     fleet.run(10)
     fleet.published.clear()
     fleet.delivered.clear()
