@@ -43,7 +43,7 @@ def serve(link: socket.socket, options: Options, name: str, secrets: Secrets) ->
 class _Gateway:
     def __init__(self, link: socket.socket, options: Options, name: str, secrets: Secrets) -> None:
         self._link = link
-        self._seal = Seal(secrets.key)
+        self._seal = Seal(secrets.key, str(options.fleet_name))
         self._member = Member(self._seal, name, lambda: os.urandom(8).hex(), time.time() - _now())
         prefix = f"knockd:{{{options.fleet_name}}}:"
         access = Access(options.fleet, secrets.password, secrets.ca, options.fleet_replicas)

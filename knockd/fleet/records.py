@@ -139,7 +139,7 @@ class ForgedError(ValueError):
 class Seal:
     """Makes and checks the codes of a fleet. ``key``: its secret, at most 64 bytes; ``fleet``: its name."""
 
-    def __init__(self, key: bytes, fleet: str = "") -> None:
+    def __init__(self, key: bytes, fleet: str) -> None:
         self._messages = KeyedHash(key, _PREFIX + fleet.encode() + b"\n")
         self._burnt = KeyedHash(key, _BURN + fleet.encode() + b"\n")
 

@@ -82,7 +82,7 @@ class Fleet:
         self.longest = 0.0
         """Seconds that a message has taken at most."""
         self.costs, self._free = costs, 0.0
-        self._real = Seal(KEY)
+        self._real = Seal(KEY, "lab")
         self._sizes: dict[Kind, float] = {}
         self._events: list[tuple[float, int, int, Any]] = []
         self._number = count()
@@ -165,7 +165,7 @@ def meet(gateways: int) -> tuple[Member, list[Member]]:
     """A gateway that knows all others, and these."""
     draw = random.Random(1)
     first, *others = [
-        Member(Seal(KEY), f"gateway{number}", lambda: f"{draw.getrandbits(64):016x}")
+        Member(Seal(KEY, "lab"), f"gateway{number}", lambda: f"{draw.getrandbits(64):016x}")
         for number in range(gateways)
     ]
     hello = next(send for send in first.connect(1000.0) if isinstance(send, Send))

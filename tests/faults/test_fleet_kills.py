@@ -88,7 +88,7 @@ def test_who_owns_the_store(fleet: FleetLab) -> None:
             owner.publish(everyone, data)
         for size in (0, 1, 31, 32, 33, 500, 300_000):
             owner.publish(everyone, dice.randbytes(size))
-        for data in forged(Seal(bytes(32)), address):
+        for data in forged(Seal(bytes(32), "knockd"), address):
             owner.publish(everyone, data)
         time.sleep(2)
     assert not any(one.lets_in(address) for one in gateways)

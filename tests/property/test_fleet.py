@@ -119,7 +119,7 @@ class World:
         message = Message(
             Kind.CHANGE, by.run, by.gateway, "", by.number + 1000, by.changes + 1000, at.now, row
         )
-        at.hear(Seal(b"another key").seal(message))
+        at.hear(Seal(b"another key", "lab").seal(message))
 
     def run(self, seconds: float) -> None:
         """Time passes; whatever a keeper has been told is true."""

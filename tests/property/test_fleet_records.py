@@ -68,7 +68,7 @@ def test_round_trip(message: Message) -> None:
     """What is sealed is unsealed as it was, by the same key and name only."""
     data = SEAL.seal(message)
     assert message == SEAL.unseal(data)
-    for other in (Seal(KEY), Seal(KEY[1:], "home")):
+    for other in (Seal(KEY, "lab"), Seal(KEY[1:], "home")):
         assert not opens(other, data)
 
 

@@ -11,7 +11,7 @@ from knockd.fleet.records import MAX_NAME, MAX_SECONDS, ForgedError, Kind, Messa
 from knockd_conf.hashes import KeyedHash
 
 KEY = bytes(32)
-SEAL = Seal(KEY)
+SEAL = Seal(KEY, "lab")
 CODE = KeyedHash(KEY, b"knockd fleet 1 message\n\n")
 
 

@@ -46,7 +46,7 @@ class Gateway:
         """A new run, which is not connected yet; the keeper's leases stay."""
         ahead = EPOCH + self.wall - self.boot
         self.online = False
-        self.member = Member(Seal(KEY), self.name, self._network.make_nonce, ahead)
+        self.member = Member(Seal(KEY, "lab"), self.name, self._network.make_nonce, ahead)
 
     def connect(self) -> None:
         """The store is there."""
@@ -193,7 +193,7 @@ class Network:
 
     def messages(self, by: str) -> Iterator[Message]:
         """What a gateway has said."""
-        return (Seal(KEY).unseal(data) for name, _, data in self.said if name == by)
+        return (Seal(KEY, "lab").unseal(data) for name, _, data in self.said if name == by)
 
 
 def network(gateways: int = 2) -> tuple[Network, list[Gateway]]:

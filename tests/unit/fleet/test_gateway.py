@@ -21,7 +21,7 @@ from knockd.process.link import pair
 from knockd_conf.model import Options
 
 KEY = bytes(32)
-MARK = Seal(KEY).mark("one-time ssh 1:tcp")
+MARK = Seal(KEY, "lab").mark("one-time ssh 1:tcp")
 
 
 class PlayedStore:
@@ -165,7 +165,7 @@ def test_another_gateway(play: Play) -> None:
 
     async def scene(keeper: Keeper) -> None:
         store, names = PlayedStore.made, iter(f"{number:016x}" for number in range(1, 1_000))
-        other = Member(Seal(KEY), "north", lambda: next(names))
+        other = Member(Seal(KEY, "lab"), "north", lambda: next(names))
         done = 0
 
         def exchange(actions: Any = ()) -> list[Any]:

@@ -166,7 +166,7 @@ def test_part_is_lost() -> None:
     lost = list[bytes]()
 
     def lose_first(_by: Gateway, to: Gateway, data: bytes) -> tuple[float, ...]:
-        if to.name == "c" and Seal(KEY).unseal(data).kind is Kind.STATE and len(lost) < 3:
+        if to.name == "c" and Seal(KEY, "lab").unseal(data).kind is Kind.STATE and len(lost) < 3:
             lost.append(data)
             return ()
         return (TRIP,)
@@ -178,7 +178,7 @@ def test_part_is_lost() -> None:
     assert 3 == len(lost)
     assert 2 * MOST_ROWS == len(c.leases)
     assert len({to for _, to, data in net.said if data in lost}) == 1
-    assert len({Seal(KEY).unseal(data).gateway for data in lost}) == 2
+    assert len({Seal(KEY, "lab").unseal(data).gateway for data in lost}) == 2
 
 
 def test_restart() -> None:
@@ -364,7 +364,7 @@ def test_forged() -> None:
     for text in (data[:32] + data[32:].replace(b"192.0.2.1", b"192.0.2.9"), data[:-1], b"", data + b"]"):
         b.hear(text)
     forger = Gateway(net, "a")
-    forger.member = type(forger.member)(Seal(b"guess"), "a", net.make_nonce)
+    forger.member = type(forger.member)(Seal(b"guess", "lab"), "a", net.make_nonce)
     forger.connect()
     forger.open(WEB)
     net.run(10)
@@ -405,7 +405,7 @@ def test_kept_back(seconds: float) -> None:
     net.run(3)
     net.fate = lambda _by, _to, _data: (seconds,)
     a.open(SSH, 20.0)
-    net.fate = lambda _by, _to, data: (TRIP,) if Seal(KEY).unseal(data).kind is not Kind.CHANGE else ()
+    net.fate = lambda _by, _to, data: (TRIP,) if Seal(KEY, "lab").unseal(data).kind is not Kind.CHANGE else ()
     net.run(seconds + 3)
     assert b.leases.get(SSH, 0.0) <= a.leases.get(SSH, 0.0)
 

@@ -94,7 +94,7 @@ def test_cut_and_lengthened(data: bytes) -> None:
         SEAL.unseal(data)
 
 
-@pytest.mark.parametrize("seal", [Seal(b"another"), Seal(KEY, "other"), Seal(KEY)])
+@pytest.mark.parametrize("seal", [Seal(b"another"), Seal(KEY, "other"), Seal(KEY, "lab")])
 def test_another_fleet(seal: Seal) -> None:
     """What a fleet with another key or another name has sealed is forged."""
     with pytest.raises(ForgedError):
@@ -113,7 +113,9 @@ def test_a_mark_is_no_code() -> None:
 def test_marks() -> None:
     """The same knock has the same mark at all gateways, and each fleet has its own."""
     assert Seal(KEY, "home").mark("a") == SEAL.mark("a")
-    assert len({SEAL.mark("a"), SEAL.mark("b"), Seal(KEY).mark("a"), Seal(b"x", "home").mark("a")}) == 4
+    assert (
+        len({SEAL.mark("a"), SEAL.mark("b"), Seal(KEY, "lab").mark("a"), Seal(b"x", "home").mark("a")}) == 4
+    )
     assert len(SEAL.mark("a")) == 64
 
 
