@@ -86,7 +86,7 @@ class Fleet:
         self._sizes: dict[Kind, float] = {}
         self._events: list[tuple[float, int, int, Any]] = []
         self._number = count()
-        seal = Unsealed(KEY)
+        seal = Unsealed(KEY, "lab")
         self.members = [Member(seal, f"gateway{number}", self._make_nonce) for number in range(gateways)]
         self._places = {member.run: number for number, member in enumerate(self.members)}
         self._busy = [0.0] * gateways

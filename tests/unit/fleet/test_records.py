@@ -94,7 +94,7 @@ def test_cut_and_lengthened(data: bytes) -> None:
         SEAL.unseal(data)
 
 
-@pytest.mark.parametrize("seal", [Seal(b"another"), Seal(KEY, "other"), Seal(KEY, "lab")])
+@pytest.mark.parametrize("seal", [Seal(b"another", "home"), Seal(KEY, "other"), Seal(KEY, "lab")])
 def test_another_fleet(seal: Seal) -> None:
     """What a fleet with another key or another name has sealed is forged."""
     with pytest.raises(ForgedError):
