@@ -397,7 +397,7 @@ class Fleet:
     def _hear_store(self, endpoint: str, problem: str) -> None:
         was = self.problem
         self._set_problem(endpoint, problem)
-        if problem and problem != was:
+        if problem and not problem.endswith(was or "\n"):  # the next try says the same of an address
             self._log("fleet-unreachable", reason=problem)
         elif was and not problem:
             self._log("fleet-reached", endpoint=endpoint)

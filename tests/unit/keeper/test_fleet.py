@@ -198,6 +198,14 @@ def test_the_reason(made: Played) -> None:
     assert made.said[-1] == "fleet-reached store.example:6379"
 
 
+def test_the_same_reason_again(made: Played) -> None:
+    """A reason is logged once, and again with another one."""
+    for reason in ("no answer in time", "store.example:6379: no answer in time", "WRONGPASS"):
+        made.report(verbs.StoreIs("store.example:6379", reason))
+    said = [line for line in made.said if line.startswith("fleet-unreachable")]
+    assert said == ["fleet-unreachable no answer in time", "fleet-unreachable WRONGPASS"]
+
+
 def test_too_many_wait(made: Played) -> None:
     """More count as if the store did not answer."""
     for _ in range(MOST_PENDING + 1):
