@@ -165,3 +165,25 @@ def test_plain_doors_wait_for_nobody(fleet: FleetLab, tmp_path: Path) -> None:
     delays = measure_openings(gateway, client, noted)
     os.kill(child, signal.SIGCONT)
     assert min(delays) < BUDGET
+
+
+def test_what_a_gateway_shows(fleet: FleetLab) -> None:
+    """Each gateway knows the others, who is in, and how the store is."""
+    fleet.store.start()
+    gateways = fleet.start_all(3, ssh())
+    client, address = fleet.add_client()
+    send_knock(client, gateways[0].address, *STEPS)
+    wait_let_in(gateways, address)
+    for gateway in gateways:
+        seen = gateway.call("Fleet")
+        assert seen["gateway"] == gateway.name
+        others = {one["name"]: one for one in seen["gateways"]}
+        assert set(others) == {one.name for one in gateways} - {gateway.name}
+        assert all(0 <= one["heard"] < 30 and abs(one["skew"]) < 5 for one in others.values())
+        assert [(one["door"], one["address"], one["gateway"]) for one in seen["openings"]] == [
+            ("ssh", address, "g1")
+        ]
+        assert seen["store"]["problem"] is None
+    fleet.store.kill()
+    wait_until(lambda: gateways[1].call("Fleet")["store"]["problem"], 10, "the store is missed")
+    assert gateways[1].call("Status")["fleet"]["problem"]
