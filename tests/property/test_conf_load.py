@@ -153,6 +153,8 @@ def doors(draw: st.DrawFn) -> Door:
         reknock=draw(st.sampled_from(Reknock)),
         command_deadline=draw(seconds),
         max_commands=draw(st.integers(1, 256)),
+        fleet_required=False,  # there is no fleet
+        fleet_share=False,
     )
 
 
