@@ -15,10 +15,20 @@ from typing import Any, Final
 
 from knockd.fleet import verbs
 from knockd.fleet.files import Secrets
-from knockd.fleet.member import Action, Came, Closed, Left, Member, Opened, Send, Used
+from knockd.fleet.member import Action, Member, Send, Used
 from knockd.fleet.records import Seal
 from knockd.fleet.store import Access, Events, ResolvingLoop, Store
-from knockd.fleet.verbs import MAX_MESSAGE, MOST_ROWS, Order, Report, Verdict
+from knockd.fleet.verbs import (
+    MAX_MESSAGE,
+    MOST_ROWS,
+    Came,
+    Closed,
+    Left,
+    Opened,
+    Order,
+    Report,
+    Verdict,
+)
 from knockd_conf.model import Options
 
 TICK: Final = 0.5
@@ -50,7 +60,6 @@ class _Gateway:
         events = Events(self._begin_session, self._end_session, self._hear)
         self._store = Store(access, prefix, self._member.run, events)
         self._endpoint, self._problem = "", "it is being connected to"
-        self._since = time.time()
         self._watched: dict[str, tuple[str, str]] = {}
         """The value and the mark that are watched of each door."""
         self._burnt: dict[str, float] = {}
@@ -91,14 +100,12 @@ class _Gateway:
     # The store.
 
     def _begin_session(self, endpoint: str) -> None:
-        self._endpoint, self._problem, self._since = endpoint, "", time.time()
+        self._endpoint, self._problem = endpoint, ""
         self._report(verbs.StoreIs(endpoint, ""))
         self._do(self._member.connect(_now()))
         self._start(self._restore())
 
     def _end_session(self, reason: str) -> None:
-        if not self._problem:
-            self._since = time.time()
         if self._problem != reason:
             self._problem = reason
             self._report(verbs.StoreIs(self._endpoint, reason[: verbs.MOST_TEXT]))
@@ -125,18 +132,12 @@ class _Gateway:
             match action:
                 case Send(to, data):
                     self._store.publish(to, data)
-                case Opened():
-                    self._report(verbs.Opened(*action))
-                case Closed():
-                    self._report(verbs.Closed(*action))
                 case Used(mark):
                     for door, (value, known) in self._watched.items():
                         if known == mark:
                             self._report(verbs.UsedUp(door, value))
-                case Came():
-                    self._report(verbs.Came(*action))
-                case Left():
-                    self._report(verbs.Left(*action))
+                case Opened() | Closed() | Came() | Left():
+                    self._report(action)
 
     # The keeper.
 
@@ -192,11 +193,7 @@ class _Gateway:
         now, store = _now(), self._store
         openings = self._member.list_openings(now)
         figures = {
-            "name": self._member.name,
             "run": self._member.run,
-            "endpoint": self._endpoint,
-            "problem": self._problem[: verbs.MOST_TEXT],
-            "since": self._since,
             "latency": store.latency,
             "refusal": store.refusal,
             "forged": self._member.forged,

@@ -25,6 +25,7 @@ from knockd.fleet.records import (
     State,
     Want,
 )
+from knockd.fleet.verbs import Came, Closed, Left, Opened
 from knockd_conf.classes import NamedTuple
 
 BEAT: Final = 5.0
@@ -44,40 +45,10 @@ class Send(NamedTuple):
     data: bytes
 
 
-class Opened(NamedTuple):
-    """Another gateway has opened a door, or given it more time. ``seconds``: None: nothing closes it."""
-
-    gateway: str
-    door: str
-    address: str
-    seconds: float | None
-
-
-class Closed(NamedTuple):
-    """Another gateway has closed a door before its time."""
-
-    gateway: str
-    door: str
-    address: str
-
-
 class Used(NamedTuple):
     """Another gateway has used up what has this mark."""
 
     mark: str
-
-
-class Came(NamedTuple):
-    """A gateway is there."""
-
-    gateway: str
-
-
-class Left(NamedTuple):
-    """A gateway is not there any more; ``silent``: it has not said why."""
-
-    gateway: str
-    silent: bool
 
 
 Action = Send | Opened | Closed | Used | Came | Left

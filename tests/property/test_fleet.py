@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from knockd.fleet.member import Opened
 from knockd.fleet.openings import Place
 from knockd.fleet.records import Kind, Message, Row, Seal, Version
+from knockd.fleet.verbs import Opened
 from tests.support.doubles.fleet_network import TRIP, Gateway, Network
 
 PLACES: list[Place] = [("ssh", "192.0.2.1"), ("ssh", "192.0.2.2"), ("web", "2001:db8::1")]

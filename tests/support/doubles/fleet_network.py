@@ -10,9 +10,10 @@ import random
 from collections.abc import Callable, Iterable, Iterator
 from itertools import count
 
-from knockd.fleet.member import Action, Came, Closed, Left, Member, Opened, Send, Used
+from knockd.fleet.member import Action, Member, Send, Used
 from knockd.fleet.openings import Place
 from knockd.fleet.records import Message, Seal
+from knockd.fleet.verbs import Came, Closed, Left, Opened
 
 KEY = b"key of the fleet" * 2
 EPOCH = 1_780_000_000.0

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from knockd.fleet.member import BEAT, EACH, WAIT, Came, Closed, Left, Opened, Used
+from knockd.fleet.member import BEAT, EACH, WAIT, Used
 from knockd.fleet.openings import MOST
 from knockd.fleet.peers import LOST_AFTER, MAX_AGE
 from knockd.fleet.records import MOST_ROWS, Kind, Row, Seal, Version
+from knockd.fleet.verbs import Came, Closed, Left, Opened
 from tests.support.doubles.fleet_network import KEY, SSH, TRIP, WEB, Gateway, Network, network
 
 SOON = 0.1
