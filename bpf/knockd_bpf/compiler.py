@@ -1,7 +1,8 @@
 """From a term to instructions.
 
 The order of tests is: EtherType, protocol, "does any flag rule fit", source, port (one binary tree per
-protocol, shared by IPv4 and IPv6) and last, only for ports that match, flags, payload, fragment, addresses.
+protocol, shared by IPv4 and IPv6) and last, only for ports that match, flags, payload, fragment, addresses
+and whom the frame is for.
 
 Pure.
 """
@@ -29,6 +30,7 @@ from knockd_conf.model import FlagRule
 _IPV4_PROTOCOL_AT: Final = 9
 _IPV6_NEXT_HEADER_AT: Final = 6
 _FLAGS_AT: Final = 13
+_OTHER_HOST: Final = 3  # PACKET_OTHERHOST, linux/if_packet.h
 _PORT_AT: Final = 2
 _NOWHERE: Final[Destinations] = frozenset()
 
@@ -56,6 +58,9 @@ class _Compiler:
         self._emit = Emitter()
         self._reject = self._emit.ret(0, "not a knock")
         self._accept = self._emit.ret(snaplen, "may be a knock: hand it up")
+        if layout.this_host_only:
+            at = self._emit.test(op.JEQ_K, _OTHER_HOST, self._reject, self._accept, "another host?")
+            self._accept = self._emit.do(op.LD_W_ABS, op.ANCILLARY_PACKET_TYPE, at, "whom the frame is for")
         self._wants = {protocol: wanted(ranges) for protocol, ranges in laid.items()}
         self._rules = {of: {want.flags for want in wants} for of, wants in self._wants.items()}
         self._flags_in_leaves: set[int] = set()

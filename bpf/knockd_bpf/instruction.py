@@ -37,6 +37,9 @@ ANCILLARY: Final = 0xFFFFF000
 ANCILLARY_PROTOCOL: Final = ANCILLARY
 """SKF_AD_PROTOCOL: the EtherType, in host order."""
 
+ANCILLARY_PACKET_TYPE: Final = ANCILLARY + 4
+"""SKF_AD_PKTTYPE: whom the frame is for (PACKET_HOST and others, linux/if_packet.h)."""
+
 MAX_INSTRUCTIONS: Final = 4_096
 """BPF_MAXINSNS: the longest program the kernel takes."""
 

@@ -30,7 +30,8 @@ class Layout(NamedTuple):
     instruction ``load`` at ``offset``, cut down with ``mask`` unless that is 0, and then equals
     ``ipv4`` or ``ipv6``. ``header`` is the length of the link header that a captured frame has
     before what the kernel's filter sees, and ``protocol_at`` where in it the EtherType stands
-    (None where there is none).
+    (None where there is none). With ``this_host_only`` a frame for another host's link address is no
+    knock: IP drops it too.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Layout(NamedTuple):
     ipv6: int
     header: int = 0
     protocol_at: int | None = None
+    this_host_only: bool = False
 
     def view(self, frame: bytes) -> tuple[bytes, int]:
         """A captured frame as the kernel's filter sees it: (bytes, EtherType the kernel keeps aside)."""

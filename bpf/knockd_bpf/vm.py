@@ -46,12 +46,15 @@ class Run(NamedTuple):
     steps: int
 
 
-def run_program(program: Sequence[tuple[int, int, int, int]], frame: bytes, protocol: int = 0) -> Run:
+def run_program(
+    program: Sequence[tuple[int, int, int, int]], frame: bytes, protocol: int = 0, *, packet_type: int = 0
+) -> Run:
     """Run (code, jt, jf, k) rows on a frame.
 
-    ``protocol`` is the EtherType that the kernel keeps aside of the frame (SKF_AD_PROTOCOL). A load
-    beyond the frame and a division by zero reject, as in the kernel. Raises KeyError for an operation
-    that classic BPF does not have, ValueError for other ancillary data or a program without a return.
+    ``protocol`` is the EtherType that the kernel keeps aside of the frame (SKF_AD_PROTOCOL), ``packet_type``
+    whom the frame is for (SKF_AD_PKTTYPE; 0: this host). A load beyond the frame and a division by zero
+    reject, as in the kernel. Raises KeyError for an operation that classic BPF does not have, ValueError for
+    other ancillary data or a program without a return.
     """
     a = x = at = steps = 0
     memory = [0] * 16
@@ -75,8 +78,12 @@ def run_program(program: Sequence[tuple[int, int, int, int]], frame: bytes, prot
                 start = k + x if mode == _IND else k
                 if start == op.ANCILLARY_PROTOCOL:
                     value = protocol
+                elif start == op.ANCILLARY_PACKET_TYPE:
+                    value = packet_type
                 elif start >= op.ANCILLARY:
-                    raise ValueError(f"ancillary data: expected the protocol, got {start:#x}")
+                    raise ValueError(
+                        f"ancillary data: expected the protocol or the packet type, got {start:#x}"
+                    )
                 else:
                     value = (
                         int.from_bytes(frame[start : start + size], "big") if start + size <= length else None

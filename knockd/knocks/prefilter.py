@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import chain
 from typing import TYPE_CHECKING
 
 from knockd.knocks.watch import Watch
@@ -48,12 +47,16 @@ def prefilter(
     A watch without steps leaves no trace in it, nor do ports of signed knocks while no minute is live.
     With ``local`` None there is no address part. The program has at most ``limit`` instructions. Raises
     ValueError for a link type we cannot read.
+
+    Frames for another host's link address do not pass, unless a watch has a Target that is not the
+    interface's own: that may be behind a bridge of which the interface is a port.
     """
-    ports = chain(
-        (watch.ports for watch in watches if watch.steps),
-        signed.watched_ports() if signed is not None else (),
+    ports = (
+        *(watch.ports for watch in watches if watch.steps),
+        *(signed.watched_ports() if signed is not None else ()),
     )
     term = build_term(ports, local, ipv6=ipv6)
-    layout = layout_for(linktype)
+    behind = any(one.target - (local or frozenset()) for one in ports)
+    layout = layout_for(linktype)._replace(this_host_only=not behind)
     fitted = fit_term(term, layout, limit, snaplen=SNAPLEN)
     return Prefilter(term, fitted, layout)

@@ -26,6 +26,9 @@ STEPS = (700, 800, 900)
 DOORS = config(door("secret", "700,800,900"), door("marker", "1700,1800"))
 """A door to knock at oddly, and one to knock at plainly afterwards: then all earlier packets were seen."""
 
+ANOTHER_MAC = bytes.fromhex("02000000aa01")
+BEHIND = "10.7.0.77"
+
 TUN_ADDRESSES = {4: ("10.8.0.1", "10.8.0.2"), 6: ("fd00:8::1", "fd00:8::2")}
 
 
@@ -114,6 +117,25 @@ def test_a_knock_at_a_strangers_address_does_not_open(
 
 
 @BOTH_READERS
+def test_frames_for_another_host(pair: Pair, start: Start) -> None:
+    """What is sent to another link address this host's IP drops too: it opens nothing.
+
+    A door with a Target hears it: an interface may be a port of a bridge, and the Target behind that.
+    """
+    behind = door("behind", "700,800,900", Target=BEHIND)
+    daemon = start(pair.server, DOORS)
+    send_to(pair, ANOTHER_MAC, SERVER[4])
+    send_to(pair, ANOTHER_MAC, SERVER[6])
+    send_knock(pair.client, SERVER[4], "1700", "1800")
+    daemon.wait_for("marker: OPEN SESAME")
+    assert daemon.count("secret:") == 0
+    daemon.stop()
+    daemon = start(pair.server, config(behind))
+    send_to(pair, ANOTHER_MAC, BEHIND)
+    daemon.wait_for("behind: OPEN SESAME")
+
+
+@BOTH_READERS
 def test_what_the_server_itself_sends_is_no_knock(pair: Pair, start: Start) -> None:
     """Capture is inbound only: the server's own connections to a knock port open nothing."""
     daemon = start(pair.server, DOORS)
@@ -121,6 +143,14 @@ def test_what_the_server_itself_sends_is_no_knock(pair: Pair, start: Start) -> N
     send_knock(pair.client, SERVER[4], "1700", "1800")
     daemon.wait_for("marker: OPEN SESAME")
     assert daemon.count("secret:") == 0
+
+
+def send_to(pair: Pair, mac: bytes, address: str) -> None:
+    """The secret knock at an address, in frames for a link address."""
+    source = CLIENT[6] if ":" in address else CLIENT[4]
+    own = pair.client.mac("eth0")
+    frames = [ethernet(mac, own, packet(source, address, port)) for port in STEPS]
+    pair.client.send_frames("eth0", frames)
 
 
 def send_ethernet(pair: Pair, vlan: int | None) -> None:

@@ -74,9 +74,9 @@ def test_division_by_zero_rejects(code: int) -> None:
 
 
 def test_other_ancillary_data() -> None:
-    """What the kernel knows about a packet besides its protocol is not to be had here."""
+    """What the kernel knows about a packet besides its protocol and type is not to be had here."""
     with pytest.raises(ValueError, match="expected the protocol"):
-        run_program([(0x28, 0, 0, 0xFFFFF004)], FRAME)
+        run_program([(0x28, 0, 0, 0xFFFFF008)], FRAME)
 
 
 def test_no_return() -> None:

@@ -14,6 +14,7 @@ from knockd_bpf.wire import DLT_EN10MB, DLT_LINUX_SLL, TCP, UDP
 from tests.support.doubles.played import steps
 from tests.support.samples.frames import ethernet, packet
 
+PACKET_OTHERHOST = 3  # linux/if_packet.h
 OURS, OURS6, OTHER = "10.0.0.1", "fd00::1", "10.0.0.9"
 LOCAL = frozenset(ip_address(one).packed for one in (OURS, OURS6))
 WATCH = Watch(0, steps("7000"), guards=steps("7001"))
@@ -41,6 +42,24 @@ def test_addresses() -> None:
     )
     assert (passes(aimed, 7000), passes(aimed, 7000, OTHER)) == (False, True)
     assert passes(prefilter([WATCH], None, DLT_EN10MB), 7000, OTHER)
+
+
+def test_frames_for_another_host() -> None:
+    """They do not pass, unless a watch has a Target that is not the interface's own."""
+    own, foreign = (
+        Watch(0, steps("7000"), target=frozenset({ip_address(one).packed})) for one in (OURS, OTHER)
+    )
+    frame = ethernet(bytes(6), bytes(6), packet("192.0.2.1", OTHER, 7000))
+    to_ours = ethernet(bytes(6), bytes(6), packet("192.0.2.1", OURS, 7000))
+    for watches, sent, passed in (
+        ([WATCH], to_ours, False),
+        ([own], to_ours, False),
+        ([foreign], frame, True),
+    ):
+        made = prefilter(watches, LOCAL, DLT_EN10MB)
+        program, seen = made.fitted.program.instructions, made.layout.view(sent)
+        assert run_program(program, *seen).verdict > 0
+        assert (run_program(program, *seen, packet_type=PACKET_OTHERHOST).verdict > 0) is passed
 
 
 def test_without_ipv6() -> None:
