@@ -30,11 +30,15 @@ def rights_of_commands(status_path: str = "/proc/self/status") -> Rights:
     """What a program that this process starts may do, from its ``status_path`` (proc(5)).
 
     It gets what execve(2) leaves: root the bounding set (but under no_new_privs nothing that
-    root does not have already), every other user the ambient set.
+    root does not have already), every other user the ambient set. Where ``/proc`` is missing nobody knows:
+    all of them, so that no command is said to lack one.
     """
-    with open(status_path, encoding="ascii", errors="replace") as status:
-        fields = dict(line.split(":", 1) for line in status)
     root = os.geteuid() == 0
+    try:
+        with open(status_path, encoding="ascii", errors="replace") as status:
+            fields = dict(line.split(":", 1) for line in status)
+    except OSError:
+        return Rights(root, frozenset(CAPABILITIES.values()))
     held = int(fields["CapBnd" if root else "CapAmb"], 16)
     if root and int(fields.get("NoNewPrivs", "0")):
         held &= int(fields["CapPrm"], 16)

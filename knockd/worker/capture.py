@@ -22,6 +22,22 @@ SMALLEST_BUFFER = 64 * 1024
 """Bytes of the smallest ring that is tried."""
 
 
+_SOURCES_OF_LIBPCAP = (
+    "any",
+    "nflog",
+    "nfqueue",
+    "usbmon",
+    "bluetooth",
+    "dbus",
+    "rdma",
+    "dag",
+    "snf",
+    "vale",
+    "netmap",
+)
+"""How names begin that libpcap may take for a source of its own, and not for an interface."""
+
+
 class CaptureError(Exception):
     """An interface cannot be captured on."""
 
@@ -40,6 +56,10 @@ class UnusableNameError(CaptureError):
 
 class NoPermissionError(CaptureError):
     """The process lacks the right to capture."""
+
+
+class NoDescriptorError(CaptureError):
+    """The process has no descriptor left: trying again is of no use while all others stay open."""
 
 
 class FilterTooLongError(CaptureError):
@@ -73,8 +93,11 @@ class Capture(Protocol):
         CaptureError when the interface went down or away.
         """
 
-    def ring(self) -> int:
-        """Bytes of the capture ring. May open a file: not for a process that has been locked down."""
+    def ring(self) -> int | None:
+        """Bytes of the capture ring; None: not known.
+
+        May open a file: not for a process that has been locked down.
+        """
 
     def counts(self) -> tuple[int, int]:
         """Frames that passed the filter since the capture was opened, and those that had no room in the ring.
@@ -90,9 +113,11 @@ def open_capture(interface: str, *, latency: int, buffer: int, reader: Reader = 
     """Opens ``interface``; ``latency`` is the kernel's block timer in milliseconds.
 
     ``buffer`` is the size of the capture ring in bytes; where memory is short, half of it
-    is tried, and so on. Raises CaptureError and its kinds.
+    is tried, and so on. An interface whose name means something else to libpcap we read ourselves. Raises
+    CaptureError and its kinds.
     """
-    return load_reader(find_reader(reader))(interface, latency=latency, buffer=buffer)
+    chosen = Reader.SOCKET if interface.startswith(_SOURCES_OF_LIBPCAP) else find_reader(reader)
+    return load_reader(chosen)(interface, latency=latency, buffer=buffer)
 
 
 def load_reader(reader: Reader) -> Callable[..., Capture]:
@@ -134,6 +159,14 @@ def no_permission(interface: str) -> NoPermissionError:
     return NoPermissionError(
         f"{printable(interface)}: no right to capture: CAP_NET_RAW is missing. Start knockd as root, or"
         " grant it: AmbientCapabilities=CAP_NET_RAW in the unit, or --cap-add NET_RAW for a container"
+    )
+
+
+def no_descriptor(interface: str) -> NoDescriptorError:
+    """No descriptor is left."""
+    return NoDescriptorError(
+        f"{printable(interface)}: no descriptor is left for it: raise their number: LimitNOFILE= in the unit,"
+        " or ulimit -n"
     )
 
 

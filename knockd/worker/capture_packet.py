@@ -24,6 +24,7 @@ from knockd.worker.capture import (
     CaptureError,
     NoSuchInterfaceError,
     interface_down,
+    no_descriptor,
     no_permission,
     unusable_name,
 )
@@ -180,4 +181,6 @@ def _opening_error(interface: str, error: OSError) -> CaptureError:
         return NoSuchInterfaceError(printable(interface))
     if error.errno in {errno.EPERM, errno.EACCES}:
         return no_permission(interface)
+    if error.errno == errno.EMFILE:
+        return no_descriptor(interface)
     return CaptureError(f"{printable(interface)}: {error.strerror}")

@@ -8,9 +8,11 @@ World: libpcap.
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pcapy
@@ -21,6 +23,7 @@ from knockd.worker.capture import (
     CaptureError,
     NoSuchInterfaceError,
     interface_down,
+    no_descriptor,
     no_permission,
     unusable_name,
 )
@@ -80,15 +83,19 @@ class PcapCapture:
             raise CaptureError(f"{printable(self.interface)}: {error}") from error
         return data, records
 
-    def ring(self) -> int:
+    def ring(self) -> int | None:
         """Bytes of the ring that the kernel gave (libpcap asks for less and less by itself); opens a file."""
         inode = os.fstat(self.fileno()).st_ino
-        with open("/proc/self/maps", encoding="utf-8", errors="replace") as maps:
+        with (
+            suppress(OSError),  # no /proc, or no descriptor is left
+            open("/proc/self/maps", encoding="utf-8", errors="replace") as maps,
+        ):
             for line in maps:
                 if line.endswith(f"socket:[{inode}]\n"):
                     low, high = (int(bound, 16) for bound in line.split(maxsplit=1)[0].split("-"))
                     return high - low
-        return 0
+            return 0
+        return None
 
     def counts(self) -> tuple[int, int]:
         """Frames that passed the filter, and those that had no room; libpcap counts with 32 bits."""
@@ -113,7 +120,14 @@ def _activate(interface: str, latency: int, buffer: int) -> tuple[Any, int]:
     except UnicodeEncodeError as error:
         raise unusable_name(interface) from error
     except pcapy.PcapError as error:
-        raise CaptureError(f"{printable(interface)}: {error}") from error
+        raise _opening_error(interface, str(error)) from error
+
+
+def _opening_error(interface: str, reason: str) -> CaptureError:
+    """libpcap's reasons end with strerror(3)."""
+    if reason.endswith(os.strerror(errno.EMFILE)):
+        return no_descriptor(interface)
+    return CaptureError(f"{printable(interface)}: {reason}")
 
 
 def _activation_error(interface: str, status: int) -> CaptureError:
@@ -123,4 +137,8 @@ def _activation_error(interface: str, status: int) -> CaptureError:
         return no_permission(interface)
     if status == _INTERFACE_NOT_UP:
         return interface_down(interface)
+    try:  # libpcap does not say why it has no socket
+        socket.socket(socket.AF_UNIX).close()
+    except OSError as error:
+        return _opening_error(interface, str(error.strerror))
     return CaptureError(f"{printable(interface)}: libpcap could not open it (error {status})")

@@ -25,6 +25,7 @@ from knockd.worker.capture import (
     CaptureError,
     FilterTooLongError,
     InterfaceDownError,
+    NoDescriptorError,
     NoPermissionError,
     NoSuchInterfaceError,
     UnusableNameError,
@@ -51,6 +52,10 @@ _COUNTS = 1 << 32
 
 class UnknownLinkTypeError(CaptureError):
     """Frames of the interface are of a kind that nobody here can read: trying again is of no use."""
+
+
+_HOPELESS = (UnknownLinkTypeError, UnusableNameError, NoDescriptorError)
+"""What the next packet process would meet again."""
 
 
 class WatchedInterface:
@@ -128,9 +133,9 @@ class WatchedInterface:
         self._missed += missed
 
     def small_ring(self, wanted: int) -> SmallRing | None:
-        """The size of a ring smaller than ``wanted`` KiB; None when it is not."""
-        ring = self.capture.ring() // 1024
-        return SmallRing(self.number, ring) if ring < wanted else None
+        """The size of a ring smaller than ``wanted`` KiB; None when it is not, or nobody knows."""
+        size = self.capture.ring()
+        return None if size is None or size // 1024 >= wanted else SmallRing(self.number, size // 1024)
 
 
 class Captures:
@@ -231,4 +236,4 @@ def _filter(view: View, ipv6: bool, local: frozenset[bytes], linktype: int, limi
 
 
 def _lost(number: int, error: CaptureError) -> Lost:
-    return Lost(number, isinstance(error, UnknownLinkTypeError | UnusableNameError), str(error))
+    return Lost(number, isinstance(error, _HOPELESS), str(error))

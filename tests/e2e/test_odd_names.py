@@ -86,3 +86,17 @@ def test_it_comes_and_goes(host: Host, start: Start) -> None:
     send_knock(host, "10.2.0.1", "700", "800", "900")
     daemon.wait_for("good0")
     assert "Traceback" not in daemon.output()
+
+
+@pytest.mark.parametrize("name", ["any", "nflog", "usbmon9", "bluetooth0"])
+def test_names_of_libpcap(lab: Lab, start: Start, name: str) -> None:
+    """An interface whose name is a source of libpcap's own is listened on, and no other in its place."""
+    host, client = lab.host("server"), lab.host("client")
+    lab.link(host, "eth0", client, "eth0", ("10.1.0.1/24",), ("10.1.0.2/24",))
+    lab.link(host, name, client, "odd", ("10.2.0.1/24",), ("10.2.0.2/24",))
+    daemon = start(host, config(DOOR, interface="any"), interface=None)
+    for number, address in enumerate(("10.2.0.1", "10.1.0.1"), 1):
+        send_knock(client, address, "700", "800", "900")
+        daemon.wait_for("OPEN SESAME", times=number)
+    assert daemon.count("OPEN SESAME") == 2
+    assert daemon.count("not listened on") + daemon.count("capture ended") == 0

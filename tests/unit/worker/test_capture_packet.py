@@ -18,6 +18,7 @@ from knockd.worker.capture import (
     CaptureError,
     FilterTooLongError,
     InterfaceDownError,
+    NoDescriptorError,
     NoPermissionError,
     NoSuchInterfaceError,
     UnusableNameError,
@@ -307,6 +308,13 @@ def test_read_when_it_went_down(kernel: Kernel, opened: Open) -> None:
     kernel.error = errno.EIO
     with pytest.raises(CaptureError, match=f"^eth0: {os.strerror(errno.EIO)}$"):
         capture.read(10)
+
+
+def test_no_descriptor(kernel: Kernel, opened: Open) -> None:
+    """It says what to raise where no descriptor is left."""
+    kernel.refused["socket"] = errno.EMFILE
+    with pytest.raises(NoDescriptorError, match=r"^eth0: no descriptor is left .* LimitNOFILE="):
+        opened()
 
 
 def test_counts(kernel: Kernel, opened: Open) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
 from collections.abc import Callable, Iterator
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -15,6 +17,7 @@ from knockd.worker.capture import (
     CaptureError,
     FilterTooLongError,
     InterfaceDownError,
+    NoDescriptorError,
     NoPermissionError,
     NoSuchInterfaceError,
 )
@@ -153,6 +156,20 @@ def test_no_memory(reader: Reader, opened: Open) -> None:
         opened(2 * SMALLEST_BUFFER)
     sizes = [value for name, value in reader.calls if name == "set_buffer_size"]
     assert sizes == [2 * SMALLEST_BUFFER, SMALLEST_BUFFER]
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_no_descriptor(reader: Reader, opened: Open, monkeypatch: pytest.MonkeyPatch, known: bool) -> None:
+    """It says what to raise where no descriptor is left, also when libpcap does not say so."""
+    reason = os.strerror(errno.EMFILE)
+    if known:
+        error = pcapy.PcapError(f"eth0: socket: {reason}")
+        monkeypatch.setattr(reader, "activate", Mock(side_effect=error))
+    else:
+        reader.statuses = [-1]
+        monkeypatch.setattr(socket, "socket", Mock(side_effect=OSError(errno.EMFILE, reason)))
+    with pytest.raises(NoDescriptorError, match=r"^eth0: no descriptor is left .* LimitNOFILE="):
+        opened()
 
 
 ERRORS = {
