@@ -79,7 +79,7 @@ def start_worker(
         return Worker(setup, interfaces, view, ends, loopbacks).run()
 
     with suppress(ImportError):  # the packet process says why it cannot capture
-        load_reader(find_reader(setup.reader))
+        load_reader(find_reader(setup.reader, len(interfaces)))
     # What is there now is shared with the packet process as long as no collection touches it.
     gc.collect()
     gc.freeze()

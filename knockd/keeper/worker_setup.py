@@ -24,7 +24,7 @@ def setup_of(loaded: Loaded, settings: Settings) -> Setup:
         ipv6=settings.ipv6,
         debug=settings.debug,
         signed=any(door.is_signed for door in loaded.config.doors),
-        reader=find_reader(options.capture),
+        reader=options.capture,
     )
 
 

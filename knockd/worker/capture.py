@@ -22,6 +22,13 @@ SMALLEST_BUFFER = 64 * 1024
 """Bytes of the smallest ring that is tried."""
 
 
+MANY = 32
+"""Interfaces from which on we read ourselves, unless libpcap is asked for.
+
+When an interface comes, all are opened anew. For libpcap that takes the kernel 24 ms each, twice as long as
+for us: it waits until no processor uses what it replaces.
+"""
+
 _SOURCES_OF_LIBPCAP = (
     "any",
     "nflog",
@@ -147,11 +154,11 @@ def attach_source(capture: Capture, address: bytes) -> None:
     capture.attach(pack(program), lambda: f"src host {address_text(address)}")
 
 
-def find_reader(wanted: Reader) -> Reader:
-    """The reader that will be used, PCAPY or SOCKET."""
-    if wanted is Reader.AUTO:
-        return Reader.PCAPY if find_import_error() is None else Reader.SOCKET
-    return wanted
+def find_reader(wanted: Reader, interfaces: int = 1) -> Reader:
+    """The reader that will be used for so many interfaces, PCAPY or SOCKET."""
+    if wanted is not Reader.AUTO:
+        return wanted
+    return Reader.PCAPY if interfaces <= MANY and find_import_error() is None else Reader.SOCKET
 
 
 def no_permission(interface: str) -> NoPermissionError:

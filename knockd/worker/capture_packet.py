@@ -126,16 +126,12 @@ class PacketCapture:
 def _open_socket(interface: str) -> tuple[int, socket.socket]:
     """The link type of an interface, and a socket for it that hears nothing yet. Raises CaptureError."""
     try:
-        packets = _make_socket(socket.SOCK_DGRAM)
-        with ExitStack() as undo:
-            undo.callback(packets.close)
-            if not _ask(packets, _SIOCGIFFLAGS, interface) & _IFF_UP:
+        # Not through a packet socket: to close one takes the kernel some 10 ms.
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as asking:
+            if not _ask(asking, _SIOCGIFFLAGS, interface) & _IFF_UP:
                 raise interface_down(interface)
-            linktype = find_linktype(_ask(packets, _SIOCGIFHWADDR, interface))
-            if linktype != DLT_EN10MB:
-                undo.pop_all()
-                return linktype, packets
-        return linktype, _make_socket(socket.SOCK_RAW)
+            linktype = find_linktype(_ask(asking, _SIOCGIFHWADDR, interface))
+        return linktype, _make_socket(socket.SOCK_RAW if linktype == DLT_EN10MB else socket.SOCK_DGRAM)
     except OSError as error:
         raise _opening_error(interface, error) from error
 
@@ -144,11 +140,11 @@ def _make_socket(kind: int) -> socket.socket:
     return socket.socket(socket.AF_PACKET, kind | socket.SOCK_NONBLOCK, 0)
 
 
-def _ask(packets: socket.socket, request: int, interface: str) -> int:
+def _ask(asking: socket.socket, request: int, interface: str) -> int:
     name = encoded(interface)  # as bind() has it
     if len(name) >= _NAME_SIZE:
         raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
-    answer = fcntl.ioctl(packets, request, _REQUEST.pack(name, 0))
+    answer = fcntl.ioctl(asking, request, _REQUEST.pack(name, 0))
     return int(_REQUEST.unpack(answer)[1])
 
 

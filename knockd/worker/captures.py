@@ -29,12 +29,14 @@ from knockd.worker.capture import (
     NoPermissionError,
     NoSuchInterfaceError,
     UnusableNameError,
+    find_reader,
     open_capture,
 )
 from knockd.worker.setup import Setup
 from knockd_bpf.fit import SMALLEST_LIMIT, Addresses
 from knockd_bpf.instruction import MAX_INSTRUCTIONS
 from knockd_bpf.longest import find_longest
+from knockd_conf.model import Reader
 
 Make = Callable[[frozenset[bytes], int, int], Prefilter]
 """Makes a filter: (the interface's packed addresses, link type, most instructions)."""
@@ -158,9 +160,10 @@ class Captures:
         refused: CaptureError | None = None
         self._buffer = share_rings(self._setup.buffer, len(interfaces))
         local, make = spread_addresses(view.addresses), self._filter_for(view)
+        reader = find_reader(self._setup.reader, len(interfaces))
         for number, name in enumerate(interfaces):
             try:
-                watched = self._open(number, name, local.get(name, frozenset()), make)
+                watched = self._open(number, name, reader, local.get(name, frozenset()), make)
                 self.by_descriptor[watched.capture.fileno()] = watched
             except NoPermissionError:
                 raise
@@ -171,9 +174,11 @@ class Captures:
         if refused is not None and not self.by_descriptor:
             raise refused
 
-    def _open(self, number: int, name: str, local: frozenset[bytes], make: Make) -> WatchedInterface:
-        setup = self._setup
-        capture = open_capture(name, latency=setup.latency, buffer=self._buffer * 1024, reader=setup.reader)
+    def _open(
+        self, number: int, name: str, reader: Reader, local: frozenset[bytes], make: Make
+    ) -> WatchedInterface:
+        latency = self._setup.latency
+        capture = open_capture(name, latency=latency, buffer=self._buffer * 1024, reader=reader)
         try:
             watched = WatchedInterface(number, capture, local, loopback=name in self._loopbacks)
             watched.attach(make)

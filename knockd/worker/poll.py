@@ -245,6 +245,9 @@ class Worker:
         self._outbox.send_all(self._session.take_held())
         stamps = {one.capture.interface: one.stamps() for one in self._captures.by_descriptor.values()}
         send_handover(self._ends.after, stamps, self._session.export_attempts())
+        # At its end a process closes what it opened last first, and each capture takes the kernel some 10 ms.
+        for end in (self._ends.after, self._link):
+            end.close()
 
     def _follow_inheritance(self, inheritance: Inheritance, poll: select.poll) -> None:
         """Begins as soon as all has been handed over; until then frames are held."""

@@ -112,9 +112,12 @@ class World:
         found: list[Message] = []
         while True:
             try:
-                message = decode(self.ours.recv(MAX_EVENT), 9, 9)
+                data = self.ours.recv(MAX_EVENT)
             except BlockingIOError:
                 return found
+            if not data:
+                return found
+            message = decode(data, 9, 9)
             if figures or not isinstance(message, Figure):
                 found.append(message)
 

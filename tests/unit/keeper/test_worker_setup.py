@@ -53,12 +53,6 @@ def test_signed() -> None:
     assert setup_of(Loaded(signed, None), settings).signed
 
 
-def test_reader(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A packet process is told who reads: libpcap only where it can be imported now."""
-    monkeypatch.setitem(sys.modules, "pcapy", None)
-    assert setup_of(Loaded(config(), None), Settings("/etc/knockd.conf")).reader is Reader.SOCKET
-
-
 def test_why_libpcap_does_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is said why, if it does not."""
     assert explain_own_reader(Options(capture=Reader.SOCKET)) == "Capture = socket"

@@ -9,7 +9,7 @@ import pytest
 
 from knockd.knocks.prefilter import SNAPLEN
 from knockd.worker import capture_packet
-from knockd.worker.capture import CaptureError, attach_source, find_reader, open_capture
+from knockd.worker.capture import MANY, CaptureError, attach_source, find_reader, open_capture
 from knockd_bpf.instruction import pack
 from knockd_bpf.layout import RAW
 from knockd_bpf.source import source_program
@@ -35,6 +35,13 @@ def test_libpcap_is_the_default() -> None:
 def test_own_reader() -> None:
     """Where it cannot be imported knockd reads by itself."""
     assert find_reader(Reader.AUTO) is Reader.SOCKET
+
+
+def test_many_interfaces() -> None:
+    """Of many interfaces libpcap reads only where it is asked for."""
+    need_pcapy()
+    assert [find_reader(Reader.AUTO, many) for many in (MANY, MANY + 1)] == [Reader.PCAPY, Reader.SOCKET]
+    assert find_reader(Reader.PCAPY, MANY + 1) is Reader.PCAPY
 
 
 @pytest.mark.parametrize("reader", [Reader.PCAPY, Reader.SOCKET])

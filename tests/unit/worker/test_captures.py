@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -27,7 +28,7 @@ from tests.support.doubles.captures import FakeCapture
 from tests.support.doubles.played import LOCAL, door, watched
 from tests.support.samples.signed_packets import MINUTE, watching
 
-SETUP = Setup(latency=10, buffer=64, max_attempts=9)
+SETUP = Setup(latency=10, buffer=64, max_attempts=9, reader=Reader.SOCKET)
 WATCHES = watched(door("7 8"))
 MANY = watched(*(door(f"{port} {port + 3}") for port in range(1_000, 9_000, 40)))
 UNKNOWN_LINK_TYPE = 147
@@ -50,7 +51,7 @@ def system(monkeypatch: pytest.MonkeyPatch) -> Iterator[System]:
 
     monkeypatch.setattr(module, "open_capture", capture)
     yield there
-    assert asked == [{"latency": 10, "buffer": 64 * 1024, "reader": Reader.AUTO}] * len(asked)
+    assert asked == [{"latency": 10, "buffer": 64 * 1024, "reader": Reader.SOCKET}] * len(asked)
     for one in there.values():
         if isinstance(one, FakeCapture) and not one.closed:
             one.close()
@@ -172,7 +173,7 @@ def test_without_ipv6(system: System) -> None:
     """Without IPv6 the filter lets none through."""
     eth0 = FakeCapture("eth0")
     system["eth0"] = eth0
-    made = Captures(Setup(latency=10, buffer=64, max_attempts=9, ipv6=False))
+    made = Captures(replace(SETUP, ipv6=False))
     assert list(made.open(["eth0"], View({"eth0": LOCAL}, WATCHES))) == []
     assert eth0.filters == [prefilter(WATCHES, LOCAL, DLT_EN10MB, ipv6=False).fitted.program.pack()]
 

@@ -35,11 +35,12 @@ def test_start(world: World) -> None:
     """It opens its captures, gives up its rights, and says that it captures and what it had to keep."""
     world.kept = "capset: no"
     world.interfaces["eth1"] = FakeCapture("eth1")
+    ends = world.theirs.fileno(), world.after.fileno()
     assert world.run([]) == os.EX_OK
     assert world.said() == [Ready("capset: no")]
     descriptors = [one.fileno() for one in world.interfaces.values() if isinstance(one, FakeCapture)]
     ((user, links, captures, required),) = world.locked
-    assert (user, links, required) == (BOB, (world.theirs.fileno(), world.after.fileno()), False)
+    assert (user, links, required) == (BOB, ends, False)
     assert sorted(captures) == sorted(descriptors)
 
 

@@ -6,6 +6,7 @@ import os
 import select
 import socket
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 import pytest
 
@@ -80,17 +81,25 @@ def counted(world: World) -> list[Message]:
 def inherited(world: World) -> list[bytes]:
     """What the packet process has left."""
     found = []
-    while True:
-        try:
-            found.append(world.next.recv(1 << 17))
-        except BlockingIOError:
-            return found
+    with suppress(BlockingIOError):
+        while data := world.next.recv(1 << 17):
+            found.append(data)
+    return found
 
 
 def test_attempts_are_left(world: World) -> None:
     """When the keeper closes the link all attempts are handed over, with the stamp of the last packet."""
     assert world.run([knock(7)]) == os.EX_OK
     assert inherited(world) == [*encode_handover({"eth0": [STAMP]}, [ONE_STEP._replace(since=1_000.0)])]
+
+
+def test_ends_are_closed(world: World) -> None:
+    """The keeper and the next packet process hear at once that there is no more: captures close later."""
+    world.run([knock(7)])
+    inherited(world)
+    world.said()
+    assert (world.next.recv(1), world.ours.recv(1)) == (b"", b"")
+    assert not world.eth0.closed
 
 
 def test_what_has_come_is_judged(world: World) -> None:
