@@ -357,7 +357,7 @@ def test_boundary_of_a_minute(pair: Pair, start: Start, tmp_path: Path, signed: 
         daemon.wait_for(BY_ALICE, times=knocks)
         wait_until(clock_after(0.5), 2, "half a second")
     assert not daemon.count("refused")
-    assert knocks > 10
+    assert knocks > 3
 
 
 def test_take_over(pair: Pair, start: Start, tmp_path: Path, signed: SignedHost) -> None:
