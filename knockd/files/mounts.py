@@ -6,6 +6,7 @@ World: the table of mounts.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Collection
 from typing import Final
 
 from knockd_conf.classes import NamedTuple
@@ -18,11 +19,22 @@ _OVERLAY, _UPPER = "overlay", b"upperdir="
 _TABLE: Final = "/proc/self/mountinfo"
 
 
+ReadLink = Callable[[bytes], bytes]
+
+_MOST_LINKS: Final = 40
+"""Links that the kernel follows (MAXSYMLINKS of linux/namei.h)."""
+
+
+def read_mounts() -> bytes:
+    """The table of mounts. Raises OSError, as without /proc."""
+    with open(_TABLE, "rb") as file:
+        return file.read()
+
+
 def may_be_emptied(path: str) -> bool:
     """Whether what is in a directory may be gone after a reboot; what is not known may."""
     try:
-        with open(_TABLE, "rb") as file:
-            table = file.read()
+        table = read_mounts()
     except OSError:
         return True
     kind = find_kind(table, os.fsencode(os.path.realpath(path)))
@@ -43,9 +55,44 @@ def find_kind(table: bytes, path: bytes) -> str | None:
     return _OVERLAY if beneath is None else beneath.kind
 
 
+def stays_on(file: bytes, disks: Collection[bytes | None], table: bytes, read_link: ReadLink) -> bool:
+    """Whether a path and all links on it stay on ``disks`` (see ``find_disk``); looks at no other.
+
+    ``read_link`` gives the target of a link, and raises OSError for what is none. A path that leads nowhere
+    in 40 links does not stay.
+    """
+    here, pending, links = b"/", file.split(b"/")[::-1], 0
+    while pending:
+        part = pending.pop()
+        if part in {b"", b".", b".."}:
+            here = os.path.dirname(here) if part == b".." else here
+            continue
+        place = os.path.join(here, part)
+        if find_disk(table, place) not in disks:
+            return False
+        try:
+            target = read_link(place)
+        except OSError:
+            here = place
+            continue
+        links += 1
+        if links > _MOST_LINKS:
+            return False
+        here = b"/" if target.startswith(b"/") else here
+        pending += target.split(b"/")[::-1]
+    return True
+
+
+def find_disk(table: bytes, path: bytes) -> bytes | None:
+    """The number of the device (``major:minor``) that a path without links is on; None: unknown."""
+    found = _find_mount(table, path)
+    return None if found is None else found.disk
+
+
 class _Mount(NamedTuple):
     kind: str
     options: bytes
+    disk: bytes
 
 
 def _find_mount(table: bytes, path: bytes) -> _Mount | None:
@@ -59,7 +106,8 @@ def _find_mount(table: bytes, path: bytes) -> _Mount | None:
         place = _unescape(words[4])
         # Of mounts on the same place the last one covers the others.
         if _is_below(path, place) and len(place) >= longest:
-            found, longest = _Mount(file_system[0].decode("ascii", "replace"), file_system[2]), len(place)
+            kind = file_system[0].decode("ascii", "replace")
+            found, longest = _Mount(kind, file_system[2], words[2]), len(place)
     return found
 
 

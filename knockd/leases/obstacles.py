@@ -2,24 +2,18 @@
 
 What could not be closed is not opened. A look costs some microseconds for each command.
 
-World: files of programs.
+World: files of programs, through ``executables``.
 """
 
 from __future__ import annotations
 
-import os
-import re
-import stat
-from collections.abc import Iterable
 from ipaddress import ip_address
 
 from knockd.leases.commands import MAX_COMMAND, expand
+from knockd.leases.executables import can_run
 from knockd.leases.values import Knock
 from knockd_conf.model import CommandFacts
 from knockd_conf.text import encoded
-
-_LONGEST_HEAD = 256
-"""Bytes of a script that the kernel looks at (BINPRM_BUF_SIZE of linux/binfmts.h)."""
 
 
 def find_bar(knock: Knock, today: str) -> str | None:
@@ -64,9 +58,13 @@ def find_obstacle_of(verb: str, command: str, knock: Knock, path: str | None) ->
         )
     if verb == "start":  # without its program it opens nothing, and the log has what knockd 0.8 says of that
         return None
-    if facts.programs and not any(_can_run(program, path) for program in facts.programs):
-        return f"its stop command needs {' or '.join(facts.programs)}, which is missing or cannot be executed"
-    return None
+    found = [can_run(program, path) for program in facts.programs]
+    if not facts.programs or any(found):
+        return None
+    needed = f"its stop command needs {' or '.join(facts.programs)}"
+    if None in found:
+        return f"{needed}, whose disk does not answer"
+    return f"{needed}, which is missing or cannot be executed"
 
 
 def _explain_version(verb: str, facts: CommandFacts, knock: Knock) -> str:
@@ -79,35 +77,3 @@ def _explain_version(verb: str, facts: CommandFacts, knock: Knock) -> str:
     else:
         cure = f"write {key}_6 for IPv6"
     return f"its {verb} command works for IPv{facts.version} knockers only: {cure}"
-
-
-def _can_run(program: str, path: str | None) -> bool:
-    """Whether a program can be executed, or nobody can know."""
-    if "/" in program:
-        return _is_executable(program)
-    if path is None or any(_is_executable(one) for one in _places(program, path)):
-        return True
-    return os.path.basename(os.path.realpath("/bin/sh")) == "busybox"  # it may have the program in itself
-
-
-def _places(program: str, path: str) -> Iterable[str]:
-    return (os.path.join(folder, program) for folder in path.split(":"))
-
-
-def _is_executable(file: str) -> bool:
-    if not os.path.isfile(file) or not os.access(file, os.X_OK):
-        return False
-    try:
-        opened = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return True  # a file may be executed by who may not read it
-    try:
-        if not stat.S_ISREG(os.fstat(opened).st_mode):  # it has just become a FIFO, which may never be ready
-            return False
-        head = os.read(opened, _LONGEST_HEAD)
-    except OSError:
-        return True
-    finally:
-        os.close(opened)
-    interpreter = re.match(rb"#![ \t]*([^ \t\n\0]+)", head)  # with the line ends of Windows it has a "\r"
-    return interpreter is None or os.access(interpreter[1], os.X_OK)

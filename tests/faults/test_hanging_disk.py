@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,6 +34,29 @@ def test_a_program_that_cannot_be_read(hanging: HangingDisk, pair: Pair, start: 
     hanging.hang()
     send_knock(pair.client, SERVER[4], "700", "800")
     wait_until(hanging.asked.is_set, 10, "somebody waits for the program")
+    send_knock(pair.client, SERVER[4], "1700", "1800")
+    daemon.wait_for(f"{CLIENT[4]}: other: command timeout")
+    assert daemon.stop() == 0
+
+
+@pytest.mark.parametrize("by", ["path", "PATH"])
+def test_a_stop_command_that_cannot_be_read(
+    hanging: HangingDisk, pair: Pair, start: Start, by: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A door whose stop command is on that disk is not opened, and says why; others open and close."""
+    monkeypatch.setenv("PATH", f"{os.environ['PATH']}:{hanging.path}")
+    tool = hanging.tool if by == "path" else hanging.tool.name
+    doors = (
+        door("stuck", "700,800", start_command="true", stop_command=f"{tool} %IP%", cmd_timeout=1),
+        door("other", "1700,1800", start_command="true", stop_command="true", cmd_timeout=1),
+    )
+    daemon = start(pair.server, config(*doors))
+    pair.knock_until(daemon, ("700", "800"), "stuck: OPEN SESAME")
+    daemon.wait_for(f"{CLIENT[4]}: stuck: command timeout")
+    hanging.hang()
+    for number in (1, 2, 3):
+        send_knock(pair.client, SERVER[4], "700", "800")
+        daemon.wait_for("whose disk does not answer", times=number)
     send_knock(pair.client, SERVER[4], "1700", "1800")
     daemon.wait_for(f"{CLIENT[4]}: other: command timeout")
     assert daemon.stop() == 0

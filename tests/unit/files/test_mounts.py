@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from knockd.files import mounts
-from knockd.files.mounts import find_kind, may_be_emptied
+from knockd.files.mounts import find_disk, find_kind, may_be_emptied, stays_on
 
 TABLE = rb"""21 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda1 rw
 22 21 0:5 / /run rw,nosuid - tmpfs tmpfs rw,size=1g
@@ -83,3 +83,48 @@ def test_memory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert may_be_emptied("/anywhere")
     table.unlink()
     assert may_be_emptied("/anywhere")
+
+
+@pytest.mark.parametrize(("path", "disk"), [(b"/etc", b"254:0"), (b"/var/x", b"254:2"), (b"/run/y", b"0:5")])
+def test_disk(path: bytes, disk: bytes) -> None:
+    """Each mount has the number of its device."""
+    assert find_disk(TABLE, path) == disk
+
+
+def test_no_disk() -> None:
+    """An empty table knows none."""
+    assert find_disk(b"", b"/etc") is None
+
+
+LINKS = {
+    b"/opt": b"/var/opt",
+    b"/etc/near": b"../usr/./near",
+    b"/etc/far": b"../mnt/two words/tool",
+    b"/etc/round": b"round",
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "stays"),
+    [
+        (b"/etc/tool", True),
+        (b"/etc/near", True),
+        (b"/etc/far", False),
+        (b"/etc/round", False),
+        (b"/opt/tool", False),
+        (b"/var/tool", False),
+        (b"/run/../etc/tool", False),
+    ],
+)
+def test_stays_on(path: bytes, stays: bool) -> None:
+    """Every folder and link on the way counts; of what is elsewhere nothing is asked."""
+    asked: list[bytes] = []
+
+    def read_link(place: bytes) -> bytes:
+        asked.append(place)
+        if place not in LINKS:
+            raise OSError(place)
+        return LINKS[place]
+
+    assert stays_on(path, {b"254:0"}, TABLE, read_link) is stays
+    assert all(find_disk(TABLE, one) == b"254:0" for one in asked)
