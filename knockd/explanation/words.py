@@ -154,7 +154,10 @@ def _describe(verdict: Verdict, account: Account, doors: Doors) -> str:
         case Kind.ENDS_ANOTHER:
             return "the first step, but the packet has ended a knock at another door: begins none"
         case Kind.OPENS:
-            return f"{late}step {last} of {last}{of_key}: the door would open"
+            though = (
+                ", though guard ports were touched in its name: the knock was quick" if verdict.quick else ""
+            )
+            return f"{late}step {last} of {last}{of_key}: the door would open{though}"
         case Kind.STALE | Kind.USED:
             nothing = why or (_UNOPENED if verdict.kind is Kind.STALE else "it has been used")
             return f"{late}step {last} of {last}{of_key}: the whole sequence, but it opens nothing: {nothing}"

@@ -217,7 +217,7 @@ class Explainer:
         moved = _move(quick, watch, step)
         if _foremost(moved) == len(watch.steps):
             state.quick = []
-            return replace(verdict, kind=Kind.OPENS, stage=len(watch.steps), until=0.0)
+            return replace(verdict, kind=Kind.OPENS, stage=len(watch.steps), until=0.0, quick=True)
         state.quick = _youngest_of_each_stage(moved)
         return replace(verdict, begins=step == watch.steps[0] and now - touched >= PAUSE)
 

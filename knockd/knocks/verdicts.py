@@ -63,5 +63,7 @@ class Verdict:
     """Until when the source is ignored, where it is."""
     begins: bool = False
     """It begins an attempt: the only one (BEGINS), or one besides those that there are."""
+    quick: bool = False
+    """It opens though its source is ignored: the knock was quick beside the time since the last guard."""
     silent: bool = False
     """The watch opens nothing: there is no line about it but that a whole sequence came (STALE, USED)."""

@@ -50,6 +50,15 @@ def test_guard() -> None:
     assert "ssh: guard port again: ignored until 22:13:33.000" in said
 
 
+def test_quick_knock() -> None:
+    """Who is ignored for long for guards, perhaps touched by others in his name, opens by a quick knock."""
+    listened = Listened(door("10 20 30", "ssh", seq_timeout=10.0), guards=("14 15 16 17",))
+    listened.hear("14 14", gap=9.0)
+    said = listened.hear("10 20 30", at=14.0)
+    assert "it has touched a guard port" in joined(said[:-1])
+    assert "step 3 of 3: the door would open, though guard ports were touched in its name" in joined(said)
+
+
 def test_cooldown() -> None:
     """Who has opened a door is ignored for Seq_Cooldown."""
     said = joined(Listened(replace(DOOR, seq_cooldown=60.0)).hear("1 2 3 1", gap=1.0))
