@@ -29,12 +29,12 @@ from knockd.worker.capture import (
     unusable_name,
 )
 from knockd.worker.packet_ring import PacketRing
-from knockd.worker.packet_socket import SOL_PACKET, attach_filter, prepare_socket
+from knockd.worker.packet_socket import SOL_PACKET, attach_filter, prepare_socket, set_ring
 from knockd_bpf.wire import DLT_EN10MB, find_linktype
 from knockd_conf.text import encoded, printable
 
 _ETH_P_ALL = 3  # linux/if_ether.h
-_RX_RING, _STATISTICS, _VERSION, _TPACKET_V3 = 5, 6, 10, 2  # PACKET_..., linux/if_packet.h
+_STATISTICS, _VERSION, _TPACKET_V3 = 6, 10, 2  # PACKET_..., linux/if_packet.h
 _SIOCGIFFLAGS, _SIOCGIFHWADDR = 0x8913, 0x8927  # linux/sockios.h
 _IFF_UP = 1
 
@@ -157,12 +157,12 @@ def _make_ring(packets: socket.socket, latency: int, buffer: int) -> tuple[mmap.
             block //= 2
         count = -(-buffer // block)
         try:
-            packets.setsockopt(SOL_PACKET, _RX_RING, _RING.pack(block, count, block, count, latency, 0, 0))
+            set_ring(packets, _RING.pack(block, count, block, count, latency, 0, 0))
             return _map_ring(packets.fileno(), block * count), block
         except OSError as error:
             if error.errno != errno.ENOMEM or buffer <= SMALLEST_BUFFER:
                 raise
-            packets.setsockopt(SOL_PACKET, _RX_RING, bytes(_RING.size))
+            set_ring(packets, bytes(_RING.size))
             buffer //= 2
 
 

@@ -6,7 +6,7 @@ World: the interfaces' captures.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain
 
@@ -20,6 +20,7 @@ from knockd.process.handover import MOST_STAMPS
 from knockd.process.verbs import Dropped, Lost, SmallRing, Widened
 from knockd.process.view import View
 from knockd.worker.capture import (
+    MANY,
     SMALLEST_BUFFER,
     Capture,
     CaptureError,
@@ -33,6 +34,7 @@ from knockd.worker.capture import (
     open_capture,
 )
 from knockd.worker.setup import Setup
+from knockd.worker.side_by_side import do_side_by_side
 from knockd_bpf.fit import SMALLEST_LIMIT, Addresses
 from knockd_bpf.instruction import MAX_INSTRUCTIONS
 from knockd_bpf.longest import find_longest
@@ -160,10 +162,10 @@ class Captures:
         refused: CaptureError | None = None
         self._buffer = share_rings(self._setup.buffer, len(interfaces))
         local, make = spread_addresses(view.addresses), self._filter_for(view)
-        reader = find_reader(self._setup.reader, len(interfaces))
-        for number, name in enumerate(interfaces):
+        opened = self._open_captures(interfaces)
+        for number, (name, found) in enumerate(zip(interfaces, opened, strict=True)):
             try:
-                watched = self._open(number, name, reader, local.get(name, frozenset()), make)
+                watched = self._watch(number, found, local.get(name, frozenset()), make)
                 self.by_descriptor[watched.capture.fileno()] = watched
             except NoPermissionError:
                 raise
@@ -174,13 +176,28 @@ class Captures:
         if refused is not None and not self.by_descriptor:
             raise refused
 
-    def _open(
-        self, number: int, name: str, reader: Reader, local: frozenset[bytes], make: Make
+    def _open_captures(self, interfaces: Sequence[str]) -> Iterable[Capture | CaptureError]:
+        """The captures of interfaces, or why one cannot be opened: many at once."""
+        latency, buffer = self._setup.latency, self._buffer * 1024
+        reader = find_reader(self._setup.reader, len(interfaces))
+
+        def open_one(name: str) -> Capture | CaptureError:
+            try:
+                return open_capture(name, latency=latency, buffer=buffer, reader=reader)
+            except CaptureError as error:
+                return error
+
+        if reader is Reader.PCAPY or len(interfaces) <= MANY:
+            return map(open_one, interfaces)
+        return do_side_by_side(open_one, interfaces)
+
+    def _watch(
+        self, number: int, capture: Capture | CaptureError, local: frozenset[bytes], make: Make
     ) -> WatchedInterface:
-        latency = self._setup.latency
-        capture = open_capture(name, latency=latency, buffer=self._buffer * 1024, reader=reader)
+        if isinstance(capture, CaptureError):
+            raise capture
         try:
-            watched = WatchedInterface(number, capture, local, loopback=name in self._loopbacks)
+            watched = WatchedInterface(number, capture, local, loopback=capture.interface in self._loopbacks)
             watched.attach(make)
         except CaptureError:
             capture.close()

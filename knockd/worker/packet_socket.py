@@ -6,7 +6,9 @@ World: packet sockets.
 from __future__ import annotations
 
 import array
+import ctypes
 import errno
+import os
 import socket
 import struct
 from contextlib import suppress
@@ -18,10 +20,12 @@ from knockd_conf.text import printable
 
 SOL_PACKET = 263  # linux/socket.h
 
+_RX_RING = 5  # PACKET_RX_RING, linux/if_packet.h
 _SO_ATTACH_FILTER = 26  # asm-generic/socket.h
 _PACKET_IGNORE_OUTGOING = 23  # linux/if_packet.h
 _PACKET_TIMESTAMP, _SO_TIMESTAMP = 17, 29  # linux/if_packet.h, asm-generic/socket.h (SO_TIMESTAMP_OLD)
 _SOF_TIMESTAMPING_SOFTWARE = 1 << 4  # linux/net_tstamp.h
+_libc = ctypes.CDLL(None, use_errno=True)
 _EVERYTHING = pack([Instruction(RET_K, 0, 0, SNAPLEN)])
 """The program that accepts every packet."""
 
@@ -59,6 +63,16 @@ def attach_filter(packets: socket.socket, program: bytes, interface: str) -> Non
             count = len(program) // SOCK_FILTER_SIZE
             message = f"{printable(interface)}: the kernel has no room for a filter of {count} instructions"
             raise FilterTooLongError(message) from again
+
+
+def set_ring(packets: socket.socket, request: bytes) -> None:
+    """Gives a socket a ring, as a struct tpacket_req3 says. Raises OSError.
+
+    The kernel waits some 10 ms then. Python's own call would let no other thread run meanwhile.
+    """
+    if _libc.setsockopt(packets.fileno(), SOL_PACKET, _RX_RING, request, len(request)):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
 
 
 def set_filter(packets: socket.socket, program: bytes) -> None:

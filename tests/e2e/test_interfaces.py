@@ -6,6 +6,7 @@ from ipaddress import ip_address
 
 import pytest
 
+from knockd.worker.capture import MANY
 from tests.e2e.conftest import BOTH_READERS, Pair, Start
 from tests.support.daemons.doors import FIREWALLS, SECRET, config, door, drop_with_nftables, firewall_door
 from tests.support.lab.hosts import Host, Lab
@@ -33,6 +34,21 @@ def test_knocks_are_heard_on_several_interfaces(lab: Lab, start: Start, interfac
     daemon.wait_for("10.1.0.2: secret: OPEN SESAME")
     send_knock(second, TWO, "700", "800", "900")
     daemon.wait_for("10.2.0.2: secret: OPEN SESAME")
+
+
+def test_many_interfaces(lab: Lab, start: Start) -> None:
+    """With ``any`` on more interfaces than libpcap reads, knocks at old and new ones open."""
+    server, first, second = two_sided(lab)
+    made = (f"link add a{at} type veth peer name b{at}\nlink set a{at} up\n" for at in range(MANY))
+    server.run("ip", "-batch", "-", stdin="".join(made))
+    daemon = start(server, config(DOOR, interface="any"), interface=None)
+    send_knock(first, ONE, "700", "800", "900")
+    daemon.wait_for("10.1.0.2: secret: OPEN SESAME")
+    lab.link(server, "late0", second, "late0", ("10.3.0.1/24",), ("10.3.0.2/24",))
+    daemon.wait_for("late0")
+    send_knock(second, "10.3.0.1", "700", "800", "900")
+    daemon.wait_for("10.3.0.2: secret: OPEN SESAME")
+    assert daemon.count("not listened on") + daemon.count("capture ended") == 0
 
 
 @BOTH_READERS

@@ -129,6 +129,9 @@ def kernel(monkeypatch: pytest.MonkeyPatch) -> Kernel:
     monkeypatch.setattr(capture_packet, "_make_socket", made.make)
     monkeypatch.setattr(fcntl, "ioctl", made.ask)
     monkeypatch.setattr(capture_packet, "_map_ring", made.map)
+    monkeypatch.setattr(
+        capture_packet, "set_ring", lambda one, value: one.setsockopt(SOL_PACKET, RX_RING, value)
+    )
     monkeypatch.setattr(packet_socket, "set_filter", lambda *_: made.refuse("filter"))
     return made
 
