@@ -11,19 +11,21 @@
 
 Openings of others pass what knocks pass: Allow and Deny, Expires, Max_Leases.
 
-World: the fleet child.
+World: the fleet child, through ``fleet_link``.
 """
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from knockd.fleet import verbs
 from knockd.fleet.child import FleetChild, start_fleet_child
-from knockd.fleet.verbs import MAX_MESSAGE, MalformedError, Overview, Verdict
+from knockd.fleet.verbs import Overview, Verdict
+from knockd.keeper.fleet_link import FleetHooks, FleetLink
 from knockd.keeper.fleet_setup import Burnt, Then
 from knockd.keeper.places import NOWHERE, Places, find_place
 from knockd.leases.journal import State
@@ -33,7 +35,6 @@ from knockd.leases.sharing import CLOSED_ELSEWHERE, Shared
 from knockd.leases.values import Knock
 from knockd.log.logger import Log
 from knockd.log.rate_limit import RateLimit
-from knockd.process.fork import collect_child, kill_child
 from knockd.process.loop import Loop, Timer
 from knockd.process.privileges import User
 from knockd_conf.classes import NamedTuple
@@ -45,20 +46,8 @@ if TYPE_CHECKING:
 BUDGET: Final = 0.15
 """Seconds in which the store has answered, or counts as unreachable."""
 
-RETRY: Final = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
-"""Seconds until another child is started, after each that has ended."""
-
-STEADY: Final = 120.0
-"""Seconds after which a child has run well."""
-
 MOST_PENDING: Final = 1_000
 """Knocks that wait for an answer; with more the store counts as unreachable."""
-
-MOST_UNSENT: Final = 100_000
-"""Messages that wait for the child; with more it is ended."""
-
-MOST_AT_ONCE: Final = 32
-"""Messages read in one go."""
 
 AGAIN: Final = 1.0
 """Seconds after which more time is given to a lease whose command ran just now."""
@@ -93,15 +82,12 @@ class Fleet:
         start: Callable[..., FleetChild] = start_fleet_child,
     ) -> None:
         self._loop, self._log, self._leases, self._places, self._user = loop, log, leases, places, user
-        self._setup, self._start = setup, start
+        self._setup = setup
+        self._child = FleetLink(
+            loop, log, FleetHooks(partial(self._start, start), self._begun, self._hear, self._gone)
+        )
         self._lines = RateLimit(loop, log)
         self._config: Config | None = None
-        self._child: FleetChild | None = None
-        self._began = 0.0
-        self._failures = 0
-        self._retry: Timer | None = None
-        self._ended: set[int] = set()
-        self._unsent: deque[bytes] = deque()
         self._pending: dict[int, _Pending] = {}
         self._overviews: dict[int, tuple[Callable[[list[Overview]], None], Timer, list[Overview]]] = {}
         self._number = 0
@@ -119,39 +105,42 @@ class Fleet:
         """Takes a configuration: with another store, key or password it is another child."""
         before, self._config = self._config, config
         if not config.options.fleet:
-            self._end_child("there is no fleet in the configuration")
+            self._child.end("there is no fleet in the configuration")
             self._leases.sharing.tell = None
             return
         self._leases.sharing.tell = self._tell
-        if before is None or _files_of(before) != _files_of(config) or self._child is None:
-            self._end_child("its child is being started")
-            self._failures = 0
-            self._begin()
+        if before is None or _files_of(before) != _files_of(config) or not self._child.runs:
+            self._child.end("its child is being started")
+            self._child.begin()
         else:
             self.look()
 
     def stop(self) -> None:
         """The daemon ends; the others go on."""
         self._leases.sharing.tell = None
-        self._end_child("the daemon ends")
+        self._child.end("the daemon ends")
         self._lines.stop()
 
     def reap(self) -> None:
         """Collects children that have ended; call it on SIGCHLD."""
-        self._ended -= {pid for pid in self._ended if collect_child(pid)}
+        self._child.reap()
+
+    def _start(self, start: Callable[..., FleetChild]) -> FleetChild:
+        assert self._config is not None
+        return start(self._config, self._user, tuple(self._setup.commands()))
 
     # Knocks.
 
     def admit(self, door: Door, burnt: Burnt | None, then: Then) -> None:
         """Asks the fleet whether a knock opens; ``then`` is called within ``BUDGET``, or at once."""
-        if self._child is None or len(self._pending) >= MOST_PENDING:
+        if not self._child.runs or len(self._pending) >= MOST_PENDING:
             self._answer(Verdict.UNREACHABLE, door.fleet_required or False, then)
             return
         self._number += 1
         number = self._number
         timer = self._loop.call_later(BUDGET, self._settle, number, Verdict.UNREACHABLE)
         self._pending[number] = _Pending(then, timer, door.fleet_required or False)
-        self._send(verbs.Reach(number) if burnt is None else verbs.Burn(number, *burnt))
+        self._child.send(verbs.Reach(number) if burnt is None else verbs.Burn(number, *burnt))
 
     def _settle(self, number: int, verdict: Verdict) -> None:
         pending = self._pending.pop(number, None)
@@ -174,7 +163,7 @@ class Fleet:
         watched = dict(self._setup.watched())
         for door, value in watched.items():
             if self._watched.get(door) != value:
-                self._send(verbs.Watch(door, value))
+                self._child.send(verbs.Watch(door, value))
         self._watched = watched
 
     # Openings.
@@ -183,7 +172,7 @@ class Fleet:
         door, address, seconds = shared
         if self._find_door(door) is None:
             return
-        self._send(verbs.Close(door, address) if seconds == 0 else verbs.Open(door, address, seconds))
+        self._child.send(verbs.Close(door, address) if seconds == 0 else verbs.Open(door, address, seconds))
 
     def _find_door(self, name: str) -> Door | None:
         """The door of a name that is shared, of several the first."""
@@ -243,13 +232,13 @@ class Fleet:
 
     def ask(self, then: Callable[[list[Overview]], None]) -> None:
         """Calls ``then`` with the parts of an overview; none, where there is no child that answers."""
-        if self._child is None:
+        if not self._child.runs:
             self._loop.call_soon(then, [])
             return
         self._number += 1
         timer = self._loop.call_later(PATIENCE, self._take_overview, self._number, [])
         self._overviews[self._number] = then, timer, []
-        self._send(verbs.Ask(self._number))
+        self._child.send(verbs.Ask(self._number))
 
     def _hear_overview(self, part: Overview) -> None:
         asked = self._overviews.get(part.number)
@@ -265,17 +254,8 @@ class Fleet:
 
     # The child.
 
-    def _begin(self) -> None:
-        self._retry = None
-        config = self._config
-        assert config is not None
-        try:
-            self._child = self._start(config, self._user, tuple(self._setup.commands()))
-        except OSError as error:
-            self._fail(str(error))
-            return
-        self._began = self._loop.time()
-        self._loop.add_reader(self._child.link, self._read)
+    def _begun(self) -> None:
+        """A child has been started: it is told what is live and open."""
         self._loop.call_soon(self._hold)  # at the start of the daemon, once it knows what is open
         self._watched = {}
         self.look()
@@ -284,31 +264,10 @@ class Fleet:
         for lease in self._leases.ask.all():
             left = lease.due - self._leases.now
             if lease.state is State.OPEN and left > 0 and self._find_door(lease.knock.door.name) is not None:
-                self._send(verbs.Hold(lease.knock.door.name, lease.knock.source, left))
+                self._child.send(verbs.Hold(lease.knock.door.name, lease.knock.source, left))
 
-    def _fail(self, reason: str) -> None:
-        """The child has ended, or could not be started: another one follows."""
-        self._end_child(reason)
-        seconds = RETRY[min(self._failures, len(RETRY) - 1)]
-        self._failures += 1
-        self._log("fleet-child-ended", reason=reason, seconds=seconds)
-        self._retry = self._loop.call_later(seconds, self._begin)
-
-    def _end_child(self, reason: str) -> None:
-        """Ends it, if it runs; knocks that wait for it are answered."""
-        if self._retry is not None:
-            self._retry.cancel()
-            self._retry = None
-        child, self._child = self._child, None
-        if child is not None:
-            if self._loop.time() - self._began > STEADY:
-                self._failures = 0
-            self._loop.remove_reader(child.link)
-            self._loop.remove_writer(child.link)
-            child.link.close()  # it leaves the fleet, and ends
-            self._ended.add(child.pid)
-            self.reap()
-        self._unsent.clear()
+    def _gone(self, reason: str) -> None:
+        """There is no child: knocks that wait for it are answered."""
         self._set_problem(self.endpoint, reason)
         self.gateways.clear()
         for number in list(self._pending):
@@ -316,61 +275,12 @@ class Fleet:
         for number in list(self._overviews):
             self._take_overview(number, [])
 
-    def _kill(self, reason: str) -> None:
-        """Ends a child that says what it may not, or does not read."""
-        if self._child is not None:
-            kill_child(self._child.pid)
-        self._fail(reason)
-
     def _set_problem(self, endpoint: str, problem: str) -> None:
         if bool(problem) is not bool(self.problem):
             self.since = self._loop.time()
         self.endpoint, self.problem = endpoint, problem
+        self._child.problem = problem
         self._setup.changed()
-
-    def _send(self, order: verbs.Order) -> None:
-        if self._child is None:
-            return
-        self._unsent.append(verbs.write(order))
-        if len(self._unsent) == 1:
-            self._flush()
-        elif len(self._unsent) > MOST_UNSENT:
-            self._kill("it does not read what it is told")
-
-    def _flush(self) -> None:
-        child = self._child
-        while child is not None and self._unsent:
-            try:
-                child.link.send(self._unsent[0])
-            except BlockingIOError:
-                self._loop.add_writer(child.link, self._flush)
-                return
-            except OSError:
-                return  # it is gone; its end is read from the link
-            self._unsent.popleft()
-        if child is not None:
-            self._loop.remove_writer(child.link)
-
-    def _read(self) -> None:
-        for _ in range(MOST_AT_ONCE):
-            child = self._child
-            if child is None:
-                return
-            try:
-                data = child.link.recv(MAX_MESSAGE + 1)
-            except BlockingIOError:
-                return
-            except ConnectionError:
-                data = b""
-            if not data:
-                self._fail(self.problem or "it has ended")
-                return
-            try:
-                report = verbs.read_report(data)
-            except MalformedError as error:
-                self._kill(str(error))
-                return
-            self._hear(report)
 
     def _hear(self, report: verbs.Report) -> None:
         match report:

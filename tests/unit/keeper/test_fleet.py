@@ -12,7 +12,8 @@ import pytest
 from knockd.fleet import verbs
 from knockd.fleet.child import FleetChild
 from knockd.fleet.verbs import MAX_MESSAGE, Overview, Report, Verdict
-from knockd.keeper.fleet import BUDGET, MOST_PENDING, PATIENCE, RETRY, USED, Fleet
+from knockd.keeper.fleet import BUDGET, MOST_PENDING, PATIENCE, USED, Fleet
+from knockd.keeper.fleet_link import RETRY
 from knockd.keeper.fleet_setup import Burnt, FleetSetup
 from knockd.process.link import pair
 from knockd_conf.model import Config, Door, FleetEndpoint, FleetKind, Service
@@ -432,13 +433,3 @@ def test_stop(made: Played) -> None:
     made.fleet.stop()
     assert made.ends[-1].recv(10) == b""
     assert made.leases.manager.sharing.tell is None
-
-
-def test_it_does_not_read(made: Played, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What waits for the child has a bound; nothing waits for it."""
-    monkeypatch.setattr("knockd.keeper.fleet.MOST_UNSENT", 10)
-    for number in range(20_000):
-        made.fleet._send(verbs.Open("ssh" + "x" * 200, ALICE, float(number)))
-        if made.fleet._child is None:
-            break
-    assert made.said[-1].startswith("fleet-child-ended it does not read what it is told")
