@@ -25,7 +25,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "revoke": ("knockd.ctl.revoke", "lets an SSH key knock no more"),
     "keygen": (
         "knockd.ctl.keygen",
-        "makes a key for rotating sequences, or this host's knock secret",
+        "makes a key of rotating sequences, of this host or of a fleet",
     ),
     "export": ("knockd.ctl.export", "what a client needs to know of a door, as knock:// address or QR"),
     "gen-sequences": ("knockd.ctl.gen_sequences", "makes random sequences for a one-time door"),

@@ -19,7 +19,7 @@ complete -c knockctl -n __fish_use_subcommand -a doctor -d 'what locks people ou
 complete -c knockctl -n __fish_use_subcommand -a keys -d 'whose signed knocks open which doors, and when each last did'
 complete -c knockctl -n __fish_use_subcommand -a authorize -d 'lets an SSH key knock'
 complete -c knockctl -n __fish_use_subcommand -a revoke -d 'lets an SSH key knock no more'
-complete -c knockctl -n __fish_use_subcommand -a keygen -d 'makes a key for rotating sequences, or this host\'s knock secret'
+complete -c knockctl -n __fish_use_subcommand -a keygen -d 'makes a key of rotating sequences, of this host or of a fleet'
 complete -c knockctl -n __fish_use_subcommand -a export -d 'what a client needs to know of a door, as knock:// address or QR'
 complete -c knockctl -n __fish_use_subcommand -a gen-sequences -d 'makes random sequences for a one-time door'
 complete -c knockctl -n __fish_use_subcommand -a log -d 'what happened: openings, failed knocks, scans, failed commands'
