@@ -12,7 +12,7 @@ from knockd.leases import runner
 from knockd.leases.runner import Result
 from knockd_conf.model import CommandOutput
 from tests.support.doubles.run_commands import CommandRuns
-from tests.support.lab.waiting import wait_until
+from tests.support.lab.waiting import PATIENCE, wait_until
 
 
 def test_success(runs: CommandRuns) -> None:
@@ -172,7 +172,7 @@ def test_deadline(runs: CommandRuns) -> None:
 
 def test_deadline_kills_children(runs: CommandRuns) -> None:
     """What a late command has started is ended with it."""
-    runs.run("sleep 60 & echo $!; wait", deadline=0.2)
+    runs.run("sleep 600 & echo $!; wait", deadline=0.2 * PATIENCE)
     (ended,) = runs.wait()
     child = Path("/proc", ended.output[0])
     assert wait_until(lambda: not child.exists() or "\nState:\tZ" in (child / "status").read_text())
@@ -181,7 +181,7 @@ def test_deadline_kills_children(runs: CommandRuns) -> None:
 def test_deadline_of_a_stubborn_command(runs: CommandRuns, monkeypatch: pytest.MonkeyPatch) -> None:
     """A late command that ignores TERM is killed."""
     monkeypatch.setattr(runner, "_KILL_AFTER", 0.05)
-    runs.run("trap '' TERM; echo ready; while :; do sleep 60; done", deadline=0.2)
+    runs.run("trap '' TERM; echo ready; while :; do sleep 60; done", deadline=0.2 * PATIENCE)
     assert runs.wait() == [Result(137, ("ready",), late=True)]
 
 
@@ -196,8 +196,8 @@ def alive(pid: str) -> bool:
 def test_deadline_of_a_stubborn_child(runs: CommandRuns, monkeypatch: pytest.MonkeyPatch) -> None:
     """A child that ignores TERM is killed too, though the command itself has ended at once."""
     monkeypatch.setattr(runner, "_KILL_AFTER", 0.2)
-    line = "sh -c 'trap \"\" TERM; echo $$; while :; do sleep 60; done' & sleep 61"
-    runs.run(line, deadline=1.0)
+    line = "sh -c 'trap \"\" TERM; echo $$; while :; do sleep 60; done' & sleep 601"
+    runs.run(line, deadline=1.0 * PATIENCE)
     (ended,) = runs.wait()
     assert 143 == ended.status
     assert alive(ended.output[0])
@@ -207,7 +207,7 @@ def test_deadline_of_a_stubborn_child(runs: CommandRuns, monkeypatch: pytest.Mon
 def test_group_of_a_late_command(runs: CommandRuns, monkeypatch: pytest.MonkeyPatch) -> None:
     """The pid of a late command stays taken until its group is killed, and no longer: no zombie is left."""
     monkeypatch.setattr(runner, "_KILL_AFTER", 1.0)
-    runs.run("echo $$; sleep 60", deadline=1.0)
+    runs.run("echo $$; sleep 60", deadline=1.0 * PATIENCE)
     (ended,) = runs.wait()
     leader = Path("/proc", ended.output[0])
     held = leader.exists()
