@@ -297,7 +297,7 @@ def test_many_rules_in_the_smallest_limit(layout: Layout) -> None:
             frozenset({(UDP, draw.randrange(65_536))}),
             None,
             frozenset({draw.randbytes(4), draw.randbytes(16)}),
-            payload=PayloadRule(draw.randrange(4, 99), tuple(sorted(draw.sample(range(2**32), 3)))),
+            payload=PayloadRule(draw.randrange(4, 99), tuple(sorted(draw.getrandbits(32) for _ in range(3)))),
         )
         for _ in range(60)
     ]
