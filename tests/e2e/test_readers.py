@@ -24,6 +24,7 @@ from tests.support.doubles.played import door, watched
 from tests.support.lab.hosts import Host, Lab
 from tests.support.lab.tools import lacking, need_lab, need_pcapy, need_tun
 from tests.support.lab.tun import ARPHRD_PPP
+from tests.support.lab.waiting import PATIENCE
 from tests.support.samples.frames import TCP, UDP, packet
 
 pytestmark = pytest.mark.together
@@ -294,7 +295,7 @@ def test_counts(wire: Wire) -> None:
     before = [reader.counts() for reader in wire.readers]
     sent = 60_000 if wire.linktype == DLT_EN10MB else 100  # a tun device drops what comes too fast
     wire.client.send_frames(wire.interface, [wire.wrap(packet(CLIENT[4], SERVER[4], 7))] * sent)
-    time.sleep(0.2)
+    time.sleep(0.2 * PATIENCE)
     found = []
     for reader, (received, dropped) in zip(wire.readers, before, strict=True):
         read = 0
