@@ -6,7 +6,7 @@ World: the table of mounts.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import Final
 
 from knockd_conf.classes import NamedTuple
@@ -46,68 +46,79 @@ def find_kind(table: bytes, path: bytes) -> str | None:
 
     Of an overlay it is the kind of what it writes to, where that is in the table.
     """
-    found = _find_mount(table, path)
+    mounts = _parse(table)
+    found = _find_mount(mounts, path)
     if found is None or found.kind != _OVERLAY:
         return None if found is None else found.kind
     options = found.options.split(b",")
     upper = next((one.removeprefix(_UPPER) for one in options if one.startswith(_UPPER)), b"/")
-    beneath = _find_mount(table, _unescape(upper))
+    beneath = _find_mount(mounts, _unescape(upper))
     return _OVERLAY if beneath is None else beneath.kind
 
 
-def stays_on(file: bytes, disks: Collection[bytes | None], table: bytes, read_link: ReadLink) -> bool:
-    """Whether a path and all links on it stay on ``disks`` (see ``find_disk``); looks at no other.
+class Disks:
+    """The disks of paths, as a table of mounts has them: numbers of devices, ``major:minor``."""
 
-    ``read_link`` gives the target of a link, and raises OSError for what is none. A path that leads nowhere
-    in 40 links does not stay.
-    """
-    here, pending, links = b"/", file.split(b"/")[::-1], 0
-    while pending:
-        part = pending.pop()
-        if part in {b"", b".", b".."}:
-            here = os.path.dirname(here) if part == b".." else here
-            continue
-        place = os.path.join(here, part)
-        if find_disk(table, place) not in disks:
-            return False
-        try:
-            target = read_link(place)
-        except OSError:
-            here = place
-            continue
-        links += 1
-        if links > _MOST_LINKS:
-            return False
-        here = b"/" if target.startswith(b"/") else here
-        pending += target.split(b"/")[::-1]
-    return True
+    def __init__(self, table: bytes) -> None:
+        self._mounts = _parse(table)
 
+    def find(self, path: bytes) -> bytes | None:
+        """The disk that a path without links is on; None: unknown."""
+        found = _find_mount(self._mounts, path)
+        return None if found is None else found.disk
 
-def find_disk(table: bytes, path: bytes) -> bytes | None:
-    """The number of the device (``major:minor``) that a path without links is on; None: unknown."""
-    found = _find_mount(table, path)
-    return None if found is None else found.disk
+    def stays_on(self, file: bytes, disks: Collection[bytes | None], read_link: ReadLink) -> bool:
+        """Whether an absolute path and all links on it stay on some disks; no other one is looked at.
+
+        ``read_link`` gives the target of a link, and raises OSError for what is none. What leads nowhere
+        in 40 links does not stay.
+        """
+        here, pending, links = b"/", file.split(b"/")[::-1], 0
+        while pending:
+            part = pending.pop()
+            if part in {b"", b".", b".."}:
+                here = os.path.dirname(here) if part == b".." else here
+                continue
+            place = os.path.join(here, part)
+            if self.find(place) not in disks:
+                return False
+            try:
+                target = read_link(place)
+            except OSError:
+                here = place
+                continue
+            links += 1
+            if links > _MOST_LINKS:
+                return False
+            here = b"/" if target.startswith(b"/") else here
+            pending += target.split(b"/")[::-1]
+        return True
 
 
 class _Mount(NamedTuple):
+    place: bytes
     kind: str
     options: bytes
     disk: bytes
 
 
-def _find_mount(table: bytes, path: bytes) -> _Mount | None:
-    found: _Mount | None = None
-    longest = -1
+def _parse(table: bytes) -> list[_Mount]:
+    found = []
     for line in table.splitlines():
         head, _, tail = line.partition(b" - ")
         words, file_system = head.split(b" "), tail.split(b" ")
-        if len(words) < 5 or len(file_system) < 3:
-            continue
-        place = _unescape(words[4])
-        # Of mounts on the same place the last one covers the others.
-        if _is_below(path, place) and len(place) >= longest:
+        if len(words) >= 5 and len(file_system) >= 3:
             kind = file_system[0].decode("ascii", "replace")
-            found, longest = _Mount(kind, file_system[2], words[2]), len(place)
+            found.append(_Mount(_unescape(words[4]), kind, file_system[2], words[2]))
+    return found
+
+
+def _find_mount(mounts: Iterable[_Mount], path: bytes) -> _Mount | None:
+    found: _Mount | None = None
+    for one in mounts:
+        # Of mounts on the same place the last one covers the others.
+        if _is_below(path, one.place) and (found is None or len(one.place) >= len(found.place)):
+            found = one
     return found
 
 

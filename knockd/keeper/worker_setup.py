@@ -29,7 +29,7 @@ def setup_of(loaded: Loaded, settings: Settings) -> Setup:
 
 
 def explain_own_reader(options: Options) -> str | None:
-    """Why packets are not read through libpcap; None: they are."""
+    """Why packets are never read through libpcap; None: they are, where there are not too many interfaces."""
     if find_reader(options.capture) is Reader.PCAPY:
         return None
     if options.capture is Reader.SOCKET:

@@ -1,6 +1,7 @@
 """Why a door is not opened: for whom or on which day it is not, or commands that could not be run.
 
-What could not be closed is not opened. A look costs some microseconds for each command.
+What could not be closed is not opened. A look costs some microseconds for each command, for one whose program
+is on a disk of its own some milliseconds.
 
 World: files of programs, through ``executables``.
 """
@@ -58,11 +59,16 @@ def find_obstacle_of(verb: str, command: str, knock: Knock, path: str | None) ->
         )
     if verb == "start":  # without its program it opens nothing, and the log has what knockd 0.8 says of that
         return None
-    found = [can_run(program, path) for program in facts.programs]
-    if not facts.programs or any(found):
+    hangs = False
+    for program in facts.programs:
+        found = can_run(program, path)
+        if found:
+            return None
+        hangs |= found is None
+    if not facts.programs:
         return None
     needed = f"its stop command needs {' or '.join(facts.programs)}"
-    if None in found:
+    if hangs:
         return f"{needed}, whose disk does not answer"
     return f"{needed}, which is missing or cannot be executed"
 

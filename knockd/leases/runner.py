@@ -16,6 +16,7 @@ from contextlib import suppress
 from functools import partial
 
 from knockd.leases.commands import script, words
+from knockd.leases.executables import collect_looks
 from knockd.leases.outputs import Output, Outputs
 from knockd.leases.slots import CommandSlots
 from knockd.leases.spawn import SILENT, spawn
@@ -136,6 +137,7 @@ class Runner:
 
     def reap(self) -> None:
         """Collects every command whose process has ended."""
+        collect_looks()
         for pid, job in list(self._running.items()):
             status = _status(job)
             if status is not None:

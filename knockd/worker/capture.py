@@ -23,7 +23,7 @@ SMALLEST_BUFFER = 64 * 1024
 
 
 MANY = 32
-"""Interfaces from which on we read ourselves, unless libpcap is asked for.
+"""With more interfaces we read ourselves, unless libpcap is asked for.
 
 When an interface comes, all are opened anew. For libpcap that takes the kernel 24 ms each, one after the
 other: it waits until no processor uses what it replaces. For us it waits for many at once.

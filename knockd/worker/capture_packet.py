@@ -126,12 +126,18 @@ class PacketCapture:
 def _open_socket(interface: str) -> tuple[int, socket.socket]:
     """The link type of an interface, and a socket for it that hears nothing yet. Raises CaptureError."""
     try:
-        # Not through a packet socket: to close one takes the kernel some 10 ms.
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as asking:
-            if not _ask(asking, _SIOCGIFFLAGS, interface) & _IFF_UP:
-                raise interface_down(interface)
-            linktype = find_linktype(_ask(asking, _SIOCGIFHWADDR, interface))
-        return linktype, _make_socket(socket.SOCK_RAW if linktype == DLT_EN10MB else socket.SOCK_DGRAM)
+        packets = _make_socket(socket.SOCK_RAW)
+        with ExitStack() as undo:
+            undo.callback(packets.close)
+            # Not through a packet socket: to close one takes the kernel some 10 ms.
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as asking:
+                if not _ask(asking, _SIOCGIFFLAGS, interface) & _IFF_UP:
+                    raise interface_down(interface)
+                linktype = find_linktype(_ask(asking, _SIOCGIFHWADDR, interface))
+            if linktype == DLT_EN10MB:
+                undo.pop_all()
+                return linktype, packets
+        return linktype, _make_socket(socket.SOCK_DGRAM)
     except OSError as error:
         raise _opening_error(interface, error) from error
 

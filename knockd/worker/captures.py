@@ -189,7 +189,12 @@ class Captures:
 
         if reader is Reader.PCAPY or len(interfaces) <= MANY:
             return map(open_one, interfaces)
-        return do_side_by_side(open_one, interfaces)
+        opened = do_side_by_side(open_one, interfaces)
+        # While many are opened each takes a descriptor more for a moment.
+        return (
+            open_one(name) if isinstance(one, NoDescriptorError) else one
+            for name, one in zip(interfaces, opened, strict=True)
+        )
 
     def _watch(
         self, number: int, capture: Capture | CaptureError, local: frozenset[bytes], make: Make

@@ -28,10 +28,12 @@ _SOF_TIMESTAMPING_SOFTWARE = 1 << 4  # linux/net_tstamp.h
 _libc = ctypes.CDLL(None, use_errno=True)
 _EVERYTHING = pack([Instruction(RET_K, 0, 0, SNAPLEN)])
 """The program that accepts every packet."""
+_NOTHING = pack([Instruction(RET_K, 0, 0, 0)])
+"""The program that accepts none."""
 
 
 def prepare_socket(packets: socket.socket) -> None:
-    """Sets what can be set on a socket, and the filter that accepts everything."""
+    """Sets what can be set on a socket, and a filter that accepts nothing until another is attached."""
     # What the host sends every reader sorts out. Where the kernel does (since 4.20), that costs
     # nothing, and no filter shows it to this process.
     with suppress(OSError):
@@ -43,7 +45,7 @@ def prepare_socket(packets: socket.socket) -> None:
     # A program gets its place only beside the one before it, which is never shorter than this
     # one: so this one always has room beside any other (see ``attach_filter``).
     with suppress(OSError):  # a kernel without filters says so again at the first real one
-        set_filter(packets, _EVERYTHING)
+        set_filter(packets, _NOTHING)
 
 
 def attach_filter(packets: socket.socket, program: bytes, interface: str) -> None:

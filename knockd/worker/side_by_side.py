@@ -1,18 +1,22 @@
 """Does the same with many things at once: for what waits in the kernel, and lets others run meanwhile.
 
-World: threads, which have all ended when it returns.
+World: threads. All have ended when it returns: rights are given up by each thread for itself.
 """
 
 from __future__ import annotations
 
 import _thread
+import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 THREADS = 16
+_PAUSE = 0.001
+"""Seconds between two looks whether all have ended."""
 
 
 def do_side_by_side(
@@ -24,7 +28,7 @@ def do_side_by_side(
     todo = iter(enumerate(items))
     turn = _thread.allocate_lock()
 
-    def work_on(done: _thread.LockType) -> None:
+    def work_on() -> None:
         try:
             while not failed:
                 with turn:
@@ -34,15 +38,14 @@ def do_side_by_side(
                 results[chosen[0]] = work(chosen[1])
         except BaseException as error:  # noqa: BLE001 - it is raised where all threads are waited for
             failed.append(error)
-        finally:
-            done.release()
 
-    ends = [_thread.allocate_lock() for _ in range(min(threads, len(items)))]
-    for end in ends:
-        end.acquire()
-        _thread.start_new_thread(work_on, (end,))
-    for end in ends:
-        end.acquire()
+    others = _thread._count()  # what threading counts with, which is not imported: it takes memory
+    with suppress(RuntimeError):  # no room for so many: fewer do
+        for _ in range(min(threads, len(items)) - 1):
+            _thread.start_new_thread(work_on, ())
+    work_on()
+    while _thread._count() > others:
+        time.sleep(_PAUSE)
     if failed:
         raise failed[0]
     return [results[at] for at in range(len(items))]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from knockd.files import mounts
-from knockd.files.mounts import find_disk, find_kind, may_be_emptied, stays_on
+from knockd.files.mounts import Disks, find_kind, may_be_emptied
 
 TABLE = rb"""21 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda1 rw
 22 21 0:5 / /run rw,nosuid - tmpfs tmpfs rw,size=1g
@@ -88,12 +88,12 @@ def test_memory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("path", "disk"), [(b"/etc", b"254:0"), (b"/var/x", b"254:2"), (b"/run/y", b"0:5")])
 def test_disk(path: bytes, disk: bytes) -> None:
     """Each mount has the number of its device."""
-    assert find_disk(TABLE, path) == disk
+    assert Disks(TABLE).find(path) == disk
 
 
 def test_no_disk() -> None:
     """An empty table knows none."""
-    assert find_disk(b"", b"/etc") is None
+    assert Disks(b"").find(b"/etc") is None
 
 
 LINKS = {
@@ -126,5 +126,5 @@ def test_stays_on(path: bytes, stays: bool) -> None:
             raise OSError(place)
         return LINKS[place]
 
-    assert stays_on(path, {b"254:0"}, TABLE, read_link) is stays
-    assert all(find_disk(TABLE, one) == b"254:0" for one in asked)
+    assert Disks(TABLE).stays_on(path, {b"254:0"}, read_link) is stays
+    assert all(Disks(TABLE).find(one) == b"254:0" for one in asked)

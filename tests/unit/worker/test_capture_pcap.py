@@ -242,8 +242,8 @@ def test_no_room_beside_the_old_filter(monkeypatch: pytest.MonkeyPatch, opened: 
     """Where the new filter has no room beside the old one, everything passes for a moment."""
     kernel = Kernel(monkeypatch, NO_MEMORY, 0, 0)
     opened().attach(PROGRAM, lambda: "tcp")
-    everything = kernel.taken[0]
-    assert kernel.taken == [everything, everything, PROGRAM]
+    nothing, everything = (pack([Instruction(RET_K, 0, 0, size)]) for size in (0, 256))
+    assert kernel.taken == [nothing, everything, PROGRAM]
 
 
 def test_no_room_at_all(monkeypatch: pytest.MonkeyPatch, opened: Open) -> None:

@@ -43,10 +43,10 @@ class Kernel:
 
 
 def test_prepared(end: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The kernel stamps packets, and everything passes; what is of packet sockets alone may be refused."""
+    """The kernel stamps packets, and nothing passes yet; what is of packet sockets alone may be refused."""
     kernel = Kernel(monkeypatch, 0)
     prepare_socket(end)
-    assert kernel.taken == [EVERYTHING]
+    assert kernel.taken == [pack([Instruction(RET_K, 0, 0, 0)])]
     assert end.getsockopt(socket.SOL_SOCKET, 29) == 1
 
 
