@@ -65,6 +65,12 @@ def hang(disk: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return go_on
 
 
+def nobody_looks() -> bool:
+    """Whether all looks have come back."""
+    collect_looks()
+    return not executables._looking
+
+
 def test_no_answer(disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One process waits for a disk that hangs, however often it is asked for; later it is looked at anew."""
     made = make(disk / "tool")
@@ -74,7 +80,7 @@ def test_no_answer(disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (disk.parent / "count").read_text() == f"{made}\n"
     os.unlink(made)
     go_on.touch()
-    wait_until(lambda: collect_looks() or not executables._looking, 10, "it has come back")
+    wait_until(nobody_looks, 10, "it has come back")
     monkeypatch.setattr(executables, "ANSWER", 5.0)
     assert can_run(made, None) is False
 
@@ -87,7 +93,7 @@ def test_interpreter_on_a_disk_that_hangs(disk: Path, monkeypatch: pytest.Monkey
     go_on = hang(disk, monkeypatch)
     assert can_run(script, None) is None
     go_on.touch()
-    wait_until(lambda: collect_looks() or not executables._looking, 10, "it has come back")
+    wait_until(nobody_looks, 10, "it has come back")
 
 
 def test_no_process(disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
