@@ -1,6 +1,8 @@
 """Does the same with many things at once: for what waits in the kernel, and lets others run meanwhile.
 
-World: threads. All have ended when it returns: rights are given up by each thread for itself.
+All threads have ended when it returns, for each gives up rights for itself alone.
+
+World: threads.
 """
 
 from __future__ import annotations
