@@ -229,9 +229,10 @@ def test_nothing_is_imported_later(
         send_knock(pair.client, SERVER[version], *STEPS)
     for number, steps in enumerate((("1700", "1800:udp"), ("2700", "2800")), 1):  # rotation: a view each
         pair.knock_until(daemon, steps, f"{CLIENT[4]}: once: OPEN SESAME", times=number)
-    pair.client.send_frames("eth0", [framed(DLT_EN10MB, packet) for packet in strange_frames()])
+    macs = pair.server.mac("eth0") + pair.client.mac("eth0")
+    pair.client.send_frames("eth0", [macs + framed(DLT_EN10MB, packet)[12:] for packet in strange_frames()])
     flood = [ipv4(tcp(700), source=f"10.7.1.{n}", destination=SERVER[4]) for n in range(250)]
-    pair.client.send_frames("eth0", [framed(DLT_EN10MB, packet) for packet in flood])
+    pair.client.send_frames("eth0", [macs + framed(DLT_EN10MB, packet)[12:] for packet in flood])
     daemon.wait_for("lines about knocks that opened nothing were held back")
     send_knock(pair.client, SERVER[4], "701")
     daemon.wait_for(f"{CLIENT[4]}: plain: guard port")
