@@ -61,11 +61,14 @@ class Disks:
 
     def __init__(self, table: bytes) -> None:
         self._mounts = _parse(table)
+        self._found: dict[bytes, bytes | None] = {}
 
     def find(self, path: bytes) -> bytes | None:
-        """The disk that a path without links is on; None: unknown."""
-        found = _find_mount(self._mounts, path)
-        return None if found is None else found.disk
+        """The disk that a path without links is on; None: unknown. What was asked once is known."""
+        if path not in self._found:
+            found = _find_mount(self._mounts, path)
+            self._found[path] = None if found is None else found.disk
+        return self._found[path]
 
     def stays_on(self, file: bytes, disks: Collection[bytes | None], read_link: ReadLink) -> bool:
         """Whether an absolute path and all links on it stay on some disks; no other one is looked at.

@@ -13,20 +13,23 @@ import re
 import stat
 import time
 from collections.abc import Callable, Iterable
-from functools import partial
+from functools import lru_cache, partial
 
 from knockd.files.mounts import Disks, read_mounts
 from knockd.process.fork import fork_child
 from knockd_conf.text import encoded
 
-ANSWER = 0.25
-"""Seconds for a disk to answer."""
+ANSWER = 1.0
+"""Seconds for a disk to answer: also on a slow processor that has much else to do."""
 
 _PAUSE = 0.001
 """Seconds between two looks whether it has."""
 
 _LONGEST_HEAD = 256
 """Bytes of a script that the kernel looks at (BINPRM_BUF_SIZE of linux/binfmts.h)."""
+
+_read_disks = lru_cache(maxsize=1)(Disks)
+"""The disks of a table, which is read anew when something has been mounted."""
 
 _looking: dict[str, int] = {}
 """Files that a look has not come back from, each with the process that looks."""
@@ -67,7 +70,7 @@ def _places(program: str, path: str) -> Iterable[str]:
 def _find_home() -> Callable[[str], bool]:
     """What says whether a file, and all that leads to it, is on the disks of the system and its shell."""
     try:
-        disks = Disks(read_mounts())
+        disks = _read_disks(read_mounts())
     except OSError:  # without /proc nobody knows
         return lambda _: True
     home = {disks.find(one) for one in (b"/", encoded(os.path.realpath("/bin/sh")))}

@@ -1,7 +1,7 @@
 """Why a door is not opened: for whom or on which day it is not, or commands that could not be run.
 
-What could not be closed is not opened. A look costs some microseconds for each command, for one whose program
-is on a disk of its own some milliseconds.
+What could not be closed is not opened. A look costs less than a millisecond for each command, for one whose
+program is on a disk of its own some milliseconds.
 
 World: files of programs, through ``executables``.
 """
