@@ -43,7 +43,10 @@ def serve(config: Config, log: Log) -> list[str]:
             setup.stop()
             loop.stop()
 
-        setup.changed = end
+        def changed() -> None:
+            loop.call_soon(end)  # at a boundary of periods a file is read once more right after this
+
+        setup.changed = changed
         loop.call_later(20.0, loop.stop)
         setup.adopt(config)
 
@@ -144,7 +147,10 @@ def serve_signed(config: Config, log: Log) -> int:
             doors.stop()
             loop.stop()
 
-        doors.changed = end
+        def changed() -> None:
+            loop.call_soon(end)
+
+        doors.changed = changed
         loop.call_later(20.0, loop.stop)
         doors.adopt(config)
 
