@@ -1,6 +1,6 @@
 """``knockctl keygen --fleet``: makes the key of gateways that share a store.
 
-World: the process and its standard streams.
+World: files and standard output.
 """
 
 from __future__ import annotations
@@ -10,15 +10,10 @@ from collections.abc import Iterator
 from shlex import quote
 from typing import Final
 
-from knockd.ctl.complaints import NOT_DONE
-from knockd.ctl.host_secret import ThereError, add_secret
-from knockd.ctl.terminal import complain
-from knockd.files.secret_file import change_secret, make_folder
+from knockd.ctl.new_secret import make_secret
 from knockd_conf.knock_secret import FLEET
-from knockd_conf.signed_packet import SECRET_BYTES
 from knockd_conf.text import printable
 
-SUBCOMMAND = "keygen"
 DEFAULT_KEY: Final = "/etc/knockd/fleet_key"
 
 
@@ -27,24 +22,10 @@ def make_fleet_key(path: str) -> int:
 
     A key that is there is kept. 1: the file holds something else; 73 it cannot be written.
     """
-    from knockd.ctl.keygen import explain
-    from knockd.process import privileges
-
-    privileges.leave_no_core()
     chosen = os.path.abspath(path)
-    try:
-        if chosen == DEFAULT_KEY:
-            make_folder(os.path.dirname(chosen))
-        change_secret(chosen, lambda old: add_secret(old, os.urandom(SECRET_BYTES), FLEET))
-        print(f"{printable(chosen)} has the key of a fleet now.")
-    except ThereError:
-        print(f"{printable(chosen)} has the key of a fleet already, and keeps it.")
-    except ValueError as error:
-        complain(f"{printable(chosen)}: {error}; mend it, or name another file", SUBCOMMAND)
-        return NOT_DONE
-    except OSError as error:
-        complain(f"{printable(chosen)}: {explain(error, chosen)}", SUBCOMMAND)
-        return os.EX_CANTCREAT
+    usual = chosen == DEFAULT_KEY
+    if status := make_secret(chosen, FLEET, "the key of a fleet", make_directory=usual):
+        return status
     for line in advise(chosen):
         print(line)
     return os.EX_OK

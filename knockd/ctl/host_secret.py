@@ -1,6 +1,6 @@
 """``knockctl keygen --host``: makes the knock secret of this host, and says what the configuration needs.
 
-World: the process, its standard streams and this host's ports.
+World: files, standard output and this host's ports.
 """
 
 from __future__ import annotations
@@ -11,24 +11,16 @@ from contextlib import suppress
 from shlex import quote
 from typing import Final
 
-from knockd.ctl.complaints import NOT_DONE
 from knockd.ctl.door_config import DEFAULT_CONFIG, read_config
-from knockd.ctl.terminal import complain
-from knockd.files.secret_file import change_secret, make_folder
+from knockd.ctl.new_secret import make_secret
 from knockd_conf import keys
 from knockd_conf.errors import ConfigError
-from knockd_conf.knock_secret import KNOCK, Kind, format_secret, parse_secret
+from knockd_conf.knock_secret import KNOCK
 from knockd_conf.model import Config, Options, Step
-from knockd_conf.signed_packet import SECRET_BYTES
 from knockd_conf.text import printable
 
-SUBCOMMAND = "keygen"
 DEFAULT_SECRET: Final = "/etc/knockd/knock_secret"
 DEFAULT_KEYS: Final = "/etc/knockd/authorized_keys"
-
-
-class ThereError(Exception):
-    """A file has a secret already."""
 
 
 def make_host_secret(path: str | None, config_path: str = DEFAULT_CONFIG) -> int:
@@ -36,40 +28,15 @@ def make_host_secret(path: str | None, config_path: str = DEFAULT_CONFIG) -> int
 
     One that is there is kept. 1: the file holds something else; 73 it cannot be written.
     """
-    from knockd.ctl.keygen import explain
-    from knockd.process import privileges
-
-    privileges.leave_no_core()
     config = _find_config(config_path)
     chosen = os.path.abspath(path or (config and config.options.knock_secret) or DEFAULT_SECRET)
-    try:
-        if path is None and os.path.isdir(os.path.dirname(os.path.dirname(chosen))):
-            make_folder(os.path.dirname(chosen))
-        change_secret(chosen, lambda old: add_secret(old, os.urandom(SECRET_BYTES)))
-        print(f"{printable(chosen)} has the knock secret of this host now.")
-    except ThereError:
-        print(f"{printable(chosen)} has the knock secret of this host already, and keeps it.")
-        print("(To make another one, remove the file first: all clients have to get it then.)")
-    except ValueError as error:
-        complain(f"{printable(chosen)}: {error}; mend it, or name another file", SUBCOMMAND)
-        return NOT_DONE
-    except OSError as error:
-        complain(f"{printable(chosen)}: {explain(error, chosen)}", SUBCOMMAND)
-        return os.EX_CANTCREAT
+    folder = path is None and os.path.isdir(os.path.dirname(os.path.dirname(chosen)))
+    if status := make_secret(chosen, KNOCK, "the knock secret of this host", make_directory=folder):
+        return status
     lines = list(propose(config, chosen, lambda: choose_free_port(config)))
     for line in advise(lines, config_path):
         print(line)
     return os.EX_OK
-
-
-def add_secret(old: bytes, secret: bytes, kind: Kind = KNOCK) -> bytes:
-    """The text of a file with a secret. Raises ThereError, and ValueError where it is none of secrets."""
-    if any(line.strip() and not line.lstrip().startswith(b"#") for line in old.split(b"\n")):
-        parse_secret(old, kind)
-        raise ThereError
-    end = b"" if not old or old.endswith(b"\n") else b"\n"
-    comment = "" if old else f"{kind.comment}\n"
-    return old + end + f"{comment}{format_secret(secret)}\n".encode()
 
 
 def propose(config: Config | None, path: str, port: Callable[[], int]) -> Iterator[tuple[str, str]]:

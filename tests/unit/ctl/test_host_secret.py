@@ -11,7 +11,7 @@ import pytest
 from knockd.ctl import host_secret
 from knockd.ctl.cli import main
 from knockd.ctl.door_config import read_config
-from knockd.ctl.host_secret import ThereError, add_secret, advise, choose_free_port, propose
+from knockd.ctl.host_secret import advise, choose_free_port, propose
 from knockd_conf.knock_secret import format_secret, parse_secret
 from knockd_conf.model import Step
 from knockd_conf.protocol import Protocol
@@ -143,20 +143,6 @@ def test_where_it_cannot_be(run: Run, tmp_path: Path) -> None:
 def test_mistakes(run: Run, arguments: list[str], message: str) -> None:
     """A mistake of the command line makes nothing."""
     assert run(*arguments) == (64, "", f"knockctl keygen: {message}\ntry 'knockctl keygen --help'\n")
-
-
-@pytest.mark.parametrize("old", [b"", b"# mine", b"\n# a\n\n"])
-def test_what_a_file_holds_then(old: bytes) -> None:
-    """Comments stay, and the secret is there."""
-    new = add_secret(old, SECRET)
-    assert new.startswith(old)
-    assert SECRET == parse_secret(new)
-
-
-def test_a_secret_is_never_replaced() -> None:
-    """Where there is one there is no second."""
-    with pytest.raises(ThereError):
-        add_secret(f"{LINE}\n".encode(), bytes(32))
 
 
 def test_what_a_configuration_lacks(tmp_path: Path) -> None:
