@@ -116,7 +116,7 @@ def status(**fields: Any) -> dict[str, Any]:
         "attempts_total": 0,
         "worker": 815,
         "worker_restarts": 0,
-        "journal": {"place": "/var/lib/knockd/journal", "lasts": True, "reason": None},
+        "journal": {"place": "/var/lib/knockd/leases", "lasts": True, "reason": None},
         "fleet": None,
         "refused": [],
         "notes": [],

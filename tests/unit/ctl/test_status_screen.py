@@ -63,7 +63,7 @@ def test_a_usual_day() -> None:
         "",
         "Processes: daemon 812, packet process 815 (0 restarts)",
         "Configuration: /etc/knockd.conf, read 3 d ago",
-        "Journal: /var/lib/knockd/journal",
+        "Journal: /var/lib/knockd/leases",
     ] == lines(BUSY)
 
 
