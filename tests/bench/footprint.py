@@ -74,9 +74,9 @@ def run(quick: bool, say: Say) -> Outcome:
                 daemon.start_up()
         disk = installed.megabytes()
     figures = (
-        at_most("PSS of all processes", "MB", our_pss, 22, peer_pss),
+        at_most("PSS of all processes", "MB", our_pss, 20, peer_pss),
         Figure("pages of all processes, counted once", "MB", our_pages, peer_pages),
-        at_most("start until it listens", "ms", median(ours.took), 400, median(peer.took)),
+        at_most("start until it listens", "ms", median(ours.took), 220, median(peer.took)),
         Figure("on disk", "MB", disk, peer_install()),
     )
     return Outcome("Footprint", HOW.format(starts=starts), figures)

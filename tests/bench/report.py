@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,11 +14,15 @@ from tests.bench.figures import Figure, Outcome
 from tests.support.lab.hosts import execute
 
 PLOT = "flood.svg"
+_MET, _MISSED = "yes", "**no**"
+_VERDICT = re.compile(r"^\d+ of \d+ targets are met\..*\n(?:\n(?:- .*\n)+)?", re.MULTILINE)
+"""What ``judge`` has written."""
+
 HEAD = """\
 # Benchmarks
 
 Written by `make bench`, ours and Debian's knockd 0.8 side by side in one run; a single part runs with
-`python -m tests.bench NAME` (`--quick`: a rough look). Absolute times belong to the machine; look at the
+`make bench NAME=fleet` (`NAME='fleet --quick'`: a rough look). Absolute times belong to the machine; look at the
 ratios. *ours/0.8* below 1 means less than 0.8. What the figures mean for a router is in
 [performance.md](performance.md).
 
@@ -59,29 +64,38 @@ def machine(load: float) -> str:
 
 def page(outcomes: Sequence[Outcome], load: float, plot: bool) -> str:
     """The whole of docs/benchmarks.md."""
-    figures = [(o.title, one) for o in outcomes for one in o.figures if one.good is not None]
-    short = [(title, one) for title, one in figures if not one.good]
-    verdict = f"{len(figures) - len(short)} of {len(figures)} targets are met."
-    if short:
-        verdict += " Short of it:\n\n" + "\n".join(
-            f"- {title}, {one.name}: {number(one.ours)} {one.unit}, target {one.target}"
-            for title, one in short
-        )
-    head = HEAD.format(machine=machine(load), verdict=verdict, plot=PLOT)
+    sections = "\n".join(map(section, outcomes))
+    head = HEAD.format(machine=machine(load), verdict=judge(sections), plot=PLOT)
     if not plot:
         head = head[: head.index("![")]
-    return "\n".join([head, *map(section, outcomes)])
+    return f"{head}\n{sections}"
+
+
+def judge(sections: str) -> str:
+    """How many targets are met, and which are not; ``sections`` is the text of all benchmarks."""
+    met, short, title = 0, [], ""
+    for line in sections.splitlines():
+        if line.startswith("## "):
+            title = line.removeprefix("## ")
+        elif line.endswith(f"| {_MET} |"):
+            met += 1
+        elif line.endswith(f"| {_MISSED} |"):
+            name, unit, ours, _, _, target, _ = (cell.strip() for cell in line.strip("|").split("|"))
+            short.append(f"- {title}, {name}: {ours} {unit}, target {target}")
+    verdict = f"{met} of {met + len(short)} targets are met."
+    return "\n".join([f"{verdict} Short of it:", "", *short]) if short else verdict
 
 
 def replace_sections(page: str, outcomes: Sequence[Outcome], load: float) -> str:
-    """The page with these benchmarks measured anew; each says that it is of a run of its own."""
+    """The page with these benchmarks measured anew, and judged anew; each says that it is of its own run."""
     parts = page.split("\n## ")
     for outcome in outcomes:
         text = section(outcome, f"A run of its own. {machine(load)}").removeprefix("## ")
         title = outcome.title + "\n"
         place = next((at for at, part in enumerate(parts) if part.startswith(title)), len(parts))
         parts[place : place + 1] = [text.rstrip("\n") + "\n"]
-    return "\n## ".join(parts)
+    anew = "\n## ".join(parts)
+    return _VERDICT.sub(lambda _: judge(anew) + "\n", anew, count=1)
 
 
 def section(outcome: Outcome, run: str = "") -> str:
@@ -104,7 +118,7 @@ def section(outcome: Outcome, run: str = "") -> str:
 
 
 def _row(figure: Figure) -> str:
-    met = {None: "", True: "yes", False: "**no**"}[figure.good]
+    met = {None: "", True: _MET, False: _MISSED}[figure.good]
     cells = (
         figure.name,
         figure.unit,
