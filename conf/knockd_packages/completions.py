@@ -8,6 +8,7 @@ World: files of the checkout.
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable
 from pathlib import Path
 
@@ -37,7 +38,16 @@ def make_completions() -> dict[Path, str]:
     }
 
 
-if __name__ == "__main__":
+def main() -> int:
+    """Writes conf/completions anew."""
+    argparse.ArgumentParser(
+        prog="python -m knockd_packages.completions", description=main.__doc__
+    ).parse_args()
     for path, text in make_completions().items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -60,6 +60,8 @@ FILES = (
     Shipped("conf/logrotate/knockd", "etc/logrotate.d/knockd", _DEBIAN),
     Shipped("conf/sysvinit/knockd", "etc/init.d/knockd", _DEBIAN, 0o755),
     Shipped("conf/openwrt/knockd.init", "etc/init.d/knockd", _OPENWRT, 0o755),
+    # Not below share/doc: there doctor takes a folder of examples for all of them.
+    Shipped("conf/examples/openwrt.conf", "usr/share/knockd/examples/openwrt.conf", _OPENWRT),
     *_each(
         _DEBIAN | _WHEEL,
         _UNITS,
@@ -135,6 +137,12 @@ FILES = (
             for name in ("control-protocol", "doctor", "fleet", "fwknop", "knockctl", "log-events")
         ),
         *(f"docs/{name}.md" for name in ("log-review", "monitoring", "security", "service")),
+    ),
+    *_each(
+        _DEBIAN,
+        f"{_DOC}/guides",
+        *(f"docs/guides/{name}.md" for name in ("daily", "first-door", "from-0.8", "from-fwknop")),
+        *(f"docs/guides/{name}.md" for name in ("keys", "routers", "security", "troubleshooting")),
     ),
 )
 """Every file that is installed beside programs and Python packages."""

@@ -8,6 +8,7 @@ World: files of the checkout and of structlog, and build/ipk.
 
 from __future__ import annotations
 
+import argparse
 import gzip
 import importlib.metadata
 import io
@@ -25,9 +26,11 @@ from knockd_packages.file_list import ROOT, System, files_of, programs, python_f
 from knockd_packages.recipe import Recipe, read_recipe
 from knockd_packages.version import find_epoch
 
-PYTHON = f"python{sys.version_info.major}.{sys.version_info.minor}"
-SITE = f"usr/lib/{PYTHON}/site-packages"
-LIBRARY = f"libpython3-{sys.version_info.major}.{sys.version_info.minor}"
+VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
+RELEASED = "3.11"
+"""The Python of the releases that have opkg and a Python that is new enough: 23.05 and 24.10."""
+SITE = f"usr/lib/python{VERSION}/site-packages"
+LIBRARY = f"libpython3-{VERSION}"
 """The package of OpenWrt whose name says the version of Python: .pyc files are no other's."""
 
 # No docstrings, asserts and columns: of 1.78 MB compressed 1.13 MB are left, and 0.3 MB less are in memory.
@@ -187,8 +190,24 @@ def _gzip(data: bytes) -> bytes:
     return gzip.compress(data, 9, mtime=0)
 
 
+def find_mismatch(version: str) -> str | None:
+    """Why no release of OpenWrt installs what a Python builds, and what to do; None: some do.
+
+    ``version`` is that of the Python, as ``3.11``.
+    """
+    if version == RELEASED:
+        return None
+    return (
+        f"expected Python {RELEASED}, as OpenWrt 23.05 and 24.10 have it, got {version}: opkg installs these"
+        f" packages only where libpython3-{version} is. Remove .venv and run make ipk PYTHON=python{RELEASED}"
+    )
+
+
 def main() -> int:
-    """Build both packages and print their sizes."""
+    """Builds OpenWrt's packages knockd and python3-structlog in build/ipk and prints their sizes."""
+    argparse.ArgumentParser(prog="python -m knockd_packages.ipk", description=main.__doc__).parse_args()
+    if mismatch := find_mismatch(VERSION):
+        print(f"ipk: warning: {mismatch}", file=sys.stderr)
     for path in build_all(ROOT / "build/ipk", find_epoch(ROOT)):
         print(f"{path.relative_to(ROOT)}: {path.stat().st_size} bytes")
     return 0

@@ -8,6 +8,7 @@ World: files of the checkout, Sphinx and mandoc.
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
 from pathlib import Path
@@ -53,7 +54,8 @@ def build_site(target: Path = TARGET) -> None:
 
 
 def main() -> int:
-    """Builds the site and says where it is; 1 where it cannot be built."""
+    """Builds the web site in build/site and says where it is; 1 where it cannot be built."""
+    argparse.ArgumentParser(prog="python -m knockd_packages.site", description=main.__doc__).parse_args()
     try:
         build_site()
     except subprocess.CalledProcessError as error:

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
@@ -51,12 +52,31 @@ def test_instructions() -> None:
     assert (check, Path(check[0]).name in programs()) == (["/usr/local/bin/knockctl", "status"], True)
 
 
+def copied() -> set[str]:
+    """What is copied out of the checkout."""
+    found = [rest.split()[:-1] for word, rest in instructions() if word == "COPY" and "--from" not in rest]
+    return {name for sources in found for name in sources}
+
+
 def test_sources() -> None:
     """What is copied out of the checkout is there, and is all that the build of a wheel names."""
-    copied = [rest.split()[:-1] for word, rest in instructions() if word == "COPY" and "--from" not in rest]
-    names = {name for sources in copied for name in sources}
+    names = copied()
     assert [name for name in names if not (ROOT / name).exists()] == []
     assert {"pyproject.toml", "setup.cfg", "LICENSE", "README.md", "knockd", "bpf", "conf", "docs"} <= names
+
+
+def is_left_out(name: str) -> bool:
+    """Whether .containerignore keeps a file or folder at the top of the checkout from a build."""
+    lines = (ROOT / ".containerignore").read_text().splitlines()
+    patterns = [line.removeprefix("**/") for line in lines if not line.startswith("#")]
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def test_what_is_left_out() -> None:
+    """A build is sent neither git's own files nor what git ignores, but all that is copied."""
+    ignored = (ROOT / ".gitignore").read_text().replace("*", "knockd").replace("/", "").split()
+    assert [name for name in (".git", *ignored) if not is_left_out(name)] == []
+    assert [name for name in copied() if is_left_out(name)] == []
 
 
 def test_rights_of_the_page() -> None:

@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from knockd import __version__
+from knockd_packages import ipk
+from knockd_packages.distributions import build
 from knockd_packages.file_list import ROOT, System, files_of, programs, python_files
-from knockd_packages.ipk import LIBRARY, SITE, build_all
+from knockd_packages.ipk import LIBRARY, RELEASED, SITE, build_all
 from knockd_packages.recipe import RecipeError, read_recipe
 from tests.support.lab.openwrt_python import PYTHON, SPLIT, install_python, package_of
 from tests.support.lab.openwrt_shell import FUNCTIONS, OPKG, PROCD, RC_COMMON, SUPERVISE
@@ -20,6 +22,24 @@ from tests.support.lab.tools import need
 
 Files = dict[str, tuple[bytes, int]]
 RECIPES = {"knockd": "Makefile", "python3-structlog": "python-structlog/Makefile"}
+PLAYED = """
+CP:=cp -fpR
+INSTALL_DIR:=install -d -m0755
+INSTALL_BIN:=install -m0755
+INSTALL_CONF:=install -m0600
+INSTALL_DATA:=install -m0644
+
+define BuildPackage
+$(info package $(1) $(PKG_VERSION))
+endef
+
+all:;
+prepare:
+\t$(Build/Prepare)
+install:
+\t$(call Py3Package/knockd/install,$(INTO))
+"""
+"""What a recipe takes from the SDK: commands of rules.mk, and rules that run what it defines."""
 
 
 @pytest.fixture(scope="module")
@@ -113,29 +133,81 @@ def test_conffiles(packages: list[Path]) -> None:
     assert kept == b"/etc/default/knockd\n/etc/knockd/\n"
 
 
-@pytest.mark.parametrize("name", RECIPES)
-def test_recipe(tmp_path: Path, name: str) -> None:
-    """make reads a recipe, with the SDK played, and comes to its package with name and version."""
-    for folder in ("include", "feeds/packages/lang/python"):
-        (tmp_path / folder).mkdir(parents=True)
-    played = "define BuildPackage\n$(info package $(1) $(PKG_VERSION))\nendef\n"
+@pytest.fixture
+def sdk(tmp_path: Path) -> Path:
+    """A folder that plays OpenWrt's SDK."""
+    folder = tmp_path / "sdk"
+    for place in ("include", "feeds/packages/lang/python"):
+        (folder / place).mkdir(parents=True)
     for empty in ("rules.mk", "feeds/packages/lang/python/pypi.mk", "include/package.mk"):
-        (tmp_path / empty).touch()
-    (tmp_path / "feeds/packages/lang/python/python3-package.mk").write_text(f"{played}all:;\n")
+        (folder / empty).touch()
+    (folder / "feeds/packages/lang/python/python3-package.mk").write_text(PLAYED)
+    return folder
+
+
+def run_recipe(sdk: Path, name: str, target: str, **variables: Path) -> str:
+    """Let make read the recipe of a package and do what ``target`` names; what it printed."""
     recipe = str((ROOT / "conf/openwrt" / RECIPES[name]).parent)
-    variables = (f"TOPDIR={tmp_path}", f"INCLUDE_DIR={tmp_path}/include")
-    done = subprocess.run(
-        [need("make"), "-C", recipe, *variables], capture_output=True, text=True, check=True
-    )
+    given = {"TOPDIR": sdk, "INCLUDE_DIR": sdk / "include", **variables}
+    command = [need("make"), "-C", recipe, target, *(f"{key}={value}" for key, value in given.items())]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (0, "") == (done.returncode, done.stderr)
+    return done.stdout
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_recipe(sdk: Path, name: str) -> None:
+    """make reads a recipe, with the SDK played, and comes to its package with name and version."""
     version = {"knockd": __version__, "python3-structlog": "26.1.0"}[name]
-    assert f"package {name} {version}\n" in done.stdout
-    assert done.stderr == ""
+    assert f"package {name} {version}\n" in run_recipe(sdk, name, "all")
+
+
+def test_recipe_prepares(sdk: Path, tmp_path: Path, wheel: Path) -> None:
+    """What the recipe copies out of the checkout is all that the wheel is built of."""
+    source = tmp_path / "source"
+    run_recipe(sdk, "knockd", "prepare", PKG_BUILD_DIR=source)
+    assert wheel.read_bytes() == build("wheel", tmp_path / "wheel", source).read_bytes()
+
+
+def test_recipe_installs(sdk: Path, tmp_path: Path) -> None:
+    """The recipe installs the programs and what the list of files names, each with its mode."""
+    built, into = tmp_path / "built", tmp_path / "into"
+    (built / "usr/bin").mkdir(parents=True)
+    for name in programs():
+        (built / "usr/bin" / name).write_text(name)
+    run_recipe(sdk, "knockd", "install", PKG_INSTALL_DIR=built, INTO=into)
+    wanted = {f"usr/bin/{name}": (name.encode(), 0o755) for name in programs()}
+    wanted |= {
+        one.destination: ((ROOT / one.source).read_bytes(), one.mode) for one in files_of(System.OPENWRT)
+    }
+    found = {path for path in into.rglob("*") if path.is_file()}
+    assert wanted == {
+        str(path.relative_to(into)): (path.read_bytes(), path.stat().st_mode & 0o7777) for path in found
+    }
 
 
 def test_recipe_lacks() -> None:
     """A recipe without what a package needs is refused with the line that it lacks."""
     with pytest.raises(RecipeError, match="the recipe has no line 'define Package/other'"):
         read_recipe((ROOT / "conf/openwrt/Makefile").read_text(), "other")
+
+
+def test_python_of_the_releases() -> None:
+    """Python 3.11 builds what opkg installs; another one is told what to do."""
+    assert ipk.find_mismatch(RELEASED) is None
+    assert ipk.find_mismatch("3.13") == (
+        "expected Python 3.11, as OpenWrt 23.05 and 24.10 have it, got 3.13: opkg installs these packages"
+        " only where libpython3-3.13 is. Remove .venv and run make ipk PYTHON=python3.11"
+    )
+
+
+def test_another_python_warns(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """``make ipk`` under another Python builds, for whoever has an OpenWrt with it, and warns."""
+    monkeypatch.setattr(ipk, "VERSION", "3.13")
+    monkeypatch.setattr(ipk, "build_all", lambda *_: [])
+    monkeypatch.setattr("sys.argv", ["ipk"])
+    assert 0 == ipk.main()
+    assert capsys.readouterr().err.startswith("ipk: warning: expected Python 3.11, ")
 
 
 @pytest.mark.parametrize(

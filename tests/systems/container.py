@@ -1,10 +1,11 @@
 """A container: the image of conf/container built and run by podman, with NET_RAW and NET_ADMIN alone.
 
-``python -m tests.systems.container``, as root. No registry is asked: mmdebstrap makes the base image.
+``make container``, as root. No registry is asked: mmdebstrap makes the base image.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import subprocess
@@ -252,7 +253,8 @@ def mapped() -> None:
 
 
 def main() -> int:
-    """All of it; figures on standard output."""
+    """Builds the image and runs it by podman, in networks of its own; prints figures. As root."""
+    argparse.ArgumentParser(prog="python -m tests.systems.container", description=main.__doc__).parse_args()
     if packages.main("container"):
         return 1
     if "KNOCKD_PRIVATE" not in os.environ:  # a view of control groups that crun understands, for us alone

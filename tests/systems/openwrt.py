@@ -1,10 +1,11 @@
 """OpenWrt: the .ipk from its installation to its removal, on a router of busybox, nft and OpenWrt's Python.
 
-``python -m tests.systems.openwrt``, as root. It prints what docs/platforms.md shows.
+``make openwrt``, as root. It prints what docs/platforms.md shows.
 """
 
 from __future__ import annotations
 
+import argparse
 import re
 import subprocess
 import sys
@@ -146,7 +147,8 @@ def upgrade(router: Router, folder: Path) -> None:
 
 
 def main() -> int:
-    """All of it; figures on standard output."""
+    """Tries the .ipk from installation to removal, on a router in namespaces; prints figures. As root."""
+    argparse.ArgumentParser(prog="python -m tests.systems.openwrt", description=main.__doc__).parse_args()
     if packages.main("openwrt"):
         return 1
     with tempfile.TemporaryDirectory(prefix="knockd-openwrt-") as scratch, Lab() as lab:
