@@ -5,7 +5,8 @@
 # make check   what to run before a commit: lint, types, unit tests
 # make coverage  what each file's own unit tests run of it (NAME=leases/table: one file)
 # make mutants   plant faults and see whether the file's tests see them (MUTANTS_SECONDS=300, NAME=leases/table)
-# make bench   measure beside knockd 0.8 and write docs/benchmarks.md (20 minutes; NAME=flood: one part)
+# make bench   measure beside knockd 0.8 and write docs/benchmarks.md (20 minutes; NAME=flood: one part;
+#              NAME='flood --quick': a rough look at it)
 # make golden  write the golden cases of the filter anew, to read their diff
 # make log-events  print the tables of docs/log-events.md anew from the catalogue of events
 # make control-protocol  print what docs/control-protocol.md takes from the interface anew
@@ -17,14 +18,18 @@
 # make packages  build every package and look at what is in it
 # make deb-systems  install, upgrade and remove the package on Debian 12 and 13 from their boot (root, minutes)
 # make arm64, armhf, mips, musl, openwrt, container   the same for other processors, C libraries and hosts
+#              (make arm64 NAME=package, make mips NAME=tests/unit/knocks, make deb-systems NAME=trixie: one part)
 # make picture draw docs/architecture.svg anew from docs/architecture.dot (needs graphviz)
 # make demo-picture  record make demo as docs/demo.cast, and draw docs/demo.svg
 # make clean   back to a clean checkout
 #
 # The first run makes .venv and installs; PYTHON=/path/to/python3.11 chooses another Python.
 
-PYTHON ?= $(firstword $(foreach p,python3 python3.11 python3.12 python3.13 python3.14,\
-	$(shell $(p) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(p))))
+# Expanded once, at the start: each look starts a Python.
+ifndef PYTHON
+PYTHON := $(shell for p in python3 python3.11 python3.12 python3.13 python3.14; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+endif
 export PATH := $(PATH):/usr/sbin:/sbin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_ROOT_USER_ACTION = ignore
@@ -44,6 +49,8 @@ SHARED := -n $(CORES)
 SIDE_BY_SIDE := -n $(shell expr 2 '*' $(CORES)) --dist loadgroup --no-loadscope-reorder
 LAB := $(BIN)/python -m tests.support.lab.enter
 
+# Not one of the environment, where some shells have it.
+PART := $(if $(findstring command,$(origin NAME)),$(NAME))
 SYSTEMS := deb-systems arm64 armhf mips musl openwrt container
 BUILD := PYTHONPATH=.:conf $(BIN)/python -m knockd_packages
 
@@ -117,13 +124,13 @@ parsers: $(FUZZ)
 	$(PYTEST) $(SHARED) tests/fuzz
 
 fuzz: $(FUZZ)
-	@$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS) $(NAME)
+	@$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS) $(PART)
 
 coverage: $(COVERAGE)
-	@$(BIN)/python -m tests.support.measures.coverage_by_file $(NAME)
+	@$(BIN)/python -m tests.support.measures.coverage_by_file $(PART)
 
 mutants: $(STAMP)
-	@$(BIN)/python -m tests.support.measures.mutants --seconds $(MUTANTS_SECONDS) $(NAME)
+	@$(BIN)/python -m tests.support.measures.mutants --seconds $(MUTANTS_SECONDS) $(PART)
 
 wheel: $(STAMP)
 	$(BIN)/python -m tests.support.lab.wheel build/wheel
@@ -135,12 +142,16 @@ packages: packages-test packages-build packages-judges $(SITE) $(BUILDERS)
 site: packages-site $(SITE)
 	@$(BUILD).$@
 
-deb ipk release: packages-build $(BUILDERS)
+# Without .venv: the standard library and Debian's tools build it.
+deb: packages-build
+	@PYTHONPATH=.:conf $(PYTHON) -m knockd_packages.deb
+
+ipk release: packages-build $(BUILDERS)
 	@$(BUILD).$@
 
 # Apart: each boots or builds a whole system; tests/systems has a module for each.
 $(SYSTEMS): packages-build packages-systems $(STAMP)
-	@PYTHONPATH=.:conf $(BIN)/python -m tests.systems.$(subst -,_,$@)
+	@PYTHONPATH=.:conf $(BIN)/python -m tests.systems.$(subst -,_,$@) $(PART)
 
 e2e: packages-test $(STAMP)
 	$(LAB) $(PYTEST) $(SIDE_BY_SIDE) tests/e2e
@@ -152,7 +163,7 @@ differential: packages-test $(STAMP)
 	$(LAB) $(PYTEST) tests/differential
 
 bench: packages-bench $(STAMP)
-	$(LAB) $(BIN)/python -m tests.bench $(NAME)
+	$(LAB) $(BIN)/python -m tests.bench $(PART)
 
 packages-demo packages-test packages-bench packages-build packages-site packages-judges packages-systems:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is missing. As root: apt-get install python3" >&2; exit 1; }

@@ -1,19 +1,24 @@
 """``python -m knockd_packages.deb`` (``make deb``): the Debian packages, in build/deb.
 
 knockd is for every architecture. python3-pcapy-ng, which Debian has not, is built of its source distribution
-for the Python of the machine that builds; ``--without-pcapy`` leaves it out.
+for the Python of the machine that builds; ``--without-pcapy`` leaves it out. The maintainer is the one of
+DEBFULLNAME and DEBEMAIL, Debian's own variables. Imports the standard library alone.
 
-World: files in build/, dpkg-buildpackage, pip.
+World: files in build/, dpkg-buildpackage, pip, os-release.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import platform
+import re
 import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
+from collections.abc import Mapping
 from email.utils import formatdate
 from pathlib import Path
 
@@ -21,7 +26,9 @@ from knockd_packages.file_list import ROOT
 from knockd_packages.tree import copy_tree, set_times
 from knockd_packages.version import find_epoch, read_version
 
-MAINTAINER = "knockd maintainers <maintainers@knockd.invalid>"
+PLACEHOLDER = "knockd maintainers <maintainers@knockd.invalid>"
+"""The maintainer of a package that is built by nobody in particular."""
+
 PCAPY = "2.1.0"
 PCAPY_HASH = "732f2ef22f7f16726c49d35516df93f2a4120a4cb207a1d0140818aa30f57d8c"
 """SHA-256 of PyPI's source distribution of that version."""
@@ -56,23 +63,52 @@ def build_pcapy(out: Path) -> list[Path]:
     epoch = find_epoch(ROOT)
     tree = out / f"pcapy-ng-{PCAPY}"
     shutil.rmtree(tree, ignore_errors=True)
-    with tarfile.open(download_pcapy(out)) as archive:
-        archive.extractall(out, filter="data")
+    unpack(download_pcapy(out), out)
     (out / f"pcapy_ng-{PCAPY}").rename(tree)
     what = "Built of the source distribution on PyPI, for knockd."
-    return _build(tree, "conf/debian-pcapy", "pcapy-ng", f"{PCAPY}+knockd1", what, epoch)
+    version = f"{PCAPY}+knockd1{format_suffix(read_release())}"
+    return _build(tree, "conf/debian-pcapy", "pcapy-ng", version, what, epoch)
+
+
+def read_release() -> Mapping[str, str]:
+    """The fields of os-release; none where it has no such file."""
+    try:
+        return platform.freedesktop_os_release()
+    except OSError:
+        return {}
+
+
+def format_suffix(release: Mapping[str, str]) -> str:
+    """``~deb12`` where os-release says Debian 12; empty where it says another system, or no number.
+
+    What is built for one Python is no other's; a later release of Debian has a higher version.
+    """
+    number = release.get("VERSION_ID", "") if release.get("ID") == "debian" else ""
+    return f"~deb{number}" if number else ""
+
+
+def find_maintainer() -> str:
+    """The maintainer that DEBFULLNAME and DEBEMAIL name together, else PLACEHOLDER."""
+    name, address = os.environ.get("DEBFULLNAME"), os.environ.get("DEBEMAIL")
+    return f"{name} <{address}>" if name and address else PLACEHOLDER
 
 
 def download_pcapy(out: Path) -> Path:
-    """The source distribution of pcapy-ng in ``out``; pip compares its hash. Raises SystemExit."""
+    """The source distribution of pcapy-ng in ``out``; pip compares its hash. Raises SystemExit.
+
+    pip is that of a venv made for it: Debian's Python has none without python3-pip.
+    """
     there = out / f"pcapy_ng-{PCAPY}.tar.gz"
     if there.exists():
         return there
     wanted = out / "pcapy.txt"
     wanted.write_text(f"pcapy-ng=={PCAPY} --hash=sha256:{PCAPY_HASH}\n")
     options = ("--quiet", "--no-deps", "--no-binary", ":all:", "--require-hashes", "--dest", str(out))
-    done = subprocess.run([sys.executable, "-m", "pip", "download", *options, "-r", str(wanted)], check=False)
-    if done.returncode:
+    with tempfile.TemporaryDirectory(dir=out) as venv:
+        make = (sys.executable, "-m", "venv", venv)
+        download = (f"{venv}/bin/python", "-m", "pip", "download", *options, "-r", str(wanted))
+        done = all(subprocess.run(command, check=False).returncode == 0 for command in (make, download))
+    if not done:
         raise SystemExit(
             f"the source distribution of pcapy-ng {PCAPY} could not be downloaded: put it at {there},"
             " or build without it (--without-pcapy); knockd captures without it, too"
@@ -80,13 +116,25 @@ def download_pcapy(out: Path) -> Path:
     return there
 
 
+def unpack(archive: Path, folder: Path) -> None:
+    """Unpacks a tar file into ``folder``, with ``data_filter`` where Python has it."""
+    with tarfile.open(archive) as opened:
+        # Not an argument: Debian 12's Python 3.11.2 knows none.
+        opened.extraction_filter = getattr(tarfile, "data_filter", None)
+        opened.extractall(folder)
+
+
 def _build(tree: Path, recipe: str, source: str, version: str, what: str, epoch: int) -> list[Path]:
+    remove_older(tree.parent, source)
     debian = tree / "debian"
     shutil.copytree(ROOT / recipe, debian)
+    maintainer = find_maintainer()
     text = _CHANGELOG.format(
-        source=source, version=version, what=what, maintainer=MAINTAINER, date=formatdate(epoch)
+        source=source, version=version, what=what, maintainer=maintainer, date=formatdate(epoch)
     )
     (debian / "changelog").write_text(text)
+    control = debian / "control"
+    control.write_text(control.read_text().replace(PLACEHOLDER, maintainer))
     set_times(tree, epoch)
     environment = {**_ENVIRONMENT, "SOURCE_DATE_EPOCH": str(epoch), "HOME": str(tree.parent)}
     command = ["dpkg-buildpackage", "--build=binary", "--no-sign"]
@@ -98,6 +146,14 @@ def _build(tree: Path, recipe: str, source: str, version: str, what: str, epoch:
         raise SystemExit(f"{' '.join(command)} failed with status {done.returncode}; all it said is in {log}")
     shutil.rmtree(tree)
     return sorted(one for one in tree.parent.glob(f"*_{version}_*") if one.suffix != ".log")
+
+
+def remove_older(out: Path, source: str) -> None:
+    """Removes what earlier builds of a source left in ``out``: apt is given all packages that are there."""
+    ours = re.compile(rf"(python3-)?{re.escape(source)}_.*\.(deb|changes|buildinfo)")
+    for path in out.iterdir():
+        if ours.fullmatch(path.name):
+            path.unlink()
 
 
 def main() -> int:

@@ -1,7 +1,8 @@
 """``python -m knockd_packages.release`` (``make release``): build/release with all of a release.
 
 Wheel, sdist, packages for Debian and OpenWrt, the list of components (SBOM), checksums. What is there already
-is never replaced by other bytes: a version that somebody has may mean one thing only.
+is never replaced by other bytes: a version that somebody has may mean one thing only. The list of components
+is kept when it is there: pip may find other versions by now.
 
 World: files of the checkout, git, what builds the packages.
 """
@@ -46,11 +47,17 @@ def find_obstacles(root: Path) -> Iterator[str]:
 def build_all(folder: Path) -> list[Path]:
     """Builds everything but the checksums below ``folder``; the files."""
     wheel = build("wheel", folder / "wheel")
-    files = [wheel, build("sdist", folder / "sdist"), list_components(wheel, folder)]
+    files = [wheel, build("sdist", folder / "sdist"), find_components(wheel, folder, OUT)]
     (folder / "deb").mkdir()
     files += [one for one in deb.build_knockd(folder / "deb") if one.suffix == ".deb"]
     files += [one for one in deb.build_pcapy(folder / "deb") if one.suffix == ".deb"]
     return files + ipk.build_all(folder / "ipk", find_epoch(ROOT))
+
+
+def find_components(wheel: Path, folder: Path, out: Path) -> Path:
+    """The list of components, in ``folder``: this version's of ``out``, a new one where there is none."""
+    there = out / f"knockd-{read_version(ROOT)}.cdx.json"
+    return Path(shutil.copy(there, folder)) if there.exists() else list_components(wheel, folder)
 
 
 def format_sums(files: Iterable[Path]) -> str:
@@ -77,6 +84,8 @@ def main() -> int:
     if obstacles:
         print("\n".join(f"release: {one}" for one in obstacles), file=sys.stderr)
         return 1
+    if deb.find_maintainer() == deb.PLACEHOLDER:
+        print(f"release: the maintainer is {deb.PLACEHOLDER}; DEBFULLNAME and DEBEMAIL name another one")
     os.environ["SOURCE_DATE_EPOCH"] = str(find_epoch(ROOT))
     (ROOT / "build").mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=ROOT / "build") as folder:

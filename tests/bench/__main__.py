@@ -1,4 +1,4 @@
-"""``python -m tests.bench [NAME ...] [--quick] [--docs FOLDER]``: measures ours beside Debian's knockd 0.8.
+"""``make bench NAME='[NAME ...] [--quick] [--docs FOLDER]'``: measures ours beside Debian's knockd 0.8.
 
 Without a name everything runs and, unless quick, the page and the plots in docs/ are written. With names
 and ``--docs`` those parts of the page are written anew.

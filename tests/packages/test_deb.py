@@ -19,6 +19,7 @@ import pytest
 from knockd.log.render import render
 from knockd.log.stamps import file_stamp
 from knockd_conf.model import LogFormat
+from knockd_packages.deb import PLACEHOLDER, find_maintainer, format_suffix, remove_older
 from knockd_packages.debian_files import FOLDERS, LAUNCHER, PRIVATE
 from knockd_packages.file_list import LOCAL_PROGRAMS, ROOT, System, files_of, programs, python_files
 from knockd_packages.version import read_version
@@ -35,6 +36,7 @@ DEBIANS_OWN = {
 }
 """Files that debhelper makes or installs by itself."""
 
+MAINTAINER = {"DEBFULLNAME": "Ann Example", "DEBEMAIL": "ann@knockd.invalid"}
 SCRIPTS = ("preinst", "postinst", "prerm", "postrm")
 
 
@@ -67,7 +69,7 @@ def build(folder: Path, umask: int = 0o022, zone: str = "UTC") -> None:
     """Run the builder; whatever it says of a failure is in the error."""
     command = [sys.executable, "-m", "knockd_packages.deb", "--without-pcapy", "--out", str(folder)]
     paths = os.pathsep.join((str(ROOT), str(ROOT / "conf")))
-    environment = {**os.environ, "PYTHONPATH": paths, "TZ": zone}
+    environment = {**os.environ, "PYTHONPATH": paths, "TZ": zone, **MAINTAINER}
     done = subprocess.run(
         command, env=environment, umask=umask, capture_output=True, text=True, check=False, cwd=folder
     )
@@ -148,7 +150,8 @@ def test_programs_run(built: Built, name: str, tmp_path: Path) -> None:
 
 
 def test_same_bytes_again(built: Built, tmp_path: Path) -> None:
-    """A second build, elsewhere, with another umask and time zone, is the same to the byte."""
+    """A second build, beside an older one, with another umask and time zone, leaves the same bytes alone."""
+    (tmp_path / "knockd_0.9_all.deb").touch()
     build(tmp_path, umask=0o077, zone="Asia/Tokyo")
     (again,) = tmp_path.glob("*.deb")
     assert hashlib.sha256(again.read_bytes()).digest() == hashlib.sha256(built.deb.read_bytes()).digest()
@@ -159,12 +162,66 @@ def test_description(built: Built) -> None:
     assert field(built, "Package") == "knockd"
     assert field(built, "Version") == read_version(ROOT)
     assert field(built, "Architecture") == "all"
+    assert field(built, "Maintainer") == "Ann Example <ann@knockd.invalid>"
     needed = {one.strip() for one in field(built, "Depends").split(",")}
     users = "systemd | systemd-standalone-sysusers | systemd-sysusers"
     assert needed == {"python3 (>= 3.11)", "python3:any", "python3-structlog", users}
     recommended = {one.strip() for one in field(built, "Recommends").split(",")}
     assert recommended == {"logrotate", "python3-jinja2", "python3-nacl", "python3-pcapy-ng"}
     assert "python3-impacket" in field(built, "Suggests")
+
+
+@pytest.mark.parametrize("lacking", [("DEBFULLNAME",), ("DEBEMAIL",), ("DEBFULLNAME", "DEBEMAIL")])
+def test_no_maintainer(lacking: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half a maintainer is none: the placeholder stands in both control files."""
+    for name, text in MAINTAINER.items():
+        monkeypatch.setenv(name, "" if name in lacking else text)
+    assert find_maintainer() == PLACEHOLDER
+    for recipe in ("debian", "debian-pcapy"):
+        assert f"\nMaintainer: {PLACEHOLDER}\n" in (ROOT / "conf" / recipe / "control").read_text()
+
+
+@pytest.mark.parametrize(
+    ("release", "suffix"),
+    [
+        ({"ID": "debian", "VERSION_ID": "12"}, "~deb12"),
+        ({"ID": "debian", "VERSION_ID": "13"}, "~deb13"),
+        ({"ID": "debian"}, ""),  # testing and unstable
+        ({"ID": "ubuntu", "VERSION_ID": "24.04"}, ""),
+        ({}, ""),
+    ],
+)
+def test_suffix(release: dict[str, str], suffix: str) -> None:
+    """A package for one release's Python has a version of its own."""
+    assert format_suffix(release) == suffix
+
+
+def test_upgrade_of_debian() -> None:
+    """What is built for a later release is the higher version."""
+    need("dpkg-buildpackage")
+    run("dpkg", "--compare-versions", "2.1.0+knockd1~deb12", "lt", "2.1.0+knockd1~deb13")
+
+
+def test_unpacked_by_debians_python(tmp_path: Path) -> None:
+    """Debian 12's Python, which knows no filter of a tar file's members, unpacks a source distribution."""
+    (tmp_path / "setup.py").write_text("pass\n")
+    with tarfile.open(tmp_path / "one.tar.gz", "w:gz") as archive:
+        archive.add(tmp_path / "setup.py", "one-1/setup.py")
+    (tmp_path / "out").mkdir()
+    code = "from pathlib import *; from knockd_packages.deb import *; unpack(Path('one.tar.gz'), Path('out'))"
+    command = ("env", "-C", str(tmp_path), need("/usr/bin/python3", "python3"), "-W", "error", "-c", code)
+    run(*command, PYTHONPATH=str(ROOT / "conf"))
+    assert (tmp_path / "out/one-1/setup.py").read_text() == "pass\n"
+
+
+def test_older_packages(tmp_path: Path) -> None:
+    """What was built before is removed, but neither other sources' files nor what was downloaded."""
+    kept = {"knockd_0.9_all.deb", "pcapy_ng-2.1.0.tar.gz", "pcapy-ng-2.1.0.log", "other_1_all.deb"}
+    older = {"pcapy-ng_1_amd64.changes", "pcapy-ng_1_amd64.buildinfo", "python3-pcapy-ng_1_amd64.deb"}
+    for name in kept | older:
+        (tmp_path / name).touch()
+    remove_older(tmp_path, "pcapy-ng")
+    assert {path.name for path in tmp_path.iterdir()} == kept
 
 
 def test_version_replaces_debians() -> None:

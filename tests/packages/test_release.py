@@ -12,7 +12,7 @@ from cyclonedx.validation.json import JsonStrictValidator
 
 from knockd_packages.distributions import list_components
 from knockd_packages.file_list import ROOT
-from knockd_packages.release import find_obstacles, format_sums, put
+from knockd_packages.release import find_components, find_obstacles, format_sums, put
 from knockd_packages.version import EARLIEST, find_epoch, read_version
 
 CHANGELOG = "# Changelog\n\n## [Unreleased]\n\n## [1.2.3] - 2026-11-30\n"
@@ -81,6 +81,17 @@ def test_never_replaced(tmp_path: Path) -> None:
         one.write_text("second")
     assert put([*files, new / "c"], out) == ["a"]
     assert {path.name: path.read_text() for path in out.iterdir()} == {"a": "first", "b": "first"}
+
+
+def test_components_stay(tmp_path: Path) -> None:
+    """The list of components that is there is taken again, whatever pip would find now."""
+    new, out = tmp_path / "new", tmp_path / "out"
+    for folder in (new, out):
+        folder.mkdir()
+    (out / f"knockd-{read_version(ROOT)}.cdx.json").write_text("first")
+    found = find_components(tmp_path / "none.whl", new, out)
+    assert found.parent == new
+    assert put([found], out) == []
 
 
 def test_sums(tmp_path: Path) -> None:

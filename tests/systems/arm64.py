@@ -1,4 +1,7 @@
-"""knockd on 64-bit ARM: Debian 12, with its Python 3.11."""
+"""knockd on 64-bit ARM: Debian 12, with its Python 3.11.
+
+``make arm64``, or one part: ``make arm64 NAME=package``. As root.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""knockd on 32-bit ARM (armv7, hard float): Debian 13, with its Python 3.13 and 64-bit times."""
+"""knockd on 32-bit ARM (armv7, hard float): Debian 13, with its Python 3.13 and 64-bit times.
+
+``make armhf``, or one part: ``make armhf NAME=package``. As root.
+"""
 
 from __future__ import annotations
 

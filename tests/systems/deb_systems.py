@@ -1,5 +1,7 @@
 """``make deb-systems``: the Debian packages on booted Debian 12 and 13, from knockd 0.8 and back.
 
+``make deb-systems NAME=trixie`` tries one release.
+
 Each release is booted twice in a network of its own, where a second host knocks. On the first boot 0.8 has a
 door open when ours takes its place, ours when the next version and at last 0.8 take its place; then all is
 purged. On the second ours is installed where nothing was. Prints what was seen, and the figures of

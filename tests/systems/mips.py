@@ -1,6 +1,6 @@
 """Unit and property tests on mips (big-endian, 32 bits), by CPython built for it and QEMU's user emulation.
 
-``make mips``, or with tests: ``python -m tests.systems.mips tests/unit/knocks``. As root, for binfmt_misc.
+``make mips``, or some tests: ``make mips NAME=tests/unit/knocks``. As root, for binfmt_misc.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Unit, property and some end-to-end tests with musl as the C library, by CPython built for it.
 
-``make musl``, or with tests: ``python -m tests.systems.musl tests/unit/knocks``. As root, for the lab.
+``make musl``, or some tests: ``make musl NAME=tests/unit/knocks``. As root, for the lab.
 """
 
 from __future__ import annotations

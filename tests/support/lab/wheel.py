@@ -18,7 +18,17 @@ SOURCES = ("knockd", "bpf/knockd_bpf", "conf/knockd_conf")
 SHIPPED = (".py", ".html", ".css")
 """Files that a wheel must have."""
 
-KEPT = ("tests", "conf", "bpf", "docs", "setup.cfg", "pyproject.toml", "README.md", "CHANGELOG.md")
+KEPT = (
+    "tests",
+    "conf",
+    "bpf",
+    "docs",
+    "setup.cfg",
+    "pyproject.toml",
+    "README.md",
+    "CHANGELOG.md",
+    "Makefile",
+)
 """What tests read beside the packages: themselves, examples, golden cases, pages."""
 
 NOT_FOR_WHEELS = tuple(
