@@ -50,12 +50,13 @@ def build_packages(suite: str) -> tuple[list[Path], list[Path]]:
         build_pcapy(out)
     else:
         _build_in_root(make_root(suite, "buildd", TOOLS), out)
-    return sorted(out.glob("*.deb")), [_make_later(out)]
+    return sorted(out.glob("*.deb")), [make_later(out)]
 
 
-def _make_later(out: Path) -> Path:
+def make_later(out: Path) -> Path:
     """The same package with ``+1`` behind its version."""
     (deb,) = out.glob("knockd_*_all.deb")
+    shutil.rmtree(out / "later", ignore_errors=True)
     later = out / "later" / deb.name.replace("_all", "+1_all")
     tree = out / "later" / "tree"
     subprocess.run(["dpkg-deb", "--raw-extract", str(deb), str(tree)], check=True)

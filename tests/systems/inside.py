@@ -1,8 +1,8 @@
 """Runs in a virtual machine, as root, with Python alone: the installed package is used as its users use it.
 
-``python3 inside.py PACKAGE ...`` installs Debian packages, opens doors from a second network namespace by
-IPv4 and IPv6, measures, removes the packages and looks for what they left. Prints a line
-``FIGURE name: value`` each; ends with a traceback where something is not as it should be.
+``python3 inside.py PACKAGE LATER`` installs a Debian package, opens doors from a second network namespace by
+IPv4 and IPv6, measures, upgrades to the later package with a door open, removes it and looks for what it
+left. Prints a line ``FIGURE name: value`` each; ends with a traceback where something is not as it should be.
 """
 
 from __future__ import annotations
@@ -47,6 +47,13 @@ CONFIGURATION = """[options]
     cmd_timeout = 5
     stop_command = nft delete element inet filter knocked4 { %IP% }
     stop_command_6 = nft delete element inet filter knocked6 { %IP% }
+[upgrade]
+    sequence = 7100,8100,9100
+    seq_timeout = 60
+    tcpflags = syn
+    start_command = nft add element inet filter knocked4 { %IP% }
+    cmd_timeout = 3600
+    stop_command = nft delete element inet filter knocked4 { %IP% }
 """
 
 
@@ -124,6 +131,23 @@ def knock(version: int) -> None:
     wait_for(f"IPv{version} closes", lambda: not is_in_set(version))
 
 
+def upgrade(later: str) -> None:
+    """Installs the later package while a door is open: it stays open, and the new daemon closes it."""
+    before, _ = find_processes()
+    run(f"ip netns exec client knock -d 50 {SERVER[4]} 7100 8100 9100")
+    wait_for("a door for the upgrade opens", lambda: is_in_set(4))
+    begun = time.monotonic()
+    run(f"dpkg --install {later}")
+    say("package upgraded, s", round(time.monotonic() - begun, 1))
+    wait_for("the new daemon runs", lambda: run("systemctl is-active knockd", check=False) == "active\n")
+    assert find_processes()[0] != before, "the daemon of the earlier package runs on"
+    assert is_in_set(4), "the upgrade has closed a door"
+    run(f"knockctl close upgrade {CLIENT[4]}")
+    wait_for("it is closed", lambda: not is_in_set(4))
+    knock(4)
+    say("upgraded with a door open", "it stayed open, and the new daemon closed it")
+
+
 def find_processes() -> tuple[int, int]:
     """The keeper and the packet process."""
     keeper = int(run("systemctl show knockd --property=MainPID --value"))
@@ -167,10 +191,10 @@ def list_files() -> set[str]:
 
 def main() -> int:
     """Everything in turn."""
-    packages = sys.argv[1:]
+    package, later = sys.argv[1:]
     before = list_files()
     begun = time.monotonic()
-    run(f"dpkg --install {' '.join(packages)}")
+    run(f"dpkg --install {package}")
     say("package installed, s", round(time.monotonic() - begun, 1))
     say("version", run("dpkg-query --show --showformat=${Version} knockd"))
     say("installed, kB", run("dpkg-query --show --showformat=${Installed-Size} knockd"))
@@ -195,6 +219,7 @@ def main() -> int:
     run("systemctl reload knockd")
     knock(4)
     say("knockctl status", run("knockctl status").splitlines()[0])
+    upgrade(later)
     run("systemctl stop knockd")
     start, python = measure_start(), measure_python()
     say("start until it listens, ms", f"{start:.0f}, {start / python:.1f} times what Python alone takes")

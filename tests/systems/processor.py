@@ -17,6 +17,7 @@ from pathlib import Path
 
 from tests.support.lab import packages
 from tests.systems import other_python
+from tests.systems.debian_builder import make_later
 from tests.systems.debian_image import CACHE, Debian, find_image
 from tests.systems.other_python import EXAMPLES, LACKING
 from tests.systems.virtual_machine import TAIL, Emulator, VirtualMachine
@@ -105,11 +106,12 @@ def try_processor(
 
 
 def use_package(machine: VirtualMachine) -> None:
-    """Installs the Debian package that this checkout builds, uses and removes it. Raises MachineError."""
+    """Installs, uses, upgrades and removes this checkout's Debian package. Raises MachineError."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "conf")}
     build = (sys.executable, "-m", "knockd_packages.deb", "--without-pcapy")
     subprocess.run(build, cwd=ROOT, env=environment, check=True, stdout=subprocess.DEVNULL)
-    packages = " ".join(machine.bring(path) for path in (ROOT / "build/deb").glob("*_all.deb"))
+    (package,) = (ROOT / "build/deb").glob("knockd_*_all.deb")
+    packages = f"{machine.bring(package)} {machine.bring(make_later(package.parent))}"
     inside = machine.bring(Path(__file__).with_name("inside.py"))
     done = machine.run(f"python3 {inside} {packages}", LONG)
     for line in done.output.splitlines():
