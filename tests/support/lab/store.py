@@ -28,7 +28,7 @@ PORT = 6379
 def need_store() -> str:
     """The path of a server; without one, or without the library that speaks with it, the test is left."""
     if find_spec("valkey") is None:
-        lacking("valkey is missing: pip install 'knockd[fleet]'")
+        lacking("valkey is missing: pip install valkey")
     return next((path for name in SERVERS if (path := find(name))), None) or need(SERVERS[-1])
 
 

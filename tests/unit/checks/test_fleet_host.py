@@ -32,9 +32,7 @@ def test_without_valkey(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setitem(sys.modules, "valkey", None)
     message = str(find_missing_store_package(read(path, fleet)))
     assert message.startswith(f"{path}:3: Fleet: expected the Python package valkey, got none: install it: ")
-    assert message.endswith(
-        " -m pip install 'knockd[fleet]' (Debian: pip install --break-system-packages valkey)"
-    )
+    assert message.endswith(" -m pip install valkey (Debian: pip install --break-system-packages valkey)")
     assert find_missing_store_package(read(path, door)) is None
 
 

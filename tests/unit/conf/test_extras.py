@@ -15,7 +15,7 @@ def test_message(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/opt/my knockd/bin/python3")
     assert explain_missing("nacl", ImportError("No module\x1b named 'nacl'")) == (
         "expected the Python package PyNaCl, got none (No module\\x1b named 'nacl'): install it:"
-        " '/opt/my knockd/bin/python3' -m pip install 'knockd[signed]'"
+        " '/opt/my knockd/bin/python3' -m pip install PyNaCl"
         " (Debian: python3-nacl, OpenWrt: python3-pynacl)"
     )
 

@@ -179,7 +179,7 @@ def test_without_pynacl(monkeypatch: pytest.MonkeyPatch) -> None:
     assert explain_missing() is None
     monkeypatch.setitem(sys.modules, "nacl", None)
     assert "import of nacl halted" in str(explain_missing())
-    assert "pip install 'knockd[signed]'" in str(explain_missing())
+    assert "pip install PyNaCl" in str(explain_missing())
 
 
 def test_nothing_is_loaded_before() -> None:
