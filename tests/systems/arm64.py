@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 
 from tests.systems.debian_image import Debian
-from tests.systems.processor import try_processor
+from tests.systems.processor_trial import try_processor
 from tests.systems.virtual_machine import Emulator
 
 DEBIAN = Debian("arm64", "bookworm", "linux-image-arm64", "qemu-aarch64")

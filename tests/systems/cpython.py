@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.support.lab.packages import find, provide
-from tests.systems.archive import fetch_source
+from tests.systems.debian_archive import fetch_source
 
 FOLDER = Path("/var/tmp/knockd-systems")
 """Where builds are kept: gigabytes that outlive a clean checkout."""

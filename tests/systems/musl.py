@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 
 from tests.support.lab.packages import find, provide
-from tests.systems.archive import fetch_package
 from tests.systems.cpython import FOLDER, LACKING, Target, build_python, only_trial
+from tests.systems.debian_archive import fetch_package
 from tests.systems.footprint import measure
 from tests.systems.other_python import install_packages, run_parts
 

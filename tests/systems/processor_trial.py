@@ -112,8 +112,8 @@ def use_package(machine: VirtualMachine) -> None:
     subprocess.run(build, cwd=ROOT, env=environment, check=True, stdout=subprocess.DEVNULL)
     (package,) = (ROOT / "build/deb").glob("knockd_*_all.deb")
     packages = f"{machine.bring(package)} {machine.bring(make_later(package.parent))}"
-    inside = machine.bring(Path(__file__).with_name("inside.py"))
-    done = machine.run(f"python3 {inside} {packages}", LONG)
+    trial = machine.bring(Path(__file__).with_name("guest_trial.py"))
+    done = machine.run(f"python3 {trial} {packages}", LONG)
     for line in done.output.splitlines():
         if line.startswith("FIGURE "):
             print(line.removeprefix("FIGURE "), flush=True)
