@@ -1,4 +1,4 @@
-"""The unit tests mirror the source: a file for each module, no file without one. A page lists the support."""
+"""The unit tests mirror the source: a file for each module, no file without one. Pages list shared files."""
 
 from __future__ import annotations
 
@@ -32,3 +32,10 @@ def test_the_page_of_the_support() -> None:
     }
     files = {str(path.relative_to(SUPPORT)) for path in SUPPORT.glob("*/*.py") if path.stem != "__init__"}
     assert files == lines
+
+
+def test_the_page_of_the_systems() -> None:
+    """tests/systems/README.md has a line for each file."""
+    folder = SUPPORT.with_name("systems")
+    lines = re.findall(r"^\| (\w+\.py) \|", (folder / "README.md").read_text(), re.M)
+    assert sorted(lines) == sorted(path.name for path in folder.glob("*.py") if path.stem != "__init__")

@@ -57,6 +57,7 @@ def make_later(out: Path) -> Path:
     """The same package with ``+1`` behind its version."""
     (deb,) = out.glob("knockd_*_all.deb")
     shutil.rmtree(out / "later", ignore_errors=True)
+    (out / "later").mkdir()
     later = out / "later" / deb.name.replace("_all", "+1_all")
     tree = out / "later" / "tree"
     subprocess.run(["dpkg-deb", "--raw-extract", str(deb), str(tree)], check=True)

@@ -1,8 +1,9 @@
 """Runs in a virtual machine, as root, with Python alone: the installed package is used as its users use it.
 
-``python3 guest_trial.py PACKAGE LATER`` installs a Debian package, opens doors from a second network namespace by
-IPv4 and IPv6, measures, upgrades to the later package with a door open, removes it and looks for what it
-left. Prints a line ``FIGURE name: value`` each; ends with a traceback where something is not as it should be.
+``python3 guest_trial.py PACKAGE LATER`` installs a Debian package, opens doors from a second network
+namespace by IPv4 and IPv6, measures, upgrades to the later package with a door open, removes it and looks for
+what it left. Prints a line ``FIGURE name: value`` each; ends with a traceback where something is not as it
+should be.
 """
 
 from __future__ import annotations
