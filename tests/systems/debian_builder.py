@@ -43,7 +43,7 @@ def build_packages(suite: str) -> tuple[list[Path], list[Path]]:
     """Builds the packages for a release, and knockd once more as the next version."""
     out = Path("/var/tmp") / f"knockd-deb-{suite}"
     shutil.rmtree(out, ignore_errors=True)
-    (out / "later").mkdir(parents=True)
+    out.mkdir()
     download_pcapy(out)
     if platform.freedesktop_os_release().get("VERSION_CODENAME") == suite:
         build_knockd(out)
