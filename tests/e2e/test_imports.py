@@ -17,7 +17,11 @@ from tests.support.daemons.daemon import ROOT, Daemon
 from tests.support.daemons.doors import config, door
 
 NEVER = frozenset({"asyncio", "logging", "urllib", "ssl", "multiprocessing", "http", "email", "concurrent"})
-"""Whole packages that OpenWrt and others install apart, or that take megabytes."""
+"""Whole packages that OpenWrt and others install apart, or that take megabytes.
+
+Not ctypes: prctl(2), capset(2) and seccomp(2) cannot be called without it, so OpenWrt's package needs
+python3-ctypes.
+"""
 
 SPARED = frozenset(
     {"subprocess", "threading", "pickle", "datetime", "traceback", "uuid", "selectors", "locale"}
