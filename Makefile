@@ -14,10 +14,10 @@
 #                        make signed-vectors those of signed knocks
 # make completions  write what shells complete by anew, from the parsers
 # make deb     build/deb: the Debian package; make ipk: build/ipk, OpenWrt's; make site: build/site, the pages
-# make release build/release: wheel, sdist, both packages, checksums and SBOM
+# make release build/release/VERSION: wheel, sdist, both packages, checksums and SBOM
 # make packages  build every package and look at what is in it
-# make deb-systems  install, upgrade and remove the package on Debian 12 and 13 from their boot (root, minutes)
-# make arm64, armhf, mips, musl, openwrt, container   the same for other processors, C libraries and hosts
+# make deb-systems  install, upgrade and remove the package on Debian 12 and 13 from their boot (root, ten minutes)
+# make arm64, armhf, mips, musl, openwrt, container   the same for other processors, C libraries and hosts, in minutes to hours
 #              (make arm64 NAME=package, make mips NAME=tests/unit/knocks, make deb-systems NAME=trixie: one part)
 # make picture draw docs/architecture.svg anew from docs/architecture.dot (needs graphviz)
 # make demo-picture  record make demo as docs/demo.cast, and draw docs/demo.svg
@@ -49,7 +49,7 @@ SHARED := -n $(CORES)
 SIDE_BY_SIDE := -n $(shell expr 2 '*' $(CORES)) --dist loadgroup --no-loadscope-reorder
 LAB := $(BIN)/python -m tests.support.lab.enter
 
-# Not one of the environment, where some shells have it.
+# From the command line only: some shells export a NAME.
 PART := $(if $(findstring command,$(origin NAME)),$(NAME))
 SYSTEMS := deb-systems arm64 armhf mips musl openwrt container
 BUILD := PYTHONPATH=.:conf $(BIN)/python -m knockd_packages

@@ -16,10 +16,10 @@ import re
 import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
-from collections.abc import Mapping
-from email.utils import formatdate
+from collections.abc import Iterable, Mapping
+from email.utils import formatdate, parseaddr
+from hashlib import sha256
 from pathlib import Path
 
 from knockd_packages.file_list import ROOT
@@ -89,17 +89,19 @@ def format_suffix(release: Mapping[str, str]) -> str:
 
 def find_maintainer() -> str:
     """The maintainer that DEBFULLNAME and DEBEMAIL name together, else PLACEHOLDER."""
-    name, address = os.environ.get("DEBFULLNAME"), os.environ.get("DEBEMAIL")
+    name, (_, address) = os.environ.get("DEBFULLNAME"), parseaddr(os.environ.get("DEBEMAIL", ""))
     return f"{name} <{address}>" if name and address else PLACEHOLDER
 
 
 def download_pcapy(out: Path) -> Path:
-    """The source distribution of pcapy-ng in ``out``; pip compares its hash. Raises SystemExit.
+    """The source distribution of pcapy-ng in ``out``, with the hash that is expected. Raises SystemExit.
 
     pip is that of a venv made for it: Debian's Python has none without python3-pip.
     """
     there = out / f"pcapy_ng-{PCAPY}.tar.gz"
     if there.exists():
+        if sha256(there.read_bytes()).hexdigest() != PCAPY_HASH:
+            raise SystemExit(f"{there}: expected the SHA-256 {PCAPY_HASH}, got another: remove it")
         return there
     wanted = out / "pcapy.txt"
     wanted.write_text(f"pcapy-ng=={PCAPY} --hash=sha256:{PCAPY_HASH}\n")
@@ -111,30 +113,28 @@ def download_pcapy(out: Path) -> Path:
     if not done:
         raise SystemExit(
             f"the source distribution of pcapy-ng {PCAPY} could not be downloaded: put it at {there},"
-            " or build without it (--without-pcapy); knockd captures without it, too"
+            " or build without it, since knockd captures by itself, too:"
+            f" PYTHONPATH=conf {sys.executable} -m knockd_packages.deb --without-pcapy"
         )
     return there
 
 
 def unpack(archive: Path, folder: Path) -> None:
-    """Unpacks a tar file into ``folder``, with ``data_filter`` where Python has it."""
-    with tarfile.open(archive) as opened:
-        # Not an argument: Debian 12's Python 3.11.2 knows none.
-        opened.extraction_filter = getattr(tarfile, "data_filter", None)
-        opened.extractall(folder)
+    """Unpacks a tar file into ``folder``; all of it belongs to who runs this."""
+    # Not tarfile: that of Debian 12 has no filter, so root would leave the files to who packed them.
+    subprocess.run(("tar", "--no-same-owner", "-C", str(folder), "-xf", str(archive)), check=True)
 
 
 def _build(tree: Path, recipe: str, source: str, version: str, what: str, epoch: int) -> list[Path]:
-    remove_older(tree.parent, source)
     debian = tree / "debian"
     shutil.copytree(ROOT / recipe, debian)
     maintainer = find_maintainer()
     text = _CHANGELOG.format(
         source=source, version=version, what=what, maintainer=maintainer, date=formatdate(epoch)
     )
-    (debian / "changelog").write_text(text)
+    (debian / "changelog").write_text(text, encoding="utf-8")
     control = debian / "control"
-    control.write_text(control.read_text().replace(PLACEHOLDER, maintainer))
+    control.write_text(control.read_text().replace(PLACEHOLDER, maintainer), encoding="utf-8")
     set_times(tree, epoch)
     environment = {**_ENVIRONMENT, "SOURCE_DATE_EPOCH": str(epoch), "HOME": str(tree.parent)}
     command = ["dpkg-buildpackage", "--build=binary", "--no-sign"]
@@ -148,10 +148,10 @@ def _build(tree: Path, recipe: str, source: str, version: str, what: str, epoch:
     return sorted(one for one in tree.parent.glob(f"*_{version}_*") if one.suffix != ".log")
 
 
-def remove_older(out: Path, source: str) -> None:
-    """Removes what earlier builds of a source left in ``out``: apt is given all packages that are there."""
-    ours = re.compile(rf"(python3-)?{re.escape(source)}_.*\.(deb|changes|buildinfo)")
-    for path in out.iterdir():
+def remove_older(out: Path, built: Iterable[Path]) -> None:
+    """Removes what earlier builds left in ``out``: apt is given all packages that are there."""
+    ours = re.compile(r"(knockd|(python3-)?pcapy-ng)_.*\.(deb|changes|buildinfo)")
+    for path in set(out.iterdir()) - set(built):
         if ours.fullmatch(path.name):
             path.unlink()
 
@@ -159,8 +159,14 @@ def remove_older(out: Path, source: str) -> None:
 def main() -> int:
     """Builds both packages and prints their files; the exit status."""
     parser = argparse.ArgumentParser(prog="python -m knockd_packages.deb", description=main.__doc__)
-    parser.add_argument("--out", type=Path, default=ROOT / "build/deb")
-    parser.add_argument("--without-pcapy", action="store_true")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=ROOT / "build/deb",
+        metavar="FOLDER",
+        help="where to; older packages of ours there are removed; default: build/deb",
+    )
+    parser.add_argument("--without-pcapy", action="store_true", help="build knockd alone")
     arguments = parser.parse_args()
     if shutil.which("dpkg-buildpackage", path=os.environ.get("PATH")) is None:
         print("dpkg-buildpackage is missing: apt-get install dpkg-dev", file=sys.stderr)
@@ -170,6 +176,7 @@ def main() -> int:
     files = build_knockd(out)
     if not arguments.without_pcapy:
         files += build_pcapy(out)
+    remove_older(out, files)
     for one in files:
         print(f"{one.stat().st_size:9,} {one}")
     return 0

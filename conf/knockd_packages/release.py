@@ -1,4 +1,4 @@
-"""``python -m knockd_packages.release`` (``make release``): build/release with all of a release.
+"""``python -m knockd_packages.release`` (``make release``): build/release/VERSION with all of a release.
 
 Wheel, sdist, packages for Debian and OpenWrt, the list of components (SBOM), checksums. What is there already
 is never replaced by other bytes: a version that somebody has may mean one thing only. The list of components
@@ -9,6 +9,7 @@ World: files of the checkout, git, what builds the packages.
 
 from __future__ import annotations
 
+import argparse
 import os
 import shutil
 import subprocess
@@ -23,8 +24,9 @@ from knockd_packages.distributions import build, list_components
 from knockd_packages.file_list import ROOT
 from knockd_packages.version import find_date, find_epoch, read_version
 
-OUT = ROOT / "build/release"
+OUT = ROOT / "build/release" / read_version(ROOT)
 SUMS = "SHA256SUMS"
+OTHERS = "Raise the version; or DEBFULLNAME and DEBEMAIL, or the Python, are others than at the first run"
 
 
 def find_obstacles(root: Path) -> Iterator[str]:
@@ -55,7 +57,7 @@ def build_all(folder: Path) -> list[Path]:
 
 
 def find_components(wheel: Path, folder: Path, out: Path) -> Path:
-    """The list of components, in ``folder``: this version's of ``out``, a new one where there is none."""
+    """Copies this version's list of components from ``out`` into ``folder``; else makes one."""
     there = out / f"knockd-{read_version(ROOT)}.cdx.json"
     return Path(shutil.copy(there, folder)) if there.exists() else list_components(wheel, folder)
 
@@ -80,10 +82,13 @@ def put(files: Iterable[Path], folder: Path) -> list[str]:
 
 def main() -> int:
     """Builds a release and prints its files; exit status 1 where something keeps it from being one."""
+    argparse.ArgumentParser(prog="python -m knockd_packages.release", description=main.__doc__).parse_args()
     obstacles = list(find_obstacles(ROOT))
     if obstacles:
         print("\n".join(f"release: {one}" for one in obstacles), file=sys.stderr)
         return 1
+    if mismatch := ipk.find_mismatch(ipk.VERSION):
+        print(f"release: warning: {mismatch}", file=sys.stderr)
     if deb.find_maintainer() == deb.PLACEHOLDER:
         print(f"release: the maintainer is {deb.PLACEHOLDER}; DEBFULLNAME and DEBEMAIL name another one")
     os.environ["SOURCE_DATE_EPOCH"] = str(find_epoch(ROOT))
@@ -94,7 +99,7 @@ def main() -> int:
         sums.write_text(format_sums(files))
         if others := put([*files, sums], OUT):
             names = " ".join(others)
-            print(f"release: {OUT} has these with other bytes: {names}. Raise the version", file=sys.stderr)
+            print(f"release: {OUT} has these with other bytes: {names}. {OTHERS}", file=sys.stderr)
             return 1
     print(*(f"{path.stat().st_size:9,} {path}" for path in sorted(OUT.iterdir())), sep="\n")
     return 0

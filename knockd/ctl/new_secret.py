@@ -47,7 +47,7 @@ def make_secret(path: str, kind: Kind, what: str, *, make_directory: bool) -> in
 
 
 def add_secret(old: bytes, secret: bytes, kind: Kind) -> bytes:
-    """The text of a file with a secret. Raises ThereError, and ValueError where it is none of secrets."""
+    """The text of a file with a secret. Raises ThereError; ValueError: the file holds something else."""
     if any(line.strip() and not line.lstrip().startswith(b"#") for line in old.split(b"\n")):
         parse_secret(old, kind)
         raise ThereError

@@ -66,8 +66,8 @@ def test_sources() -> None:
 
 
 def is_left_out(name: str) -> bool:
-    """Whether .containerignore keeps a file or folder at the top of the checkout from a build."""
-    lines = (ROOT / ".containerignore").read_text().splitlines()
+    """Whether .dockerignore keeps a file or folder at the top of the checkout from a build."""
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
     patterns = [line.removeprefix("**/") for line in lines if not line.startswith("#")]
     return any(fnmatchcase(name, pattern) for pattern in patterns)
 

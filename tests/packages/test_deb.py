@@ -19,6 +19,7 @@ import pytest
 from knockd.log.render import render
 from knockd.log.stamps import file_stamp
 from knockd_conf.model import LogFormat
+from knockd_packages import deb as debian
 from knockd_packages.deb import PLACEHOLDER, find_maintainer, format_suffix, remove_older
 from knockd_packages.debian_files import FOLDERS, LAUNCHER, PRIVATE
 from knockd_packages.file_list import LOCAL_PROGRAMS, ROOT, System, files_of, programs, python_files
@@ -151,7 +152,8 @@ def test_programs_run(built: Built, name: str, tmp_path: Path) -> None:
 
 def test_same_bytes_again(built: Built, tmp_path: Path) -> None:
     """A second build, beside an older one, with another umask and time zone, leaves the same bytes alone."""
-    (tmp_path / "knockd_0.9_all.deb").touch()
+    for older in ("knockd_0.9_all.deb", "python3-pcapy-ng_2.0_amd64.deb"):
+        (tmp_path / older).touch()
     build(tmp_path, umask=0o077, zone="Asia/Tokyo")
     (again,) = tmp_path.glob("*.deb")
     assert hashlib.sha256(again.read_bytes()).digest() == hashlib.sha256(built.deb.read_bytes()).digest()
@@ -202,25 +204,47 @@ def test_upgrade_of_debian() -> None:
     run("dpkg", "--compare-versions", "2.1.0+knockd1~deb12", "lt", "2.1.0+knockd1~deb13")
 
 
-def test_unpacked_by_debians_python(tmp_path: Path) -> None:
-    """Debian 12's Python, which knows no filter of a tar file's members, unpacks a source distribution."""
+def test_unpacked(tmp_path: Path) -> None:
+    """What is unpacked belongs to who unpacks it, also to root: its packer may be any number."""
     (tmp_path / "setup.py").write_text("pass\n")
     with tarfile.open(tmp_path / "one.tar.gz", "w:gz") as archive:
-        archive.add(tmp_path / "setup.py", "one-1/setup.py")
-    (tmp_path / "out").mkdir()
-    code = "from pathlib import *; from knockd_packages.deb import *; unpack(Path('one.tar.gz'), Path('out'))"
-    command = ("env", "-C", str(tmp_path), need("/usr/bin/python3", "python3"), "-W", "error", "-c", code)
-    run(*command, PYTHONPATH=str(ROOT / "conf"))
-    assert (tmp_path / "out/one-1/setup.py").read_text() == "pass\n"
+        member = archive.gettarinfo(tmp_path / "setup.py", "one-1/setup.py")
+        member.uid = member.gid = 1001
+        with (tmp_path / "setup.py").open("rb") as file:
+            archive.addfile(member, file)
+    debian.unpack(tmp_path / "one.tar.gz", tmp_path)
+    unpacked = tmp_path / "one-1/setup.py"
+    assert unpacked.read_text() == "pass\n"
+    assert unpacked.stat().st_uid == os.getuid()
+
+
+def test_another_source(tmp_path: Path) -> None:
+    """A source distribution of pcapy-ng that lies there is taken only with the hash that is expected."""
+    (tmp_path / f"pcapy_ng-{debian.PCAPY}.tar.gz").write_bytes(b"something else")
+    with pytest.raises(SystemExit, match="expected the SHA-256"):
+        debian.download_pcapy(tmp_path)
+
+
+def test_maintainer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """DEBEMAIL may have a name, too; that of DEBFULLNAME counts."""
+    monkeypatch.setenv("DEBFULLNAME", "Ann Example")
+    monkeypatch.setenv("DEBEMAIL", "Ann <ann@knockd.invalid>")
+    assert find_maintainer() == "Ann Example <ann@knockd.invalid>"
 
 
 def test_older_packages(tmp_path: Path) -> None:
     """What was built before is removed, but neither other sources' files nor what was downloaded."""
-    kept = {"knockd_0.9_all.deb", "pcapy_ng-2.1.0.tar.gz", "pcapy-ng-2.1.0.log", "other_1_all.deb"}
-    older = {"pcapy-ng_1_amd64.changes", "pcapy-ng_1_amd64.buildinfo", "python3-pcapy-ng_1_amd64.deb"}
+    built = tmp_path / "knockd_1_all.deb"
+    kept = {built.name, "pcapy_ng-2.1.0.tar.gz", "pcapy-ng-2.1.0.log", "other_1_all.deb"}
+    older = {
+        "knockd_0.9_all.deb",
+        "pcapy-ng_1_amd64.changes",
+        "pcapy-ng_1_amd64.buildinfo",
+        "python3-pcapy-ng_1_amd64.deb",
+    }
     for name in kept | older:
         (tmp_path / name).touch()
-    remove_older(tmp_path, "pcapy-ng")
+    remove_older(tmp_path, [built])
     assert {path.name for path in tmp_path.iterdir()} == kept
 
 

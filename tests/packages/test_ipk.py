@@ -18,7 +18,7 @@ from knockd_packages.ipk import LIBRARY, RELEASED, SITE, build_all
 from knockd_packages.recipe import RecipeError, read_recipe
 from tests.support.lab.openwrt_python import PYTHON, SPLIT, install_python, package_of
 from tests.support.lab.openwrt_shell import FUNCTIONS, OPKG, PROCD, RC_COMMON, SUPERVISE
-from tests.support.lab.tools import need
+from tests.support.lab.tools import need, without_make
 
 Files = dict[str, tuple[bytes, int]]
 RECIPES = {"knockd": "Makefile", "python3-structlog": "python-structlog/Makefile"}
@@ -150,7 +150,7 @@ def run_recipe(sdk: Path, name: str, target: str, **variables: Path) -> str:
     recipe = str((ROOT / "conf/openwrt" / RECIPES[name]).parent)
     given = {"TOPDIR": sdk, "INCLUDE_DIR": sdk / "include", **variables}
     command = [need("make"), "-C", recipe, target, *(f"{key}={value}" for key, value in given.items())]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, env=without_make(), capture_output=True, text=True, check=False)
     assert (0, "") == (done.returncode, done.stderr)
     return done.stdout
 

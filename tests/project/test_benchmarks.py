@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from tests.bench import report
 from tests.bench.figures import Outcome, at_least, at_most
 from tests.bench.report import judge, page, replace_sections
 
@@ -18,8 +21,9 @@ def test_the_page() -> None:
     assert f"\n{judge(PAGE)}\n" in PAGE
 
 
-def test_a_part_measured_anew() -> None:
+def test_a_part_measured_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a part of the page has come to counts at its head."""
+    monkeypatch.setattr(report, "machine", lambda _: "Machine: any.")
     written = page([GOOD, BAD], 0.0, plot=False)
     assert "2 of 3 targets are met. Short of it:\n\n- Two, share: 1 %, target >= 2\n" in written
     better = replace_sections(written, [Outcome("Two", "How.", GOOD.figures)], 0.0)

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import sys
-
 from tests.systems.debian_image import Debian
 from tests.systems.processor_trial import try_processor
 from tests.systems.virtual_machine import Emulator
@@ -20,7 +18,7 @@ TAGS = ("manylinux_2_26_aarch64", "manylinux_2_28_aarch64")
 
 def main() -> int:
     """Tries all, or the groups of tests named on the command line."""
-    return try_processor(DEBIAN, EMULATOR, sys.argv[1:], megabytes=2_048, tags=TAGS)
+    return try_processor(DEBIAN, EMULATOR, megabytes=2_048, tags=TAGS)
 
 
 if __name__ == "__main__":

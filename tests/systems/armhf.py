@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import sys
-
 from tests.systems.debian_image import Debian
 from tests.systems.processor_trial import try_processor
 from tests.systems.virtual_machine import Emulator
@@ -17,7 +15,7 @@ EMULATOR = Emulator("qemu-system-arm", ("-M", "virt,highmem=off", "-cpu", "corte
 
 def main() -> int:
     """Tries all, or the groups of tests named on the command line."""
-    return try_processor(DEBIAN, EMULATOR, sys.argv[1:], megabytes=2_048)
+    return try_processor(DEBIAN, EMULATOR, megabytes=2_048)
 
 
 if __name__ == "__main__":

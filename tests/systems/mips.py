@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from tests.support.lab.packages import find, provide
 from tests.systems.cpython import LACKING, Target, build_python, only_trial
-from tests.systems.other_python import install_packages, run_parts
+from tests.systems.other_python import install_packages, parse_tests, run_parts
 
 LIBRARY = "/usr/mips-linux-gnu/lib"
 MIPS = Target(
@@ -133,4 +132,4 @@ def main(*tests: str) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(*sys.argv[1:]))
+    raise SystemExit(main(*parse_tests(main.__doc__)))

@@ -15,7 +15,7 @@ from tests.support.lab.packages import find, provide
 from tests.systems.cpython import FOLDER, LACKING, Target, build_python, only_trial
 from tests.systems.debian_archive import fetch_package
 from tests.systems.footprint import measure
-from tests.systems.other_python import install_packages, run_parts
+from tests.systems.other_python import install_packages, parse_tests, run_parts
 
 COMPILER = FOLDER / "musl" / "musl-cc"
 LOADER = FOLDER / "musl" / "ld-musl-x86_64.so.1"
@@ -138,4 +138,4 @@ def measure_daemon(python: Path) -> None:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(*sys.argv[1:]))
+    raise SystemExit(main(*parse_tests(main.__doc__)))

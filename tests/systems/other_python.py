@@ -5,6 +5,7 @@ It is a plugin of pytest there: fewer examples a property, and a skip for what t
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
@@ -26,6 +27,14 @@ EXAMPLES, IMPOSSIBLE, LACKING = "TESTS_EXAMPLES", "TESTS_IMPOSSIBLE", "TESTS_LAC
 package is not there, by its name. The last two are JSON."""
 
 _SETTINGS = "_hypothesis_internal_use_settings"
+
+
+def parse_tests(description: str | None) -> Sequence[str]:
+    """The tests that the command line names; none: all."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("tests", nargs="*", metavar="TEST", help="tests/unit/knocks, or any other")
+    tests: list[str] = parser.parse_args().tests
+    return tests
 
 
 def install_packages(target: Target, tags: Sequence[str], names: Sequence[str]) -> None:

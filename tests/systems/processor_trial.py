@@ -6,6 +6,7 @@ Prints a line a figure and a line a group of tests; the console, the logs and th
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import shutil
@@ -65,14 +66,13 @@ SECONDS = int(os.environ.get("TESTS_GROUP_SECONDS", "1800"))
 """For a group; then it is interrupted, and what has run counts."""
 
 
-def try_processor(
-    debian: Debian, emulator: Emulator, arguments: Sequence[str], *, megabytes: int, tags: Sequence[str] = ()
-) -> int:
-    """Boots and tries everything, or only the groups of tests that hold a word that is asked for.
+def try_processor(debian: Debian, emulator: Emulator, *, megabytes: int, tags: Sequence[str] = ()) -> int:
+    """Boots and tries everything, or only what the command line asks for by a word.
 
     Where PyPI has pcapy-ng for platforms with these ``tags``, what uses a network is tried with it too.
     Returns 0 when all passed. Needs root.
     """
+    arguments = parse_words(debian)
     if packages.main("processors"):
         return 1
     folder = CACHE / debian.name / "run"
@@ -103,6 +103,19 @@ def try_processor(
             for group in (one for one in chosen if one in NETWORK):
                 failed += not run_group(machine, group, "pcapy")
     return 1 if failed else 0
+
+
+def parse_words(debian: Debian) -> Sequence[str]:
+    """The words of the command line: ``package``, or a part of a group's name; all when there is none."""
+    parser = argparse.ArgumentParser(description=f"Tries {debian.name} under QEMU.")
+    parser.add_argument(
+        "words", nargs="*", metavar="WORD", help=f"package, or a part of: {', '.join(GROUPS)}"
+    )
+    words: list[str] = parser.parse_args().words
+    for word in words:
+        if word != "package" and not any(word in group for group in GROUPS):
+            parser.error(f"{word}: expected package, or a part of the name of a group of tests")
+    return words
 
 
 def use_package(machine: VirtualMachine) -> None:

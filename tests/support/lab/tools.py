@@ -34,6 +34,12 @@ def need(tool: str, package: str | None = None) -> str:
     return path
 
 
+def without_make() -> dict[str, str]:
+    """This environment for a make that a test runs: without what a make that runs the tests hands down."""
+    theirs = ("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL", "NAME", "PYTHON")
+    return {name: text for name, text in os.environ.items() if name not in theirs}
+
+
 def need_pcapy() -> Any:
     """The module pcapy; without it the test is left, or the file that calls this when it is imported.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -15,7 +16,7 @@ from tests.support.lab.waiting import wait_until
 
 
 @pytest.fixture
-def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder that is a disk of its own; PATH's programs are on that of the shell, and so is tmp_path."""
     made = tmp_path / "disk"
     made.mkdir()
@@ -23,7 +24,9 @@ def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(executables, "read_mounts", table.encode)
     monkeypatch.setattr(executables, "ANSWER", 5.0)
     monkeypatch.setattr(os.path, "realpath", lambda _: "/usr/bin/dash")
-    return made
+    yield made
+    (tmp_path / "go-on").touch()
+    wait_until(nobody_looks, 10, "all looks have come back")
 
 
 def make(path: Path, text: str = "#!/bin/sh\n", mode: int = 0o755) -> str:
@@ -55,8 +58,9 @@ def hang(disk: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     go_on, answer = disk.parent / "go-on", executables._answer
 
     def wait(file: str) -> int:
-        with (disk.parent / "count").open("a") as count:
+        with (disk.parent / "new").open("a") as count:
             count.write(f"{file}\n")
+        os.link(disk.parent / "new", disk.parent / "count")  # a second look would fail here
         wait_until(go_on.exists, 60, "the disk answers")
         return answer(file)
 
@@ -77,6 +81,7 @@ def test_no_answer(disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     go_on = hang(disk, monkeypatch)
     assert [can_run(made, None) for _ in range(3)] == [None] * 3
     assert can_run("tool", f"/usr/bin:{disk}") is None
+    wait_until((disk.parent / "count").exists, 10, "somebody looks")
     assert (disk.parent / "count").read_text() == f"{made}\n"
     os.unlink(made)
     go_on.touch()
@@ -90,10 +95,8 @@ def test_interpreter_on_a_disk_that_hangs(disk: Path, monkeypatch: pytest.Monkey
     shell = make(disk / "shell")
     script = make(disk.parent / "script", f"#!{shell}\n")
     assert can_run(script, None) is True
-    go_on = hang(disk, monkeypatch)
+    hang(disk, monkeypatch)
     assert can_run(script, None) is None
-    go_on.touch()
-    wait_until(nobody_looks, 10, "it has come back")
 
 
 def test_no_process(disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
