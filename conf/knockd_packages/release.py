@@ -24,7 +24,9 @@ from knockd_packages.distributions import build, list_components
 from knockd_packages.file_list import ROOT
 from knockd_packages.version import find_date, find_epoch, read_version
 
-OUT = ROOT / "build/release" / read_version(ROOT)
+OUT = ROOT / "build/release"
+"""Has a folder for each version."""
+
 SUMS = "SHA256SUMS"
 OTHERS = "Raise the version; or DEBFULLNAME and DEBEMAIL, or the Python, are others than at the first run"
 
@@ -46,10 +48,10 @@ def find_obstacles(root: Path) -> Iterator[str]:
         )
 
 
-def build_all(folder: Path) -> list[Path]:
-    """Builds everything but the checksums below ``folder``; the files."""
+def build_all(folder: Path, out: Path) -> list[Path]:
+    """Builds everything but the checksums below ``folder``; the files. ``out``: where those of before are."""
     wheel = build("wheel", folder / "wheel")
-    files = [wheel, build("sdist", folder / "sdist"), find_components(wheel, folder, OUT)]
+    files = [wheel, build("sdist", folder / "sdist"), find_components(wheel, folder, out)]
     (folder / "deb").mkdir()
     files += [one for one in deb.build_knockd(folder / "deb") if one.suffix == ".deb"]
     files += [one for one in deb.build_pcapy(folder / "deb") if one.suffix == ".deb"]
@@ -92,16 +94,17 @@ def main() -> int:
     if deb.find_maintainer() == deb.PLACEHOLDER:
         print(f"release: the maintainer is {deb.PLACEHOLDER}; DEBFULLNAME and DEBEMAIL name another one")
     os.environ["SOURCE_DATE_EPOCH"] = str(find_epoch(ROOT))
+    out = OUT / read_version(ROOT)
     (ROOT / "build").mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=ROOT / "build") as folder:
-        files = build_all(Path(folder))
+        files = build_all(Path(folder), out)
         sums = Path(folder, SUMS)
         sums.write_text(format_sums(files))
-        if others := put([*files, sums], OUT):
+        if others := put([*files, sums], out):
             names = " ".join(others)
-            print(f"release: {OUT} has these with other bytes: {names}. {OTHERS}", file=sys.stderr)
+            print(f"release: {out} has these with other bytes: {names}. {OTHERS}", file=sys.stderr)
             return 1
-    print(*(f"{path.stat().st_size:9,} {path}" for path in sorted(OUT.iterdir())), sep="\n")
+    print(*(f"{path.stat().st_size:9,} {path}" for path in sorted(out.iterdir())), sep="\n")
     return 0
 
 

@@ -96,7 +96,7 @@ def test_without_impacket_the_message_says_what_to_install(monkeypatch: pytest.M
     """A slim install knocks without flags; with them it says what is missing."""
     monkeypatch.setitem(sys.modules, "impacket.ImpactPacket", None)
     with (
-        pytest.raises(Unavailable, match=r"knockd\[packets\].* or knock without --flags$") as caught,
+        pytest.raises(Unavailable, match=r"pip install impacket .* or knock without --flags$") as caught,
         raw_sender(DESTINATION, 0x02),
     ):
         pass
