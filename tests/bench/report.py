@@ -21,10 +21,10 @@ _VERDICT = re.compile(r"^\d+ of \d+ targets are met\..*\n(?:\n(?:- .*\n)+)?", re
 HEAD = """\
 # Benchmarks
 
-Written by `make bench`, ours and Debian's knockd 0.8 side by side in one run; a single part runs with
-`make bench NAME=fleet` (`NAME='fleet --quick'`: a rough look). Absolute times belong to the machine; look
-at the ratios. *ours/0.8* below 1 means less than 0.8. What the figures mean for a router is in
-[performance.md](performance.md).
+Written by `make bench`, ours and Debian's knockd 0.8 side by side; a single part runs with
+`make bench NAME=fleet` (`NAME='fleet --quick'`: a rough look), and then says of which run it is. Absolute
+times belong to the machine; look at the ratios. *ours/0.8* below 1 means less than 0.8. What the figures
+mean for a router is in [performance.md](performance.md).
 
 {machine}
 

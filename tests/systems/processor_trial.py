@@ -96,11 +96,12 @@ def try_processor(debian: Debian, emulator: Emulator, *, megabytes: int, tags: S
         machine.run(f"python3 -W ignore -m compileall -q -j 2 {TREES}/tools", LONG)
         for group in chosen:
             failed += not run_group(machine, group)
-        if tags:
+        again = [one for one in chosen if one in NETWORK]
+        if tags and again:
             packed = pack_libraries(folder, "pcapy", tags, ("pcapy-ng",))
             machine.run(f"mkdir {TREES}/pcapy && tar -C {TREES}/pcapy -xf {machine.bring(packed)}", LONG)
             print("with pcapy-ng:", flush=True)
-            for group in (one for one in chosen if one in NETWORK):
+            for group in again:
                 failed += not run_group(machine, group, "pcapy")
     return 1 if failed else 0
 
